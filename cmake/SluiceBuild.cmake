@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+# How everything here is compiled, and the four kinds of target that the folders declare.
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON) # gnu17: Linux is the platform, _GNU_SOURCE its interface
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+
+set(SLUICE_SANITIZE "" CACHE STRING "address (with undefined), thread, fuzzer, or empty")
+set_property(CACHE SLUICE_SANITIZE PROPERTY STRINGS "" address thread fuzzer)
+
+add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64)
+add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+                    -Wpointer-arith "$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>" -fno-strict-aliasing -ffp-contract=off)
+include_directories("${PROJECT_SOURCE_DIR}")
+# No path of the machine that built it in a binary.
+add_compile_options("-ffile-prefix-map=${PROJECT_BINARY_DIR}=build"
+                    "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+
+if(SLUICE_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(SLUICE_SANITIZE STREQUAL "thread")
+  # gcc warns that TSan does not understand fences; core/shm/order.h turns them into
+  # read-modify-writes in this build, so none is left.
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+  add_compile_definitions(SLUICE_TSAN=1)
+elseif(SLUICE_SANITIZE STREQUAL "fuzzer")
+  add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+# sluice_library(NAME SOURCES ... [LINK ...]): a static part of the project, target sluice_NAME.
+function(sluice_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(sluice_${name} STATIC ${arg_SOURCES})
+  target_link_libraries(sluice_${name} PUBLIC ${arg_LINK})
+endfunction()
+
+# sluice_program(NAME SOURCES ... [LINK ...]): a driver or node that launch files name in `exec:`.
+# It lies in <build>/libexec/sluice and is installed into libexec/sluice.
+function(sluice_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(program_${name} ${arg_SOURCES})
+  target_link_libraries(program_${name} PRIVATE ${arg_LINK})
+  set_target_properties(program_${name} PROPERTIES OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/libexec/sluice")
+  install(TARGETS program_${name} RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/sluice")
+  set_property(GLOBAL APPEND PROPERTY SLUICE_PROGRAMS program_${name})
+endfunction()
+
+# sluice_test(NAME SOURCES ... [LINK ...] [LABELS ...] [TIMEOUT S] [ARGS ...]): a cmocka program,
+# run by ctest as NAME. Exit 77 is a skip; the reason is on its last line "SKIP: reason".
+function(sluice_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK;LABELS;ARGS" ${ARGN})
+  if(SLUICE_SANITIZE STREQUAL "fuzzer")
+    return()
+  endif()
+  add_executable(test_${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE ${arg_LINK} cmocka)
+  add_test(NAME ${name} COMMAND test_${name} ${arg_ARGS})
+  sluice_test_properties(${name} TIMEOUT "${arg_TIMEOUT}" LABELS ${arg_LABELS})
+endfunction()
+
+function(sluice_test_properties name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
+    LABELS "${arg_LABELS}"
+    ENVIRONMENT "SLUICE_BUILD=${PROJECT_BINARY_DIR};SLUICE_SOURCE=${PROJECT_SOURCE_DIR}")
+endfunction()
+
+# sluice_fuzz(NAME SOURCES ... [LINK ...]): SOURCES define LLVMFuzzerTestOneInput. With the fuzz
+# preset it becomes a libFuzzer program fuzz_NAME; otherwise every file of tests/fuzz/seeds/NAME is
+# replayed as the ordinary test fuzz_NAME.
+function(sluice_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  if(SLUICE_SANITIZE STREQUAL "fuzzer")
+    add_executable(fuzz_${name} ${arg_SOURCES})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(fuzz_${name} PRIVATE ${arg_LINK})
+  else()
+    add_executable(fuzz_${name} ${arg_SOURCES} "${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c")
+    target_link_libraries(fuzz_${name} PRIVATE ${arg_LINK})
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} "${PROJECT_SOURCE_DIR}/tests/fuzz/seeds/${name}")
+    sluice_test_properties(fuzz_${name} LABELS fuzz)
+  endif()
+endfunction()
