@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handshake.h - the two messages of a connection: hello, and the welcome that carries the segments.
+ *
+ *   subscriber                         publisher
+ *   HELLO {what, topic, type, policy} ->
+ *                                     <- WELCOME {status, sizes} + fds: ring, ledger [, control,
+ * pool]
+ *                                     <- one byte a wake-up
+ *   hang-up                            hang-up: the other side is gone
+ *
+ * Both are fixed structs; magic and version stay where they are in every version of the protocol,
+ * so that two versions can tell each other apart.
+ *
+ * Threads: any.
+ * Errors:  -EAGAIN nothing there; -ECONNRESET hung up; -EPROTO not what it must be;
+ * -EPROTONOSUPPORT another version. Descriptors that came with a refused message are closed.
+ */
+#ifndef SL_SHM_HANDSHAKE_H
+#define SL_SHM_HANDSHAKE_H
+
+#include "core/shm/sluice.h"
+
+#include <assert.h>
+
+enum sl_hello_kind {
+    SL_HELLO_SUBSCRIBE = 1,
+    SL_HELLO_STATS = 2
+};
+
+#define SL_HELLO_VISITOR 0x1u
+
+#define SL_WELCOME_FDS  4
+#define SL_WELCOME_TEXT 256
+
+struct sl_hello {
+    uint32_t magic;           /*   0 */
+    uint16_t version;         /*   4 */
+    uint16_t kind;            /*   6: enum sl_hello_kind */
+    uint32_t size;            /*   8: of this struct */
+    uint32_t flags;           /*  12: SL_HELLO_* */
+    uint32_t policy;          /*  16: enum sl_policy */
+    uint32_t quota;           /*  20: frames that it wants to hold; 0 = as many as it may */
+    char topic[SL_TOPIC_MAX]; /*  24 */
+    char type[SL_TYPE_MAX];   /* 280: "" = any */
+    char node[SL_NODE_MAX];   /* 408 */
+};
+static_assert(sizeof(struct sl_hello) == 472, "hello layout");
+
+struct sl_welcome {
+    uint32_t magic;             /*   0 */
+    uint16_t version;           /*   4 */
+    uint16_t kind;              /*   6: of the hello */
+    uint32_t size;              /*   8: of this struct */
+    int32_t status;             /*  12: 0, or -errno and a text */
+    uint64_t instance;          /*  16 */
+    uint64_t ring_bytes;        /*  24: sizes of the segments, in the order of the fds */
+    uint64_t ledger_bytes;      /*  32 */
+    uint64_t control_bytes;     /*  40: 0 = the publisher has no slots */
+    uint64_t pool_bytes;        /*  48 */
+    uint64_t slot_size;         /*  56: distance of slots */
+    uint32_t slot_count;        /*  64 */
+    uint32_t side_size;         /*  68 */
+    uint32_t word_index;        /*  72: which word line is this subscriber's */
+    uint32_t quota;             /*  76 */
+    uint32_t retain;            /*  80 */
+    uint32_t fd_count;          /*  84 */
+    char topic[SL_TOPIC_MAX];   /*  88 */
+    char type[SL_TYPE_MAX];     /* 344 */
+    char node[SL_NODE_MAX];     /* 472 */
+    char text[SL_WELCOME_TEXT]; /* 536: of a refusal */
+};
+static_assert(sizeof(struct sl_welcome) == 792, "welcome layout");
+
+/* Fill the head of a message. */
+void sl_hello_init(struct sl_hello *hello, enum sl_hello_kind kind);
+void sl_welcome_init(struct sl_welcome *welcome, enum sl_hello_kind kind);
+
+/* Pure: bytes from a peer in, a checked struct out (texts have their NUL). */
+int sl_hello_parse(const void *bytes, size_t size_bytes, struct sl_hello *ret_hello);
+int sl_welcome_parse(const void *bytes, size_t size_bytes, unsigned fd_count,
+                     struct sl_welcome *ret_welcome);
+
+int sl_hello_send(int fd, const struct sl_hello *hello);
+int sl_hello_receive(int fd, struct sl_hello *ret_hello);
+int sl_welcome_send(int fd, const struct sl_welcome *welcome, const int *fds);
+/* fds has room for SL_WELCOME_FDS and belongs to the caller on success. */
+int sl_welcome_receive(int fd, struct sl_welcome *ret_welcome, int *fds);
+
+#endif

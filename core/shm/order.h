@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* order.h - the one full fence of the bus.
+ *
+ * Take and recycle are two sides of one question ("did you see my hold before I took the slot
+ * back?"), which only a store followed by a load of another address can ask. That needs a full
+ * fence on both sides. ThreadSanitizer does not understand fences: in its build the fence is a
+ * read-modify-write of one shared cell, which orders at least as much.
+ */
+#ifndef SL_SHM_ORDER_H
+#define SL_SHM_ORDER_H
+
+#include <stdatomic.h>
+
+#ifdef SLUICE_TSAN
+extern _Atomic unsigned sl_order_cell;
+static inline void sl_fence_full(void)
+{
+    atomic_fetch_add_explicit(&sl_order_cell, 1, memory_order_seq_cst);
+}
+static inline void sl_fence_release(void)
+{
+    atomic_fetch_add_explicit(&sl_order_cell, 1, memory_order_acq_rel);
+}
+static inline void sl_fence_acquire(void)
+{
+    atomic_fetch_add_explicit(&sl_order_cell, 1, memory_order_acq_rel);
+}
+#else
+static inline void sl_fence_full(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+static inline void sl_fence_release(void)
+{
+    atomic_thread_fence(memory_order_release);
+}
+static inline void sl_fence_acquire(void)
+{
+    atomic_thread_fence(memory_order_acquire);
+}
+#endif
+
+/* A test may seed the fault that ThreadSanitizer must report: see tests/shm/test_order.c. */
+#ifndef SL_ORDER_PUBLISH
+#define SL_ORDER_PUBLISH memory_order_release
+#endif
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/shm/pool.h"
+
+#include "core/base/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static uint64_t sides_offset(uint32_t slot_count)
+{
+    uint64_t states_end = sizeof(struct sl_control) + (uint64_t)slot_count * sizeof(uint64_t);
+    return (states_end + SL_LINE - 1) / SL_LINE * SL_LINE;
+}
+
+size_t sl_control_size(uint32_t slot_count, uint32_t side_size)
+{
+    return sides_offset(slot_count) + (uint64_t)slot_count * side_size;
+}
+
+int sl_control_map(const struct sl_memory *control, uint32_t slot_count, uint64_t slot_size,
+                   uint32_t side_size, const _Atomic uint64_t **ret_states,
+                   const unsigned char **ret_sides)
+{
+    struct sl_control c;
+    memcpy(&c, control->base, sizeof c);
+    if (c.header.magic != SL_MAGIC || c.header.kind != SL_SEGMENT_CONTROL)
+        return sl_error(-EPROTO, "segment is no pool control (magic %08x)", c.header.magic);
+    if (c.header.version != SL_PROTOCOL_VERSION)
+        return sl_error(
+            -EPROTONOSUPPORT,
+            "pool of protocol version %u, this program speaks %u; rebuild the older one",
+            c.header.version, SL_PROTOCOL_VERSION);
+    if (c.slot_count != slot_count || c.slot_size != slot_size || c.side_size != side_size ||
+        c.states_offset != sizeof c || c.sides_offset != sides_offset(slot_count) ||
+        sl_control_size(slot_count, side_size) > control->size_bytes)
+        return sl_error(-EPROTO, "pool control of %u slots does not fit what was announced",
+                        c.slot_count);
+    *ret_states = (const void *)(control->base + sizeof c);
+    *ret_sides = side_size ? control->base + sides_offset(slot_count) : NULL;
+    return 0;
+}
+
+static int make_control(struct sl_pool *pool, uint32_t slot_count)
+{
+    struct sl_memory_config config = {
+        .name = "sluice-control",
+        .size_bytes = sl_control_size(slot_count, pool->side_size),
+    };
+    int err = sl_memory_create(&config, &pool->control);
+    if (err < 0)
+        return err;
+    *(struct sl_control *)(void *)pool->control.base = (struct sl_control){
+        .header =
+            {
+                .magic = SL_MAGIC,
+                .version = SL_PROTOCOL_VERSION,
+                .kind = SL_SEGMENT_CONTROL,
+                .size_bytes = pool->control.size_bytes,
+            },
+        .slot_size = pool->slot_size,
+        .slot_count = slot_count,
+        .side_size = pool->side_size,
+        .states_offset = sizeof(struct sl_control),
+        .sides_offset = sides_offset(slot_count),
+    };
+    return 0;
+}
+
+static int make_memory(struct sl_pool *pool, const struct sl_pool_options *options)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    if (options->slot_size == 0 || options->slot_size > UINT32_MAX - page)
+        return sl_error(-EINVAL, "slot_size %llu: give 1 byte to 4 GiB less a page",
+                        (unsigned long long)options->slot_size);
+    if (options->slot_count == 0 || options->slot_count > SL_SLOTS_MAX)
+        return sl_error(-EINVAL, "slot_count %u: give 1 to %u", options->slot_count, SL_SLOTS_MAX);
+    if (options->side_size > SL_SIDE_MAX)
+        return sl_error(-EINVAL, "side_size %u: give at most %u", options->side_size, SL_SIDE_MAX);
+    pool->slot_size = (options->slot_size + page - 1) / page * page;
+    pool->side_size = (options->side_size + 63) / 64 * 64;
+    struct sl_memory_config config = {
+        .name = "sluice-pool",
+        .size_bytes = pool->slot_size * options->slot_count,
+        .lock = options->lock,
+    };
+    int err = sl_memory_create(&config, &pool->memory);
+    if (err < 0)
+        return sl_error_at(err, "pool of %u slots of %llu bytes", options->slot_count,
+                           (unsigned long long)pool->slot_size);
+    return make_control(pool, options->slot_count);
+}
+
+static int create(const struct sl_pool_options *options, struct sl_pool **ret_pool)
+{
+    struct sl_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return sl_error(-ENOMEM, "no memory for a pool");
+    pool->memory = pool->control = SL_MEMORY_NONE;
+    int err = options ? make_memory(pool, options) : 0;
+    _Atomic uint64_t *states =
+        pool->control.base ? (void *)(pool->control.base + sizeof(struct sl_control)) : NULL;
+    if (err == 0)
+        err = sl_slots_init(&pool->slots, options ? options->slot_count : 0, states);
+    if (err < 0) {
+        sl_pool_destroy(pool);
+        return err;
+    }
+    *ret_pool = pool;
+    return 0;
+}
+
+int sl_pool_create(const struct sl_pool_options *options, struct sl_pool **ret_pool)
+{
+    return create(options, ret_pool);
+}
+
+int sl_pool_create_empty(struct sl_pool **ret_pool)
+{
+    return create(NULL, ret_pool);
+}
+
+void sl_pool_destroy(struct sl_pool *pool)
+{
+    if (!pool)
+        return;
+    sl_slots_finish(&pool->slots);
+    sl_memory_close(&pool->control);
+    sl_memory_close(&pool->memory);
+    free(pool);
+}

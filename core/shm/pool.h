@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool.h - a pool in its publisher's process: the slots, the control segment, the book.
+ *
+ * Life:    sl_pool_create (sluice.h) -> publishers use it -> sl_pool_destroy
+ * Threads: as slots.h.
+ */
+#ifndef SL_SHM_POOL_H
+#define SL_SHM_POOL_H
+
+#include "core/shm/slots.h"
+#include "core/uncached/memory.h"
+
+struct sl_pool {
+    struct sl_slots slots;
+    struct sl_memory memory;  /* the slots; none if slot_count is 0 */
+    struct sl_memory control; /* struct sl_control, slot states, side areas */
+    uint64_t slot_size;       /* distance of slots */
+    uint32_t side_size;
+    unsigned users; /* publishers */
+};
+
+size_t sl_control_size(uint32_t slot_count, uint32_t side_size);
+/* A control segment of another process: its slot states and side areas, checked against the
+ * welcome. */
+int sl_control_map(const struct sl_memory *control, uint32_t slot_count, uint64_t slot_size,
+                   uint32_t side_size, const _Atomic uint64_t **ret_states,
+                   const unsigned char **ret_sides);
+
+/* A book without slots, for publishers of inline messages only. */
+int sl_pool_create_empty(struct sl_pool **ret_pool);
+
+#endif

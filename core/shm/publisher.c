@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* publisher.c - a topic's writing end: the door that subscribers knock at, and publishing. */
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/shm/handshake.h"
+#include "core/shm/pool.h"
+#include "core/shm/service.h"
+#include "core/shm/statspage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SUBSCRIBERS_DEFAULT = 8,
+    QUOTA_DEFAULT = 4,
+    VISITORS = 4, /* tools that look on, beside the subscribers; each may hold one frame */
+    INLINE_DEFAULT = 64,
+    RING_LEAST = 64,
+    LOSSLESS_TIMEOUT_MS = 1000,
+    CONNECTIONS_MAX = 4096, /* that have not said hello yet, or are attached */
+};
+
+/* One that knocked; a peer once its hello was answered. */
+struct connection {
+    struct sl_watch watch;
+    struct sl_publisher *publisher;
+    struct connection *next;
+    struct sl_peer peer;
+    struct sl_memory ledger;
+    uint32_t word_index;
+    bool is_attached;
+    bool is_visitor;
+};
+
+struct sl_publisher {
+    struct sl_channel channel;
+    struct sl_pool *pool;
+    bool owns_pool;
+    struct sl_publisher_options options; /* defaults filled in */
+    char topic[SL_TOPIC_MAX];
+    char type[SL_TYPE_MAX];
+    uint64_t instance;
+    struct sl_memory ring_memory;
+    struct sl_stats_row *row;
+
+    struct sl_domain domain;
+    struct sl_socket_name name;
+    struct sl_watch listener;
+    struct connection *connections;
+    unsigned connection_count;
+    unsigned subscriber_count, visitor_count;
+    bool has_service;
+    bool *word_used; /* ring.word_count of them */
+};
+
+/* Answering. ----------------------------------------------------------------------------------- */
+
+static void drop_connection(struct connection *c)
+{
+    struct sl_publisher *p = c->publisher;
+    for (struct connection **at = &p->connections; *at; at = &(*at)->next) {
+        if (*at == c) {
+            *at = c->next;
+            break;
+        }
+    }
+    p->connection_count--;
+    sl_service_unwatch(&c->watch);
+    if (c->is_attached) {
+        sl_slots_remove_peer(&p->pool->slots, &c->peer);
+        if (atomic_load(&c->peer.lossless))
+            atomic_fetch_sub(&p->channel.lossless_count, 1);
+        p->word_used[c->word_index] = false;
+        *(c->is_visitor ? &p->visitor_count : &p->subscriber_count) -= 1;
+        sl_stats_set32(&p->row->peers, p->subscriber_count);
+    }
+    sl_memory_close(&c->ledger);
+    if (c->peer.pidfd >= 0)
+        close(c->peer.pidfd);
+    close(c->watch.fd);
+    free(c);
+}
+
+/* Does the topic suit? The text of a refusal names both sides. */
+static int check_hello(const struct sl_publisher *p, const struct sl_hello *hello)
+{
+    bool visitor = hello->flags & SL_HELLO_VISITOR;
+    if (hello->kind != SL_HELLO_SUBSCRIBE || strcmp(hello->topic, p->topic) != 0)
+        return sl_error(-EPROTO, "this is the door of topic %s", p->topic);
+    if (hello->type[0] && strcmp(hello->type, p->type) != 0)
+        return sl_error(-EPROTOTYPE, "topic %s: published as %s, asked for as %s", p->topic,
+                        p->type, hello->type);
+    if (hello->policy == SL_LOSSLESS && !p->options.lossless)
+        return sl_error(-EPERM, "topic %s: its publisher does not allow lossless subscribers",
+                        p->topic);
+    if (visitor ? p->visitor_count >= VISITORS : p->subscriber_count >= p->options.subscribers)
+        return sl_error(-EUSERS,
+                        "topic %s: its publisher has %u %s, as many as it allows; raise its "
+                        "'subscribers'",
+                        p->topic, visitor ? p->visitor_count : p->subscriber_count,
+                        visitor ? "visitors" : "subscribers");
+    return 0;
+}
+
+static int make_ledger(struct connection *c)
+{
+    uint32_t slots = c->publisher->pool->slots.count;
+    struct sl_memory_config config = {
+        .name = "sluice-ledger",
+        .size_bytes = sizeof(struct sl_ledger) + slots,
+        .sharing = SL_MEMORY_LEDGER,
+    };
+    int err = sl_memory_create(&config, &c->ledger);
+    if (err < 0)
+        return err;
+    struct sl_ledger *ledger = (void *)c->ledger.base;
+    ledger->header = (struct sl_segment_header){
+        .magic = SL_MAGIC,
+        .version = SL_PROTOCOL_VERSION,
+        .kind = SL_SEGMENT_LEDGER,
+        .size_bytes = c->ledger.size_bytes,
+        .instance = c->publisher->instance,
+    };
+    ledger->slot_count = slots;
+    c->peer.ledger = ledger;
+    return 0;
+}
+
+static int claim_word(struct connection *c)
+{
+    struct sl_publisher *p = c->publisher;
+    for (uint32_t i = 0; i < p->channel.ring.word_count; i++) {
+        if (p->word_used[i])
+            continue;
+        p->word_used[i] = true;
+        c->word_index = i;
+        c->peer.word = &p->channel.ring.words[i];
+        atomic_store(&c->peer.word->state, SL_WORD_OK);
+        return 0;
+    }
+    return sl_error(-EUSERS, "no word line is free");
+}
+
+/* The process behind the connection: a forked child of it may keep the connection open. */
+static int pidfd_of(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+        return -1; /* of another pid namespace: the hang-up has to do */
+    return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+}
+
+static int attach(struct connection *c, const struct sl_hello *hello, struct sl_welcome *welcome)
+{
+    struct sl_publisher *p = c->publisher;
+    int err = check_hello(p, hello);
+    if (err < 0 || (err = make_ledger(c)) < 0 || (err = claim_word(c)) < 0)
+        return err;
+    c->is_visitor = hello->flags & SL_HELLO_VISITOR;
+    uint32_t most = c->is_visitor ? 1 : p->options.quota;
+    c->peer.quota = hello->quota > 0 && hello->quota < most ? hello->quota : most;
+    c->peer.channel = &p->channel;
+    c->peer.fd = c->watch.fd;
+    c->peer.pidfd = pidfd_of(c->watch.fd);
+    atomic_store(&c->peer.lossless, hello->policy == SL_LOSSLESS);
+    if (hello->policy == SL_LOSSLESS) {
+        /* Its cursor counts from its own attaching on; until then it stands in nobody's way. */
+        atomic_store(&((struct sl_ledger *)(void *)c->ledger.base)->cursor, UINT64_MAX - 1);
+        atomic_fetch_add(&p->channel.lossless_count, 1);
+    }
+    /* In the scan list before the descriptors are sent: no hold of this ledger can be missed. */
+    err = sl_slots_add_peer(&p->pool->slots, &c->peer);
+    if (err < 0) {
+        if (hello->policy == SL_LOSSLESS)
+            atomic_fetch_sub(&p->channel.lossless_count, 1);
+        p->word_used[c->word_index] = false;
+        return sl_error(err, "no memory for another subscriber");
+    }
+    c->is_attached = true;
+    *(c->is_visitor ? &p->visitor_count : &p->subscriber_count) += 1;
+    sl_stats_set32(&p->row->peers, p->subscriber_count);
+    welcome->word_index = c->word_index;
+    welcome->quota = c->peer.quota;
+    return 0;
+}
+
+static void answer(struct connection *c, const struct sl_hello *hello)
+{
+    struct sl_publisher *p = c->publisher;
+    struct sl_welcome w;
+    sl_welcome_init(&w, SL_HELLO_SUBSCRIBE);
+    w.instance = p->instance;
+    snprintf(w.topic, sizeof w.topic, "%s", p->topic);
+    snprintf(w.type, sizeof w.type, "%s", p->type);
+    snprintf(w.node, sizeof w.node, "%s", sl_statspage_node());
+    int fds[SL_WELCOME_FDS];
+    w.status = hello ? attach(c, hello, &w) : -EPROTONOSUPPORT;
+    if (w.status < 0) {
+        snprintf(w.text, sizeof w.text, "%s", sl_error_text());
+    } else {
+        const struct sl_pool *pool = p->pool;
+        fds[w.fd_count++] = p->ring_memory.fd;
+        fds[w.fd_count++] = c->ledger.fd;
+        w.ring_bytes = p->ring_memory.size_bytes;
+        w.ledger_bytes = c->ledger.size_bytes;
+        w.retain = p->options.retain;
+        if (pool->slots.count > 0) {
+            fds[w.fd_count++] = pool->control.fd;
+            fds[w.fd_count++] = pool->memory.fd;
+            w.control_bytes = pool->control.size_bytes;
+            w.pool_bytes = pool->memory.size_bytes;
+            w.slot_size = pool->slot_size;
+            w.slot_count = pool->slots.count;
+            w.side_size = pool->side_size;
+        }
+    }
+    if (sl_welcome_send(c->watch.fd, &w, fds) < 0 || w.status < 0)
+        drop_connection(c);
+}
+
+static void connection_ready(struct sl_watch *watch, uint32_t epoll_events)
+{
+    struct connection *c = (struct connection *)watch;
+    if (c->is_attached) { /* nothing more is to come but the end */
+        char noise[64];
+        ssize_t got = epoll_events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)
+                          ? 0
+                          : recv(watch->fd, noise, sizeof noise, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            drop_connection(c);
+        return;
+    }
+    struct sl_hello hello;
+    int err = sl_hello_receive(watch->fd, &hello);
+    if (err == 0)
+        answer(c, &hello);
+    else if (err == -EPROTONOSUPPORT)
+        answer(c, NULL);
+    else if (err != -EAGAIN)
+        drop_connection(c);
+}
+
+static void listener_ready(struct sl_watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    struct sl_publisher *p =
+        (struct sl_publisher *)(void *)((char *)watch - offsetof(struct sl_publisher, listener));
+    int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    struct connection *c = p->connection_count < CONNECTIONS_MAX ? calloc(1, sizeof *c) : NULL;
+    if (!c) {
+        close(fd);
+        return;
+    }
+    c->watch = (struct sl_watch){fd, connection_ready};
+    c->publisher = p;
+    c->peer.pidfd = -1;
+    c->ledger = SL_MEMORY_NONE;
+    c->next = p->connections;
+    p->connections = c;
+    p->connection_count++;
+    if (sl_service_watch(&c->watch, EPOLLIN | EPOLLRDHUP) < 0)
+        drop_connection(c);
+}
+
+/* Opening. ------------------------------------------------------------------------------------- */
+
+static uint32_t power_of_two_from(uint32_t least)
+{
+    uint32_t value = RING_LEAST;
+    while (value < least && value < SL_RING_MAX)
+        value *= 2;
+    return value;
+}
+
+/* Fill the defaults in, and refuse what cannot be. */
+static int complete_options(struct sl_publisher_options *o)
+{
+    o->loans = o->loans ? o->loans : 1;
+    o->subscribers = o->subscribers ? o->subscribers : SUBSCRIBERS_DEFAULT;
+    o->quota = o->quota ? o->quota : QUOTA_DEFAULT;
+    o->inline_max = o->inline_max ? o->inline_max : INLINE_DEFAULT;
+    o->mode = o->mode ? o->mode : 0600;
+    if (o->lossless_timeout_ns == 0)
+        o->lossless_timeout_ns = LOSSLESS_TIMEOUT_MS * (int64_t)SL_NS_PER_MS;
+    if (o->subscribers > SL_SUBSCRIBERS_MAX || o->quota > SL_QUOTA_MAX ||
+        o->inline_max > SL_INLINE_MAX || o->retain > SL_RING_MAX / 2 || o->loans > SL_SLOTS_MAX / 2)
+        return sl_error(-EINVAL,
+                        "topic %s: at most %u subscribers, quota %u, inline_max %u, retain %u",
+                        o->topic, SL_SUBSCRIBERS_MAX, SL_QUOTA_MAX, SL_INLINE_MAX, SL_RING_MAX / 2);
+    if (o->pool) {
+        o->slot_count = o->pool->slots.count;
+    } else if (o->slot_size == 0) {
+        o->slot_count = 0;
+    } else if (o->slot_count == 0) {
+        uint64_t slots =
+            (uint64_t)o->loans + o->retain + (uint64_t)o->subscribers * o->quota + VISITORS + 1;
+        o->slot_count = slots > SL_SLOTS_MAX ? SL_SLOTS_MAX : (uint32_t)slots;
+    }
+    uint32_t entries = o->slot_count > o->retain ? o->slot_count : o->retain;
+    if (o->ring == 0)
+        o->ring = power_of_two_from(2 * entries);
+    if (o->ring < 2 || o->ring > SL_RING_MAX || (o->ring & (o->ring - 1)) || o->ring < o->retain)
+        return sl_error(-EINVAL, "topic %s: ring %u is not a power of two from %u to %u", o->topic,
+                        o->ring, o->retain > 2 ? o->retain : 2, SL_RING_MAX);
+    return 0;
+}
+
+static int make_pool(struct sl_publisher *p)
+{
+    const struct sl_publisher_options *o = &p->options;
+    p->pool = o->pool;
+    p->owns_pool = !o->pool;
+    if (o->pool)
+        return 0;
+    if (o->slot_size == 0)
+        return sl_pool_create_empty(&p->pool);
+    struct sl_pool_options pool = {
+        .slot_size = o->slot_size,
+        .slot_count = o->slot_count,
+        .side_size = o->side_size,
+    };
+    return sl_pool_create(&pool, &p->pool);
+}
+
+static int make_ring(struct sl_publisher *p)
+{
+    const struct sl_publisher_options *o = &p->options;
+    uint32_t words = o->subscribers + VISITORS;
+    struct sl_memory_config config = {
+        .name = "sluice-ring",
+        .size_bytes = sl_ring_size(o->ring, o->inline_max, words),
+    };
+    int err = sl_memory_create(&config, &p->ring_memory);
+    if (err < 0)
+        return err;
+    sl_ring_format(p->ring_memory.base, p->instance, o->ring, o->inline_max, words,
+                   &p->channel.ring);
+    p->channel.ring.ring->header.size_bytes = p->ring_memory.size_bytes;
+    p->channel.retain = o->retain;
+    p->channel.lossless_timeout_ns = o->lossless_timeout_ns;
+    p->word_used = calloc(words, sizeof *p->word_used);
+    return p->word_used ? 0 : sl_error(-ENOMEM, "no memory for %u subscribers", words);
+}
+
+/* Under the service lock: the door, and the row that tools see. */
+static int show(struct sl_publisher *p)
+{
+    p->row = sl_statspage_add(&p->domain, SL_STATS_PUBLISHER, p->instance, p->topic, p->type);
+    if (!p->row)
+        return sl_error(-ENOMEM, "topic %s: no memory for its statistics", p->topic);
+    p->row->slot_count = p->pool->slots.count;
+    p->row->slot_size = p->pool->slot_size;
+    p->row->quota = p->options.quota;
+    sl_statspage_show(p->row, SL_STATS_PUBLISHER);
+    sl_socket_name_make(&p->name, SL_SOCKET_PUBLISHER, p->topic, p->instance);
+    p->listener.ready = listener_ready;
+    p->listener.fd = sl_domain_listen(&p->domain, &p->name, (mode_t)p->options.mode);
+    if (p->listener.fd < 0)
+        return p->listener.fd;
+    return sl_service_watch(&p->listener, EPOLLIN);
+}
+
+int sl_publisher_open(const struct sl_publisher_options *options,
+                      struct sl_publisher **ret_publisher)
+{
+    sl_error_clear();
+    int err = sl_topic_check(options->topic, options->type ? options->type : "");
+    if (err < 0)
+        return err;
+    struct sl_publisher *p = calloc(1, sizeof *p);
+    if (!p)
+        return sl_error(-ENOMEM, "no memory for a publisher");
+    p->domain.fd = p->listener.fd = -1;
+    p->ring_memory = SL_MEMORY_NONE;
+    p->options = *options;
+    snprintf(p->topic, sizeof p->topic, "%s", options->topic);
+    snprintf(p->type, sizeof p->type, "%s", options->type);
+    p->options.topic = p->topic;
+    p->options.type = p->type;
+    p->instance = sl_instance_new();
+    if ((err = complete_options(&p->options)) < 0 ||
+        (err = sl_domain_open(options->domain, true, &p->domain)) < 0 || (err = make_pool(p)) < 0 ||
+        (err = make_ring(p)) < 0 || (err = sl_service_acquire()) < 0)
+        goto failed;
+    p->has_service = true;
+    p->pool->users++;
+    sl_service_lock();
+    err = show(p);
+    sl_service_unlock();
+    if (err < 0)
+        goto failed;
+    *ret_publisher = p;
+    return 0;
+failed:
+    sl_publisher_close(p);
+    return err;
+}
+
+void sl_publisher_close(struct sl_publisher *p)
+{
+    if (!p)
+        return;
+    if (p->has_service) {
+        sl_service_lock();
+        if (p->listener.fd >= 0) {
+            sl_service_unwatch(&p->listener);
+            sl_domain_unlink(&p->domain, &p->name);
+            close(p->listener.fd);
+        }
+        while (p->connections)
+            drop_connection(p->connections);
+        sl_statspage_remove(p->row);
+        p->pool->users--;
+        sl_service_unlock();
+        sl_slots_forget(&p->pool->slots, &p->channel);
+        sl_service_release();
+    }
+    if (p->owns_pool)
+        sl_pool_destroy(p->pool);
+    sl_memory_close(&p->ring_memory);
+    sl_domain_close(&p->domain);
+    free(p->word_used);
+    free(p);
+}
+
+/* Publishing. ---------------------------------------------------------------------------------- */
+
+int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
+{
+    uint32_t slot;
+    int err = sl_slots_loan(&p->pool->slots, &p->channel, &slot);
+    if (err < 0) {
+        sl_stats_add(&p->row->refused, 1);
+        return sl_error_at(err, "topic %s", p->topic);
+    }
+    const struct sl_pool *pool = p->pool;
+    *ret_loan = (struct sl_loan){
+        .data = pool->memory.base + slot * pool->slot_size,
+        .data_size = pool->slot_size,
+        .side =
+            pool->side_size
+                ? pool->control.base +
+                      ((const struct sl_control *)(const void *)pool->control.base)->sides_offset +
+                      (uint64_t)slot * pool->side_size
+                : NULL,
+        .side_size = pool->side_size,
+        .slot = slot,
+        .generation = pool->slots.slot[slot].generation,
+    };
+    return 0;
+}
+
+int sl_publisher_wait(struct sl_publisher *p, int64_t timeout_ns)
+{
+    /* A reader's release is a plain store that tells nobody: look again, less and less often. */
+    uint64_t start_ns = sl_clock_monotonic_ns();
+    struct timespec pause = {.tv_nsec = 20000};
+    for (;;) {
+        uint32_t slot;
+        int err = p->pool->slots.count > 0 ? sl_slots_loan(&p->pool->slots, &p->channel, &slot)
+                                           : sl_slots_may_publish(&p->pool->slots, &p->channel);
+        if (err == 0 && p->pool->slots.count > 0)
+            sl_slots_discard(&p->pool->slots, slot);
+        if (err != -EAGAIN)
+            return err;
+        if (timeout_ns >= 0 && (int64_t)(sl_clock_monotonic_ns() - start_ns) >= timeout_ns)
+            return sl_error_at(-ETIMEDOUT, "topic %s", p->topic);
+        nanosleep(&pause, NULL);
+        if (pause.tv_nsec < 500000)
+            pause.tv_nsec += pause.tv_nsec / 2;
+    }
+}
+
+void sl_publisher_discard(struct sl_publisher *p, struct sl_loan *loan)
+{
+    struct sl_slots *slots = &p->pool->slots;
+    if (loan->data && loan->slot < slots->count && slots->slot[loan->slot].status == SL_SLOT_LOANED)
+        sl_slots_discard(slots, loan->slot);
+    *loan = (struct sl_loan){0};
+}
+
+static uint32_t alignment_flag(uint32_t offset)
+{
+    uint32_t log2 = offset ? (uint32_t)__builtin_ctz(offset) : 12;
+    return (log2 > 12 ? 12 : log2) << SL_DESCRIPTOR_ALIGN_SHIFT;
+}
+
+/* Check the message against its slot; the length of a gathered body is the sum of its ranges. */
+static int check_message(const struct sl_publisher *p, const struct sl_message *m,
+                         uint32_t *ret_length)
+{
+    uint64_t size = p->pool->slot_size, side = p->pool->side_size, length = 0;
+    bool fits =
+        m->range_count <= SL_RANGES_MAX && sl_range_fits(m->data_offset, m->data_length, size);
+    for (uint32_t i = 0; fits && i < m->range_count; i++) {
+        const struct sl_range *r = &m->ranges[i];
+        fits = r->length > 0 && r->area <= SL_AREA_SIDE &&
+               sl_range_fits(r->offset, r->length, r->area == SL_AREA_SIDE ? side : size);
+        length += r->length;
+    }
+    if (m->range_count == 0) {
+        fits = fits && sl_range_fits(m->body_offset, m->body_length, size);
+        length = m->body_length;
+    }
+    if (!fits || length > UINT32_MAX)
+        return sl_error(-EINVAL,
+                        "topic %s: message at %u, %u bytes, data at %u, %u bytes, is not "
+                        "inside its slot of %llu",
+                        p->topic, m->body_offset, m->body_length, m->data_offset, m->data_length,
+                        (unsigned long long)size);
+    *ret_length = (uint32_t)length;
+    return 0;
+}
+
+static void count_message(struct sl_publisher *p, const struct sl_descriptor *d)
+{
+    sl_stats_add(&p->row->messages, 1);
+    sl_stats_add(&p->row->bytes, d->body_length);
+    sl_stats_set(&p->row->last_ns, d->publish_ns);
+    sl_stats_set(&p->row->last_stamp_ns, d->stamp_ns);
+    const struct sl_slots *slots = &p->pool->slots;
+    sl_stats_set32(&p->row->held, slots->loaned);
+    sl_stats_set32(&p->row->demoted, p->channel.demoted);
+    sl_stats_set32(&p->row->revoked, slots->revoked);
+    sl_stats_set32(&p->row->died, slots->died);
+}
+
+int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const struct sl_message *m)
+{
+    struct sl_slots *slots = &p->pool->slots;
+    if (!loan->data || loan->slot >= slots->count ||
+        slots->slot[loan->slot].status != SL_SLOT_LOANED)
+        return sl_error(-EINVAL, "topic %s: this is no loan (published or discarded before?)",
+                        p->topic);
+    uint32_t length = 0;
+    int err = check_message(p, m, &length);
+    if (err == 0 && m->more)
+        err = sl_slots_may_publish(slots, &p->channel);
+    if (err == 0) {
+        struct sl_descriptor d = {
+            .stamp_ns = m->stamp_ns,
+            .publish_ns = sl_clock_monotonic_ns(),
+            .flags = ((uint32_t)m->clock & SL_DESCRIPTOR_CLOCK_MASK) |
+                     (m->flags & SL_MESSAGE_PARTIAL) | alignment_flag(m->data_offset) |
+                     (m->range_count ? SL_DESCRIPTOR_GATHER : 0),
+            .body_offset = m->body_offset,
+            .body_length = length,
+            .data_offset = m->data_offset,
+            .data_length = m->data_length,
+        };
+        struct sl_ring_payload payload = {.ranges = m->ranges, .range_count = m->range_count};
+        err = sl_slots_publish(slots, &p->channel, loan->slot, !m->more, &d, &payload);
+        if (err == 0)
+            count_message(p, &d);
+    }
+    if (m->more)
+        return err;
+    if (err < 0)
+        sl_publisher_discard(p, loan);
+    *loan = (struct sl_loan){0};
+    return err;
+}
+
+int sl_publisher_publish_inline(struct sl_publisher *p, const void *body, size_t body_length,
+                                const struct sl_message *m)
+{
+    if (body_length > p->options.inline_max)
+        return sl_error(-EMSGSIZE,
+                        "topic %s: %zu bytes inline, at most %u; raise inline_max or loan "
+                        "a slot",
+                        p->topic, body_length, p->options.inline_max);
+    int err = sl_slots_may_publish(&p->pool->slots, &p->channel);
+    if (err < 0)
+        return sl_error_at(err, "topic %s", p->topic);
+    bool has_data = sl_range_fits(m->data_offset, m->data_length, body_length);
+    struct sl_descriptor d = {
+        .stamp_ns = m->stamp_ns,
+        .publish_ns = sl_clock_monotonic_ns(),
+        .flags = ((uint32_t)m->clock & SL_DESCRIPTOR_CLOCK_MASK) | (m->flags & SL_MESSAGE_PARTIAL) |
+                 SL_DESCRIPTOR_INLINE,
+        .body_length = (uint32_t)body_length,
+        .data_offset = has_data ? m->data_offset : 0,
+        .data_length = has_data ? m->data_length : 0,
+    };
+    struct sl_ring_payload payload = {.inline_body = body};
+    err = sl_slots_publish(&p->pool->slots, &p->channel, SL_NO_SLOT, false, &d, &payload);
+    if (err == 0)
+        count_message(p, &d);
+    return err;
+}
+
+int sl_publisher_status(struct sl_publisher *p, struct sl_publisher_status *ret_status)
+{
+    sl_service_lock(); /* so that no peer is freed while its ledger is looked at */
+    *ret_status = (struct sl_publisher_status){
+        .published = atomic_load(&p->row->messages),
+        .bytes = atomic_load(&p->row->bytes),
+        .refused = atomic_load(&p->row->refused),
+        .subscribers = p->subscriber_count,
+        .slots = p->pool->slots.count,
+        .slots_held = sl_slots_held(&p->pool->slots),
+        .slots_loaned = p->pool->slots.loaned,
+        .demoted = p->channel.demoted,
+        .revoked = p->pool->slots.revoked,
+        .died = p->pool->slots.died,
+    };
+    sl_service_unlock();
+    return 0;
+}

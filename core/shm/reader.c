@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/shm/reader.h"
+
+#include "core/shm/order.h"
+
+#include <errno.h>
+
+static void store_cursor(struct sl_reader *r, uint64_t seq)
+{
+    r->cursor = seq;
+    /* release: pairs with the acquire in lossless_floor; the hold of `seq` is set before */
+    atomic_store_explicit(&r->ledger->cursor, seq, memory_order_release);
+}
+
+void sl_reader_attach(struct sl_reader *r, uint64_t history)
+{
+    /* The publisher already counts this ledger. Once the cursor is visible and the head is still
+     * the same, everything published from here on finds it. */
+    uint64_t head = sl_ring_head(&r->ring);
+    for (;;) {
+        store_cursor(r, head > history ? head - history : 0);
+        sl_fence_full(); /* pairs with R2 */
+        uint64_t now = sl_ring_head(&r->ring);
+        if (now == head)
+            break;
+        head = now;
+    }
+    /* What an earlier message of this instance lost before we came is not our loss. */
+    uint64_t entries = (uint64_t)r->ring.mask + 1;
+    if (head - r->cursor > entries)
+        store_cursor(r, head - entries);
+    struct sl_descriptor d;
+    while (r->cursor < head) {
+        enum sl_ring_look look = sl_ring_look(&r->ring, r->cursor + 1, &d);
+        if (look != SL_RING_RETIRED && look != SL_RING_GONE)
+            break;
+        store_cursor(r, r->cursor + 1);
+    }
+}
+
+static void lose(struct sl_reader *r, enum sl_loss reason, uint64_t count)
+{
+    r->lost[reason] += count;
+    r->lost_since_take += count;
+}
+
+/* Pass messages over up to and including `seq`. */
+static void pass_over(struct sl_reader *r, uint64_t seq, enum sl_loss reason)
+{
+    lose(r, reason, seq - r->cursor);
+    store_cursor(r, seq);
+}
+
+/* The policy's choice of what comes next. */
+static void apply_policy(struct sl_reader *r)
+{
+    if (r->policy == SL_LOSSLESS || (r->policy == SL_KEEP_LAST && r->depth == 0))
+        return;
+    uint64_t head = sl_ring_head(&r->ring);
+    uint64_t depth = r->policy == SL_LATEST ? 1 : r->depth;
+    if (head > r->cursor && head - r->cursor > depth)
+        pass_over(r, head - depth, r->policy == SL_LATEST ? SL_LOSS_SKIPPED : SL_LOSS_OVERRUN);
+}
+
+/* The ring has gone over us: begin again at its oldest entry, with a little start. */
+static void catch_up(struct sl_reader *r)
+{
+    uint64_t head = sl_ring_head(&r->ring);
+    uint64_t keep = ((uint64_t)r->ring.mask + 1) * 3 / 4;
+    uint64_t to = head > keep ? head - keep : 0;
+    pass_over(r, to > r->cursor ? to : r->cursor + 1, SL_LOSS_OVERRUN);
+}
+
+static bool ranges_fit(const struct sl_reader *r, struct sl_taken *t)
+{
+    uint64_t total = 0;
+    t->range_count = 0;
+    for (int i = 0; i < SL_RANGES_MAX; i++) {
+        const struct sl_range *range = &t->range[i];
+        if (range->length == 0)
+            break;
+        uint64_t size = range->area == SL_AREA_SLOT   ? r->slot_size
+                        : range->area == SL_AREA_SIDE ? r->side_size
+                                                      : 0;
+        if (!sl_range_fits(range->offset, range->length, size))
+            return false;
+        total += range->length;
+        t->range_count++;
+    }
+    return total == t->d.body_length;
+}
+
+/* Copy what stands beside the descriptor and check all of it. */
+static bool copy_and_check(const struct sl_reader *r, struct sl_taken *t, void *inline_to)
+{
+    if (!sl_descriptor_check(&t->d, r->slot_count, r->slot_size, r->ring.inline_max))
+        return false;
+    if (t->d.flags & SL_DESCRIPTOR_INLINE)
+        sl_ring_copy_inline(&r->ring, t->d.seq, inline_to, t->d.body_length);
+    t->range_count = 0;
+    if (t->d.flags & SL_DESCRIPTOR_GATHER) {
+        sl_ring_copy_ranges(&r->ring, t->d.seq, t->range);
+        return ranges_fit(r, t);
+    }
+    return true;
+}
+
+static void set_hold(struct sl_reader *r, uint32_t slot, bool shared)
+{
+    _Atomic uint8_t *held = &r->ledger->held[slot];
+    if (shared) /* other messages of the slot may be held or released by other threads */
+        atomic_fetch_add_explicit(held, 1, memory_order_relaxed);
+    else
+        atomic_store_explicit(held, 1, memory_order_relaxed);
+}
+
+static void clear_hold(struct sl_reader *r, uint32_t slot, bool shared)
+{
+    _Atomic uint8_t *held = &r->ledger->held[slot];
+    /* release: pairs with R3; what was read, was read before the publisher writes again */
+    if (shared)
+        atomic_fetch_sub_explicit(held, 1, memory_order_release);
+    else
+        atomic_store_explicit(held, 0, memory_order_release);
+}
+
+/* Does the message still stand, now that the hold is visible? */
+static bool still_stands(const struct sl_reader *r, const struct sl_descriptor *d, bool shared)
+{
+    if (!sl_ring_still(&r->ring, d->seq))
+        return false;
+    return !shared || atomic_load_explicit(&r->state[d->slot], memory_order_acquire) ==
+                          ((uint64_t)d->generation << 1 | 1);
+}
+
+static bool hold(struct sl_reader *r, const struct sl_descriptor *d)
+{
+    bool shared = d->flags & SL_DESCRIPTOR_SHARED;
+    set_hold(r, d->slot, shared);
+    /* T2: pairs with R2: the hold before the look whether the message still stands. */
+    sl_fence_full();
+    /* T3: the same state as before the copy: the descriptor is whole, and the slot is ours. */
+    if (still_stands(r, d, shared))
+        return true;
+    clear_hold(r, d->slot, shared);
+    return false;
+}
+
+/* One message, `r->cursor + 1`. 1 taken, 0 lost or changed under our hands: look again. */
+static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
+{
+    bool fits = copy_and_check(r, t, inline_to);
+    bool is_inline = t->d.flags & SL_DESCRIPTOR_INLINE;
+    bool ours;
+    if (!fits || is_inline) {
+        sl_fence_acquire(); /* T3 without a hold: the copy before the second look */
+        ours = sl_ring_still(&r->ring, t->d.seq);
+    } else {
+        ours = hold(r, &t->d);
+    }
+    if (!ours)
+        return 0; /* torn or retired: the next look says which */
+    if (!fits) {
+        pass_over(r, t->d.seq, SL_LOSS_INVALID);
+        return 0;
+    }
+    /* T4: the cursor behind the hold: a lossless publisher sees one of the two. */
+    store_cursor(r, t->d.seq);
+    if (!is_inline)
+        r->holds_taken++;
+    r->taken++;
+    t->lost_before = r->lost_since_take;
+    r->lost_since_take = 0;
+    return 1;
+}
+
+/* A publisher cannot retire faster than this without a pause; a hostile one shall not hold us. */
+#define LOOKS_MAX 1024
+
+int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
+{
+    for (int looks = 0; looks < LOOKS_MAX; looks++) {
+        switch (sl_ring_look(&r->ring, r->cursor + 1, &t->d)) {
+        case SL_RING_NOT_YET:
+            return 0;
+        case SL_RING_GONE:
+            catch_up(r);
+            continue;
+        case SL_RING_RETIRED:
+            pass_over(r, r->cursor + 1, SL_LOSS_RECYCLED);
+            continue;
+        case SL_RING_STANDING:
+            break;
+        }
+        uint64_t before = r->cursor;
+        apply_policy(r);
+        if (r->cursor != before)
+            continue;
+        if (!(t->d.flags & SL_DESCRIPTOR_INLINE) && sl_reader_held(r) >= r->quota)
+            return -EDQUOT;
+        if (try_take(r, t, inline_to) > 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* `holds_released` counts up from 0 while the reader is attached. Detaching subtracts what was
+ * taken: from then on it counts up to 0, and exactly one thread sees it arrive there. */
+bool sl_reader_release(struct sl_reader *r, uint32_t slot, bool shared)
+{
+    clear_hold(r, slot, shared);
+    return atomic_fetch_add_explicit(&r->holds_released, 1, memory_order_acq_rel) + 1 == 0;
+}
+
+bool sl_reader_detach(struct sl_reader *r)
+{
+    return atomic_fetch_sub_explicit(&r->holds_released, r->holds_taken, memory_order_acq_rel) ==
+           r->holds_taken;
+}
+
+bool sl_reader_arm(struct sl_reader *r, enum sl_wake_mode mode)
+{
+    uint64_t head = sl_ring_head(&r->ring);
+    if (head > r->cursor)
+        return false;
+    atomic_store_explicit(&r->ledger->wake_mode, mode, memory_order_relaxed);
+    /* S1 */
+    atomic_store_explicit(&r->ledger->wake_at, r->cursor + 1, memory_order_release);
+    /* S2: pairs with W2: asked before looking a last time; either the publisher sees the request,
+     * or we see its message. */
+    sl_fence_full();
+    if (sl_ring_head(&r->ring) <= r->cursor)
+        return true;
+    sl_reader_disarm(r);
+    return false;
+}
+
+void sl_reader_disarm(struct sl_reader *r)
+{
+    atomic_store_explicit(&r->ledger->wake_at, 0, memory_order_relaxed);
+}

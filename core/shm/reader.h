@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reader.h - one subscriber at one ring: take, hold, release, and asking to be woken.
+ *
+ * Life:    sl_reader_init over mapped segments -> take ... -> the holds end -> unmap
+ * Owner:   writes its ledger, nothing else.
+ * Threads: take and arm from one thread; release and check from any.
+ * Errors:  as named.
+ */
+#ifndef SL_SHM_READER_H
+#define SL_SHM_READER_H
+
+#include "core/shm/ring.h"
+
+struct sl_reader {
+    struct sl_ring_map ring;
+    struct sl_ledger *ledger;
+    const struct sl_word *word;
+    const _Atomic uint64_t *state; /* of the slots, in the control segment */
+    uint32_t slot_count;
+    uint64_t slot_size;
+    uint32_t side_size;
+    enum sl_policy policy;
+    uint32_t depth;
+    uint32_t quota;
+
+    uint64_t cursor; /* last message done with; the ledger has a copy */
+    uint64_t taken;
+    uint64_t lost[SL_LOSS_REASONS];
+    uint64_t lost_since_take;
+    uint64_t holds_taken;            /* by the taking thread */
+    _Atomic uint64_t holds_released; /* by any; the difference is what is held */
+};
+
+/* A message that was taken: checked, and held unless it is inline. */
+struct sl_taken {
+    struct sl_descriptor d;
+    struct sl_range range[SL_RANGES_MAX]; /* gathered bodies, checked */
+    uint32_t range_count;
+    uint64_t lost_before;
+};
+
+/* Where reading begins. `history`: so many messages before the next one, as far as they stand. A
+ * lossless reader's guarantee begins at the head that is current when this returns. */
+void sl_reader_attach(struct sl_reader *reader, uint64_t history);
+
+/* 1 taken, 0 nothing new, -EDQUOT the quota is held. `inline_to` has room for ring.inline_max
+ * bytes. */
+int sl_reader_take(struct sl_reader *reader, struct sl_taken *ret_taken, void *inline_to);
+/* True: this was the last hold of a reader that was detached; whoever is told so frees it. */
+bool sl_reader_release(struct sl_reader *reader, uint32_t slot, bool shared);
+/* No more takes. True: nothing is held, the caller frees it now; else the last release tells. */
+bool sl_reader_detach(struct sl_reader *reader);
+
+static inline uint32_t sl_reader_held(const struct sl_reader *reader)
+{
+    return (uint32_t)(reader->holds_taken -
+                      atomic_load_explicit(&reader->holds_released, memory_order_relaxed));
+}
+static inline enum sl_word_state sl_reader_state(const struct sl_reader *reader)
+{
+    return (enum sl_word_state)atomic_load_explicit(&reader->word->state, memory_order_acquire);
+}
+
+/* Ask to be woken at the next message. False if it is there already (then nothing is asked). */
+bool sl_reader_arm(struct sl_reader *reader, enum sl_wake_mode mode);
+void sl_reader_disarm(struct sl_reader *reader);
+
+#endif

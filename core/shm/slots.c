@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/shm/slots.h"
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/shm/order.h"
+#include "core/shm/wake.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *state)
+{
+    *slots = (struct sl_slots){
+        .count = count,
+        .state = state,
+        .next = SL_NO_SLOT,
+        .candidate = SL_NO_SLOT,
+    };
+    slots->slot = calloc(count + 1, sizeof *slots->slot);
+    slots->order = calloc(count + 1, sizeof *slots->order);
+    struct sl_scan *scan = calloc(1, sizeof *scan);
+    if (!slots->slot || !slots->order || !scan) {
+        free(scan);
+        sl_slots_finish(slots);
+        return sl_error(-ENOMEM, "no memory for the book of %u slots", count);
+    }
+    atomic_init(&slots->scan, scan);
+    for (uint32_t i = 0; i < count; i++)
+        slots->order[i] = i;
+    slots->order_count = count;
+    return 0;
+}
+
+void sl_slots_finish(struct sl_slots *slots)
+{
+    free(slots->slot);
+    free(slots->order);
+    free(atomic_load(&slots->scan));
+    *slots = (struct sl_slots){0};
+}
+
+/* The order of recycling: a queue in a ring of count + 1 places. ------------------------------- */
+
+static uint32_t *order_at(struct sl_slots *slots, uint32_t index)
+{
+    return &slots->order[(slots->order_first + index) % (slots->count + 1)];
+}
+
+static void order_append(struct sl_slots *slots, uint32_t slot)
+{
+    *order_at(slots, slots->order_count++) = slot;
+}
+
+static void order_remove(struct sl_slots *slots, uint32_t index)
+{
+    if (index == 0) { /* as good as always */
+        slots->order_first = (slots->order_first + 1) % (slots->count + 1);
+    } else {
+        for (uint32_t i = index; i + 1 < slots->order_count; i++)
+            *order_at(slots, i) = *order_at(slots, i + 1);
+    }
+    slots->order_count--;
+}
+
+/* Looking at the ledgers. ---------------------------------------------------------------------- */
+
+/* The scan list may be looked at between begin and end only. The store of `scanning`, the fence and
+ * the load of the list face the swap, fence and load in replace_scan: one of the two sees the
+ * other. This is the same fence that recycling needs (R2) and that waking needs (W2). */
+static struct sl_scan *scan_begin(struct sl_slots *slots)
+{
+    atomic_store_explicit(&slots->scanning, 1, memory_order_relaxed);
+    /* R2: pairs with T2. Retired (R1) before looking; who holds and does not see it retired, is
+     * seen. W2: pairs with S2 in reader.c: the head (P5) before looking at wake requests. */
+    sl_fence_full();
+    return atomic_load_explicit(&slots->scan, memory_order_acquire);
+}
+
+static void scan_end(struct sl_slots *slots)
+{
+    atomic_store_explicit(&slots->scanning, 0, memory_order_release);
+}
+
+static bool peer_counts(const struct sl_peer *peer)
+{
+    return atomic_load_explicit(&peer->fate, memory_order_relaxed) == SL_PEER_ATTACHED;
+}
+
+static bool peer_holds(const struct sl_peer *peer, uint32_t slot)
+{
+    /* R3: acquire pairs with the release of the hold: what its reader read, it read before we
+     * write. */
+    return atomic_load_explicit(&peer->ledger->held[slot], memory_order_acquire) != 0;
+}
+
+static bool anyone_holds(const struct sl_scan *scan, uint32_t slot)
+{
+    for (unsigned i = 0; i < scan->count; i++)
+        if (peer_counts(scan->peer[i]) && peer_holds(scan->peer[i], slot))
+            return true;
+    return false;
+}
+
+/* The first message of `channel` that a lossless subscriber has not read yet; UINT64_MAX if none.
+ * Its cursor was visible before any message behind it was published and fenced (see reader.c,
+ * attach), so a message that this thread published before its last fence is judged rightly. */
+static uint64_t lossless_floor(const struct sl_scan *scan, const struct sl_channel *channel)
+{
+    uint64_t floor = UINT64_MAX;
+    if (atomic_load_explicit(&channel->lossless_count, memory_order_relaxed) == 0)
+        return floor;
+    for (unsigned i = 0; i < scan->count; i++) {
+        const struct sl_peer *p = scan->peer[i];
+        if (p->channel != channel || !peer_counts(p) ||
+            !atomic_load_explicit(&p->lossless, memory_order_relaxed))
+            continue;
+        uint64_t cursor = atomic_load_explicit(&p->ledger->cursor, memory_order_acquire);
+        if (cursor < floor)
+            floor = cursor;
+    }
+    return floor == UINT64_MAX ? floor : floor + 1;
+}
+
+/* May the slot be taken back, as far as its messages' channels are concerned? `ahead`: not needed
+ * yet, so the newest message of a channel is left alone. */
+static bool may_recycle(const struct sl_scan *scan, const struct sl_slot *slot, bool ahead)
+{
+    for (uint32_t i = 0; i < slot->use_count; i++) {
+        const struct sl_channel *c = slot->use[i].channel;
+        uint64_t seq = slot->use[i].seq;
+        if (!c)
+            continue;
+        if (seq + c->retain > c->head || (ahead && seq == c->head))
+            return false;
+        if (seq >= lossless_floor(scan, c))
+            return false;
+    }
+    return true;
+}
+
+/* Nobody can take a message of the slot any more, once the fence that must follow is made. */
+static void retire(struct sl_slots *slots, uint32_t index)
+{
+    struct sl_slot *slot = &slots->slot[index];
+    if (slot->status != SL_SLOT_PUBLISHED)
+        return;
+    slot->status = SL_SLOT_RETIRED;
+    /* A shared slot is retired by its own word, however many entries tell of it. */
+    atomic_store_explicit(&slots->state[index], (uint64_t)slot->generation << 1,
+                          memory_order_relaxed);
+    if (!slot->is_shared && slot->use[0].channel)
+        sl_ring_retire(&slot->use[0].channel->ring, slot->use[0].seq);
+}
+
+/* Loaning. ------------------------------------------------------------------------------------- */
+
+/* The oldest slot that could be taken, by a look that commits to nothing: index into the order. */
+static uint32_t choose(struct sl_slots *slots, const struct sl_scan *scan, bool ahead)
+{
+    for (uint32_t i = 0; i < slots->order_count; i++) {
+        uint32_t index = *order_at(slots, i);
+        const struct sl_slot *slot = &slots->slot[index];
+        if (slot->status == SL_SLOT_FREE)
+            return i;
+        if (!anyone_holds(scan, index) &&
+            (slot->status == SL_SLOT_RETIRED || may_recycle(scan, slot, ahead)))
+            return i;
+    }
+    return SL_NO_SLOT;
+}
+
+/* One try over all slots: retire the best, fence, look again. */
+static uint32_t recycle_any(struct sl_slots *slots)
+{
+    uint32_t found = SL_NO_SLOT;
+    struct sl_scan *scan = scan_begin(slots);
+    for (;;) {
+        uint32_t at = choose(slots, scan, false);
+        if (at == SL_NO_SLOT)
+            break;
+        uint32_t index = *order_at(slots, at);
+        retire(slots, index);
+        sl_fence_full(); /* R2 */
+        scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
+        if (slots->slot[index].status == SL_SLOT_FREE || !anyone_holds(scan, index)) {
+            order_remove(slots, at);
+            slots->candidate = SL_NO_SLOT; /* its place may have moved */
+            found = index;
+            break;
+        }
+        /* Taken in the meantime: it is retired and held; the next look passes it over. */
+    }
+    scan_end(slots);
+    return found;
+}
+
+bool sl_peer_is_dead(const struct sl_peer *peer)
+{
+    /* Hang-up tells of a closed connection; a forked child may keep it open, hence the pidfd. */
+    struct pollfd fds[2] = {
+        {.fd = peer->fd, .events = POLLRDHUP},
+        {.fd = peer->pidfd, .events = POLLIN},
+    };
+    if (poll(fds, 2, 0) <= 0)
+        return false;
+    return (fds[0].revents & (POLLHUP | POLLRDHUP | POLLERR)) || (fds[1].revents & POLLIN);
+}
+
+static unsigned holds_of(const struct sl_slots *slots, const struct sl_peer *peer)
+{
+    unsigned holds = 0;
+    for (uint32_t i = 0; i < slots->count; i++)
+        holds += peer_holds(peer, i);
+    return holds;
+}
+
+/* No slot is free. Are there holders that have no right to their holds? Asked after retiring, so a
+ * verdict of death is never older than the hold. */
+static bool drop_unlawful_holders(struct sl_slots *slots)
+{
+    bool dropped = false;
+    struct sl_scan *scan = scan_begin(slots);
+    for (unsigned i = 0; i < scan->count; i++) {
+        struct sl_peer *p = scan->peer[i];
+        if (!peer_counts(p))
+            continue;
+        unsigned holds = holds_of(slots, p);
+        bool lossless = atomic_load_explicit(&p->lossless, memory_order_relaxed);
+        if (holds == 0 && !lossless)
+            continue;
+        if (sl_peer_is_dead(p)) {
+            atomic_store(&p->fate, SL_PEER_DIED);
+            slots->died++;
+            dropped = true;
+        } else if (holds > p->quota) {
+            atomic_store_explicit(&p->word->state, SL_WORD_REVOKED, memory_order_release);
+            atomic_store(&p->fate, SL_PEER_REVOKED);
+            slots->revoked++;
+            dropped = true;
+        }
+    }
+    scan_end(slots);
+    return dropped;
+}
+
+/* A lossless subscriber that has blocked the channel for too long loses that right. */
+static bool demote_slow(struct sl_slots *slots, struct sl_channel *channel, uint64_t oldest_needed)
+{
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    struct sl_scan *scan = scan_begin(slots);
+    bool blocked = lossless_floor(scan, channel) <= oldest_needed;
+    bool demoted = false;
+    if (!blocked) {
+        channel->blocked_since_ns = 0;
+    } else if (channel->blocked_since_ns == 0) {
+        channel->blocked_since_ns = now_ns;
+    } else if ((int64_t)(now_ns - channel->blocked_since_ns) > channel->lossless_timeout_ns) {
+        for (unsigned i = 0; i < scan->count; i++) {
+            struct sl_peer *p = scan->peer[i];
+            if (p->channel != channel || !peer_counts(p) || !atomic_load(&p->lossless) ||
+                atomic_load(&p->ledger->cursor) >= oldest_needed)
+                continue;
+            atomic_store(&p->lossless, false);
+            atomic_fetch_sub(&channel->lossless_count, 1);
+            atomic_store_explicit(&p->word->state, SL_WORD_DEMOTED, memory_order_release);
+            channel->demoted++;
+            demoted = true;
+        }
+        channel->blocked_since_ns = 0;
+    }
+    scan_end(slots);
+    return demoted;
+}
+
+/* The message whose entry the next one overwrites; 0 = none yet. */
+static uint64_t overwritten_by_next(const struct sl_channel *channel)
+{
+    uint64_t entries = (uint64_t)channel->ring.mask + 1;
+    return channel->head + 1 > entries ? channel->head + 1 - entries : 0;
+}
+
+int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel)
+{
+    uint64_t overwritten = overwritten_by_next(channel);
+    if (overwritten == 0)
+        return 0;
+    for (int tries = 0; tries < 3; tries++) {
+        struct sl_scan *scan = scan_begin(slots);
+        bool blocked = lossless_floor(scan, channel) <= overwritten;
+        scan_end(slots);
+        if (!blocked)
+            return 0;
+        if (!drop_unlawful_holders(slots) && !demote_slow(slots, channel, overwritten))
+            break;
+    }
+    return sl_error(-EAGAIN, "a lossless subscriber is %u messages behind", channel->ring.mask + 1);
+}
+
+static void hand_out(struct sl_slots *slots, uint32_t index)
+{
+    struct sl_slot *slot = &slots->slot[index];
+    slot->status = SL_SLOT_LOANED;
+    slot->use_count = 0;
+    slot->is_shared = false;
+    slots->loaned++;
+}
+
+int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *ret_slot)
+{
+    if (slots->count == 0)
+        return sl_error(-ENOTSUP, "the publisher has no slots; give it a slot_size");
+    if (atomic_load_explicit(&channel->lossless_count, memory_order_relaxed) > 0) {
+        int err = sl_slots_may_publish(slots, channel);
+        if (err < 0)
+            return err;
+    }
+    uint32_t index = slots->next;
+    slots->next = SL_NO_SLOT;
+    if (index == SL_NO_SLOT) {
+        index = recycle_any(slots);
+        for (int tries = 0; tries < 3 && index == SL_NO_SLOT; tries++) {
+            if (!drop_unlawful_holders(slots) && !demote_slow(slots, channel, channel->head))
+                break;
+            index = recycle_any(slots);
+        }
+    }
+    if (index == SL_NO_SLOT)
+        return sl_error(-EAGAIN, "all %u slots are held, loaned or retained", slots->count);
+    channel->blocked_since_ns = 0;
+    hand_out(slots, index);
+    *ret_slot = index;
+    return 0;
+}
+
+void sl_slots_discard(struct sl_slots *slots, uint32_t index)
+{
+    struct sl_slot *slot = &slots->slot[index];
+    slots->loaned--;
+    if (slot->use_count > 0) { /* messages of it were shown: it stands like any other */
+        slot->status = SL_SLOT_PUBLISHED;
+        order_append(slots, index);
+        return;
+    }
+    slot->status = SL_SLOT_FREE;
+    if (slots->next == SL_NO_SLOT)
+        slots->next = index;
+    else
+        order_append(slots, index);
+}
+
+/* Publishing. ---------------------------------------------------------------------------------- */
+
+static int note_use(struct sl_slot *slot, struct sl_channel *channel, uint64_t seq)
+{
+    for (uint32_t i = 0; i < slot->use_count; i++) {
+        if (slot->use[i].channel == channel) {
+            slot->use[i].seq = seq;
+            return 0;
+        }
+    }
+    if (slot->use_count == SL_SLOT_CHANNELS_MAX)
+        return sl_error(-E2BIG, "messages of more than %d topics in one slot",
+                        SL_SLOT_CHANNELS_MAX);
+    slot->use[slot->use_count++] = (struct sl_slot_use){channel, seq};
+    return 0;
+}
+
+static void wake_peer(const struct sl_peer *peer)
+{
+    if (atomic_load_explicit(&peer->ledger->wake_mode, memory_order_relaxed) == SL_WAKE_FUTEX)
+        sl_wake_futex(&peer->word->wake);
+    else
+        sl_wake_connection(peer->fd);
+}
+
+/* Take the slot that was found free last time back ahead of need, and tell who asked to be told:
+ * one fence, one pass over the ledgers. */
+static void look_around(struct sl_slots *slots, struct sl_channel *channel, uint64_t old_head)
+{
+    uint32_t at = slots->next == SL_NO_SLOT ? slots->candidate : SL_NO_SLOT;
+    uint32_t index = SL_NO_SLOT;
+    bool was_free = false;
+    if (at != SL_NO_SLOT) {
+        index = *order_at(slots, at);
+        was_free = slots->slot[index].status == SL_SLOT_FREE;
+        retire(slots, index);
+    }
+    const struct sl_scan *scan = scan_begin(slots);
+    bool held = false;
+    for (unsigned i = 0; i < scan->count; i++) {
+        const struct sl_peer *p = scan->peer[i];
+        if (!peer_counts(p))
+            continue;
+        if (index != SL_NO_SLOT)
+            held |= peer_holds(p, index);
+        if (p->channel != channel)
+            continue;
+        uint64_t wake_at = atomic_load_explicit(&p->ledger->wake_at, memory_order_relaxed);
+        if (wake_at > old_head && wake_at <= channel->head)
+            wake_peer(p);
+    }
+    if (index != SL_NO_SLOT && (was_free || !held)) {
+        order_remove(slots, at);
+        slots->next = index;
+    }
+    slots->candidate = slots->count > 0 ? choose(slots, scan, true) : SL_NO_SLOT;
+    scan_end(slots);
+}
+
+int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_t index, bool last,
+                     struct sl_descriptor *d, const struct sl_ring_payload *payload)
+{
+    uint64_t old_head = channel->head;
+    d->seq = old_head + 1;
+    if (index != SL_NO_SLOT) {
+        struct sl_slot *slot = &slots->slot[index];
+        if (slot->use_count == 0)
+            slot->generation++;
+        int err = note_use(slot, channel, d->seq);
+        if (err < 0)
+            return err;
+        slot->is_shared |= !last;
+        if (slot->is_shared)
+            d->flags |= SL_DESCRIPTOR_SHARED;
+        d->slot = index;
+        d->generation = slot->generation;
+        /* Relaxed: the entry's state (P4) is stored after it, and shows it. */
+        atomic_store_explicit(&slots->state[index], (uint64_t)slot->generation << 1 | 1,
+                              memory_order_relaxed);
+        if (last) {
+            slot->status = SL_SLOT_PUBLISHED;
+            slots->loaned--;
+            order_append(slots, index);
+        }
+    }
+    sl_ring_write(&channel->ring, d, payload);
+    channel->head = d->seq;
+    look_around(slots, channel, old_head);
+    return 0;
+}
+
+void sl_slots_forget(struct sl_slots *slots, struct sl_channel *channel)
+{
+    for (uint32_t i = 0; i < slots->count; i++) {
+        for (uint32_t u = 0; u < slots->slot[i].use_count; u++) {
+            if (slots->slot[i].use[u].channel == channel) {
+                retire(slots, i);
+                slots->slot[i].use[u].channel = NULL;
+            }
+        }
+    }
+}
+
+/* Peers. --------------------------------------------------------------------------------------- */
+
+static void replace_scan(struct sl_slots *slots, struct sl_scan *next)
+{
+    struct sl_scan *old = atomic_exchange(&slots->scan, next);
+    sl_fence_full(); /* see scan_begin */
+    /* A scan is a fraction of a microsecond, and at most a few system calls, long. */
+    while (atomic_load_explicit(&slots->scanning, memory_order_acquire))
+        sched_yield();
+    free(old);
+}
+
+int sl_slots_add_peer(struct sl_slots *slots, struct sl_peer *peer)
+{
+    const struct sl_scan *old = atomic_load(&slots->scan);
+    struct sl_scan *next = malloc(sizeof *next + (old->count + 1) * sizeof next->peer[0]);
+    if (!next)
+        return -ENOMEM;
+    next->count = old->count + 1;
+    memcpy(next->peer, old->peer, old->count * sizeof next->peer[0]);
+    next->peer[old->count] = peer;
+    replace_scan(slots, next);
+    return 0;
+}
+
+void sl_slots_remove_peer(struct sl_slots *slots, struct sl_peer *peer)
+{
+    const struct sl_scan *old = atomic_load(&slots->scan);
+    struct sl_scan *next = malloc(sizeof *next + old->count * sizeof next->peer[0]);
+    if (!next) { /* the peer stays in the list, but counts for nothing and is never freed */
+        atomic_store(&peer->fate, SL_PEER_DIED);
+        return;
+    }
+    next->count = 0;
+    for (unsigned i = 0; i < old->count; i++)
+        if (old->peer[i] != peer)
+            next->peer[next->count++] = old->peer[i];
+    replace_scan(slots, next);
+}
+
+uint32_t sl_slots_held(struct sl_slots *slots)
+{
+    const struct sl_scan *scan = atomic_load(&slots->scan);
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < slots->count; i++)
+        held += anyone_holds(scan, i);
+    return held;
+}

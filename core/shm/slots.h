@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* slots.h - which slot may be written next: loan, publish, retire, recycle.
+ *
+ * The publisher alone keeps this book, in private memory. What subscribers hold it reads from their
+ * ledgers each time it needs a slot; nothing is counted when a message is published, so there is
+ * nothing that an overflow, a lost descriptor or a dead subscriber could leave wrong.
+ *
+ *   FREE -> LOANED -> PUBLISHED -> RETIRED -> LOANED ...
+ *              `-> FREE (discard)
+ *
+ * Life:    sl_slots_init -> channels and peers come and go -> sl_slots_finish
+ * Threads: one publishing thread; peers are added and removed by one other (the service thread).
+ * Errors:  -EAGAIN no slot; others as named.
+ */
+#ifndef SL_SHM_SLOTS_H
+#define SL_SHM_SLOTS_H
+
+#include "core/shm/ring.h"
+
+#define SL_SLOT_CHANNELS_MAX 16 /* topics whose messages may stand in one shared slot */
+#define SL_NO_SLOT           UINT32_MAX
+
+/* One topic of this process: its ring, and what its options say of recycling. */
+struct sl_channel {
+    struct sl_ring_map ring;
+    uint64_t head; /* seq of the last message */
+    uint32_t retain;
+    int64_t lossless_timeout_ns;
+    uint64_t blocked_since_ns; /* a lossless subscriber stands in the way; 0 = none does */
+    uint32_t demoted;
+    _Atomic uint32_t lossless_count; /* peers that are lossless; 0 = no need to look at cursors */
+};
+
+enum sl_peer_fate {
+    SL_PEER_ATTACHED,
+    SL_PEER_DIED,
+    SL_PEER_REVOKED
+};
+
+/* One subscriber, as its publisher sees it. Made by the service thread; `fate` and `lossless`
+ * change once, by the publishing thread. */
+struct sl_peer {
+    struct sl_channel *channel;
+    const struct sl_ledger *ledger; /* the subscriber writes it: believe nothing */
+    struct sl_word *word;
+    uint32_t quota;
+    _Atomic bool lossless;
+    _Atomic int fate; /* enum sl_peer_fate */
+    int fd;           /* its connection */
+    int pidfd;        /* its process, or -1 */
+};
+
+/* The peers of all channels over one pool; replaced as a whole. */
+struct sl_scan {
+    unsigned count;
+    struct sl_peer *peer[];
+};
+
+enum sl_slot_status {
+    SL_SLOT_FREE,
+    SL_SLOT_LOANED,
+    SL_SLOT_PUBLISHED,
+    SL_SLOT_RETIRED
+};
+
+struct sl_slot_use {
+    struct sl_channel *channel;
+    uint64_t seq; /* the last message in the slot */
+};
+
+struct sl_slot {
+    enum sl_slot_status status;
+    uint32_t generation;
+    bool is_shared; /* several messages stand in it */
+    uint32_t use_count;
+    struct sl_slot_use use[SL_SLOT_CHANNELS_MAX];
+};
+
+struct sl_slots {
+    uint32_t count;
+    struct sl_slot *slot;
+    _Atomic uint64_t *state; /* in the control segment: generation << 1 | standing */
+    uint32_t *order;         /* slots that are not loaned, the oldest first; a ring of count + 1 */
+    uint32_t order_first, order_count;
+    uint32_t next;      /* slot loaned ahead of need, or SL_NO_SLOT */
+    uint32_t candidate; /* place in the order of what the last look found free, or SL_NO_SLOT */
+    uint32_t loaned;
+    uint32_t died, revoked;
+
+    _Atomic(struct sl_scan *) scan;
+    _Atomic uint32_t scanning; /* the publishing thread looks at the scan list */
+};
+
+int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *state);
+void sl_slots_finish(struct sl_slots *slots); /* the peers are the caller's */
+
+/* Service thread: swap the scan list and wait until nobody looks at the old one, which is freed;
+ * the peers that were only in the old one may then be freed too. -ENOMEM. */
+int sl_slots_add_peer(struct sl_slots *slots, struct sl_peer *peer);
+void sl_slots_remove_peer(struct sl_slots *slots, struct sl_peer *peer);
+
+/* Publishing thread. */
+int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *ret_slot);
+void sl_slots_discard(struct sl_slots *slots, uint32_t slot);
+/* A further message of `channel` goes into its ring: may it, or would it overwrite what a lossless
+ * subscriber has not read? -EAGAIN. */
+int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel);
+/* Message channel->head + 1 is shown. `slot` may be SL_NO_SLOT (inline); `last` = no other message
+ * of the slot follows. Wakes who asked for it. -E2BIG: too many topics in one slot (nothing is
+ * shown). */
+int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_t slot, bool last,
+                     struct sl_descriptor *d, const struct sl_ring_payload *payload);
+/* A channel ends: its messages no longer count. */
+void sl_slots_forget(struct sl_slots *slots, struct sl_channel *channel);
+
+/* For statistics: slots that are held by anybody now. Any thread that excludes
+ * sl_slots_remove_peer. */
+uint32_t sl_slots_held(struct sl_slots *slots);
+
+/* Did the process behind a connection end? Asks the kernel, now. */
+bool sl_peer_is_dead(const struct sl_peer *peer);
+
+#endif
