@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* block_kernel.c - the tables that kernels work with, and the kernel in plain C. */
+#include "drivers/lidar/block_kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "core/uncached/stream.h"
+#include "drivers/lidar/block_kernels.h"
+
+#define RADIANS_PER_DEGREE (3.14159265358979323846 / 180.0)
+#define RADIANS_PER_UNIT   (RADIANS_PER_DEGREE / 100.0)
+#define METRES_PER_MM      1e-3f
+#define SECONDS_PER_NS     1e-9
+#define RAW_MAX            65535
+
+static float quiet_nan(void)
+{
+    const uint32_t bits = LIDAR_NAN_BITS;
+    float nan;
+    memcpy(&nan, &bits, sizeof nan);
+    return nan;
+}
+
+static void put_float(uint8_t *to, float value)
+{
+    memcpy(to, &value, sizeof value);
+}
+
+const struct lidar_block_kernel *const lidar_block_kernels[] = {
+#if defined(__x86_64__)
+    &lidar_block_kernel_avx512,
+    &lidar_block_kernel_avx2,
+#endif
+    &lidar_block_kernel_plain,
+    NULL,
+};
+
+const struct lidar_block_kernel *lidar_block_kernel_best(void)
+{
+    const struct lidar_block_kernel *const *kernel = lidar_block_kernels;
+    while (!(*kernel)->is_supported())
+        kernel++;
+    return *kernel;
+}
+
+/* Distances that are no holes, as they stand on the wire. */
+static void init_range(struct lidar_block *block, const struct lidar_block_options *options)
+{
+    double unit_m = (double)block->model->range_unit_m;
+    /* A limit that stands exactly between two readings must not fall to a rounding of the unit. */
+    const double tolerance = 1e-3;
+    double lowest = ceil((double)options->range_min_m / unit_m - tolerance);
+    double highest = RAW_MAX;
+    if (options->range_max_m > 0)
+        highest = floor((double)options->range_max_m / unit_m + tolerance);
+    if (!(lowest >= 1))
+        lowest = 1; /* 0 says that nothing came back */
+    if (highest > RAW_MAX)
+        highest = RAW_MAX;
+    if (!(lowest <= highest)) {
+        /* nothing is valid: no distance is as long as this */
+        lowest = RAW_MAX + 1;
+        highest = lowest;
+    }
+    block->raw_min = (uint32_t)lowest;
+    block->raw_span = (uint32_t)(highest - lowest);
+}
+
+/* The wire's element, and what follows from it, of each position in the kernel's order. */
+static void init_order(struct lidar_block *block, const uint8_t ring[LIDAR_LASERS_MAX])
+{
+    const struct lidar_model *model = block->model;
+    unsigned element_at[LIDAR_BLOCK_ELEMENTS];
+    for (unsigned element = 0; element < LIDAR_BLOCK_ELEMENTS; element++) {
+        unsigned column = element / model->lasers;
+        element_at[column * model->lasers + ring[element % model->lasers]] = element;
+    }
+    for (unsigned position = 0; position < LIDAR_BLOCK_ELEMENTS; position++) {
+        unsigned place;
+        if (block->kernel->place) {
+            place = block->kernel->place(position);
+        } else {
+            place = position / model->lasers * model->lasers + ring[position % model->lasers];
+        }
+        unsigned element = element_at[place];
+        unsigned laser = element % model->lasers;
+        uint32_t firing_ns = laser / model->lasers_per_firing * model->firing_step_ns;
+        double vertical = (double)model->vertical_deg[laser] * RADIANS_PER_DEGREE;
+        block->element[position] = element;
+        block->place[position] = (uint8_t)place;
+        block->ring[place] = ring[laser];
+        block->c[position] = (float)sin(vertical);
+        block->v[position] = model->vertical_offset_mm[laser] * METRES_PER_MM;
+        block->time_s[position] = (float)(firing_ns * SECONDS_PER_NS);
+        block->firing_ns[position] = element / model->lasers * model->column_period_ns + firing_ns;
+    }
+}
+
+static void init_templates(struct lidar_block *block)
+{
+    for (unsigned place = 0; place < LIDAR_BLOCK_ELEMENTS; place++) {
+        uint8_t *point = block->hole + place * LIDAR_POINT_BYTES;
+        put_float(point + LIDAR_POINT_X, quiet_nan());
+        put_float(point + LIDAR_POINT_Y, quiet_nan());
+        put_float(point + LIDAR_POINT_Z, quiet_nan());
+        put_float(point + LIDAR_POINT_INTENSITY, 0);
+        sl_put_le16(point + LIDAR_POINT_RING, block->ring[place]);
+    }
+    for (unsigned i = 0; i < LIDAR_BLOCKS_MAX; i++)
+        memcpy(block->staging[i], block->hole, sizeof block->hole);
+}
+
+void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
+                      const struct lidar_model *model, const struct lidar_block_options *options)
+{
+    uint8_t ring[LIDAR_LASERS_MAX];
+    memset(block, 0, sizeof *block);
+    block->kernel = kernel ? kernel : lidar_block_kernel_best();
+    block->model = model;
+    block->unit_m = model->range_unit_m;
+    block->has_extrinsics = options->has_extrinsics;
+    memcpy(block->extrinsics, options->extrinsics, sizeof block->extrinsics);
+    lidar_model_rings(model, ring);
+    init_range(block, options);
+    init_order(block, ring);
+    init_templates(block);
+    if (block->kernel->prepare)
+        block->kernel->prepare(block);
+}
+
+static void compute_rate(const struct lidar_block *block, double units_per_ns,
+                         struct lidar_block_rate *rate)
+{
+    for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
+        unsigned laser = block->element[i] % block->model->lasers;
+        double vertical = (double)block->model->vertical_deg[laser] * RADIANS_PER_DEGREE;
+        double angle = units_per_ns * block->firing_ns[i] * RADIANS_PER_UNIT -
+                       (double)block->model->azimuth_offset_deg[laser] * RADIANS_PER_DEGREE;
+        rate->a[i] = (float)(cos(vertical) * cos(angle));
+        rate->b[i] = (float)(cos(vertical) * sin(angle));
+    }
+}
+
+const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint32_t advance,
+                                                uint32_t steps)
+{
+    uint32_t key = advance * LIDAR_BLOCKS_MAX + steps; /* never 0: steps is at least 1 */
+    uint32_t at = (advance ^ steps) & (LIDAR_RATES - 1);
+    if (block->rate_key[at] != key) {
+        const struct lidar_model *model = block->model;
+        double step_ns = (double)model->column_period_ns * model->columns_per_block;
+        compute_rate(block, advance / (steps * step_ns), &block->rate[at]);
+        block->rate_key[at] = key;
+    }
+    return &block->rate[at];
+}
+
+void lidar_block_hole(struct lidar_block *block, uint8_t *to, float time_s)
+{
+    for (unsigned i = 0; i < block->model->lasers; i++) {
+        uint8_t *point = block->hole + block->place[i] * LIDAR_POINT_BYTES;
+        put_float(point + LIDAR_POINT_TIME, time_s + block->time_s[i]);
+    }
+    sl_stream_copy(to, block->hole, (size_t)block->model->lasers * LIDAR_POINT_BYTES);
+}
+
+/* The plain kernel. */
+
+struct position {
+    float x, y, z;
+};
+
+static struct position position_of(const struct lidar_block *block,
+                                   const struct lidar_block_rate *rate,
+                                   const struct lidar_block_job *job, unsigned i, float range)
+{
+    float a = rate->a[i], b = rate->b[i];
+    struct position p = {
+        .x = range * (a * job->cosine - b * job->sine),
+        .y = range * (a * -job->sine - b * job->cosine),
+        .z = range * block->c[i] + block->v[i],
+    };
+    if (!block->has_extrinsics)
+        return p;
+    const float *m = block->extrinsics;
+    return (struct position){
+        .x = ((m[0] * p.x + m[1] * p.y) + m[2] * p.z) + m[3],
+        .y = ((m[4] * p.x + m[5] * p.y) + m[6] * p.z) + m[7],
+        .z = ((m[8] * p.x + m[9] * p.y) + m[10] * p.z) + m[11],
+    };
+}
+
+static void plain_job(struct lidar_block *block, const struct lidar_block_rate *rate,
+                      struct lidar_block_job *job)
+{
+    uint8_t *staging = block->staging[0];
+    job->valid[0] = 0;
+    job->valid[1] = 0;
+    for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
+        const uint8_t *element = job->wire + block->element[i] * LIDAR_ELEMENT_BYTES;
+        unsigned half = block->place[i] / LIDAR_HALF_POINTS;
+        uint8_t *point = staging + block->place[i] * LIDAR_POINT_BYTES;
+        uint32_t raw = sl_get_le16(element);
+        bool is_valid = raw - block->raw_min <= block->raw_span;
+        if (job->equal && memcmp(element, job->equal + block->element[i] * LIDAR_ELEMENT_BYTES,
+                                 LIDAR_ELEMENT_BYTES) == 0)
+            is_valid = false;
+        struct position p = {quiet_nan(), quiet_nan(), quiet_nan()};
+        if (is_valid)
+            p = position_of(block, rate, job, i, (float)raw * block->unit_m);
+        put_float(point + LIDAR_POINT_X, p.x);
+        put_float(point + LIDAR_POINT_Y, p.y);
+        put_float(point + LIDAR_POINT_Z, p.z);
+        put_float(point + LIDAR_POINT_INTENSITY, is_valid ? (float)element[2] : 0);
+        put_float(point + LIDAR_POINT_TIME, job->time_s[half] + block->time_s[i]);
+        job->valid[half] = (uint8_t)(job->valid[half] + is_valid);
+    }
+    for (unsigned half = 0; half < 2; half++) {
+        if (job->to[half])
+            sl_stream_copy(job->to[half], staging + half * LIDAR_HALF_BYTES, LIDAR_HALF_BYTES);
+    }
+}
+
+static void plain_decode(struct lidar_block *block, const struct lidar_block_rate *rate,
+                         struct lidar_block_job *jobs, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        plain_job(block, rate, &jobs[i]);
+}
+
+static bool plain_is_supported(void)
+{
+    return true;
+}
+
+const struct lidar_block_kernel lidar_block_kernel_plain = {
+    .name = "plain",
+    .is_supported = plain_is_supported,
+    .decode = plain_decode,
+};

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* block_kernel.h - from the 32 elements of a block to finished points, at their final place.
+ *
+ * A block is 32 elements of 3 bytes (distance u16 little endian, intensity u8) that share an
+ * azimuth: two columns of 16 lasers, or one of 32. Its points are 704 bytes, two halves of 352;
+ * each half goes to a place of its own, streamed past the caches.
+ *
+ *      point:  x f32 | y f32 | z f32 | intensity f32 | ring u16 | time f32       22 bytes
+ *              0       4       8       12              16         18
+ *
+ * Formula (VLP-16 User Manual 63-9243, section 9.2, in the axes of REP-103: x forward, y left, z
+ * up): the manual's azimuth a' of an element is the block's azimuth a plus a small angle d that its
+ * firing time and its laser's offset give. With A = cos(el) cos(d), B = cos(el) sin(d), C =
+ * sin(el):
+ *
+ *      x =  r cos(el) cos(a + d) = r (A cos(a) - B sin(a))
+ *      y = -r cos(el) sin(a + d) = r (A (-sin(a)) - B cos(a))
+ *      z =  r C + V
+ *
+ * All kernels do the same single-precision operations in the same order and give the same bits.
+ *
+ * Life:    lidar_block_init fills a lidar_block in the caller's memory; nothing to free.
+ * Owner:   the caller; `to` is written, never read.
+ * Threads: one at a time for a lidar_block (it holds scratch memory).
+ * Errors:  none. sl_stream_fence() is the caller's, before the points are shown to anybody.
+ */
+#ifndef SL_DRIVERS_LIDAR_BLOCK_KERNEL_H
+#define SL_DRIVERS_LIDAR_BLOCK_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "drivers/lidar/model.h"
+
+#define LIDAR_POINT_BYTES     22
+#define LIDAR_POINT_X         0
+#define LIDAR_POINT_Y         4
+#define LIDAR_POINT_Z         8
+#define LIDAR_POINT_INTENSITY 12
+#define LIDAR_POINT_RING      16
+#define LIDAR_POINT_TIME      18
+
+#define LIDAR_ELEMENT_BYTES    3
+#define LIDAR_BLOCK_WIRE_BYTES (LIDAR_BLOCK_ELEMENTS * LIDAR_ELEMENT_BYTES)
+#define LIDAR_HALF_POINTS      16
+#define LIDAR_HALF_BYTES       (LIDAR_HALF_POINTS * LIDAR_POINT_BYTES)
+#define LIDAR_BLOCK_BYTES      (2 * LIDAR_HALF_BYTES)
+#define LIDAR_HALF_ALIGNMENT   32 /* of `to`; a multiple of it as the halves follow one another */
+
+/* What a person may ask for beyond the packet. */
+struct lidar_block_options {
+    float range_min_m; /* points nearer are holes; 0 = no limit */
+    float range_max_m; /* points farther are holes; 0 = no limit */
+    bool has_extrinsics;
+    float extrinsics[12]; /* rows of the 3 x 4 matrix that takes points to another frame */
+};
+
+/* A and B of the elements, for one rate of rotation; in the kernel's order. */
+struct lidar_block_rate {
+    _Alignas(64) float a[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float b[LIDAR_BLOCK_ELEMENTS];
+};
+
+/* One block to decode. */
+struct lidar_block_job {
+    const uint8_t *wire;  /* LIDAR_BLOCK_WIRE_BYTES */
+    const uint8_t *equal; /* where it holds the same element, a hole is written; NULL = nowhere */
+    float cosine, sine;   /* of the block's azimuth */
+    float time_s[2];      /* of each half's first firing, after the header's stamp */
+    uint8_t *to[2];       /* places of the halves, LIDAR_HALF_ALIGNMENT; NULL = not wanted */
+    uint8_t valid[2];     /* out: points that are no holes, of the halves that were wanted */
+};
+
+struct lidar_block;
+
+struct lidar_block_kernel {
+    const char *name;
+    bool (*is_supported)(void);
+    /* The place of point `position` of the kernel's order in the output; NULL = order of the wire.
+     */
+    unsigned (*place)(unsigned position);
+    void (*prepare)(struct lidar_block *block); /* of the kernel's own tables; may be NULL */
+    void (*decode)(struct lidar_block *block, const struct lidar_block_rate *rate,
+                   struct lidar_block_job *jobs, unsigned count);
+};
+
+/* 22 bytes are 11 words of 16 bits; a half is 176, five and a half registers of 32. */
+#define LIDAR_LINE_WORDS 32
+#define LIDAR_HALF_LINES 6
+
+#define LIDAR_RATES 16 /* rates of rotation that are kept, a power of two */
+
+/* Everything that a kernel needs beside the packet. Arrays are in the kernel's order. */
+struct lidar_block {
+    const struct lidar_block_kernel *kernel;
+    const struct lidar_model *model;
+    _Alignas(64) float c[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float v[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float time_s[LIDAR_BLOCK_ELEMENTS];     /* after the half's first firing */
+    _Alignas(64) uint32_t element[LIDAR_BLOCK_ELEMENTS]; /* place on the wire */
+    uint8_t place[LIDAR_BLOCK_ELEMENTS];                 /* place in the output */
+    uint16_t ring[LIDAR_BLOCK_ELEMENTS];                 /* by place */
+    double firing_ns[LIDAR_BLOCK_ELEMENTS];              /* after the block's first firing */
+    float unit_m;
+    uint32_t raw_min, raw_span; /* valid distances are raw_min ... raw_min + raw_span */
+    bool has_extrinsics;
+    float extrinsics[12];
+
+    /* A half whose points are all holes, but for the times. */
+    _Alignas(64) uint8_t hole[LIDAR_BLOCK_BYTES];
+
+    /* Scratch of the kernels that go through the first-level cache: rings are filled in. */
+    _Alignas(64) uint8_t staging[LIDAR_BLOCKS_MAX][LIDAR_BLOCK_BYTES];
+
+    uint8_t upper_half[LIDAR_BLOCK_ELEMENTS / 8]; /* a bit an element, in the order of the wire */
+
+    /* Tables of the kernel that arranges whole cache lines in registers. */
+    _Alignas(64) uint16_t line_point[LIDAR_HALF_LINES][LIDAR_LINE_WORDS];
+    _Alignas(64) uint16_t line_time[LIDAR_HALF_LINES][LIDAR_LINE_WORDS];
+    _Alignas(64) uint16_t line_ring[2][LIDAR_HALF_LINES][LIDAR_LINE_WORDS];
+    uint32_t line_point_mask[LIDAR_HALF_LINES];
+    uint32_t line_time_mask[LIDAR_HALF_LINES];
+
+    uint32_t rate_key[LIDAR_RATES];
+    struct lidar_block_rate rate[LIDAR_RATES];
+};
+
+/* Best first, ended by NULL; the last one runs everywhere. */
+extern const struct lidar_block_kernel *const lidar_block_kernels[];
+
+/* The best kernel that this CPU has. */
+const struct lidar_block_kernel *lidar_block_kernel_best(void);
+
+/* `kernel` NULL = the best. */
+void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
+                      const struct lidar_model *model, const struct lidar_block_options *options);
+
+/* A and B for a rotation of `advance` 0.01 degrees in `steps` blocks' time. Kept, because a steady
+ * motor gives the same few values again and again. Valid until LIDAR_RATES other calls. */
+const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint32_t advance,
+                                                uint32_t steps);
+
+static inline void lidar_block_decode(struct lidar_block *block,
+                                      const struct lidar_block_rate *rate,
+                                      struct lidar_block_job *jobs, unsigned count)
+{
+    block->kernel->decode(block, rate, jobs, count);
+}
+
+/* Write a column of holes, `time_s` after the header's stamp. */
+void lidar_block_hole(struct lidar_block *block, uint8_t *to, float time_s);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* block_kernels.h - the kernels by name, each in a file that is compiled for its CPU features.
+ *
+ * Life, owner, threads, errors: as block_kernel.h says.
+ */
+#ifndef SL_DRIVERS_LIDAR_BLOCK_KERNELS_H
+#define SL_DRIVERS_LIDAR_BLOCK_KERNELS_H
+
+#include "drivers/lidar/block_kernel.h"
+
+#define LIDAR_NAN_BITS 0x7FC00000u /* the one NaN that holes hold */
+
+#if defined(__x86_64__)
+extern const struct lidar_block_kernel lidar_block_kernel_avx512;
+extern const struct lidar_block_kernel lidar_block_kernel_avx2;
+#endif
+extern const struct lidar_block_kernel lidar_block_kernel_plain;
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decoder.c - sorts datagrams into data and telemetry, finds the model, keeps time, feeds frames.
+ */
+#include "drivers/lidar/decoder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+
+#define FULL_TURN_DEG 360.0
+
+struct kept_packet {
+    uint64_t host_ns;
+    uint8_t bytes[VELODYNE_DATA_BYTES];
+};
+
+struct lidar_decoder {
+    struct lidar_decoder_config config;
+    const struct lidar_block_kernel *kernel;
+    struct lidar_frame_sink sink;
+    const struct lidar_model *model; /* NULL = not told yet */
+    uint8_t product_id;              /* that the packets carry, once the model is told */
+    int error;                       /* of the identification, kept */
+    struct velodyne_identify identify;
+    struct kept_packet kept[VELODYNE_IDENTIFY_PACKETS];
+    unsigned kept_count;
+    bool has_telemetry;
+    struct velodyne_telemetry telemetry;
+    struct lidar_clock clock;
+    struct lidar_counts counts;
+    struct lidar_assembly assembly;
+};
+
+static int find_kernel(const char *name, const struct lidar_block_kernel **ret_kernel)
+{
+    if (!name) {
+        *ret_kernel = lidar_block_kernel_best();
+        return 0;
+    }
+    for (const struct lidar_block_kernel *const *kernel = lidar_block_kernels; *kernel; kernel++) {
+        if (strcmp((*kernel)->name, name) != 0)
+            continue;
+        if (!(*kernel)->is_supported())
+            return sl_error(-ENOTSUP, "decoding kernel \"%s\": not on this CPU", name);
+        *ret_kernel = *kernel;
+        return 0;
+    }
+    return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
+}
+
+static int check_config(const struct lidar_decoder_config *config)
+{
+    const struct lidar_block_options *block = &config->frames.block;
+    double cut = config->frames.cut_angle_deg;
+    if (!(cut >= 0 && cut <= FULL_TURN_DEG))
+        return sl_error(-EINVAL, "cut angle %g: must be 0 to 360 degrees", cut);
+    if (!(block->range_min_m >= 0))
+        return sl_error(-EINVAL, "minimum range %g m: must not be negative",
+                        (double)block->range_min_m);
+    if (!(block->range_max_m >= 0) ||
+        (block->range_max_m > 0 && block->range_max_m < block->range_min_m))
+        return sl_error(-EINVAL, "maximum range %g m: must be above the minimum of %g m",
+                        (double)block->range_max_m, (double)block->range_min_m);
+    return 0;
+}
+
+int lidar_decoder_create(const struct lidar_decoder_config *config,
+                         const struct lidar_frame_sink *sink, struct lidar_decoder **ret_decoder)
+{
+    const struct lidar_block_kernel *kernel = NULL;
+    int err = check_config(config);
+    if (err < 0)
+        return err;
+    err = find_kernel(config->kernel, &kernel);
+    if (err < 0)
+        return err;
+    struct lidar_decoder *d = aligned_alloc(_Alignof(struct lidar_decoder), sizeof *d);
+    if (!d)
+        return sl_error(-ENOMEM, "lidar decoder: no memory");
+    memset(d, 0, sizeof *d);
+    d->config = *config;
+    d->kernel = kernel;
+    d->sink = *sink;
+    *ret_decoder = d;
+    return 0;
+}
+
+static void decode(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_ns)
+{
+    struct lidar_packet packet;
+    if (velodyne_data_product_id(bytes) != d->product_id) {
+        lidar_count(&d->counts, LIDAR_OTHER_MODEL);
+        return;
+    }
+    enum lidar_count verdict = velodyne_data_parse(d->model, bytes, &packet);
+    lidar_count(&d->counts, verdict);
+    if (verdict != LIDAR_PACKETS)
+        return;
+    int64_t columns = lidar_model_columns(d->model, packet.returns);
+    packet.host_ns = host_ns;
+    enum lidar_clock_step step = lidar_clock_data(
+        &d->clock, packet.stamp_us, host_ns, columns * d->model->column_period_ns, &packet.time_ns);
+    lidar_assembly_push(&d->assembly, &packet, step);
+}
+
+/* The model is known: decode what was kept. */
+static void begin(struct lidar_decoder *d, const struct lidar_model *model, uint8_t product_id)
+{
+    d->model = model;
+    d->product_id = product_id;
+    lidar_assembly_init(&d->assembly, model, &d->config.frames, &d->sink, &d->clock, &d->counts,
+                        d->kernel);
+    for (unsigned i = 0; i < d->kept_count; i++)
+        decode(d, d->kept[i].bytes, d->kept[i].host_ns);
+    d->kept_count = 0;
+}
+
+static void keep(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_ns)
+{
+    if (d->kept_count == VELODYNE_IDENTIFY_PACKETS) {
+        lidar_count(&d->counts, LIDAR_UNIDENTIFIED);
+        return;
+    }
+    struct kept_packet *kept = &d->kept[d->kept_count++];
+    kept->host_ns = host_ns;
+    memcpy(kept->bytes, bytes, VELODYNE_DATA_BYTES);
+}
+
+static int identify(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_ns)
+{
+    const struct lidar_model *told = NULL;
+    int err = velodyne_identify(&d->identify, bytes, &told);
+    keep(d, bytes, host_ns);
+    if (err == -EAGAIN)
+        return 0;
+    if (err == 0 && d->config.model && !velodyne_models_agree(told, d->config.model))
+        err = sl_error(-EPROTO, "the configured model is %s, but the packets come from a %s",
+                       d->config.model->name, told->name);
+    else if (err < 0 && d->config.model)
+        err = sl_error_at(err, "the configured model is %s", d->config.model->name);
+    if (err < 0) {
+        d->counts.count[LIDAR_UNIDENTIFIED] += d->kept_count;
+        d->kept_count = 0;
+        d->error = err;
+        return err;
+    }
+    begin(d, d->config.model ? d->config.model : told, velodyne_data_product_id(bytes));
+    return 0;
+}
+
+/* A damaged or another sentence says nothing of the lock, which holds for a while without news. */
+static void follow_gps(struct lidar_decoder *d, const struct velodyne_telemetry *telemetry)
+{
+    bool is_locked = telemetry->pps == VELODYNE_PPS_LOCKED;
+    bool has_news = telemetry->is_rmc && !telemetry->is_damaged;
+    if (!is_locked || has_news)
+        lidar_clock_gps(&d->clock, telemetry->stamp_us, is_locked && telemetry->has_fix,
+                        telemetry->utc_ns);
+}
+
+static void read_telemetry(struct lidar_decoder *d, const struct sl_datagram *datagram)
+{
+    struct velodyne_telemetry telemetry;
+    enum lidar_count verdict =
+        velodyne_telemetry_parse(datagram->bytes, datagram->size_bytes, &telemetry);
+    lidar_count(&d->counts, verdict);
+    if (verdict != LIDAR_TELEMETRY)
+        return;
+    if (telemetry.is_damaged)
+        lidar_count(&d->counts, LIDAR_BAD_SENTENCE);
+    d->has_telemetry = true;
+    d->telemetry = telemetry;
+    follow_gps(d, &telemetry);
+}
+
+/* Half a data packet may be as long as a telemetry packet, but does not begin like one. */
+static bool is_telemetry(const struct sl_datagram *datagram)
+{
+    return datagram->size_bytes == VELODYNE_TELEMETRY_BYTES && datagram->bytes[0] != 0xFF;
+}
+
+int lidar_decoder_push(struct lidar_decoder *d, const struct sl_datagram *datagram)
+{
+    if (d->error < 0)
+        return d->error;
+    if (datagram->flags & SL_DATAGRAM_TRUNCATED) {
+        lidar_count(&d->counts, LIDAR_BAD_SHORT);
+        return 0;
+    }
+    if (is_telemetry(datagram)) {
+        read_telemetry(d, datagram);
+        return 0;
+    }
+    enum lidar_count verdict = velodyne_data_check(datagram->bytes, datagram->size_bytes);
+    if (verdict != LIDAR_PACKETS) {
+        lidar_count(&d->counts, verdict);
+        return 0;
+    }
+    if (!d->model)
+        return identify(d, datagram->bytes, datagram->time_ns);
+    decode(d, datagram->bytes, datagram->time_ns);
+    return 0;
+}
+
+const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *d)
+{
+    return d->model;
+}
+
+const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *d)
+{
+    return d->has_telemetry ? &d->telemetry : NULL;
+}
+
+const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *d)
+{
+    return &d->counts;
+}
+
+void lidar_decoder_deadline(struct lidar_decoder *d, uint64_t now_ns)
+{
+    if (d->model)
+        lidar_assembly_deadline(&d->assembly, now_ns);
+}
+
+uint64_t lidar_decoder_due_ns(const struct lidar_decoder *d)
+{
+    return d->model ? lidar_assembly_due_ns(&d->assembly) : UINT64_MAX;
+}
+
+int lidar_decoder_flush(struct lidar_decoder *d)
+{
+    if (d->error < 0)
+        return d->error;
+    if (!d->model && d->kept_count > 0) {
+        uint8_t product_id = velodyne_data_product_id(d->kept[d->kept_count - 1].bytes);
+        if (!d->config.model || d->config.model->product_id != product_id)
+            return sl_error(
+                -ENODATA,
+                "the stream ended after %u packets, too few to tell the sensor's model; "
+                "name it",
+                d->kept_count);
+        begin(d, d->config.model, product_id);
+    }
+    if (d->model)
+        lidar_assembly_flush(&d->assembly);
+    return 0;
+}
+
+void lidar_decoder_destroy(struct lidar_decoder *d)
+{
+    if (!d)
+        return;
+    if (d->model)
+        lidar_assembly_discard(&d->assembly);
+    free(d);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decoder.h - from a Velodyne's datagrams to frames: the one thing that a driver talks to.
+ *
+ * Datagrams of data and of telemetry go into the same lidar_decoder_push, in the order in which
+ * they came, from whatever source. The first few data packets are kept until they have told the
+ * sensor's model (three suffice, at most VELODYNE_IDENTIFY_PACKETS are kept) and are then decoded
+ * like all others: nothing of them is lost.
+ *
+ * Pure: no socket, clock or shared memory inside; memory for frames is lent by the sink.
+ *
+ * Life:    create -> push, deadline ... -> flush (the stream has ended well) -> destroy
+ * Owner:   the caller; the sink must outlive it. Nothing is allocated after create.
+ * Threads: one at a time.
+ * Errors:  a sensor that cannot be decoded, or that is not the configured one. Everything else that
+ *          bytes can do wrong is counted.
+ */
+#ifndef SL_DRIVERS_LIDAR_DECODER_H
+#define SL_DRIVERS_LIDAR_DECODER_H
+
+#include "core/capture/datagram.h"
+#include "drivers/lidar/assembly.h"
+#include "drivers/lidar/counts.h"
+#include "drivers/lidar/velodyne.h"
+
+struct lidar_decoder_config {
+    const struct lidar_model *model; /* NULL = what the packets tell */
+    struct lidar_assembly_options frames;
+    const char *kernel; /* NULL = the best; for tests and benches */
+};
+
+struct lidar_decoder;
+
+/* -EINVAL with sl_error_text() for a configuration that makes no sense, -ENOMEM. */
+int lidar_decoder_create(const struct lidar_decoder_config *config,
+                         const struct lidar_frame_sink *sink, struct lidar_decoder **ret_decoder);
+
+/* One datagram. Returns 0, or, at every call from then on, with sl_error_text() set by the first:
+ * -EPROTONOSUPPORT  the packets come from a sensor that cannot be decoded
+ * -EPROTO           the packets come from nothing we know, or not from the configured model. */
+int lidar_decoder_push(struct lidar_decoder *decoder, const struct sl_datagram *datagram);
+
+/* What the packets told, NULL as long as they have not. A configured Puck LITE stays one, though
+ * its packets are a VLP-16's. */
+const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *decoder);
+
+/* What the last telemetry said; NULL if none has come. */
+const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *decoder);
+
+const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *decoder);
+
+/* Live input only: close what is overdue at `now_ns`, a time of the clock that stamps the
+ * datagrams. */
+void lidar_decoder_deadline(struct lidar_decoder *decoder, uint64_t now_ns);
+
+/* When there is something to do for it; UINT64_MAX = never. */
+uint64_t lidar_decoder_due_ns(const struct lidar_decoder *decoder);
+
+/* The stream has ended: hand on what there is. A stream that was too short to tell its model gives
+ * -ENODATA, with sl_error_text(), unless a model was configured: then that is believed. */
+int lidar_decoder_flush(struct lidar_decoder *decoder);
+
+/* Give borrowed rooms back and free everything. NULL is right. */
+void lidar_decoder_destroy(struct lidar_decoder *decoder);
+
+#endif

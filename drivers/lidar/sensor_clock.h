@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sensor_clock.h - a sensor's hourly counter as a time line, and that time line as UTC.
+ *
+ * The counter's microseconds since the top of an hour are unwrapped to nanoseconds that only go
+ * forward. What hour that was, and whether the counter knows of hours at all, is another question:
+ * - PPS is locked and the receiver's sentence is valid: the hour is the sentence's
+ * (LIDAR_CLOCK_GPS).
+ * - else the counter began when the sensor was switched on, and joining it with the host's hour
+ * would be wrong by up to half an hour. Then the host's arrival times say where the counter stands:
+ * the smallest difference seen in the last seconds, because a packet can be late but never early.
+ *
+ * Life:    starts as zeros.
+ * Owner:   the decoder.
+ * Threads: one at a time. No clock is read inside.
+ * Errors:  none.
+ */
+#ifndef SL_DRIVERS_LIDAR_SENSOR_CLOCK_H
+#define SL_DRIVERS_LIDAR_SENSOR_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Packets that are older than the newest by at most this were overtaken; older ones are a jump. */
+#define LIDAR_REORDER_NS   INT64_C(20000000)
+#define LIDAR_LATE_RUN_MAX 16 /* in a row: then the counter has been set back a little */
+
+/* What a frame's stamp is made of. */
+enum lidar_clock_choice {
+    LIDAR_STAMP_SENSOR, /* the sensor's UTC, where it has it */
+    LIDAR_STAMP_HOST,   /* always the host's arrival time */
+};
+
+/* Where a stamp came from. */
+enum lidar_clock_kind {
+    LIDAR_CLOCK_FREE_RUNNING, /* wanted the sensor's, which knows no UTC: anchored to the host's */
+    LIDAR_CLOCK_GPS,          /* PPS and NMEA */
+    LIDAR_CLOCK_HOST,         /* as was asked for */
+};
+extern const char *const lidar_clock_kind_names[]; /* "free-running", "gps", "host" */
+
+enum lidar_clock_step {
+    LIDAR_STEP_FIRST,
+    LIDAR_STEP_NEXT,
+    LIDAR_STEP_LATE,  /* overtaken, or a copy: not after the newest */
+    LIDAR_STEP_BACK,  /* the counter was set back: nothing before is comparable */
+    LIDAR_STEP_AHEAD, /* so much time was left out that the hour is lost */
+};
+
+struct lidar_clock {
+    bool is_started;
+    uint32_t newest_us; /* counter of the newest packet */
+    int64_t newest_ns;  /* the same on the time line */
+    uint64_t newest_host_ns;
+    unsigned late_run;
+    unsigned generation; /* counts the restarts: stamps of two generations do not compare */
+
+    /* host minus sensor: smallest of this window and of the one before it */
+    bool has_anchor, has_older_anchor;
+    int64_t anchor_ns, older_anchor_ns;
+    int64_t window_start_ns;
+
+    bool has_gps;
+    int64_t gps_offset_ns; /* UTC minus time line */
+    int64_t gps_seen_ns;   /* when it was confirmed, on the time line */
+};
+
+/* A data packet's counter, `duration_ns` before the packet was complete; host_ns 0 = not known.
+ * Gives its place on the time line. */
+enum lidar_clock_step lidar_clock_data(struct lidar_clock *clock, uint32_t stamp_us,
+                                       uint64_t host_ns, int64_t duration_ns, int64_t *ret_time_ns);
+
+/* A telemetry packet's counter, and what it says of UTC if it may be believed. */
+void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locked, int64_t utc_ns);
+
+/* UTC in nanoseconds of a place on the time line. */
+uint64_t lidar_clock_stamp_ns(const struct lidar_clock *clock, enum lidar_clock_choice choice,
+                              int64_t time_ns, enum lidar_clock_kind *ret_kind);
+
+#endif

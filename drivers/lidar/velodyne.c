@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* velodyne.c - the data packet and who sent it.
+ *
+ * VLP-16 User Manual 63-9243, section 9.3. All little endian.
+ *
+ *      0    2    4                                 100            1200     1204  1205  1206
+ *      | FF EE | azimuth | 32 x (distance u16, intensity u8) | ... 12 blocks | stamp | mode | id |
+ *
+ * Two returns: blocks 2i and 2i+1 are the same columns. Block 2i holds the last return, block 2i+1
+ * the strongest, or the second strongest where the last is the strongest. So the even blocks alone
+ * are a complete cloud, and they are our first return.
+ */
+#include "drivers/lidar/velodyne.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+
+#define BLOCK_BYTES        100
+#define BLOCK_COUNT        12
+#define BLOCK_AZIMUTH      2
+#define BLOCK_ELEMENTS     4
+#define STAMP_OFFSET       1200
+#define RETURN_MODE_OFFSET 1204
+#define PRODUCT_ID_OFFSET  1205
+#define RETURN_MODE_STRONG 0x37
+#define RETURN_MODE_LAST   0x38
+#define RETURN_MODE_DUAL   0x39
+#define FLAG_BANK_0        0xEEFF
+#define HOUR_US            UINT32_C(3600000000)
+/* A step between stamps may be that of a few packets, where packets are lost. */
+#define IDENTIFY_STEPS_LOST 4
+#define IDENTIFY_SHARE      0.01f /* of a step: stamps are whole microseconds */
+
+/* Of the four laser banks; the smaller sensors have the first only. */
+static const uint16_t bank_flags[] = {FLAG_BANK_0, 0xDDFF, 0xCCFF, 0xBBFF};
+
+static bool is_bank_flag(uint16_t flag)
+{
+    for (size_t i = 0; i < sizeof bank_flags / sizeof bank_flags[0]; i++) {
+        if (flag == bank_flags[i])
+            return true;
+    }
+    return false;
+}
+
+enum lidar_count velodyne_data_check(const uint8_t *bytes, size_t size_bytes)
+{
+    if (size_bytes < VELODYNE_DATA_BYTES)
+        return LIDAR_BAD_SHORT;
+    if (size_bytes > VELODYNE_DATA_BYTES)
+        return LIDAR_BAD_LONG;
+    for (unsigned i = 0; i < BLOCK_COUNT; i++) {
+        const uint8_t *block = bytes + i * BLOCK_BYTES;
+        if (!is_bank_flag(sl_get_le16(block)))
+            return LIDAR_BAD_FLAG;
+        /* Early firmware writes a whole turn now and then where it means 0. */
+        if (sl_get_le16(block + BLOCK_AZIMUTH) > LIDAR_AZIMUTH_UNITS)
+            return LIDAR_BAD_AZIMUTH;
+    }
+    uint8_t mode = bytes[RETURN_MODE_OFFSET];
+    if (mode < RETURN_MODE_STRONG || mode > RETURN_MODE_DUAL)
+        return LIDAR_BAD_RETURN_MODE;
+    return LIDAR_PACKETS;
+}
+
+uint32_t velodyne_data_stamp_us(const uint8_t *bytes)
+{
+    return sl_get_le32(bytes + STAMP_OFFSET);
+}
+
+uint8_t velodyne_data_product_id(const uint8_t *bytes)
+{
+    return bytes[PRODUCT_ID_OFFSET];
+}
+
+unsigned velodyne_data_returns(const uint8_t *bytes)
+{
+    return bytes[RETURN_MODE_OFFSET] == RETURN_MODE_DUAL ? 2 : 1;
+}
+
+enum lidar_count velodyne_data_parse(const struct lidar_model *model, const uint8_t *bytes,
+                                     struct lidar_packet *ret_packet)
+{
+    unsigned returns = velodyne_data_returns(bytes);
+    unsigned groups = BLOCK_COUNT / returns;
+    for (unsigned group = 0; group < groups; group++) {
+        const uint8_t *first = bytes + (size_t)group * returns * BLOCK_BYTES;
+        const uint8_t *second = first + (returns - 1) * BLOCK_BYTES;
+        if (sl_get_le16(first) != FLAG_BANK_0 || sl_get_le16(second) != FLAG_BANK_0)
+            return LIDAR_BAD_FLAG;
+        uint16_t azimuth = sl_get_le16(first + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS;
+        if (sl_get_le16(second + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS != azimuth)
+            return LIDAR_BAD_AZIMUTH;
+        ret_packet->azimuth[group] = azimuth;
+        ret_packet->wire[0][group] = first + BLOCK_ELEMENTS;
+        ret_packet->wire[1][group] = second + BLOCK_ELEMENTS;
+    }
+    ret_packet->model = model;
+    ret_packet->stamp_us = velodyne_data_stamp_us(bytes);
+    ret_packet->returns = (uint8_t)returns;
+    ret_packet->group_count = (uint8_t)groups;
+    return LIDAR_PACKETS;
+}
+
+const struct lidar_model *velodyne_model_find(const char *name)
+{
+    for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
+        if (strcasecmp(name, (*model)->name) == 0)
+            return *model;
+        for (unsigned i = 0; i < LIDAR_ALIASES_MAX; i++) {
+            if ((*model)->aliases[i] && strcasecmp(name, (*model)->aliases[i]) == 0)
+                return *model;
+        }
+    }
+    return NULL;
+}
+
+bool velodyne_models_agree(const struct lidar_model *one, const struct lidar_model *other)
+{
+    return one->product_id == other->product_id;
+}
+
+static bool is_candidate(const struct lidar_identity *identity, uint8_t product_id)
+{
+    return identity->product_id == product_id ||
+           (identity->early_product_id != 0 && identity->early_product_id == product_id);
+}
+
+static const struct lidar_identity *identity_of(uint8_t product_id)
+{
+    for (const struct lidar_identity *identity = velodyne_identities; identity->name; identity++) {
+        if (identity->product_id == product_id)
+            return identity;
+    }
+    return NULL;
+}
+
+/* Is the step that of this sensor, or of a few of its packets? */
+static bool step_fits(const struct lidar_identity *identity, uint32_t step_us, unsigned returns)
+{
+    float expected_us = returns == 2 ? identity->step_dual_us : identity->step_single_us;
+    float packets = roundf((float)step_us / expected_us);
+    if (packets < 1 || packets > IDENTIFY_STEPS_LOST)
+        return false;
+    return fabsf((float)step_us - packets * expected_us) <= 1 + IDENTIFY_SHARE * expected_us;
+}
+
+static int told(const struct lidar_identity *identity, const struct lidar_model **ret_model)
+{
+    if (!identity->model)
+        return sl_error(
+            -EPROTONOSUPPORT,
+            "packets come from a %s, which cannot be decoded; supported are the VLP-16, "
+            "Puck LITE and Puck Hi-Res",
+            identity->name);
+    *ret_model = identity->model;
+    return 0;
+}
+
+static int not_told(const struct velodyne_identify *state)
+{
+    const struct lidar_identity *identity = identity_of(state->product_id);
+    if (!identity)
+        return sl_error(-EPROTO, "packets carry the unknown product id 0x%02x; is it a Velodyne?",
+                        state->product_id);
+    if (!identity->model)
+        return told(identity, NULL);
+    return sl_error(
+        -EPROTO,
+        "packets carry the product id of a %s, but their stamps are %u us apart; another "
+        "sensor on the same port, or heavy loss?",
+        identity->name, state->shortest_us);
+}
+
+int velodyne_identify(struct velodyne_identify *state, const uint8_t *bytes,
+                      const struct lidar_model **ret_model)
+{
+    uint32_t stamp_us = velodyne_data_stamp_us(bytes);
+    uint8_t product_id = velodyne_data_product_id(bytes);
+    if (state->packets > 0 && product_id != state->product_id)
+        memset(state->votes, 0, sizeof state->votes);
+    state->product_id = product_id;
+    if (state->packets++ > 0) {
+        uint32_t step_us =
+            (uint32_t)(((uint64_t)stamp_us + 2 * (uint64_t)HOUR_US - state->last_stamp_us) %
+                       HOUR_US);
+        if (state->shortest_us == 0 || step_us < state->shortest_us)
+            state->shortest_us = step_us;
+        for (unsigned i = 0; velodyne_identities[i].name; i++) {
+            const struct lidar_identity *identity = &velodyne_identities[i];
+            if (is_candidate(identity, product_id) &&
+                step_fits(identity, step_us, velodyne_data_returns(bytes)) &&
+                ++state->votes[i] >= VELODYNE_IDENTIFY_VOTES)
+                return told(identity, ret_model);
+        }
+    }
+    state->last_stamp_us = stamp_us;
+    return state->packets < VELODYNE_IDENTIFY_PACKETS ? -EAGAIN : not_told(state);
+}

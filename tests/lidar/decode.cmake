@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+sluice_library(lidar_test_frames SOURCES frames.c LINK sluice_lidar_decode cmocka m)
+sluice_test(lidar_block_kernel SOURCES test_block_kernel.c LINK sluice_lidar_decode)
+sluice_test(lidar_velodyne SOURCES test_velodyne.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_decoder SOURCES test_decoder.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_decoder_order SOURCES test_decoder_order.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_velodyne_captures SOURCES test_velodyne_captures.c
+            LINK sluice_lidar_test_frames sluice_capture)

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+sluice_test(lidar_sim_scene SOURCES test_sim_scene.c LINK sluice_lidar_source)
+sluice_test(lidar_sim_packets SOURCES test_sim_packets.c LINK sluice_lidar_source)
+sluice_test(lidar_sim_stream SOURCES test_sim_stream.c LINK sluice_lidar_source)
+sluice_test(lidar_source_udp SOURCES test_source_udp.c LINK sluice_lidar_source)
+sluice_test(lidar_source_sim SOURCES test_source_sim.c LINK sluice_lidar_source)
+sluice_test(lidar_source_capture SOURCES test_source_capture.c LINK sluice_lidar_source)
+sluice_test(lidar_source_real SOURCES test_source_real.c LINK sluice_lidar_source)
+sluice_test(lidar_round_trip SOURCES test_round_trip.c LINK sluice_lidar_source sluice_lidar_decode)
