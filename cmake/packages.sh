@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# packages.sh - installs the Debian packages that are missing, and asks for nothing.
+#
+# Usage: cmake/packages.sh build|test|fuzz
+# Needs root or a sudo that asks for no password; otherwise it says what to install and fails.
+# Does nothing, quickly, when everything is there.
+set -euo pipefail
+
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config
+                libfyaml-dev libpcap-dev libpng-dev libcmocka-dev)
+test_packages=(git clang-format spin iproute2 procps mandoc)
+fuzz_packages=(clang llvm)
+
+case ${1:-build} in
+build) wanted=("${build_packages[@]}") ;;
+test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+fuzz) wanted=("${build_packages[@]}" "${fuzz_packages[@]}") ;;
+*)
+    echo "usage: $0 build|test|fuzz" >&2
+    exit 2
+    ;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "packages: this is no Debian; install what these Debian packages hold: ${wanted[*]}" >&2
+    exit 0 # CMake names what is missing
+fi
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=()
+for package in "${wanted[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=()
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+else
+    echo "packages: neither root nor a sudo without password; install them and try again:" >&2
+    echo "  apt-get install ${missing[*]}" >&2
+    exit 1
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+        -o Acquire::Retries=3 -o Dpkg::Lock::Timeout=300 "$@" >>"$log" 2>&1
+}
+
+echo "packages: installing ${missing[*]}"
+# A fresh container has no lists; an old machine has lists of files that are gone.
+if apt install --no-install-recommends "${missing[@]}" ||
+    { apt update && apt install --no-install-recommends "${missing[@]}"; }; then
+    exit 0
+fi
+tail -n 20 "$log" >&2
+echo "packages: apt-get could not install: ${missing[*]} (its words above)" >&2
+exit 1

@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh - every test of the project, in three builds; what `make test` and the CI call.
+#
+# Usage: tests/run.sh [PRESET ...]        (default: release asan tsan)
+#
+# The style checks are ordinary tests of the release build. A test is skipped when it exits with 77
+# (its last line then says "SKIP: reason"), or when cmocka says "[  SKIPPED ]" of one of its parts.
+# A skip that tests/allowed_skips does not list is a failure.
+#
+# The last line is "N passed, N failed, N skipped"; the exit status is 0 only if none failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+presets=("$@")
+[ ${#presets[@]} -gt 0 ] || presets=(release asan tsan)
+jobs=$(nproc)
+passed=0
+failed=0
+skipped=0
+notes=()
+
+if [ -z "${SLUICE_TEST_DATA:-}" ] && [ -d ../shared/data ]; then
+    SLUICE_TEST_DATA=$(cd ../shared/data && pwd)
+    export SLUICE_TEST_DATA
+fi
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:exitcode=66
+# A crash of a killed child must not take seconds to be written to disk.
+ulimit -c 0
+
+finish() {
+    local note
+    echo
+    for note in "${notes[@]+"${notes[@]}"}"; do
+        echo "$note"
+    done
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+fail() { # a failure outside any test
+    notes+=("failed: $1")
+    failed=$((failed + 1))
+}
+
+is_allowed_skip() {
+    awk -v name="$1" '!/^#/ && $1 == name { found = 1 } END { exit !found }' tests/allowed_skips
+}
+
+skip() { # name in which build, reason
+    if is_allowed_skip "$1"; then
+        skipped=$((skipped + 1))
+        notes+=("skipped: $1 ($2): $3")
+    else
+        failed=$((failed + 1))
+        notes+=("failed: $1 ($2) was skipped and tests/allowed_skips does not list it: $3")
+    fi
+}
+
+# The sanitizers of gcc 12 place their shadow where a kernel with much address randomness
+# (vm.mmap_rnd_bits above 28) puts libraries; without randomness they always work.
+calm=()
+if setarch -R true 2>/dev/null; then
+    calm=(setarch -R)
+fi
+
+sanitizer_runs() { # compiler flag
+    local folder answer=1
+    folder=$(mktemp -d)
+    echo 'int main(void) { return 0; }' >"$folder/probe.c"
+    if gcc "$1" -o "$folder/probe" "$folder/probe.c" 2>/dev/null; then
+        local try
+        answer=0
+        for try in 1 2 3 4 5; do
+            "${calm[@]}" "$folder/probe" 2>/dev/null || answer=$try
+        done
+    fi
+    rm -rf "$folder"
+    return "$answer"
+}
+
+# JUnit in, a line a test out: status <TAB> name <TAB> reason. ctest writes one tag a line.
+read_results() {
+    awk '
+    function plain(text) {
+        gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text); gsub(/&quot;/, "\"", text)
+        gsub(/&apos;/, "\x27", text); gsub(/&amp;/, "\\&", text); gsub(/\t/, " ", text)
+        return text
+    }
+    /<testcase / {
+        match($0, / name="[^"]*"/); name = plain(substr($0, RSTART + 7, RLENGTH - 8))
+        status = /status="run"/ ? "passed" : /status="fail"/ ? "failed" : "skipped"
+        reason = /status="disabled"/ ? "disabled" : ""
+        parts = 0
+    }
+    { line = $0; sub(/^.*<system-out>/, "", line) }
+    line ~ /^SKIP: / { reason = plain(substr(line, 7)); sub(/<\/system-out>.*/, "", reason) }
+    # "[  SKIPPED ] name": while it runs, and once more, listed, in the summary that ends it
+    line ~ /^\[  SKIPPED \] [A-Za-z_0-9]+$/ && !((name, $NF) in seen) {
+        seen[name, $NF] = 1
+        part[++parts] = name ":" $NF "\t" (reason == "" ? "no reason given" : reason)
+        reason = ""
+    }
+    /<\/testcase>/ {
+        if (status == "skipped" && reason == "") reason = "no reason given"
+        print status "\t" name "\t" reason
+        for (i = 1; i <= parts; i++) print "skipped\t" part[i]
+    }' "$1"
+}
+
+count_results() { # preset, JUnit file
+    local status name reason before=$((passed + failed + skipped))
+    while IFS=$'\t' read -r status name reason; do
+        case $status in
+        passed) passed=$((passed + 1)) ;;
+        failed)
+            failed=$((failed + 1))
+            notes+=("failed: $name ($1)")
+            ;;
+        skipped) skip "$name" "$1" "$reason" ;;
+        esac
+    done < <(read_results "$2")
+    [ $((passed + failed + skipped)) -gt $before ] || fail "no test ran in build/$1"
+}
+
+run_preset() {
+    local preset=$1 folder=build/$1 ctest_log=build/$1/ctest.log
+    mkdir -p "$folder"
+    echo "== $preset: configure and build in $folder"
+    if ! cmake --preset "$preset" >"$folder/configure.log" 2>&1; then
+        cat "$folder/configure.log"
+        fail "$preset: configure"
+        return
+    fi
+    if ! cmake --build --preset "$preset" >"$folder/build.log" 2>&1; then
+        grep -v '^\[' "$folder/build.log" | tail -n 60
+        fail "$preset: build (all of it: $folder/build.log)"
+        return
+    fi
+    if [ "$preset" = tsan ] && ! sanitizer_runs -fsanitize=thread; then
+        skip tsan "$preset" "its runtime does not start here: address randomness cannot be turned off"
+        return
+    fi
+    echo "== $preset: test"
+    rm -f "$folder/junit.xml"
+    "${calm[@]}" ctest --test-dir "$folder" -j "$jobs" --output-on-failure --no-tests=error \
+        --output-junit "$PWD/$folder/junit.xml" \
+        --test-output-size-passed 1000000 --test-output-size-failed 1000000 2>&1 |
+        tee "$ctest_log" | grep -v -e '^ *Start ' -e '^Internal ctest' -e '^Test project'
+    if [ -s "$folder/junit.xml" ]; then
+        count_results "$preset" "$folder/junit.xml"
+    else
+        fail "$preset: ctest did not finish"
+    fi
+}
+
+cmake/packages.sh test || {
+    fail "packages"
+    finish
+}
+for preset in "${presets[@]}"; do
+    run_preset "$preset"
+done
+finish
