@@ -119,15 +119,16 @@ enum sl_wake_mode {
 struct sl_ledger {
     struct sl_segment_header header; /*   0 */
     uint64_t slot_count;             /*  32 */
-    _Alignas(
-        SL_LINE) _Atomic uint64_t wake_at; /* 128: head that it wants to be woken at; 0 = none */
-    _Atomic uint64_t cursor;               /* 136: seq of the last message it is done with */
-    _Atomic uint32_t wake_mode;            /* 144: enum sl_wake_mode */
-    uint32_t reserved;                     /* 148 */
-    _Atomic uint8_t held[];                /* 152: messages held of each slot */
+    /* Read by the publisher at each publish; written only to sleep. */
+    _Alignas(SL_LINE) _Atomic uint64_t wake_at; /* 128: head to be woken at; 0 = none */
+    _Atomic uint32_t wake_mode;                 /* 136: enum sl_wake_mode */
+    /* Written at each take and release; read by the publisher when it needs slots. */
+    _Alignas(SL_LINE) _Atomic uint64_t cursor; /* 256: seq of the last message it is done with */
+    _Atomic uint8_t held[];                    /* 264: messages held of each slot */
 };
 static_assert(offsetof(struct sl_ledger, wake_at) == 128, "ledger layout");
-static_assert(offsetof(struct sl_ledger, held) == 152, "ledger layout");
+static_assert(offsetof(struct sl_ledger, cursor) == 256, "ledger layout");
+static_assert(offsetof(struct sl_ledger, held) == 264, "ledger layout");
 
 /* ---- stats -----------------------------------------------------------------------------------*/
 

@@ -5,6 +5,13 @@
 
 #include <errno.h>
 
+/* Who am I? An address that no other living thread has. */
+static const void *this_thread(void)
+{
+    static _Thread_local char here __attribute__((tls_model("initial-exec")));
+    return &here;
+}
+
 static void store_cursor(struct sl_reader *r, uint64_t seq)
 {
     r->cursor = seq;
@@ -136,6 +143,12 @@ static bool still_stands(const struct sl_reader *r, const struct sl_descriptor *
 static bool hold(struct sl_reader *r, const struct sl_descriptor *d)
 {
     bool shared = d->flags & SL_DESCRIPTOR_SHARED;
+    /* The message's ends travel while the fence waits. A fetch too many does no harm. */
+    if (r->base) {
+        const unsigned char *body = r->base + d->slot * r->slot_size + d->body_offset;
+        __builtin_prefetch(body);
+        __builtin_prefetch(body + (d->body_length ? d->body_length - 1 : 0));
+    }
     set_hold(r, d->slot, shared);
     /* T2: pairs with R2: the hold before the look whether the message still stands. */
     sl_fence_full();
@@ -166,8 +179,8 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     }
     /* T4: the cursor behind the hold: a lossless publisher sees one of the two. */
     store_cursor(r, t->d.seq);
-    if (!is_inline)
-        r->holds_taken++;
+    if (!is_inline && r->holds_taken++ == 0)
+        r->owner = this_thread();
     r->taken++;
     t->lost_before = r->lost_since_take;
     r->lost_since_take = 0;
@@ -204,18 +217,26 @@ int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     return 0;
 }
 
-/* `holds_released` counts up from 0 while the reader is attached. Detaching subtracts what was
- * taken: from then on it counts up to 0, and exactly one thread sees it arrive there. */
+/* `holds_released` counts up from 0 while the reader is attached. Detaching subtracts what is still
+ * held and what others released: from then on it counts up to 0, and exactly one thread sees it
+ * arrive there. The owner counts apart, until it detaches. */
 bool sl_reader_release(struct sl_reader *r, uint32_t slot, bool shared)
 {
     clear_hold(r, slot, shared);
+    if (r->owner == this_thread()) {
+        uint64_t returned = atomic_load_explicit(&r->holds_returned, memory_order_relaxed);
+        atomic_store_explicit(&r->holds_returned, returned + 1, memory_order_relaxed);
+        return false;
+    }
     return atomic_fetch_add_explicit(&r->holds_released, 1, memory_order_acq_rel) + 1 == 0;
 }
 
 bool sl_reader_detach(struct sl_reader *r)
 {
-    return atomic_fetch_sub_explicit(&r->holds_released, r->holds_taken, memory_order_acq_rel) ==
-           r->holds_taken;
+    uint64_t others =
+        r->holds_taken - atomic_load_explicit(&r->holds_returned, memory_order_relaxed);
+    r->owner = NULL;
+    return atomic_fetch_sub_explicit(&r->holds_released, others, memory_order_acq_rel) == others;
 }
 
 bool sl_reader_arm(struct sl_reader *r, enum sl_wake_mode mode)

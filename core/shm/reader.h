@@ -16,6 +16,7 @@ struct sl_reader {
     struct sl_ledger *ledger;
     const struct sl_word *word;
     const _Atomic uint64_t *state; /* of the slots, in the control segment */
+    const unsigned char *base;     /* of the pool, if the CPU may read it */
     uint32_t slot_count;
     uint64_t slot_size;
     uint32_t side_size;
@@ -27,8 +28,11 @@ struct sl_reader {
     uint64_t taken;
     uint64_t lost[SL_LOSS_REASONS];
     uint64_t lost_since_take;
-    uint64_t holds_taken;            /* by the taking thread */
-    _Atomic uint64_t holds_released; /* by any; the difference is what is held */
+    /* What is held = taken - returned - released. */
+    uint64_t holds_taken; /* by the taking thread */
+    const void *owner;    /* the thread that took first; it counts without a locked add: */
+    _Atomic uint64_t holds_returned; /* by the owner alone */
+    _Atomic uint64_t holds_released; /* by other threads */
 };
 
 /* A message that was taken: checked, and held unless it is inline. */
@@ -54,6 +58,7 @@ bool sl_reader_detach(struct sl_reader *reader);
 static inline uint32_t sl_reader_held(const struct sl_reader *reader)
 {
     return (uint32_t)(reader->holds_taken -
+                      atomic_load_explicit(&reader->holds_returned, memory_order_relaxed) -
                       atomic_load_explicit(&reader->holds_released, memory_order_relaxed));
 }
 static inline enum sl_word_state sl_reader_state(const struct sl_reader *reader)

@@ -17,8 +17,9 @@ int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *stat
     *slots = (struct sl_slots){
         .count = count,
         .state = state,
-        .next = SL_NO_SLOT,
-        .candidate = SL_NO_SLOT,
+        .ahead_most = count / 4 < 1                    ? 1
+                      : count / 4 > SL_SLOTS_AHEAD_MAX ? SL_SLOTS_AHEAD_MAX
+                                                       : count / 4,
     };
     slots->slot = calloc(count + 1, sizeof *slots->slot);
     slots->order = calloc(count + 1, sizeof *slots->order);
@@ -158,44 +159,63 @@ static void retire(struct sl_slots *slots, uint32_t index)
 
 /* Loaning. ------------------------------------------------------------------------------------- */
 
-/* The oldest slot that could be taken, by a look that commits to nothing: index into the order. */
-static uint32_t choose(struct sl_slots *slots, const struct sl_scan *scan, bool ahead)
+/* May the slot be taken back, by a look that commits to nothing? */
+static bool is_free_to_take(struct sl_slots *slots, const struct sl_scan *scan, uint32_t index,
+                            bool ahead)
 {
-    for (uint32_t i = 0; i < slots->order_count; i++) {
-        uint32_t index = *order_at(slots, i);
-        const struct sl_slot *slot = &slots->slot[index];
-        if (slot->status == SL_SLOT_FREE)
-            return i;
-        if (!anyone_holds(scan, index) &&
-            (slot->status == SL_SLOT_RETIRED || may_recycle(scan, slot, ahead)))
-            return i;
-    }
-    return SL_NO_SLOT;
+    const struct sl_slot *slot = &slots->slot[index];
+    if (slot->status == SL_SLOT_FREE)
+        return true;
+    if (anyone_holds(scan, index))
+        return false;
+    return slot->status == SL_SLOT_RETIRED || may_recycle(scan, slot, ahead);
 }
 
-/* One try over all slots: retire the best, fence, look again. */
-static uint32_t recycle_any(struct sl_slots *slots)
+/* Retire up to `most` of the oldest slots that may go: their places in the order, ascending. */
+static uint32_t retire_oldest(struct sl_slots *slots, const struct sl_scan *scan, uint32_t most,
+                              bool ahead, uint32_t place[SL_SLOTS_AHEAD_MAX])
 {
-    uint32_t found = SL_NO_SLOT;
-    struct sl_scan *scan = scan_begin(slots);
-    for (;;) {
-        uint32_t at = choose(slots, scan, false);
-        if (at == SL_NO_SLOT)
-            break;
-        uint32_t index = *order_at(slots, at);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < slots->order_count && count < most; i++) {
+        uint32_t index = *order_at(slots, i);
+        if (!is_free_to_take(slots, scan, index, ahead))
+            continue;
         retire(slots, index);
-        sl_fence_full(); /* R2 */
-        scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
-        if (slots->slot[index].status == SL_SLOT_FREE || !anyone_holds(scan, index)) {
-            order_remove(slots, at);
-            slots->candidate = SL_NO_SLOT; /* its place may have moved */
-            found = index;
-            break;
-        }
-        /* Taken in the meantime: it is retired and held; the next look passes it over. */
+        place[count++] = i;
     }
+    return count;
+}
+
+/* Take slots back: retire, fence, look whether somebody has taken them in the meantime. What is
+ * held after all stays retired, and is passed over until its holds end. One fence for all of them.
+ */
+static void recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahead)
+{
+    uint32_t place[SL_SLOTS_AHEAD_MAX];
+    uint32_t most = ahead ? slots->ahead_most : 1;
+    uint32_t count = retire_oldest(slots, scan, most, ahead, place);
+    if (count == 0)
+        return;
+    sl_fence_full(); /* R2: pairs with T2 */
+    scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
+    for (uint32_t i = count; i-- > 0;) { /* from behind: removing moves what follows */
+        uint32_t index = *order_at(slots, place[i]);
+        if (slots->slot[index].status != SL_SLOT_FREE && anyone_holds(scan, index))
+            continue;
+        order_remove(slots, place[i]);
+        slots->ahead[slots->ahead_count++] = index;
+    }
+}
+
+/* As above when a slot is needed now; the newest message may have to go too. */
+static void recycle_now(struct sl_slots *slots)
+{
+    const struct sl_scan *scan = scan_begin(slots);
+    recycle(slots, scan, true);
+    /* Each round retires one more, so there are at most as many rounds as slots. */
+    for (uint32_t i = 0; i < slots->count && slots->ahead_count == 0; i++)
+        recycle(slots, scan, false);
     scan_end(slots);
-    return found;
 }
 
 bool sl_peer_is_dead(const struct sl_peer *peer)
@@ -318,18 +338,16 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
         if (err < 0)
             return err;
     }
-    uint32_t index = slots->next;
-    slots->next = SL_NO_SLOT;
-    if (index == SL_NO_SLOT) {
-        index = recycle_any(slots);
-        for (int tries = 0; tries < 3 && index == SL_NO_SLOT; tries++) {
-            if (!drop_unlawful_holders(slots) && !demote_slow(slots, channel, channel->head))
-                break;
-            index = recycle_any(slots);
-        }
+    if (slots->ahead_count == 0)
+        recycle_now(slots);
+    for (int tries = 0; tries < 3 && slots->ahead_count == 0; tries++) {
+        if (!drop_unlawful_holders(slots) && !demote_slow(slots, channel, channel->head))
+            break;
+        recycle_now(slots);
     }
-    if (index == SL_NO_SLOT)
+    if (slots->ahead_count == 0)
         return sl_error(-EAGAIN, "all %u slots are held, loaned or retained", slots->count);
+    uint32_t index = slots->ahead[--slots->ahead_count];
     channel->blocked_since_ns = 0;
     hand_out(slots, index);
     *ret_slot = index;
@@ -346,8 +364,8 @@ void sl_slots_discard(struct sl_slots *slots, uint32_t index)
         return;
     }
     slot->status = SL_SLOT_FREE;
-    if (slots->next == SL_NO_SLOT)
-        slots->next = index;
+    if (slots->ahead_count < slots->ahead_most)
+        slots->ahead[slots->ahead_count++] = index;
     else
         order_append(slots, index);
 }
@@ -377,37 +395,20 @@ static void wake_peer(const struct sl_peer *peer)
         sl_wake_connection(peer->fd);
 }
 
-/* Take the slot that was found free last time back ahead of need, and tell who asked to be told:
- * one fence, one pass over the ledgers. */
+/* Tell who asked to be told, and have a slot at hand before the next one is needed. */
 static void look_around(struct sl_slots *slots, struct sl_channel *channel, uint64_t old_head)
 {
-    uint32_t at = slots->next == SL_NO_SLOT ? slots->candidate : SL_NO_SLOT;
-    uint32_t index = SL_NO_SLOT;
-    bool was_free = false;
-    if (at != SL_NO_SLOT) {
-        index = *order_at(slots, at);
-        was_free = slots->slot[index].status == SL_SLOT_FREE;
-        retire(slots, index);
-    }
     const struct sl_scan *scan = scan_begin(slots);
-    bool held = false;
     for (unsigned i = 0; i < scan->count; i++) {
         const struct sl_peer *p = scan->peer[i];
-        if (!peer_counts(p))
-            continue;
-        if (index != SL_NO_SLOT)
-            held |= peer_holds(p, index);
         if (p->channel != channel)
             continue;
         uint64_t wake_at = atomic_load_explicit(&p->ledger->wake_at, memory_order_relaxed);
-        if (wake_at > old_head && wake_at <= channel->head)
+        if (wake_at > old_head && wake_at <= channel->head && peer_counts(p))
             wake_peer(p);
     }
-    if (index != SL_NO_SLOT && (was_free || !held)) {
-        order_remove(slots, at);
-        slots->next = index;
-    }
-    slots->candidate = slots->count > 0 ? choose(slots, scan, true) : SL_NO_SLOT;
+    if (slots->ahead_count == 0 && slots->count > 0)
+        recycle(slots, scan, true);
     scan_end(slots);
 }
 

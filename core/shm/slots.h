@@ -18,6 +18,7 @@
 #include "core/shm/ring.h"
 
 #define SL_SLOT_CHANNELS_MAX 16 /* topics whose messages may stand in one shared slot */
+#define SL_SLOTS_AHEAD_MAX   8  /* slots taken back at one time; never more than a quarter of all */
 #define SL_NO_SLOT           UINT32_MAX
 
 /* One topic of this process: its ring, and what its options say of recycling. */
@@ -82,8 +83,8 @@ struct sl_slots {
     _Atomic uint64_t *state; /* in the control segment: generation << 1 | standing */
     uint32_t *order;         /* slots that are not loaned, the oldest first; a ring of count + 1 */
     uint32_t order_first, order_count;
-    uint32_t next;      /* slot loaned ahead of need, or SL_NO_SLOT */
-    uint32_t candidate; /* place in the order of what the last look found free, or SL_NO_SLOT */
+    uint32_t ahead[SL_SLOTS_AHEAD_MAX]; /* taken back ahead of need */
+    uint32_t ahead_count, ahead_most;
     uint32_t loaned;
     uint32_t died, revoked;
 

@@ -187,6 +187,7 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
         return sl_error(-EPROTO, "topic %s: word line %u of %u", s->topic, w->word_index,
                         r->ring.word_count);
     r->word = &r->ring.words[w->word_index];
+    r->base = l->pool.base;
     r->slot_count = w->slot_count;
     r->slot_size = w->slot_size;
     r->side_size = w->side_size;
