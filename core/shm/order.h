@@ -40,18 +40,6 @@ static inline void sl_fence_acquire(void)
 }
 #endif
 
-/* Fetch a line that is going to be written: then the first store does not wait for its reader's
- * cache to give it up. */
-static inline void sl_prefetch_write(const void *line)
-{
-#if defined(__x86_64__)
-    /* gcc emits prefetchw for the builtin only where the target has 3DNow!; every x86-64 runs it */
-    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
-#else
-    __builtin_prefetch(line, 1);
-#endif
-}
-
 /* A test may seed the fault that ThreadSanitizer must report: see tests/shm/test_order.c. */
 #ifndef SL_ORDER_PUBLISH
 #define SL_ORDER_PUBLISH memory_order_release

@@ -3,7 +3,6 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/handshake.h"
-#include "core/shm/order.h"
 #include "core/shm/pool.h"
 #include "core/shm/service.h"
 #include "core/shm/statspage.h"
@@ -536,19 +535,6 @@ static void count_message(struct sl_publisher *p, const struct sl_descriptor *d)
     sl_stats_set32(&p->row->died, slots->died);
 }
 
-/* The next message will most likely begin and end where this one did: have those lines back before
- * it comes. (What is streamed in does not care, and memory that is not cached ignores it.) */
-static void expect_alike(const struct sl_publisher *p, const struct sl_descriptor *d)
-{
-    const struct sl_slots *slots = &p->pool->slots;
-    if (slots->ahead_count == 0 || d->body_length == 0 || (d->flags & SL_DESCRIPTOR_GATHER))
-        return;
-    const unsigned char *next =
-        p->pool->memory.base + slots->ahead[slots->ahead_count - 1] * p->pool->slot_size;
-    sl_prefetch_write(next + d->body_offset);
-    sl_prefetch_write(next + d->body_offset + d->body_length - 1);
-}
-
 int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const struct sl_message *m)
 {
     struct sl_slots *slots = &p->pool->slots;
@@ -574,10 +560,8 @@ int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const str
         };
         struct sl_ring_payload payload = {.ranges = m->ranges, .range_count = m->range_count};
         err = sl_slots_publish(slots, &p->channel, loan->slot, !m->more, &d, &payload);
-        if (err == 0) {
-            expect_alike(p, &d);
+        if (err == 0)
             count_message(p, &d);
-        }
     }
     if (m->more)
         return err;
