@@ -24,6 +24,9 @@ enum {
     CROWD_MAX = 16,
     LINE = 64,
     PATIENCE_S = 10, /* for one message */
+    SMALL_POOL_BYTES = 1 << 20,
+    SLOTS_OF_SMALL = 32, /* about what a publisher of 8 subscribers has by default */
+    SLOTS_OF_LARGE = 12, /* 0.8 GB, mapped by 18 subscribers */
 };
 
 static const uint64_t payloads[SL_BENCH_BUS_SIZES] = {64, 4096, 1 << 20, 64 << 20};
@@ -200,7 +203,7 @@ static int open_publisher(struct bench *b, const char *domain, int s, int c)
         .type = "bench/msg/Bytes",
         .domain = domain,
         .slot_size = payloads[s],
-        .slot_count = 16,
+        .slot_count = payloads[s] > SMALL_POOL_BYTES ? SLOTS_OF_LARGE : SLOTS_OF_SMALL,
         .subscribers = CROWD_MAX + 1,
         .quota = 1,
     };
