@@ -46,22 +46,13 @@ static void drop_dead(struct sl_stats_watch *watch)
     }
 }
 
-/* The page of the process behind a fresh connection. */
-static int fetch_page(struct sl_stats_node *node, uint64_t deadline_ns)
+/* The answer of a process that was asked: its page, mapped. -EAGAIN: it has not answered yet. */
+static int fetch_page(struct sl_stats_node *node)
 {
-    struct sl_hello hello;
-    sl_hello_init(&hello, SL_HELLO_STATS);
-    int err = sl_hello_send(node->fd, &hello);
-    if (err < 0)
-        return err;
-    struct pollfd answer = {.fd = node->fd, .events = POLLIN};
-    uint64_t now_ns = sl_clock_monotonic_ns();
-    int timeout_ms = deadline_ns > now_ns ? (int)((deadline_ns - now_ns) / SL_NS_PER_MS) : 0;
-    if (poll(&answer, 1, timeout_ms) <= 0)
-        return -ETIMEDOUT;
     struct sl_welcome welcome;
     int fds[SL_WELCOME_FDS];
-    if ((err = sl_welcome_receive(node->fd, &welcome, fds)) < 0)
+    int err = sl_welcome_receive(node->fd, &welcome, fds);
+    if (err < 0)
         return err;
     struct sl_memory memory = SL_MEMORY_NONE;
     if (welcome.fd_count != 1 || welcome.ring_bytes < sizeof(struct sl_stats))
@@ -86,15 +77,10 @@ static int fetch_page(struct sl_stats_node *node, uint64_t deadline_ns)
     return 0;
 }
 
-struct refresh {
-    struct sl_stats_watch *watch;
-    uint64_t deadline_ns;
-};
-
-static int add_node(void *context, const struct sl_socket_name *name)
+/* Ask a process that is not known yet; it stands behind the known ones, without a page. */
+static int ask_node(void *context, const struct sl_socket_name *name)
 {
-    const struct refresh *r = context;
-    struct sl_stats_watch *w = r->watch;
+    struct sl_stats_watch *w = context;
     if (name->kind != SL_SOCKET_NODE || w->node_count == SL_STATS_NODES_MAX)
         return 0;
     for (unsigned i = 0; i < w->node_count; i++)
@@ -105,18 +91,54 @@ static int add_node(void *context, const struct sl_socket_name *name)
     node->fd = sl_domain_connect(&w->domain, name->file);
     if (node->fd < 0)
         return 0; /* dead, or not ours to look at */
-    if (fetch_page(node, r->deadline_ns) < 0)
+    struct sl_hello hello;
+    sl_hello_init(&hello, SL_HELLO_STATS);
+    if (sl_hello_send(node->fd, &hello) < 0)
         close_node(node);
     else
         w->node_count++;
     return 0;
 }
 
+/* Collect the answers of nodes [known, node_count), all at once: one that is stopped holds up none
+ * of the others. Who has not answered by then is asked anew at the next refresh. */
+static void collect_answers(struct sl_stats_watch *w, unsigned known, int timeout_ms)
+{
+    uint64_t deadline_ns = sl_clock_monotonic_ns() + (uint64_t)timeout_ms * SL_NS_PER_MS;
+    for (;;) {
+        struct pollfd waiting[SL_STATS_NODES_MAX];
+        unsigned count = 0;
+        for (unsigned i = w->node_count; i-- > known;) {
+            if (w->node[i].page)
+                continue;
+            int err = fetch_page(&w->node[i]);
+            if (err == -EAGAIN) {
+                waiting[count++] = (struct pollfd){.fd = w->node[i].fd, .events = POLLIN};
+            } else if (err < 0) {
+                close_node(&w->node[i]);
+                w->node[i] = w->node[--w->node_count];
+            }
+        }
+        uint64_t now_ns = sl_clock_monotonic_ns();
+        if (count == 0 || now_ns >= deadline_ns ||
+            poll(waiting, count, (int)((deadline_ns - now_ns) / SL_NS_PER_MS) + 1) <= 0)
+            break;
+    }
+    for (unsigned i = w->node_count; i-- > known;) {
+        if (!w->node[i].page) {
+            close_node(&w->node[i]);
+            w->node[i] = w->node[--w->node_count];
+        }
+    }
+}
+
 int sl_stats_watch_refresh(struct sl_stats_watch *watch, int timeout_ms)
 {
     drop_dead(watch);
-    struct refresh r = {watch, sl_clock_monotonic_ns() + (uint64_t)timeout_ms * SL_NS_PER_MS};
-    return sl_domain_list(&watch->domain, add_node, &r);
+    unsigned known = watch->node_count;
+    int err = sl_domain_list(&watch->domain, ask_node, watch);
+    collect_answers(watch, known, timeout_ms);
+    return err;
 }
 
 void sl_stats_watch_close(struct sl_stats_watch *watch)
