@@ -60,7 +60,8 @@ static inline bool sl_descriptor_check(const struct sl_descriptor *d, uint32_t s
                                        uint64_t slot_size, uint32_t inline_max)
 {
     if (d->flags & SL_DESCRIPTOR_INLINE)
-        return d->body_offset == 0 && d->body_length <= inline_max &&
+        return !(d->flags & (SL_DESCRIPTOR_GATHER | SL_DESCRIPTOR_SHARED)) && d->body_offset == 0 &&
+               d->body_length <= inline_max &&
                sl_range_fits(d->data_offset, d->data_length, d->body_length);
     if (d->pool != 0 || d->slot >= slot_count ||
         !sl_range_fits(d->data_offset, d->data_length, slot_size))

@@ -16,8 +16,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG     128
-#define SHORT_CHARS 24 /* of the topic in a file name, for people who look into the directory */
+#define BACKLOG      128
+#define HIDDEN_CHARS 40
+#define SHORT_CHARS  24 /* of the topic in a file name, for people who look into the directory */
 
 static int check_name(const char *name)
 {
@@ -33,22 +34,29 @@ static int check_name(const char *name)
 }
 
 /* The directory that holds the domains; private ones are ours alone. */
-static void choose_root(char *path, size_t size, bool *ret_private)
+static int choose_root(char *path, size_t size, bool *ret_private)
 {
+    int length;
     const char *root = getenv("SLUICE_ROOT");
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     *ret_private = false;
     if (root && *root) {
-        snprintf(path, size, "%s", root);
+        length = snprintf(path, size, "%s", root);
     } else if (access("/run/sluice", F_OK) == 0) {
-        snprintf(path, size, "/run/sluice");
+        length = snprintf(path, size, "/run/sluice");
     } else if (runtime && *runtime && access(runtime, W_OK | X_OK) == 0) {
-        snprintf(path, size, "%s/sluice", runtime);
+        length = snprintf(path, size, "%s/sluice", runtime);
         *ret_private = true;
     } else {
-        snprintf(path, size, "/tmp/sluice-%u", (unsigned)geteuid());
+        length = snprintf(path, size, "/tmp/sluice-%u", (unsigned)geteuid());
         *ret_private = true;
     }
+    if (length < 0 || (size_t)length >= size)
+        return sl_error(-ENAMETOOLONG,
+                        "directory %s: longer than %zu bytes; set SLUICE_ROOT to a "
+                        "shorter one",
+                        root && *root ? root : runtime, size - 1);
+    return 0;
 }
 
 /* Open a directory without following a link, and look at what was opened, not at its name. */
@@ -92,7 +100,8 @@ int sl_domain_open(const char *name, bool create, struct sl_domain *ret_domain)
         return err;
     char root[96];
     bool is_private;
-    choose_root(root, sizeof root, &is_private);
+    if ((err = choose_root(root, sizeof root, &is_private)) < 0)
+        return err;
     struct sl_domain d = {.fd = -1};
     snprintf(d.name, sizeof d.name, "%s", name);
     if ((size_t)snprintf(d.path, sizeof d.path, "%s/%s", root, name) >= sizeof d.path)
@@ -237,8 +246,9 @@ static int socket_address(const struct sl_domain *domain, const char *file, stru
 
 int sl_domain_listen(const struct sl_domain *domain, const struct sl_socket_name *name, mode_t mode)
 {
-    char hidden[32];
-    snprintf(hidden, sizeof hidden, ".%016" PRIx64, name->instance);
+    char hidden[HIDDEN_CHARS];
+    /* Not shown yet. The pid is for sl_domain_sweep, should we die before the rename. */
+    snprintf(hidden, sizeof hidden, ".%d.%016" PRIx64, (int)name->pid, name->instance);
     struct sockaddr_un address;
     int err = socket_address(domain, hidden, &address);
     if (err < 0)
@@ -319,8 +329,27 @@ static int sweep_one(void *context, const struct sl_socket_name *name)
     return 0;
 }
 
+/* What a process left that died between binding a socket and showing it. */
+static void sweep_hidden(const struct sl_domain *domain, pid_t pid)
+{
+    char start[16];
+    int length = snprintf(start, sizeof start, ".%d.", (int)pid);
+    int fd = openat(domain->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (strncmp(entry->d_name, start, (size_t)length) == 0)
+            unlinkat(domain->fd, entry->d_name, 0);
+    closedir(directory);
+}
+
 void sl_domain_sweep(const struct sl_domain *domain, pid_t pid)
 {
     struct sweep s = {domain, pid};
     sl_domain_list(domain, sweep_one, &s);
+    sweep_hidden(domain, pid);
 }

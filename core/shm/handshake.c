@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void sl_hello_init(struct sl_hello *hello, enum sl_hello_kind kind)
@@ -195,12 +196,12 @@ int sl_hello_send(int fd, const struct sl_hello *hello)
 int sl_hello_receive(int fd, struct sl_hello *ret_hello)
 {
     unsigned char bytes[sizeof(struct sl_hello) + 1];
-    int fds[SL_WELCOME_FDS];
-    unsigned count;
-    ssize_t size = receive_with_fds(fd, bytes, sizeof bytes, fds, &count);
+    /* Without a control buffer the kernel drops descriptors that nobody asked for. */
+    ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (size < 0)
-        return (int)size;
-    close_all(fds, count); /* nobody asked for them */
+        return errno == EAGAIN ? -EAGAIN : sl_error(-errno, "connection: %s", strerror(errno));
+    if (size == 0)
+        return sl_error(-ECONNRESET, "the other side hung up");
     return sl_hello_parse(bytes, (size_t)size, ret_hello);
 }
 
@@ -220,4 +221,13 @@ int sl_welcome_receive(int fd, struct sl_welcome *ret_welcome, int *fds)
     if (err < 0)
         close_all(fds, count);
     return err;
+}
+
+int sl_pidfd_of_peer(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
+        return -1;
+    return (int)syscall(SYS_pidfd_open, peer.pid, 0);
 }

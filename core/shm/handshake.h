@@ -86,4 +86,9 @@ int sl_welcome_send(int fd, const struct sl_welcome *welcome, const int *fds);
 /* fds has room for SL_WELCOME_FDS and belongs to the caller on success. */
 int sl_welcome_receive(int fd, struct sl_welcome *ret_welcome, int *fds);
 
+/* The process at the other end of a connection, as a pidfd: a forked child of it may keep the
+ * connection open after its death. -1: it is of another pid namespace, or dead; the hang-up tells.
+ */
+int sl_pidfd_of_peer(int fd);
+
 #endif

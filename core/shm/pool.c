@@ -2,6 +2,7 @@
 #include "core/shm/pool.h"
 
 #include "core/base/error.h"
+#include "core/shm/publisher.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -113,18 +114,36 @@ static int create(const struct sl_pool_options *options, struct sl_pool **ret_po
 
 int sl_pool_create(const struct sl_pool_options *options, struct sl_pool **ret_pool)
 {
-    return create(options, ret_pool);
+    struct sl_pool *pool;
+    int err = create(options, &pool);
+    if (err < 0)
+        return err;
+    /* It may outlive its publishers, and their subscribers' holds must then still be watched. */
+    err = sl_service_acquire();
+    if (err < 0) {
+        sl_pool_destroy(pool);
+        return err;
+    }
+    pool->has_service = true;
+    *ret_pool = pool;
+    return 0;
 }
 
-int sl_pool_create_empty(struct sl_pool **ret_pool)
+int sl_pool_create_own(const struct sl_pool_options *options, struct sl_pool **ret_pool)
 {
-    return create(NULL, ret_pool);
+    return create(options, ret_pool);
 }
 
 void sl_pool_destroy(struct sl_pool *pool)
 {
     if (!pool)
         return;
+    if (pool->has_service) {
+        sl_service_lock();
+        sl_connections_drop_orphans(pool);
+        sl_service_unlock();
+        sl_service_release();
+    }
     sl_slots_finish(&pool->slots);
     sl_memory_close(&pool->control);
     sl_memory_close(&pool->memory);

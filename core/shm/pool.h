@@ -17,6 +17,9 @@ struct sl_pool {
     uint64_t slot_size;       /* distance of slots */
     uint32_t side_size;
     unsigned users; /* publishers */
+    unsigned died;  /* subscribers whose process ended; counted by the service thread */
+    bool has_service;
+    struct sl_connection *orphans; /* of closed publishers, still holding slots; see connection.c */
 };
 
 size_t sl_control_size(uint32_t slot_count, uint32_t side_size);
@@ -26,7 +29,8 @@ int sl_control_map(const struct sl_memory *control, uint32_t slot_count, uint64_
                    uint32_t side_size, const _Atomic uint64_t **ret_states,
                    const unsigned char **ret_sides);
 
-/* A book without slots, for publishers of inline messages only. */
-int sl_pool_create_empty(struct sl_pool **ret_pool);
+/* For one publisher, which destroys it; `options` NULL = a book without slots, for one that
+ * publishes inline messages only. */
+int sl_pool_create_own(const struct sl_pool_options *options, struct sl_pool **ret_pool);
 
 #endif

@@ -1,276 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* publisher.c - a topic's writing end: the door that subscribers knock at, and publishing. */
+/* publisher.c - a topic's writing end: opening it, loaning, publishing. Who reads: connection.c. */
+#include "core/shm/publisher.h"
+
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/shm/handshake.h"
-#include "core/shm/pool.h"
-#include "core/shm/service.h"
-#include "core/shm/statspage.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
     SUBSCRIBERS_DEFAULT = 8,
     QUOTA_DEFAULT = 4,
-    VISITORS = 4, /* tools that look on, beside the subscribers; each may hold one frame */
     INLINE_DEFAULT = 64,
     RING_LEAST = 64,
     LOSSLESS_TIMEOUT_MS = 1000,
-    CONNECTIONS_MAX = 4096, /* that have not said hello yet, or are attached */
 };
-
-/* One that knocked; a peer once its hello was answered. */
-struct connection {
-    struct sl_watch watch;
-    struct sl_publisher *publisher;
-    struct connection *next;
-    struct sl_peer peer;
-    struct sl_memory ledger;
-    uint32_t word_index;
-    bool is_attached;
-    bool is_visitor;
-};
-
-struct sl_publisher {
-    struct sl_channel channel;
-    struct sl_pool *pool;
-    bool owns_pool;
-    struct sl_publisher_options options; /* defaults filled in */
-    char topic[SL_TOPIC_MAX];
-    char type[SL_TYPE_MAX];
-    uint64_t instance;
-    struct sl_memory ring_memory;
-    struct sl_stats_row *row;
-
-    struct sl_domain domain;
-    struct sl_socket_name name;
-    struct sl_watch listener;
-    struct connection *connections;
-    unsigned connection_count;
-    unsigned subscriber_count, visitor_count;
-    bool has_service;
-    bool *word_used; /* ring.word_count of them */
-};
-
-/* Answering. ----------------------------------------------------------------------------------- */
-
-static void drop_connection(struct connection *c)
-{
-    struct sl_publisher *p = c->publisher;
-    for (struct connection **at = &p->connections; *at; at = &(*at)->next) {
-        if (*at == c) {
-            *at = c->next;
-            break;
-        }
-    }
-    p->connection_count--;
-    sl_service_unwatch(&c->watch);
-    if (c->is_attached) {
-        sl_slots_remove_peer(&p->pool->slots, &c->peer);
-        if (atomic_load(&c->peer.lossless))
-            atomic_fetch_sub(&p->channel.lossless_count, 1);
-        p->word_used[c->word_index] = false;
-        *(c->is_visitor ? &p->visitor_count : &p->subscriber_count) -= 1;
-        sl_stats_set32(&p->row->peers, p->subscriber_count);
-    }
-    sl_memory_close(&c->ledger);
-    if (c->peer.pidfd >= 0)
-        close(c->peer.pidfd);
-    close(c->watch.fd);
-    free(c);
-}
-
-/* Does the topic suit? The text of a refusal names both sides. */
-static int check_hello(const struct sl_publisher *p, const struct sl_hello *hello)
-{
-    bool visitor = hello->flags & SL_HELLO_VISITOR;
-    if (hello->kind != SL_HELLO_SUBSCRIBE || strcmp(hello->topic, p->topic) != 0)
-        return sl_error(-EPROTO, "this is the door of topic %s", p->topic);
-    if (hello->type[0] && strcmp(hello->type, p->type) != 0)
-        return sl_error(-EPROTOTYPE, "topic %s: published as %s, asked for as %s", p->topic,
-                        p->type, hello->type);
-    if (hello->policy == SL_LOSSLESS && !p->options.lossless)
-        return sl_error(-EPERM, "topic %s: its publisher does not allow lossless subscribers",
-                        p->topic);
-    if (visitor ? p->visitor_count >= VISITORS : p->subscriber_count >= p->options.subscribers)
-        return sl_error(-EUSERS,
-                        "topic %s: its publisher has %u %s, as many as it allows; raise its "
-                        "'subscribers'",
-                        p->topic, visitor ? p->visitor_count : p->subscriber_count,
-                        visitor ? "visitors" : "subscribers");
-    return 0;
-}
-
-static int make_ledger(struct connection *c)
-{
-    uint32_t slots = c->publisher->pool->slots.count;
-    struct sl_memory_config config = {
-        .name = "sluice-ledger",
-        .size_bytes = sizeof(struct sl_ledger) + slots,
-        .sharing = SL_MEMORY_LEDGER,
-    };
-    int err = sl_memory_create(&config, &c->ledger);
-    if (err < 0)
-        return err;
-    struct sl_ledger *ledger = (void *)c->ledger.base;
-    ledger->header = (struct sl_segment_header){
-        .magic = SL_MAGIC,
-        .version = SL_PROTOCOL_VERSION,
-        .kind = SL_SEGMENT_LEDGER,
-        .size_bytes = c->ledger.size_bytes,
-        .instance = c->publisher->instance,
-    };
-    ledger->slot_count = slots;
-    c->peer.ledger = ledger;
-    return 0;
-}
-
-static int claim_word(struct connection *c)
-{
-    struct sl_publisher *p = c->publisher;
-    for (uint32_t i = 0; i < p->channel.ring.word_count; i++) {
-        if (p->word_used[i])
-            continue;
-        p->word_used[i] = true;
-        c->word_index = i;
-        c->peer.word = &p->channel.ring.words[i];
-        atomic_store(&c->peer.word->state, SL_WORD_OK);
-        return 0;
-    }
-    return sl_error(-EUSERS, "no word line is free");
-}
-
-/* The process behind the connection: a forked child of it may keep the connection open. */
-static int pidfd_of(int fd)
-{
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
-        return -1; /* of another pid namespace: the hang-up has to do */
-    return (int)syscall(SYS_pidfd_open, peer.pid, 0);
-}
-
-static int attach(struct connection *c, const struct sl_hello *hello, struct sl_welcome *welcome)
-{
-    struct sl_publisher *p = c->publisher;
-    int err = check_hello(p, hello);
-    if (err < 0 || (err = make_ledger(c)) < 0 || (err = claim_word(c)) < 0)
-        return err;
-    c->is_visitor = hello->flags & SL_HELLO_VISITOR;
-    uint32_t most = c->is_visitor ? 1 : p->options.quota;
-    c->peer.quota = hello->quota > 0 && hello->quota < most ? hello->quota : most;
-    c->peer.channel = &p->channel;
-    c->peer.fd = c->watch.fd;
-    c->peer.pidfd = pidfd_of(c->watch.fd);
-    atomic_store(&c->peer.lossless, hello->policy == SL_LOSSLESS);
-    if (hello->policy == SL_LOSSLESS) {
-        /* Its cursor counts from its own attaching on; until then it stands in nobody's way. */
-        atomic_store(&((struct sl_ledger *)(void *)c->ledger.base)->cursor, UINT64_MAX - 1);
-        atomic_fetch_add(&p->channel.lossless_count, 1);
-    }
-    /* In the scan list before the descriptors are sent: no hold of this ledger can be missed. */
-    err = sl_slots_add_peer(&p->pool->slots, &c->peer);
-    if (err < 0) {
-        if (hello->policy == SL_LOSSLESS)
-            atomic_fetch_sub(&p->channel.lossless_count, 1);
-        p->word_used[c->word_index] = false;
-        return sl_error(err, "no memory for another subscriber");
-    }
-    c->is_attached = true;
-    *(c->is_visitor ? &p->visitor_count : &p->subscriber_count) += 1;
-    sl_stats_set32(&p->row->peers, p->subscriber_count);
-    welcome->word_index = c->word_index;
-    welcome->quota = c->peer.quota;
-    return 0;
-}
-
-static void answer(struct connection *c, const struct sl_hello *hello)
-{
-    struct sl_publisher *p = c->publisher;
-    struct sl_welcome w;
-    sl_welcome_init(&w, SL_HELLO_SUBSCRIBE);
-    w.instance = p->instance;
-    snprintf(w.topic, sizeof w.topic, "%s", p->topic);
-    snprintf(w.type, sizeof w.type, "%s", p->type);
-    snprintf(w.node, sizeof w.node, "%s", sl_statspage_node());
-    int fds[SL_WELCOME_FDS];
-    w.status = hello ? attach(c, hello, &w) : -EPROTONOSUPPORT;
-    if (w.status < 0) {
-        snprintf(w.text, sizeof w.text, "%s", sl_error_text());
-    } else {
-        const struct sl_pool *pool = p->pool;
-        fds[w.fd_count++] = p->ring_memory.fd;
-        fds[w.fd_count++] = c->ledger.fd;
-        w.ring_bytes = p->ring_memory.size_bytes;
-        w.ledger_bytes = c->ledger.size_bytes;
-        w.retain = p->options.retain;
-        if (pool->slots.count > 0) {
-            fds[w.fd_count++] = pool->control.fd;
-            fds[w.fd_count++] = pool->memory.fd;
-            w.control_bytes = pool->control.size_bytes;
-            w.pool_bytes = pool->memory.size_bytes;
-            w.slot_size = pool->slot_size;
-            w.slot_count = pool->slots.count;
-            w.side_size = pool->side_size;
-        }
-    }
-    if (sl_welcome_send(c->watch.fd, &w, fds) < 0 || w.status < 0)
-        drop_connection(c);
-}
-
-static void connection_ready(struct sl_watch *watch, uint32_t epoll_events)
-{
-    struct connection *c = (struct connection *)watch;
-    if (c->is_attached) { /* nothing more is to come but the end */
-        char noise[64];
-        ssize_t got = epoll_events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)
-                          ? 0
-                          : recv(watch->fd, noise, sizeof noise, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EAGAIN))
-            drop_connection(c);
-        return;
-    }
-    struct sl_hello hello;
-    int err = sl_hello_receive(watch->fd, &hello);
-    if (err == 0)
-        answer(c, &hello);
-    else if (err == -EPROTONOSUPPORT)
-        answer(c, NULL);
-    else if (err != -EAGAIN)
-        drop_connection(c);
-}
-
-static void listener_ready(struct sl_watch *watch, uint32_t epoll_events)
-{
-    (void)epoll_events;
-    struct sl_publisher *p =
-        (struct sl_publisher *)(void *)((char *)watch - offsetof(struct sl_publisher, listener));
-    int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
-    struct connection *c = p->connection_count < CONNECTIONS_MAX ? calloc(1, sizeof *c) : NULL;
-    if (!c) {
-        close(fd);
-        return;
-    }
-    c->watch = (struct sl_watch){fd, connection_ready};
-    c->publisher = p;
-    c->peer.pidfd = -1;
-    c->ledger = SL_MEMORY_NONE;
-    c->next = p->connections;
-    p->connections = c;
-    p->connection_count++;
-    if (sl_service_watch(&c->watch, EPOLLIN | EPOLLRDHUP) < 0)
-        drop_connection(c);
-}
 
 /* Opening. ------------------------------------------------------------------------------------- */
 
@@ -303,15 +51,19 @@ static int complete_options(struct sl_publisher_options *o)
         o->slot_count = 0;
     } else if (o->slot_count == 0) {
         uint64_t slots =
-            (uint64_t)o->loans + o->retain + (uint64_t)o->subscribers * o->quota + VISITORS + 1;
+            (uint64_t)o->loans + o->retain + (uint64_t)o->subscribers * o->quota + SL_VISITORS + 1;
         o->slot_count = slots > SL_SLOTS_MAX ? SL_SLOTS_MAX : (uint32_t)slots;
     }
+    if (o->slot_count > 0 && o->slot_count <= o->retain + o->loans - 1)
+        return sl_error(-EINVAL, "topic %s: %u slots are too few to retain %u messages and loan %u",
+                        o->topic, o->slot_count, o->retain, o->loans);
     uint32_t entries = o->slot_count > o->retain ? o->slot_count : o->retain;
     if (o->ring == 0)
         o->ring = power_of_two_from(2 * entries);
-    if (o->ring < 2 || o->ring > SL_RING_MAX || (o->ring & (o->ring - 1)) || o->ring < o->retain)
+    if (o->ring < 2 || o->ring > SL_RING_MAX || (o->ring & (o->ring - 1)) || o->ring <= o->retain ||
+        o->ring < o->loans)
         return sl_error(-EINVAL, "topic %s: ring %u is not a power of two from %u to %u", o->topic,
-                        o->ring, o->retain > 2 ? o->retain : 2, SL_RING_MAX);
+                        o->ring, o->retain + 1 > 2 ? o->retain + 1 : 2, SL_RING_MAX);
     return 0;
 }
 
@@ -323,19 +75,19 @@ static int make_pool(struct sl_publisher *p)
     if (o->pool)
         return 0;
     if (o->slot_size == 0)
-        return sl_pool_create_empty(&p->pool);
+        return sl_pool_create_own(NULL, &p->pool);
     struct sl_pool_options pool = {
         .slot_size = o->slot_size,
         .slot_count = o->slot_count,
         .side_size = o->side_size,
     };
-    return sl_pool_create(&pool, &p->pool);
+    return sl_pool_create_own(&pool, &p->pool);
 }
 
 static int make_ring(struct sl_publisher *p)
 {
     const struct sl_publisher_options *o = &p->options;
-    uint32_t words = o->subscribers + VISITORS;
+    uint32_t words = o->subscribers + SL_VISITORS;
     struct sl_memory_config config = {
         .name = "sluice-ring",
         .size_bytes = sl_ring_size(o->ring, o->inline_max, words),
@@ -362,12 +114,7 @@ static int show(struct sl_publisher *p)
     p->row->slot_size = p->pool->slot_size;
     p->row->quota = p->options.quota;
     sl_statspage_show(p->row, SL_STATS_PUBLISHER);
-    sl_socket_name_make(&p->name, SL_SOCKET_PUBLISHER, p->topic, p->instance);
-    p->listener.ready = listener_ready;
-    p->listener.fd = sl_domain_listen(&p->domain, &p->name, (mode_t)p->options.mode);
-    if (p->listener.fd < 0)
-        return p->listener.fd;
-    return sl_service_watch(&p->listener, EPOLLIN);
+    return sl_connections_open(p);
 }
 
 int sl_publisher_open(const struct sl_publisher_options *options,
@@ -411,18 +158,12 @@ void sl_publisher_close(struct sl_publisher *p)
     if (!p)
         return;
     if (p->has_service) {
+        sl_slots_forget(&p->pool->slots, &p->channel);
         sl_service_lock();
-        if (p->listener.fd >= 0) {
-            sl_service_unwatch(&p->listener);
-            sl_domain_unlink(&p->domain, &p->name);
-            close(p->listener.fd);
-        }
-        while (p->connections)
-            drop_connection(p->connections);
+        sl_connections_close(p);
         sl_statspage_remove(p->row);
         p->pool->users--;
         sl_service_unlock();
-        sl_slots_forget(&p->pool->slots, &p->channel);
         sl_service_release();
     }
     if (p->owns_pool)
@@ -484,7 +225,7 @@ int sl_publisher_wait(struct sl_publisher *p, int64_t timeout_ns)
 void sl_publisher_discard(struct sl_publisher *p, struct sl_loan *loan)
 {
     struct sl_slots *slots = &p->pool->slots;
-    if (loan->data && loan->slot < slots->count && slots->slot[loan->slot].status == SL_SLOT_LOANED)
+    if (loan->data && sl_slots_is_loan(slots, &p->channel, loan->slot, loan->generation))
         sl_slots_discard(slots, loan->slot);
     *loan = (struct sl_loan){0};
 }
@@ -532,14 +273,13 @@ static void count_message(struct sl_publisher *p, const struct sl_descriptor *d)
     sl_stats_set32(&p->row->held, slots->loaned);
     sl_stats_set32(&p->row->demoted, p->channel.demoted);
     sl_stats_set32(&p->row->revoked, slots->revoked);
-    sl_stats_set32(&p->row->died, slots->died);
+    sl_stats_set32(&p->row->died, slots->died + p->pool->died);
 }
 
 int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const struct sl_message *m)
 {
     struct sl_slots *slots = &p->pool->slots;
-    if (!loan->data || loan->slot >= slots->count ||
-        slots->slot[loan->slot].status != SL_SLOT_LOANED)
+    if (!loan->data || !sl_slots_is_loan(slots, &p->channel, loan->slot, loan->generation))
         return sl_error(-EINVAL, "topic %s: this is no loan (published or discarded before?)",
                         p->topic);
     uint32_t length = 0;
@@ -612,7 +352,7 @@ int sl_publisher_status(struct sl_publisher *p, struct sl_publisher_status *ret_
         .slots_loaned = p->pool->slots.loaned,
         .demoted = p->channel.demoted,
         .revoked = p->pool->slots.revoked,
-        .died = p->pool->slots.died,
+        .died = p->pool->slots.died + p->pool->died,
     };
     sl_service_unlock();
     return 0;

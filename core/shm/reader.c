@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/shm/reader.h"
 
+#include "core/base/error.h"
 #include "core/shm/order.h"
 
 #include <errno.h>
+
+/* A publisher cannot move faster than this without a pause; a hostile one shall not hold us. */
+#define LOOKS_MAX 1024u
 
 /* Who am I? An address that no other living thread has. */
 static const void *this_thread(void)
@@ -19,30 +23,51 @@ static void store_cursor(struct sl_reader *r, uint64_t seq)
     atomic_store_explicit(&r->ledger->cursor, seq, memory_order_release);
 }
 
-void sl_reader_attach(struct sl_reader *r, uint64_t history)
+/* Does the message's slot stand, as far as the ring does not tell? `d` is what a look copied. */
+static bool slot_stands(const struct sl_reader *r, const struct sl_descriptor *d)
 {
+    if ((d->flags & (SL_DESCRIPTOR_SHARED | SL_DESCRIPTOR_INLINE)) != SL_DESCRIPTOR_SHARED ||
+        d->slot >= r->slot_count)
+        return true;
+    return atomic_load_explicit(&r->state[d->slot], memory_order_acquire) ==
+           ((uint64_t)d->generation << 1 | 1);
+}
+
+static uint64_t wanted_history(const struct sl_reader *r, uint64_t history)
+{
+    uint64_t most = (uint64_t)r->ring.mask + 1;
+    if (r->policy == SL_LATEST)
+        most = 1;
+    else if (r->policy == SL_KEEP_LAST && r->depth > 0 && r->depth < most)
+        most = r->depth;
+    return history < most ? history : most;
+}
+
+int sl_reader_attach(struct sl_reader *r, uint64_t history)
+{
+    history = wanted_history(r, history);
     /* The publisher already counts this ledger. Once the cursor is visible and the head is still
      * the same, everything published from here on finds it. */
     uint64_t head = sl_ring_head(&r->ring);
-    for (;;) {
+    for (unsigned looks = 0;; looks++) {
         store_cursor(r, head > history ? head - history : 0);
         sl_fence_full(); /* pairs with R2 */
         uint64_t now = sl_ring_head(&r->ring);
         if (now == head)
             break;
+        if (looks == LOOKS_MAX)
+            return sl_error(-EPROTO, "the ring's head does not stand still");
         head = now;
     }
     /* What an earlier message of this instance lost before we came is not our loss. */
-    uint64_t entries = (uint64_t)r->ring.mask + 1;
-    if (head - r->cursor > entries)
-        store_cursor(r, head - entries);
     struct sl_descriptor d;
     while (r->cursor < head) {
         enum sl_ring_look look = sl_ring_look(&r->ring, r->cursor + 1, &d);
-        if (look != SL_RING_RETIRED && look != SL_RING_GONE)
+        if (look == SL_RING_NOT_YET || (look == SL_RING_STANDING && slot_stands(r, &d)))
             break;
         store_cursor(r, r->cursor + 1);
     }
+    return 0;
 }
 
 static void lose(struct sl_reader *r, enum sl_loss reason, uint64_t count)
@@ -131,15 +156,6 @@ static void clear_hold(struct sl_reader *r, uint32_t slot, bool shared)
         atomic_store_explicit(held, 0, memory_order_release);
 }
 
-/* Does the message still stand, now that the hold is visible? */
-static bool still_stands(const struct sl_reader *r, const struct sl_descriptor *d, bool shared)
-{
-    if (!sl_ring_still(&r->ring, d->seq))
-        return false;
-    return !shared || atomic_load_explicit(&r->state[d->slot], memory_order_acquire) ==
-                          ((uint64_t)d->generation << 1 | 1);
-}
-
 static bool hold(struct sl_reader *r, const struct sl_descriptor *d)
 {
     bool shared = d->flags & SL_DESCRIPTOR_SHARED;
@@ -149,11 +165,15 @@ static bool hold(struct sl_reader *r, const struct sl_descriptor *d)
         __builtin_prefetch(body);
         __builtin_prefetch(body + (d->body_length ? d->body_length - 1 : 0));
     }
+    /* A message of a slot of its own cannot be held twice: these words are torn, and the slot is
+     * one that we hold for another message. */
+    if (!shared && atomic_load_explicit(&r->ledger->held[d->slot], memory_order_relaxed) != 0)
+        return false;
     set_hold(r, d->slot, shared);
     /* T2: pairs with R2: the hold before the look whether the message still stands. */
     sl_fence_full();
     /* T3: the same state as before the copy: the descriptor is whole, and the slot is ours. */
-    if (still_stands(r, d, shared))
+    if (sl_ring_still(&r->ring, d->seq) && slot_stands(r, d))
         return true;
     clear_hold(r, d->slot, shared);
     return false;
@@ -171,8 +191,11 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     } else {
         ours = hold(r, &t->d);
     }
-    if (!ours)
-        return 0; /* torn or retired: the next look says which */
+    if (!ours) { /* torn or retired: the next look says which, but for a shared slot */
+        if (fits && sl_ring_still(&r->ring, t->d.seq) && !slot_stands(r, &t->d))
+            pass_over(r, t->d.seq, SL_LOSS_RECYCLED);
+        return 0;
+    }
     if (!fits) {
         pass_over(r, t->d.seq, SL_LOSS_INVALID);
         return 0;
@@ -180,19 +203,17 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     /* T4: the cursor behind the hold: a lossless publisher sees one of the two. */
     store_cursor(r, t->d.seq);
     if (!is_inline && r->holds_taken++ == 0)
-        r->owner = this_thread();
+        atomic_store_explicit(&r->owner, this_thread(), memory_order_relaxed);
     r->taken++;
     t->lost_before = r->lost_since_take;
     r->lost_since_take = 0;
     return 1;
 }
 
-/* A publisher cannot retire faster than this without a pause; a hostile one shall not hold us. */
-#define LOOKS_MAX 1024
-
 int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
 {
-    for (int looks = 0; looks < LOOKS_MAX; looks++) {
+    /* All entries of the ring may have been retired, and some may change while we look. */
+    for (uint32_t looks = 0; looks < r->ring.mask + LOOKS_MAX; looks++) {
         switch (sl_ring_look(&r->ring, r->cursor + 1, &t->d)) {
         case SL_RING_NOT_YET:
             return 0;
@@ -223,7 +244,7 @@ int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
 bool sl_reader_release(struct sl_reader *r, uint32_t slot, bool shared)
 {
     clear_hold(r, slot, shared);
-    if (r->owner == this_thread()) {
+    if (atomic_load_explicit(&r->owner, memory_order_relaxed) == this_thread()) {
         uint64_t returned = atomic_load_explicit(&r->holds_returned, memory_order_relaxed);
         atomic_store_explicit(&r->holds_returned, returned + 1, memory_order_relaxed);
         return false;
@@ -235,7 +256,7 @@ bool sl_reader_detach(struct sl_reader *r)
 {
     uint64_t others =
         r->holds_taken - atomic_load_explicit(&r->holds_returned, memory_order_relaxed);
-    r->owner = NULL;
+    atomic_store_explicit(&r->owner, NULL, memory_order_relaxed);
     return atomic_fetch_sub_explicit(&r->holds_released, others, memory_order_acq_rel) == others;
 }
 

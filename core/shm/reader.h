@@ -29,8 +29,8 @@ struct sl_reader {
     uint64_t lost[SL_LOSS_REASONS];
     uint64_t lost_since_take;
     /* What is held = taken - returned - released. */
-    uint64_t holds_taken; /* by the taking thread */
-    const void *owner;    /* the thread that took first; it counts without a locked add: */
+    uint64_t holds_taken;        /* by the taking thread */
+    _Atomic(const void *) owner; /* the thread that took first; it counts without a locked add: */
     _Atomic uint64_t holds_returned; /* by the owner alone */
     _Atomic uint64_t holds_released; /* by other threads */
 };
@@ -43,9 +43,10 @@ struct sl_taken {
     uint64_t lost_before;
 };
 
-/* Where reading begins. `history`: so many messages before the next one, as far as they stand. A
- * lossless reader's guarantee begins at the head that is current when this returns. */
-void sl_reader_attach(struct sl_reader *reader, uint64_t history);
+/* Where reading begins. `history`: so many messages before the next one, as far as they stand and
+ * the policy wants them. A lossless reader's guarantee begins at the head that is current when this
+ * returns. -EPROTO: the head does not stand still; no publisher is that fast. */
+int sl_reader_attach(struct sl_reader *reader, uint64_t history);
 
 /* 1 taken, 0 nothing new, -EDQUOT the quota is held. `inline_to` has room for ring.inline_max
  * bytes. */

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t closing =
+    PTHREAD_MUTEX_INITIALIZER; /* one thread ends the service at a time */
 static pthread_cond_t changed; /* CLOCK_MONOTONIC; made with the first thread */
 static pthread_once_t changed_once = PTHREAD_ONCE_INIT;
 
@@ -25,6 +27,7 @@ static struct {
     int epoll_fd;
     struct sl_watch bell; /* an eventfd: look at `stop` and the retries again */
     struct sl_watch inotify;
+    struct sl_watch *watches;
     struct sl_directory_watch *directories;
     struct sl_retry *retries;
 } service = {.epoll_fd = -1, .bell = {.fd = -1}, .inotify = {.fd = -1}};
@@ -39,24 +42,37 @@ static void close_descriptors(void)
     }
 }
 
-/* A forked child has no thread, and the handles that it inherited are not for use: begin anew. */
-static void begin_anew_in_child(void)
+static void init_changed(void)
 {
-    pthread_mutex_init(&lock, NULL);
-    close_descriptors();
-    service.users = 0;
-    service.directories = NULL;
-    service.retries = NULL;
-}
-
-static void make_changed(void)
-{
-    pthread_atfork(NULL, NULL, begin_anew_in_child);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&changed, &attributes);
     pthread_condattr_destroy(&attributes);
+}
+
+/* A forked child has no thread, and the handles that it inherited are not for use. Its copies of
+ * our connections would make our death a secret, so they go; then it may begin anew. */
+static void begin_anew_in_child(void)
+{
+    for (struct sl_watch *w = service.watches; w; w = w->next)
+        close(w->fd);
+    service.bell.fd = service.inotify.fd = -1; /* were among them */
+    close_descriptors();
+    service.users = 0;
+    service.watches = NULL;
+    service.directories = NULL;
+    service.retries = NULL;
+    pthread_mutex_init(&lock, NULL);
+    pthread_mutex_init(&closing, NULL);
+    init_changed();
+}
+
+static void make_changed(void)
+{
+    init_changed();
+    /* Nobody changes the lists while the process is copied. */
+    pthread_atfork(sl_service_lock, sl_service_unlock, begin_anew_in_child);
 }
 
 void sl_service_lock(void)
@@ -91,13 +107,24 @@ int sl_service_watch(struct sl_watch *watch, uint32_t epoll_events)
     if (epoll_ctl(service.epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
         return sl_error(-errno, "descriptor %d cannot be waited for: %s", watch->fd,
                         strerror(errno));
+    watch->previous = NULL;
+    watch->next = service.watches;
+    if (watch->next)
+        watch->next->previous = watch;
+    service.watches = watch;
     return 0;
 }
 
 void sl_service_unwatch(struct sl_watch *watch)
 {
-    if (watch->fd >= 0)
-        epoll_ctl(service.epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    bool listed = watch->previous || watch->next || service.watches == watch;
+    if (!listed || watch->fd < 0)
+        return;
+    epoll_ctl(service.epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    *(watch->previous ? &watch->previous->next : &service.watches) = watch->next;
+    if (watch->next)
+        watch->next->previous = watch->previous;
+    watch->next = watch->previous = NULL;
 }
 
 static void ring_bell(void)
@@ -148,12 +175,13 @@ void sl_service_unwatch_directory(struct sl_directory_watch *watch)
 static void tell_directories(const struct inotify_event *event)
 {
     struct sl_socket_name name;
-    if (event->len == 0 || !sl_socket_name_parse(event->name, &name))
+    bool overflow = event->mask & IN_Q_OVERFLOW;
+    if (!overflow && (event->len == 0 || !sl_socket_name_parse(event->name, &name)))
         return;
     for (struct sl_directory_watch *w = service.directories; w;) {
         struct sl_directory_watch *next = w->next;
-        if (w->wd == event->wd)
-            w->appeared(w, &name);
+        if (overflow || w->wd == event->wd)
+            w->appeared(w, overflow ? NULL : &name);
         w = next;
     }
 }
@@ -231,6 +259,13 @@ static void *run(void *unused)
 
 /* Life. ---------------------------------------------------------------------------------------- */
 
+static void stop_waiting(void)
+{
+    sl_service_unwatch(&service.bell);
+    sl_service_unwatch(&service.inotify);
+    close_descriptors();
+}
+
 static int start_thread(void)
 {
     /* Signals are the program's business. */
@@ -250,8 +285,10 @@ static int start(void)
     pthread_once(&changed_once, make_changed);
     service.stop = false;
     service.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    service.bell = (struct sl_watch){eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), bell_ready};
-    service.inotify = (struct sl_watch){inotify_init1(IN_CLOEXEC | IN_NONBLOCK), inotify_ready};
+    service.bell =
+        (struct sl_watch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = bell_ready};
+    service.inotify =
+        (struct sl_watch){.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .ready = inotify_ready};
     int err;
     if (service.epoll_fd < 0 || service.bell.fd < 0 || service.inotify.fd < 0)
         err = sl_error(-errno, "no descriptors for the service thread: %s", strerror(errno));
@@ -259,7 +296,7 @@ static int start(void)
              (err = sl_service_watch(&service.inotify, EPOLLIN)) == 0)
         err = start_thread();
     if (err < 0)
-        close_descriptors();
+        stop_waiting();
     return err;
 }
 
@@ -277,7 +314,6 @@ int sl_service_acquire(void)
  * is not needed; but opening while the last one closes must wait for the end. */
 void sl_service_release(void)
 {
-    static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&closing);
     pthread_mutex_lock(&lock);
     bool last = --service.users == 0;
@@ -289,7 +325,7 @@ void sl_service_release(void)
         pthread_join(service.thread, NULL);
         pthread_mutex_lock(&lock);
         if (--service.users == 0) {
-            close_descriptors();
+            stop_waiting();
         } else { /* somebody opened in the meantime: go on for him */
             service.stop = false;
             start_thread();

@@ -17,11 +17,13 @@ struct sl_watch {
     int fd;
     /* Runs in the service thread with the lock held; may unwatch and free itself and others. */
     void (*ready)(struct sl_watch *watch, uint32_t epoll_events);
+    struct sl_watch *next, *previous; /* the service's: all that are waited on */
 };
 
 /* A directory whose new sockets are told. */
 struct sl_directory_watch {
     int wd;
+    /* NULL: so much happened that some of it was not told; look for yourself. */
     void (*appeared)(struct sl_directory_watch *watch, const struct sl_socket_name *name);
     struct sl_directory_watch *next;
 };

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *state)
 {
@@ -49,6 +50,13 @@ void sl_slots_finish(struct sl_slots *slots)
 static uint32_t *order_at(struct sl_slots *slots, uint32_t index)
 {
     return &slots->order[(slots->order_first + index) % (slots->count + 1)];
+}
+
+static void order_prepend(struct sl_slots *slots, uint32_t slot)
+{
+    slots->order_first = (slots->order_first + slots->count) % (slots->count + 1);
+    slots->order_count++;
+    *order_at(slots, 0) = slot;
 }
 
 static void order_append(struct sl_slots *slots, uint32_t slot)
@@ -230,12 +238,32 @@ bool sl_peer_is_dead(const struct sl_peer *peer)
     return (fds[0].revents & (POLLHUP | POLLRDHUP | POLLERR)) || (fds[1].revents & POLLIN);
 }
 
+/* How many slots it holds at one moment, at least. A subscriber that lets one go and takes another
+ * while we count would be counted twice: what is held in both of two passes was held between them.
+ */
 static unsigned holds_of(const struct sl_slots *slots, const struct sl_peer *peer)
 {
-    unsigned holds = 0;
+    unsigned once = 0, twice = 0;
     for (uint32_t i = 0; i < slots->count; i++)
-        holds += peer_holds(peer, i);
-    return holds;
+        once += peer_holds(peer, i);
+    if (once <= peer->quota)
+        return once;
+    unsigned char seen[SL_SLOTS_MAX / 8] = {0};
+    for (uint32_t i = 0; i < slots->count; i++)
+        if (peer_holds(peer, i))
+            seen[i / 8] |= (unsigned char)(1u << i % 8);
+    sl_fence_acquire();
+    for (uint32_t i = 0; i < slots->count; i++)
+        twice += (seen[i / 8] >> i % 8 & 1) && peer_holds(peer, i);
+    return twice;
+}
+
+static void wake_peer(const struct sl_peer *peer)
+{
+    if (atomic_load_explicit(&peer->ledger->wake_mode, memory_order_relaxed) == SL_WAKE_FUTEX)
+        sl_wake_futex(&peer->word->wake);
+    else
+        sl_wake_connection(peer->fd);
 }
 
 /* No slot is free. Are there holders that have no right to their holds? Asked after retiring, so a
@@ -259,6 +287,7 @@ static bool drop_unlawful_holders(struct sl_slots *slots)
         } else if (holds > p->quota) {
             atomic_store_explicit(&p->word->state, SL_WORD_REVOKED, memory_order_release);
             atomic_store(&p->fate, SL_PEER_REVOKED);
+            wake_peer(p); /* to be told */
             slots->revoked++;
             dropped = true;
         }
@@ -296,11 +325,13 @@ static bool demote_slow(struct sl_slots *slots, struct sl_channel *channel, uint
     return demoted;
 }
 
-/* The message whose entry the next one overwrites; 0 = none yet. */
+/* The message whose entry a further one overwrites, behind those that are promised; 0 = none yet.
+ */
 static uint64_t overwritten_by_next(const struct sl_channel *channel)
 {
     uint64_t entries = (uint64_t)channel->ring.mask + 1;
-    return channel->head + 1 > entries ? channel->head + 1 - entries : 0;
+    uint64_t next = channel->head + channel->promised + 1;
+    return next > entries ? next - entries : 0;
 }
 
 int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel)
@@ -312,21 +343,41 @@ int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel)
         struct sl_scan *scan = scan_begin(slots);
         bool blocked = lossless_floor(scan, channel) <= overwritten;
         scan_end(slots);
-        if (!blocked)
+        if (!blocked) {
+            channel->blocked_since_ns = 0;
             return 0;
+        }
         if (!drop_unlawful_holders(slots) && !demote_slow(slots, channel, overwritten))
             break;
     }
     return sl_error(-EAGAIN, "a lossless subscriber is %u messages behind", channel->ring.mask + 1);
 }
 
-static void hand_out(struct sl_slots *slots, uint32_t index)
+static void hand_out(struct sl_slots *slots, struct sl_channel *channel, uint32_t index)
 {
     struct sl_slot *slot = &slots->slot[index];
     slot->status = SL_SLOT_LOANED;
+    slot->generation++;
     slot->use_count = 0;
     slot->is_shared = false;
+    slot->owner = channel;
+    channel->promised++;
     slots->loaned++;
+}
+
+bool sl_slots_is_loan(const struct sl_slots *slots, const struct sl_channel *channel,
+                      uint32_t index, uint32_t generation)
+{
+    return index < slots->count && slots->slot[index].status == SL_SLOT_LOANED &&
+           slots->slot[index].owner == channel && slots->slot[index].generation == generation;
+}
+
+/* The loan is over: published, discarded, or its channel ended. */
+static void take_in(struct sl_slots *slots, uint32_t index)
+{
+    slots->slot[index].owner->promised--;
+    slots->slot[index].owner = NULL;
+    slots->loaned--;
 }
 
 int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *ret_slot)
@@ -349,7 +400,7 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
         return sl_error(-EAGAIN, "all %u slots are held, loaned or retained", slots->count);
     uint32_t index = slots->ahead[--slots->ahead_count];
     channel->blocked_since_ns = 0;
-    hand_out(slots, index);
+    hand_out(slots, channel, index);
     *ret_slot = index;
     return 0;
 }
@@ -357,7 +408,7 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
 void sl_slots_discard(struct sl_slots *slots, uint32_t index)
 {
     struct sl_slot *slot = &slots->slot[index];
-    slots->loaned--;
+    take_in(slots, index);
     if (slot->use_count > 0) { /* messages of it were shown: it stands like any other */
         slot->status = SL_SLOT_PUBLISHED;
         order_append(slots, index);
@@ -367,7 +418,7 @@ void sl_slots_discard(struct sl_slots *slots, uint32_t index)
     if (slots->ahead_count < slots->ahead_most)
         slots->ahead[slots->ahead_count++] = index;
     else
-        order_append(slots, index);
+        order_prepend(slots, index); /* before any message has to go */
 }
 
 /* Publishing. ---------------------------------------------------------------------------------- */
@@ -385,14 +436,6 @@ static int note_use(struct sl_slot *slot, struct sl_channel *channel, uint64_t s
                         SL_SLOT_CHANNELS_MAX);
     slot->use[slot->use_count++] = (struct sl_slot_use){channel, seq};
     return 0;
-}
-
-static void wake_peer(const struct sl_peer *peer)
-{
-    if (atomic_load_explicit(&peer->ledger->wake_mode, memory_order_relaxed) == SL_WAKE_FUTEX)
-        sl_wake_futex(&peer->word->wake);
-    else
-        sl_wake_connection(peer->fd);
 }
 
 /* Tell who asked to be told, and have a slot at hand before the next one is needed. */
@@ -419,8 +462,6 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
     d->seq = old_head + 1;
     if (index != SL_NO_SLOT) {
         struct sl_slot *slot = &slots->slot[index];
-        if (slot->use_count == 0)
-            slot->generation++;
         int err = note_use(slot, channel, d->seq);
         if (err < 0)
             return err;
@@ -434,7 +475,7 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
                               memory_order_relaxed);
         if (last) {
             slot->status = SL_SLOT_PUBLISHED;
-            slots->loaned--;
+            take_in(slots, index);
             order_append(slots, index);
         }
     }
@@ -444,15 +485,29 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
     return 0;
 }
 
+static void forget_use(struct sl_slots *slots, struct sl_channel *channel, uint32_t index)
+{
+    struct sl_slot *slot = &slots->slot[index];
+    bool others = false, ours = false;
+    for (uint32_t u = 0; u < slot->use_count; u++) {
+        ours |= slot->use[u].channel == channel;
+        others |= slot->use[u].channel && slot->use[u].channel != channel;
+    }
+    if (!ours)
+        return;
+    if (!others)
+        retire(slots, index);
+    for (uint32_t u = 0; u < slot->use_count; u++)
+        if (slot->use[u].channel == channel)
+            slot->use[u].channel = NULL;
+}
+
 void sl_slots_forget(struct sl_slots *slots, struct sl_channel *channel)
 {
     for (uint32_t i = 0; i < slots->count; i++) {
-        for (uint32_t u = 0; u < slots->slot[i].use_count; u++) {
-            if (slots->slot[i].use[u].channel == channel) {
-                retire(slots, i);
-                slots->slot[i].use[u].channel = NULL;
-            }
-        }
+        if (slots->slot[i].status == SL_SLOT_LOANED && slots->slot[i].owner == channel)
+            sl_slots_discard(slots, i);
+        forget_use(slots, channel, i);
     }
 }
 
@@ -462,21 +517,40 @@ static void replace_scan(struct sl_slots *slots, struct sl_scan *next)
 {
     struct sl_scan *old = atomic_exchange(&slots->scan, next);
     sl_fence_full(); /* see scan_begin */
-    /* A scan is a fraction of a microsecond, and at most a few system calls, long. */
-    while (atomic_load_explicit(&slots->scanning, memory_order_acquire))
-        sched_yield();
+    /* A scan is a fraction of a microsecond, and at most a few system calls, long. Sleeping lets a
+     * publishing thread of lower priority on the same core come to its end. */
+    struct timespec pause = {.tv_nsec = 50000};
+    for (int looks = 0; atomic_load_explicit(&slots->scanning, memory_order_acquire); looks++) {
+        if (looks < 16)
+            sched_yield();
+        else
+            nanosleep(&pause, NULL);
+    }
     free(old);
+}
+
+static struct sl_scan *scan_of(unsigned count)
+{
+    struct sl_scan *scan = malloc(sizeof *scan + count * sizeof scan->peer[0]);
+    if (scan)
+        scan->count = 0;
+    return scan;
 }
 
 int sl_slots_add_peer(struct sl_slots *slots, struct sl_peer *peer)
 {
     const struct sl_scan *old = atomic_load(&slots->scan);
-    struct sl_scan *next = malloc(sizeof *next + (old->count + 1) * sizeof next->peer[0]);
-    if (!next)
+    struct sl_scan *next = scan_of(old->count + 1);
+    peer->spare = scan_of(SL_PEERS_MAX);
+    if (!next || !peer->spare || old->count == SL_PEERS_MAX) {
+        free(next);
+        free(peer->spare);
+        peer->spare = NULL;
         return -ENOMEM;
-    next->count = old->count + 1;
+    }
     memcpy(next->peer, old->peer, old->count * sizeof next->peer[0]);
     next->peer[old->count] = peer;
+    next->count = old->count + 1;
     replace_scan(slots, next);
     return 0;
 }
@@ -484,12 +558,8 @@ int sl_slots_add_peer(struct sl_slots *slots, struct sl_peer *peer)
 void sl_slots_remove_peer(struct sl_slots *slots, struct sl_peer *peer)
 {
     const struct sl_scan *old = atomic_load(&slots->scan);
-    struct sl_scan *next = malloc(sizeof *next + old->count * sizeof next->peer[0]);
-    if (!next) { /* the peer stays in the list, but counts for nothing and is never freed */
-        atomic_store(&peer->fate, SL_PEER_DIED);
-        return;
-    }
-    next->count = 0;
+    struct sl_scan *next = peer->spare;
+    peer->spare = NULL;
     for (unsigned i = 0; i < old->count; i++)
         if (old->peer[i] != peer)
             next->peer[next->count++] = old->peer[i];

@@ -19,6 +19,7 @@
 
 #define SL_SLOT_CHANNELS_MAX 16 /* topics whose messages may stand in one shared slot */
 #define SL_SLOTS_AHEAD_MAX   8  /* slots taken back at one time; never more than a quarter of all */
+#define SL_PEERS_MAX         2048 /* subscribers and visitors of all topics over one pool */
 #define SL_NO_SLOT           UINT32_MAX
 
 /* One topic of this process: its ring, and what its options say of recycling. */
@@ -29,6 +30,7 @@ struct sl_channel {
     int64_t lossless_timeout_ns;
     uint64_t blocked_since_ns; /* a lossless subscriber stands in the way; 0 = none does */
     uint32_t demoted;
+    uint32_t promised;               /* loans that will become messages of it */
     _Atomic uint32_t lossless_count; /* peers that are lossless; 0 = no need to look at cursors */
 };
 
@@ -46,9 +48,10 @@ struct sl_peer {
     struct sl_word *word;
     uint32_t quota;
     _Atomic bool lossless;
-    _Atomic int fate; /* enum sl_peer_fate */
-    int fd;           /* its connection */
-    int pidfd;        /* its process, or -1 */
+    _Atomic int fate;      /* enum sl_peer_fate */
+    int fd;                /* its connection */
+    int pidfd;             /* its process, or -1 */
+    struct sl_scan *spare; /* the list without it, made beforehand: leaving never lacks memory */
 };
 
 /* The peers of all channels over one pool; replaced as a whole. */
@@ -72,7 +75,8 @@ struct sl_slot_use {
 struct sl_slot {
     enum sl_slot_status status;
     uint32_t generation;
-    bool is_shared; /* several messages stand in it */
+    bool is_shared;           /* several messages stand in it */
+    struct sl_channel *owner; /* LOANED: for whose message */
     uint32_t use_count;
     struct sl_slot_use use[SL_SLOT_CHANNELS_MAX];
 };
@@ -102,6 +106,9 @@ void sl_slots_remove_peer(struct sl_slots *slots, struct sl_peer *peer);
 
 /* Publishing thread. */
 int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *ret_slot);
+/* Is it a loan of that channel, and still the one of that generation? */
+bool sl_slots_is_loan(const struct sl_slots *slots, const struct sl_channel *channel, uint32_t slot,
+                      uint32_t generation);
 void sl_slots_discard(struct sl_slots *slots, uint32_t slot);
 /* A further message of `channel` goes into its ring: may it, or would it overwrite what a lossless
  * subscriber has not read? -EAGAIN. */
@@ -111,7 +118,7 @@ int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel);
  * shown). */
 int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_t slot, bool last,
                      struct sl_descriptor *d, const struct sl_ring_payload *payload);
-/* A channel ends: its messages no longer count. */
+/* A channel ends: its loans go back, its messages no longer count. */
 void sl_slots_forget(struct sl_slots *slots, struct sl_channel *channel);
 
 /* For statistics: slots that are held by anybody now. Any thread that excludes

@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DOMAINS_MAX 16 /* that one process shows itself in */
+#define VISITORS_MAX 32 /* tools that look at the page */
+#define DOMAINS_MAX  16 /* that one process shows itself in */
 
 /* A .node socket, and who has asked there. A connection stays open: its hang-up tells a tool that
  * the process ended. */
@@ -38,6 +39,7 @@ static struct {
     struct door *door[DOMAINS_MAX];
     unsigned door_count;
     struct visitor *visitors;
+    unsigned visitor_count;
     uint64_t instance;
 } page = {.memory = {.fd = -1}};
 
@@ -74,6 +76,7 @@ static void drop_visitor(struct visitor *visitor)
     for (struct visitor **at = &page.visitors; *at; at = &(*at)->next) {
         if (*at == visitor) {
             *at = visitor->next;
+            page.visitor_count--;
             break;
         }
     }
@@ -110,12 +113,13 @@ static void door_ready(struct sl_watch *watch, uint32_t epoll_events)
     int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
-    struct visitor *visitor = calloc(1, sizeof *visitor);
+    struct visitor *visitor = page.visitor_count < VISITORS_MAX ? calloc(1, sizeof *visitor) : NULL;
     if (visitor) {
-        visitor->watch = (struct sl_watch){fd, visitor_ready};
+        visitor->watch = (struct sl_watch){.fd = fd, .ready = visitor_ready};
         if (sl_service_watch(&visitor->watch, EPOLLIN | EPOLLRDHUP) == 0) {
             visitor->next = page.visitors;
             page.visitors = visitor;
+            page.visitor_count++;
             return;
         }
         free(visitor);
@@ -161,13 +165,9 @@ static void open_door(const struct sl_domain *domain)
 
 static void forget_in_child(void)
 {
-    /* The parent's sockets and page are not ours; the descriptors are closed without unlinking. */
-    for (unsigned i = 0; i < page.door_count; i++) {
-        close(page.door[i]->watch.fd);
+    /* The parent's page is not ours; its sockets are closed by the service, and not unlinked. */
+    for (unsigned i = 0; i < page.door_count; i++)
         close(page.door[i]->domain.fd);
-    }
-    for (struct visitor *v = page.visitors; v; v = v->next)
-        close(v->watch.fd);
     if (page.memory.fd >= 0)
         close(page.memory.fd);
     memset(&page, 0, sizeof page);

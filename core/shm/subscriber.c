@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/handshake.h"
+#include "core/shm/order.h"
 #include "core/shm/pool.h"
 #include "core/shm/reader.h"
 #include "core/shm/service.h"
@@ -31,11 +32,14 @@ enum {
     OPEN_TIMEOUT_MS = 1000,     /* for publishers that are there to answer */
     RETRY_MS = 20,              /* a publisher whose queue is full */
     POLL_SLICE_MS = 100,        /* waiting by poll where futex_waitv is absent */
+    ARM_TRIES = 4,              /* to find nothing and be told of the next */
+    DRAIN_MAX = 64,             /* wake-ups taken from a connection at one time */
     LATENCY_SAMPLE_NS = 100000, /* at most one latency sample for so much of publish time */
 };
 
 struct sl_link {
     struct sl_watch watch; /* its connection */
+    struct sl_watch death; /* its process: a forked child of it may keep the connection open */
     struct sl_retry retry;
     struct sl_subscriber *subscriber;
     struct sl_link *next; /* in `pending` or `arrived` */
@@ -75,7 +79,8 @@ struct sl_subscriber {
 
     /* The taking thread's. */
     uint32_t events_seen;
-    struct sl_link *link[LINKS_MAX];
+    char refusal_seen[SL_WELCOME_TEXT];
+    struct sl_link *link[LINKS_MAX]; /* changed under the lock: the service thread looks, too */
     unsigned link_count, turn;
     int epoll_fd, event_fd; /* made by sl_subscriber_fd; -1 */
 };
@@ -101,6 +106,8 @@ static void free_link(struct sl_link *l)
     sl_memory_close(&l->ring);
     if (l->watch.fd >= 0)
         close(l->watch.fd);
+    if (l->death.fd >= 0)
+        close(l->death.fd);
     free(l);
 }
 
@@ -116,6 +123,7 @@ static void forget_pending(struct sl_link *l)
     }
     if (l->is_watched)
         sl_service_unwatch(&l->watch);
+    sl_service_unwatch(&l->death);
     if (l->is_retrying)
         sl_service_cancel_retry(&l->retry);
     l->is_watched = l->is_retrying = false;
@@ -134,14 +142,25 @@ static void give_up(struct sl_link *l, int err, const char *why)
     tell_taker(s);
 }
 
-static void link_hung_up(struct sl_watch *watch, uint32_t epoll_events)
+static void publisher_is_gone(struct sl_link *l)
 {
-    (void)epoll_events;
-    struct sl_link *l = (struct sl_link *)watch;
-    sl_service_unwatch(watch);
+    sl_service_unwatch(&l->watch);
+    sl_service_unwatch(&l->death);
     l->is_watched = false;
     atomic_store(&l->gone, true);
     tell_taker(l->subscriber);
+}
+
+static void link_hung_up(struct sl_watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    publisher_is_gone((struct sl_link *)watch);
+}
+
+static void publisher_died(struct sl_watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    publisher_is_gone((struct sl_link *)(void *)((char *)watch - offsetof(struct sl_link, death)));
 }
 
 static int map_segment(int *fd, uint64_t size_bytes, bool writable, struct sl_memory *to)
@@ -202,11 +221,17 @@ static void begin_reading(struct sl_link *l)
 {
     struct sl_subscriber *s = l->subscriber;
     uint64_t history = s->options.history > l->retain ? s->options.history : l->retain;
-    sl_reader_attach(&l->reader, l->is_new_instance ? UINT64_MAX : history);
+    if (sl_reader_attach(&l->reader, l->is_new_instance ? UINT64_MAX : history) < 0) {
+        give_up(l, -EPROTO, sl_error_text());
+        return;
+    }
     forget_pending(l);
     /* From now on only the end is of interest here. */
     l->watch.ready = link_hung_up;
     l->is_watched = sl_service_watch(&l->watch, EPOLLRDHUP) == 0;
+    l->death = (struct sl_watch){.fd = sl_pidfd_of_peer(l->watch.fd), .ready = publisher_died};
+    if (l->death.fd >= 0)
+        sl_service_watch(&l->death, EPOLLIN);
     l->next = s->arrived;
     s->arrived = l;
     tell_taker(s);
@@ -276,7 +301,7 @@ static void try_to_connect(struct sl_link *l)
         give_up(l, fd == -ECONNREFUSED || fd == -ENOENT ? 0 : fd, sl_error_text());
         return;
     }
-    l->watch = (struct sl_watch){fd, welcome_ready};
+    l->watch = (struct sl_watch){.fd = fd, .ready = welcome_ready};
     if (say_hello(l) < 0 || sl_service_watch(&l->watch, EPOLLIN | EPOLLRDHUP) < 0) {
         give_up(l, 0, "");
         return;
@@ -284,21 +309,33 @@ static void try_to_connect(struct sl_link *l)
     l->is_watched = true;
 }
 
+static bool is_known(const struct sl_subscriber *s, const struct sl_socket_name *name)
+{
+    const struct sl_link *const lists[] = {s->pending, s->arrived};
+    for (int i = 0; i < 2; i++)
+        for (const struct sl_link *l = lists[i]; l; l = l->next)
+            if (strcmp(l->file, name->file) == 0)
+                return true;
+    for (unsigned i = 0; i < s->link_count; i++)
+        if (strcmp(s->link[i]->file, name->file) == 0)
+            return true;
+    return false;
+}
+
 static int found_publisher(void *context, const struct sl_socket_name *name)
 {
     struct sl_subscriber *s = context;
     if (name->kind != SL_SOCKET_PUBLISHER || name->topic_hash != sl_topic_hash(s->topic))
         return 0;
-    for (struct sl_link *l = s->pending; l; l = l->next)
-        if (strcmp(l->file, name->file) == 0)
-            return 0; /* listed and told of at the same time */
+    if (is_known(s, name)) /* listed and told of, or told of for an earlier watch */
+        return 0;
     if (s->pending_count == LINKS_MAX)
         return 0;
     struct sl_link *l = calloc(1, sizeof *l);
     if (!l)
         return 0;
     l->subscriber = s;
-    l->watch.fd = -1;
+    l->watch.fd = l->death.fd = -1;
     l->ring = l->ledger = l->control = l->pool = SL_MEMORY_NONE;
     l->is_new_instance = s->was_opened;
     snprintf(l->file, sizeof l->file, "%s", name->file);
@@ -313,7 +350,10 @@ static void socket_appeared(struct sl_directory_watch *watch, const struct sl_so
 {
     struct sl_subscriber *s =
         (struct sl_subscriber *)(void *)((char *)watch - offsetof(struct sl_subscriber, directory));
-    found_publisher(s, name);
+    if (name)
+        found_publisher(s, name);
+    else
+        sl_domain_list(&s->domain, found_publisher, s);
 }
 
 /* Links: the taking thread's part. ------------------------------------------------------------- */
@@ -322,11 +362,14 @@ static void socket_appeared(struct sl_directory_watch *watch, const struct sl_so
 static void leave_link(struct sl_subscriber *s, unsigned index)
 {
     struct sl_link *l = s->link[index];
-    s->link[index] = s->link[--s->link_count];
     sl_service_lock();
+    s->link[index] = s->link[--s->link_count];
     if (l->is_watched)
         sl_service_unwatch(&l->watch);
+    sl_service_unwatch(&l->death);
     l->is_watched = false;
+    if (s->arrived) /* there is room for it now */
+        atomic_fetch_add(&s->events, 1);
     sl_service_unlock();
     if (s->epoll_fd >= 0)
         epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, l->watch.fd, NULL);
@@ -346,13 +389,14 @@ static void watch_link(const struct sl_subscriber *s, const struct sl_link *l)
 /* Fetch what the service thread has put down. */
 static void adopt(struct sl_subscriber *s)
 {
+    sl_service_lock(); /* before the event is taken away: it is counted and rung in one piece */
     s->events_seen = atomic_load_explicit(&s->events, memory_order_acquire);
     if (s->event_fd >= 0) {
         uint64_t count;
         ssize_t got = read(s->event_fd, &count, sizeof count);
         (void)got;
     }
-    sl_service_lock();
+    snprintf(s->refusal_seen, sizeof s->refusal_seen, "%s", s->refusal);
     while (s->arrived && s->link_count < LINKS_MAX) {
         struct sl_link *l = s->arrived;
         s->arrived = l->next;
@@ -480,9 +524,9 @@ static int take_from(struct sl_subscriber *s, unsigned index, struct sl_frame *r
 static void drain_link(struct sl_link *l)
 {
     char wakes[64];
-    ssize_t got;
-    while ((got = recv(l->watch.fd, wakes, sizeof wakes, MSG_DONTWAIT)) > 0)
-        ;
+    ssize_t got = 1;
+    for (int i = 0; got > 0 && i < DRAIN_MAX; i++)
+        got = recv(l->watch.fd, wakes, sizeof wakes, MSG_DONTWAIT);
     if (got == 0)
         atomic_store(&l->gone, true);
     l->is_armed = false;
@@ -520,13 +564,25 @@ static int take_any(struct sl_subscriber *s, struct sl_frame *ret_frame)
     return result;
 }
 
+/* Leave the descriptor readable: it is not known that there is nothing. */
+static void ring_event(struct sl_subscriber *s)
+{
+    uint64_t one = 1;
+    ssize_t written = write(s->event_fd, &one, sizeof one);
+    (void)written;
+    atomic_fetch_add(&s->events, 1);
+}
+
 int sl_subscriber_take(struct sl_subscriber *s, struct sl_frame *ret_frame)
 {
     int err = take_any(s, ret_frame);
-    /* LINKS_MAX rounds would be a publisher that retires as fast as we look. */
-    for (int tries = 0; err == -EAGAIN && s->epoll_fd >= 0 && tries < 4; tries++) {
+    for (int tries = 0; err == -EAGAIN && s->epoll_fd >= 0; tries++) {
         if (!arm_connections(s))
             return -EAGAIN;
+        if (tries == ARM_TRIES) { /* a publisher that retires as fast as we look */
+            ring_event(s);
+            return -EAGAIN;
+        }
         err = take_any(s, ret_frame);
     }
     if (err == -EDQUOT)
@@ -630,6 +686,8 @@ static int spin(struct sl_subscriber *const *subscribers, unsigned count, uint64
 
 int sl_wait(struct sl_subscriber *const *subscribers, unsigned count, int64_t timeout_ns)
 {
+    if (count == 0)
+        return sl_error(-EINVAL, "no subscriber to wait for");
     uint64_t start_ns = sl_clock_monotonic_ns();
     uint64_t deadline_ns = timeout_ns < 0 ? 0 : start_ns + (uint64_t)timeout_ns;
     int64_t spin_ns = 0;
@@ -657,7 +715,7 @@ int sl_wait(struct sl_subscriber *const *subscribers, unsigned count, int64_t ti
                 err = sleep.too_many
                           ? -ENOSYS
                           : sl_sleep_futex(sleep.word, sleep.value, sleep.count, deadline_ns);
-            if (err == -ENOSYS)
+            if (err < 0 && err != -ETIMEDOUT && err != -EINTR)
                 err = sleep_by_slices(deadline_ns);
         }
         for (unsigned i = 0; i < count; i++)
@@ -700,11 +758,7 @@ int sl_subscriber_fd(struct sl_subscriber *s)
     for (unsigned i = 0; i < s->link_count; i++)
         watch_link(s, s->link[i]);
     adopt(s);
-    /* Readable at once, so that the first round of taking arms the connections. */
-    uint64_t one = 1;
-    ssize_t written = write(event_fd, &one, sizeof one);
-    (void)written;
-    atomic_fetch_add(&s->events, 1);
+    ring_event(s); /* readable at once, so that the first round of taking arms the connections */
     return epoll_fd;
 }
 
@@ -782,8 +836,6 @@ void sl_subscriber_close(struct sl_subscriber *s)
     if (!s)
         return;
     if (s->has_service) {
-        if (s->row)
-            adopt(s);
         sl_service_lock();
         if (s->is_watching)
             sl_service_unwatch_directory(&s->directory);
@@ -793,8 +845,12 @@ void sl_subscriber_close(struct sl_subscriber *s)
             free_link(l);
         }
         sl_service_unlock();
-        while (s->link_count > 0)
-            leave_link(s, s->link_count - 1);
+        do { /* nothing can arrive any more */
+            if (s->row)
+                adopt(s);
+            while (s->link_count > 0)
+                leave_link(s, s->link_count - 1);
+        } while (s->arrived);
         sl_service_lock();
         sl_statspage_remove(s->row);
         sl_service_unlock();
@@ -818,7 +874,7 @@ int sl_subscriber_status(struct sl_subscriber *s, struct sl_subscriber_status *r
         .latency_p50_ns = sl_histogram_quantile_ns(&row->latency, 0.5),
         .latency_p99_ns = sl_histogram_quantile_ns(&row->latency, 0.99),
         .latency_max_ns = atomic_load(&row->latency.max_ns),
-        .refusal = s->refusal,
+        .refusal = s->refusal_seen,
     };
     for (int i = 0; i < SL_LOSS_REASONS; i++)
         ret_status->lost[i] = atomic_load(&row->lost[i]);
@@ -839,6 +895,7 @@ void sl_frame_release(struct sl_frame *frame)
 
 int sl_frame_check(const struct sl_frame *frame)
 {
+    sl_fence_acquire(); /* what was read, was read before this look */
     if (frame->link && sl_reader_state(&frame->link->reader) == SL_WORD_REVOKED)
         return sl_error(-ESTALE, "the frame was taken back: its publisher revoked this subscriber");
     return 0;

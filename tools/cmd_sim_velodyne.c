@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_sim_velodyne.c - sluice sim velodyne: a simulated VLP-16 on the network or in a capture file.
+ */
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "drivers/lidar/sim/send.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static struct sim_options {
+    const char *to, *interface, *capture;
+    int model, return_mode;
+    double rpm, rate, noise_m;
+    double loss, reorder, duplicate;
+    int64_t seed, duration_ns;
+} given;
+
+static const char *const model_names[] = {"vlp16", "hires", NULL};
+static const char *const return_names[] = {"strongest", "last", "dual", NULL};
+static const enum lidar_sim_model models[] = {LIDAR_SIM_VLP16, LIDAR_SIM_HIRES};
+static const enum lidar_sim_return returns[] = {LIDAR_SIM_STRONGEST, LIDAR_SIM_LAST,
+                                                LIDAR_SIM_DUAL};
+
+static const struct sl_option sensor_options[] = {
+    {.name = "model",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct sim_options, model),
+     .fallback = "vlp16",
+     .choices = model_names,
+     .help = "Which sensor"},
+    {.name = "return",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct sim_options, return_mode),
+     .fallback = "strongest",
+     .choices = return_names,
+     .help = "Which of several echoes it tells"},
+    {.name = "rpm",
+     .kind = SL_OPTION_REAL,
+     .offset = offsetof(struct sim_options, rpm),
+     .value = "TURNS",
+     .fallback = "600",
+     .min = 60 * LIDAR_SIM_HZ_MIN,
+     .max = 60 * LIDAR_SIM_HZ_MAX,
+     .help = "Turns a minute"},
+    {.name = "noise",
+     .kind = SL_OPTION_REAL,
+     .offset = offsetof(struct sim_options, noise_m),
+     .value = "METRES",
+     .min = 0,
+     .max = 10,
+     .help = "Standard deviation of the range"},
+    {.name = "seed",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct sim_options, seed),
+     .value = "N",
+     .fallback = "1",
+     .min = 0,
+     .max = 9e15,
+     .help = "Of noise and faults: the same seed, the same packets"},
+};
+
+static const struct sl_option way_options[] = {
+    {.name = "to",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sim_options, to),
+     .value = "ADDRESS:PORT",
+     .help = "Send there in real time; may be a multicast group"},
+    {.name = "capture",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sim_options, capture),
+     .value = "FILE",
+     .help = "Write a capture file instead, as fast as possible; needs --duration"},
+    {.name = "interface",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sim_options, interface),
+     .value = "NAME",
+     .help = "By which multicast leaves"},
+    {.name = "duration",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct sim_options, duration_ns),
+     .min = 0,
+     .max = 1e15,
+     .help = "Of the sensor's clock; without it, until Ctrl-C"},
+    {.name = "rate",
+     .kind = SL_OPTION_REAL,
+     .offset = offsetof(struct sim_options, rate),
+     .value = "FACTOR",
+     .fallback = "1",
+     .min = 0.01,
+     .max = 100,
+     .help = "2 sends twice as fast as the sensor would"},
+    {.name = "loss",
+     .kind = SL_OPTION_REAL,
+     .offset = offsetof(struct sim_options, loss),
+     .value = "SHARE",
+     .min = 0,
+     .max = 1,
+     .help = "Of the packets that are left out, 0 to 1"},
+    {.name = "reorder",
+     .kind = SL_OPTION_REAL,
+     .offset = offsetof(struct sim_options, reorder),
+     .value = "SHARE",
+     .min = 0,
+     .max = 1,
+     .help = "Of the packets that come after the one that follows them"},
+    {.name = "duplicate",
+     .kind = SL_OPTION_REAL,
+     .offset = offsetof(struct sim_options, duplicate),
+     .value = "SHARE",
+     .min = 0,
+     .max = 1,
+     .help = "Of the packets that come twice"},
+};
+
+static const struct sl_command command = {
+    .name = "sluice sim velodyne",
+    .summary = "A simulated VLP-16 in a room, as packets on the network or in a file",
+    .details =
+        "Ray-cast in a room with moving boxes and encoded as the sensor does, byte for byte.",
+    .example = "sluice sim velodyne --to 127.0.0.1:2368 --duration 10s",
+    .tables = {{"Way", way_options, sizeof way_options / sizeof *way_options, &given},
+               {"Sensor", sensor_options, sizeof sensor_options / sizeof *sensor_options, &given}},
+};
+
+static void make_sensor(struct lidar_sim_config *sim)
+{
+    lidar_sim_config_default(sim);
+    sim->model = models[given.model];
+    sim->return_mode = returns[given.return_mode];
+    sim->rotation_hz = given.rpm / 60;
+    sim->range_noise_m = given.noise_m;
+    sim->seed = (uint64_t)given.seed;
+    sim->faults = (struct lidar_sim_faults){
+        .loss = given.loss, .reorder = given.reorder, .duplicate = given.duplicate};
+}
+
+static int send_it(struct lidar_sim_send_result *result)
+{
+    struct lidar_sim_send_config config = {.to = given.to,
+                                           .interface = given.interface,
+                                           .rate = given.rate,
+                                           .duration_ns = (uint64_t)given.duration_ns,
+                                           .stop = sl_stop_flag()};
+    make_sensor(&config.sim);
+    return lidar_sim_send(&config, result);
+}
+
+static int write_it(struct lidar_sim_send_result *result)
+{
+    struct lidar_sim_capture_config config = {.duration_ns = (uint64_t)given.duration_ns,
+                                              .stop = sl_stop_flag()};
+    make_sensor(&config.sim);
+    if (!given.duration_ns)
+        return sl_error(-EINVAL, "--capture needs --duration: how much is to be written?");
+    return lidar_sim_capture(&config, given.capture, result);
+}
+
+static int run(void)
+{
+    struct lidar_sim_send_result result = {0};
+    if (!given.to == !given.capture) {
+        fprintf(stderr, "sluice sim velodyne: give either --to ADDRESS:PORT or --capture FILE\n");
+        return SL_EXIT_USAGE;
+    }
+    sl_stop_on_signals();
+    int err = given.to ? send_it(&result) : write_it(&result);
+    if (err < 0)
+        return err;
+    printf("%" PRIu64 " data and %" PRIu64 " telemetry packets, %.1f s of the sensor, to %s",
+           result.counts.data, result.counts.telemetry, (double)result.elapsed_ns / 1e9,
+           given.to ? given.to : given.capture);
+    if (result.counts.lost || result.counts.reordered || result.counts.duplicated)
+        printf("; left out %" PRIu64 ", out of order %" PRIu64 ", twice %" PRIu64,
+               result.counts.lost, result.counts.reordered, result.counts.duplicated);
+    if (result.refused)
+        printf("; the system took %" PRIu64 " less than were sent", result.refused);
+    putchar('\n');
+    return 0;
+}
+
+const struct sl_tool sl_tool_sim_velodyne = {
+    .name = "sim velodyne", .command = &command, .run = run};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tool.h - what the sub-commands of `sluice` are, and what they share.
+ *
+ * A sub-command is one `const struct sl_tool` in a file of its own (cmd_*.c) and a line in the list
+ * of main.c. Its options come from one table, which gives --help, the man page and the completion.
+ *
+ * Life:    main reads the options, calls run once, and exits with what it returns.
+ * Owner:   the option values are static in the sub-command's file.
+ * Threads: one.
+ * Errors:  run returns an exit status (0 fine, 1 failure, 2 wrong use), or -errno with
+ *          sl_error_text(), which main prints in one line (exit status 1; 2 for -EINVAL from the
+ *          options).
+ */
+#ifndef SL_TOOLS_TOOL_H
+#define SL_TOOLS_TOOL_H
+
+#include "core/base/options.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define SL_EXIT_FAILURE 1
+#define SL_EXIT_USAGE   2
+
+struct sl_tool {
+    const char *name; /* "topic list": one or two words */
+    const struct sl_command *command;
+    int (*run)(void);                            /* the options are set */
+    int (*run_arguments)(int argc, char **argv); /* instead of run: reads its arguments itself */
+};
+
+extern const struct sl_tool sl_tool_launch;
+extern const struct sl_tool sl_tool_topic_list;
+extern const struct sl_tool sl_tool_topic_info;
+extern const struct sl_tool sl_tool_topic_hz;
+extern const struct sl_tool sl_tool_topic_bw;
+extern const struct sl_tool sl_tool_topic_delay;
+extern const struct sl_tool sl_tool_topic_echo;
+extern const struct sl_tool sl_tool_topic_pub;
+extern const struct sl_tool sl_tool_top;
+extern const struct sl_tool sl_tool_snapshot;
+extern const struct sl_tool sl_tool_sim_velodyne;
+extern const struct sl_tool sl_tool_bench_lidar;
+extern const struct sl_tool sl_tool_bench_bus;
+extern const struct sl_tool sl_tool_completion;
+extern const struct sl_tool sl_tool_version;
+
+/* Every sub-command, in the order of `sluice help`, ended by NULL. */
+extern const struct sl_tool *const sl_tools[];
+
+/* ---- Options that several have: put SL_TABLE_... into the command's tables
+ * ----------------------*/
+
+extern struct sl_scope {
+    const char *domain; /* NULL = $SLUICE_DOMAIN or "default" */
+} sl_scope;
+extern const struct sl_option sl_scope_options[];
+#define SL_TABLE_SCOPE                          \
+    {                                           \
+        "Scope", sl_scope_options, 1, &sl_scope \
+    }
+
+extern struct sl_span {
+    int64_t timeout_ns;  /* for the first message; 0 = none */
+    int64_t duration_ns; /* 0 = until Ctrl-C */
+} sl_span;
+extern const struct sl_option sl_span_options[];
+#define SL_TABLE_SPAN                        \
+    {                                        \
+        "Time", sl_span_options, 2, &sl_span \
+    }
+
+/* ---- Ending -----------------------------------------------------------------------------------*/
+
+/* From here on SIGINT, SIGTERM and SIGHUP only set a flag (and interrupt waiting). */
+void sl_stop_on_signals(void);
+bool sl_stopped(void);
+const atomic_int *sl_stop_flag(void); /* for those who ask a flag: not 0 = end */
+
+/* Sleep until that time (CLOCK_MONOTONIC), or until a signal. */
+void sl_sleep_until(uint64_t monotonic_ns);
+
+/* ---- Texts ------------------------------------------------------------------------------------*/
+
+/* "12.3 MB", "980 B": powers of 1000, as bandwidths are told. */
+const char *sl_show_bytes(double bytes, char *to, size_t size);
+/* "850 ns", "12.3 us", "4.1 ms", "2.0 s". */
+const char *sl_show_ns(double ns, char *to, size_t size);
+#define SL_SHOW_MAX 32
+
+/* Names come from other processes: what is not printable becomes '?', so that none can steer a
+ * terminal. */
+void sl_text_tame(char *text);
+
+#endif
