@@ -48,6 +48,7 @@ struct sl_yaml {
     struct sl_yaml_node *root;
     struct sl_yaml_node *all;
     unsigned node_count;
+    size_t seen_at, seen_line_start; /* of the last place */
 };
 
 /* A document being built: the open collections from the root down. */
@@ -166,6 +167,20 @@ static struct sl_yaml_node *node_create(struct sl_yaml *yaml, enum sl_yaml_kind 
     return node;
 }
 
+/* Where the line of that byte starts. Places mostly come in their order, so each byte is looked at
+ * once and not once for every entry of a long line. */
+static size_t line_start_before(struct sl_yaml *yaml, size_t at)
+{
+    if (at < yaml->seen_at)
+        yaml->seen_at = yaml->seen_line_start = 0;
+    const char *from = yaml->source + yaml->seen_at;
+    const char *newline = memrchr(from, '\n', at - yaml->seen_at);
+    if (newline)
+        yaml->seen_line_start = (size_t)(newline - yaml->source) + 1;
+    yaml->seen_at = at;
+    return yaml->seen_line_start;
+}
+
 /* Marks count bytes from the start; a token without one takes the place of `near`. */
 static void node_place(struct sl_yaml_node *node, struct fy_event *event,
                        const struct sl_yaml_node *near)
@@ -181,11 +196,8 @@ static void node_place(struct sl_yaml_node *node, struct fy_event *event,
     /* the library points behind a quote or a '*' */
     if (at > 0 && strchr("\"'*", source[at - 1]) && event->type != FYET_MAPPING_START)
         at--;
-    size_t start = at;
-    while (start > 0 && source[start - 1] != '\n')
-        start--;
     node->line = (unsigned)mark->line + 1;
-    node->column = (unsigned)(at - start) + 1;
+    node->column = (unsigned)(at - line_start_before(node->yaml, at)) + 1;
 }
 
 static uint32_t text_hash(const char *text)

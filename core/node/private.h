@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* private.h - the runtime's inside, shared by the files of core/node.
+ *
+ *   runtime.c    options, names, publishers and subscribers, the life of a program
+ *   loop.c       waiting: epoll, timer, signals
+ *   report.c     readiness and the statistics line
+ *
+ * Threads: the main thread's.
+ */
+#ifndef SL_NODE_PRIVATE_H
+#define SL_NODE_PRIVATE_H
+
+#include "core/node/runtime.h"
+
+#include <stdint.h>
+
+/* The options that every program has. */
+struct common_options {
+    const char *name;
+    const char *domain;
+    struct sl_option_list remap;
+    int log_level; /* enum sl_log_level */
+    const char *cpus;
+    const char *sched;
+    bool mlock;
+    int64_t spin_ns;
+    int64_t stats_period_ns;
+    bool check_options;
+};
+
+/* One publisher or subscriber, with what the last statistics line saw of it. */
+struct end {
+    char topic[SL_TOPIC_MAX];
+    struct sl_publisher *publisher;
+    struct sl_subscriber *subscriber;
+    uint64_t seen_messages, seen_bytes, seen_lost;
+};
+
+struct sl_runtime {
+    const struct sl_program *program;
+    const struct sl_command *command;
+    struct common_options common;
+    char name[SL_NODE_MAX];
+
+    struct end publisher[SL_RUNTIME_ENDS_MAX];
+    struct end subscriber[SL_RUNTIME_ENDS_MAX];
+    unsigned publisher_count, subscriber_count;
+
+    int epoll_fd, timer_fd, signal_fd;
+    uint64_t wake_at_ns;      /* 0 = no */
+    uint64_t armed_ns;        /* what the timer stands at */
+    uint64_t signals_seen_ns; /* when they were looked for */
+    bool stopping;
+    bool is_launched; /* by the launcher, rather than by hand */
+
+    int ready_fd; /* to the launcher; -1 = told, or nobody asks */
+    bool is_ready;
+    uint64_t next_stats_ns, last_stats_ns;
+};
+
+/* loop.c */
+int sl_loop_open(struct sl_runtime *runtime);
+void sl_loop_close(struct sl_runtime *runtime);
+/* Until stop, signal, -ECANCELED (0) or another error (that). */
+int sl_loop_run(struct sl_runtime *runtime, void *state);
+
+/* report.c */
+void sl_ready_open(struct sl_runtime *runtime);
+/* Tells the launcher once it is so. Returns true as long as it is not: look again soon. */
+bool sl_ready_pending(struct sl_runtime *runtime);
+void sl_ready_close(struct sl_runtime *runtime);
+void sl_report_if_due(struct sl_runtime *runtime, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runtime.c - from main to exit: options, names, open, loop, close. */
+#include "core/node/runtime.h"
+
+#include "core/base/error.h"
+#include "core/node/private.h"
+#include "core/node/process.h"
+#include "core/shm/stats.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_WRONG_OPTIONS 2
+
+#define COMMON(field) offsetof(struct common_options, field)
+static const struct sl_option common_table[] = {
+    {.name = "name",
+     .kind = SL_OPTION_TEXT,
+     .offset = COMMON(name),
+     .value = "NAME",
+     .help = "The node's name; relative topics stand below it (default: the program's)"},
+    {.name = "domain",
+     .kind = SL_OPTION_TEXT,
+     .offset = COMMON(domain),
+     .value = "NAME",
+     .help = "The domain, a name that all who want to meet share (default: $SLUICE_DOMAIN)"},
+    {.name = "remap",
+     .kind = SL_OPTION_LIST,
+     .offset = COMMON(remap),
+     .value = "FROM:=TO",
+     .help = "Use another name for a topic; may be given several times"},
+    {.name = "log-level",
+     .kind = SL_OPTION_CHOICE,
+     .offset = COMMON(log_level),
+     .fallback = "info",
+     .choices = sl_log_level_names,
+     .help = "The last level that is shown"},
+    {.name = "cpus",
+     .kind = SL_OPTION_TEXT,
+     .offset = COMMON(cpus),
+     .value = "LIST",
+     .help = "The processors to run on, such as 0,2-3"},
+    {.name = "sched",
+     .kind = SL_OPTION_TEXT,
+     .offset = COMMON(sched),
+     .value = "POLICY",
+     .help = "The scheduling: other, batch, idle, fifo:N or rr:N (N 1 to 99)"},
+    {.name = "mlock",
+     .kind = SL_OPTION_FLAG,
+     .offset = COMMON(mlock),
+     .help = "Keep the process's memory from being swapped out"},
+    {.name = "spin",
+     .kind = SL_OPTION_DURATION,
+     .offset = COMMON(spin_ns),
+     .fallback = "0",
+     .max = 1e10,
+     .help = "Look for work so long before sleeping: less delay, more processor"},
+    {.name = "stats-period",
+     .kind = SL_OPTION_DURATION,
+     .offset = COMMON(stats_period_ns),
+     .fallback = "0",
+     .max = 1e14,
+     .help = "Log a line a topic this often; 0 = never"},
+    {.name = "check-options",
+     .kind = SL_OPTION_FLAG,
+     .flags = SL_OPTION_HIDDEN,
+     .offset = COMMON(check_options),
+     .help = "Read the options and end"},
+};
+
+/* Names -----------------------------------------------------------------------------------------*/
+
+const char *sl_runtime_name(const struct sl_runtime *runtime)
+{
+    return runtime->name;
+}
+
+const char *sl_runtime_domain(const struct sl_runtime *runtime)
+{
+    return runtime->common.domain;
+}
+
+bool sl_runtime_given(const struct sl_runtime *runtime, const char *option)
+{
+    return sl_options_given(runtime->command, option);
+}
+
+/* "points" of the node "lidar" is "/lidar/points". */
+static int absolute_topic(const struct sl_runtime *runtime, const char *topic, size_t length,
+                          char ret_name[SL_TOPIC_MAX])
+{
+    int n = length > 0 && topic[0] == '/'
+                ? snprintf(ret_name, SL_TOPIC_MAX, "%.*s", (int)length, topic)
+                : snprintf(ret_name, SL_TOPIC_MAX, "/%s/%.*s", runtime->name, (int)length, topic);
+    if (length == 0 || n >= SL_TOPIC_MAX)
+        return sl_error(-EINVAL, "topic '%.*s': a name has 1 to %d characters", (int)length, topic,
+                        SL_TOPIC_MAX - 1);
+    for (const char *c = ret_name; *c; c++)
+        if (!isgraph((unsigned char)*c))
+            return sl_error(-EINVAL, "topic '%s': only printable characters without spaces",
+                            ret_name);
+    return 0;
+}
+
+static int bad_remap(const char *text)
+{
+    return sl_error(-EINVAL, "option --remap: '%s' is not FROM:=TO, two names of topics", text);
+}
+
+int sl_runtime_topic(const struct sl_runtime *runtime, const char *topic,
+                     char ret_name[SL_TOPIC_MAX])
+{
+    char wanted[SL_TOPIC_MAX], from[SL_TOPIC_MAX];
+    int err = absolute_topic(runtime, topic, strlen(topic), wanted);
+    if (err < 0)
+        return err;
+    const struct sl_option_list *remap = &runtime->common.remap;
+    for (unsigned i = 0; i < remap->count; i++) {
+        const char *assign = strstr(remap->text[i], ":=");
+        if (!assign ||
+            absolute_topic(runtime, remap->text[i], (size_t)(assign - remap->text[i]), from) < 0)
+            return bad_remap(remap->text[i]);
+        if (strcmp(from, wanted) == 0)
+            return absolute_topic(runtime, assign + 2, strlen(assign + 2), ret_name);
+    }
+    memcpy(ret_name, wanted, SL_TOPIC_MAX);
+    return 0;
+}
+
+static int check_name(const char *name)
+{
+    size_t length = strlen(name);
+    bool is_fine = length > 0 && length < SL_NODE_MAX;
+    for (const char *c = name; *c; c++)
+        is_fine = is_fine && (isalnum((unsigned char)*c) || *c == '_' || *c == '-');
+    if (is_fine)
+        return 0;
+    return sl_error(-EINVAL, "option --name: '%s' is no name: 1 to %d letters, digits, '_' and '-'",
+                    name, SL_NODE_MAX - 1);
+}
+
+/* What the table cannot check. */
+static int check_common(struct sl_runtime *runtime)
+{
+    const struct common_options *common = &runtime->common;
+    const char *name = common->name ? common->name : runtime->program->name;
+    int err = check_name(name);
+    if (err < 0)
+        return err;
+    memcpy(runtime->name, name, strlen(name) + 1);
+    for (unsigned i = 0; i < common->remap.count; i++) {
+        const char *text = common->remap.text[i];
+        const char *assign = strstr(text, ":=");
+        char topic[SL_TOPIC_MAX];
+        if (!assign || absolute_topic(runtime, text, (size_t)(assign - text), topic) < 0 ||
+            absolute_topic(runtime, assign + 2, strlen(assign + 2), topic) < 0)
+            return bad_remap(text);
+    }
+    if (common->cpus && (err = sl_process_check_cpus(common->cpus)) < 0)
+        return err;
+    return common->sched ? sl_process_check_sched(common->sched) : 0;
+}
+
+/* Ends ------------------------------------------------------------------------------------------*/
+
+static int take_end(struct sl_runtime *runtime, struct end *ends, unsigned count, const char *topic,
+                    struct end **ret_end)
+{
+    if (count == SL_RUNTIME_ENDS_MAX)
+        return sl_error(-EMFILE, "topic %s: a process has at most %d", topic, SL_RUNTIME_ENDS_MAX);
+    *ret_end = &ends[count];
+    return sl_runtime_topic(runtime, topic, ends[count].topic);
+}
+
+int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_options *options,
+                       struct sl_publisher **ret_publisher)
+{
+    struct end *end = NULL;
+    int err = take_end(runtime, runtime->publisher, runtime->publisher_count, options->topic, &end);
+    if (err < 0)
+        return err;
+    struct sl_publisher_options own = *options;
+    own.topic = end->topic;
+    own.domain = options->domain ? options->domain : runtime->common.domain;
+    err = sl_publisher_open(&own, &end->publisher);
+    if (err < 0)
+        return err;
+    runtime->publisher_count++;
+    *ret_publisher = end->publisher;
+    return 0;
+}
+
+int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_options *options,
+                         struct sl_subscriber **ret_subscriber)
+{
+    struct end *end = NULL;
+    int err =
+        take_end(runtime, runtime->subscriber, runtime->subscriber_count, options->topic, &end);
+    if (err < 0)
+        return err;
+    struct sl_subscriber_options own = *options;
+    own.topic = end->topic;
+    own.domain = options->domain ? options->domain : runtime->common.domain;
+    err = sl_subscriber_open(&own, &end->subscriber);
+    if (err < 0)
+        return err;
+    err = sl_runtime_watch(runtime, sl_subscriber_fd(end->subscriber));
+    if (err < 0) {
+        sl_subscriber_close(end->subscriber);
+        return err;
+    }
+    runtime->subscriber_count++;
+    *ret_subscriber = end->subscriber;
+    return 0;
+}
+
+static void close_ends(struct sl_runtime *runtime)
+{
+    while (runtime->subscriber_count > 0) {
+        struct end *end = &runtime->subscriber[--runtime->subscriber_count];
+        sl_runtime_unwatch(runtime, sl_subscriber_fd(end->subscriber));
+        sl_subscriber_close(end->subscriber);
+    }
+    while (runtime->publisher_count > 0)
+        sl_publisher_close(runtime->publisher[--runtime->publisher_count].publisher);
+}
+
+/* Life ------------------------------------------------------------------------------------------*/
+
+/* For the launcher: which option it was, so that it can point at the place in its file. */
+static void print_option_error(void)
+{
+    const char *text = sl_error_text();
+    const char *dashes = strstr(text, "--");
+    size_t length = dashes ? strspn(dashes + 2, "abcdefghijklmnopqrstuvwxyz"
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+                           : 0;
+    printf("%.*s\t%s\n", (int)length, dashes ? dashes + 2 : "", text);
+    fflush(stdout);
+}
+
+/* Does the launcher (whose pid is in the environment) still live? Its death must end us too, in
+ * order: by the signal that ends the loop. Our own children are not its. */
+static int follow_launcher(struct sl_runtime *runtime)
+{
+    int64_t launcher;
+    const char *text = getenv("SLUICE_LAUNCHED");
+    if (!text || sl_parse_int(text, &launcher) < 0)
+        return 0;
+    unsetenv("SLUICE_LAUNCHED");
+    runtime->is_launched = true;
+    if (sl_process_die_with((int)launcher, SIGTERM) < 0)
+        return sl_error(-ESRCH, "the launcher (process %d) has ended", (int)launcher);
+    return 0;
+}
+
+static int apply_common(struct sl_runtime *runtime)
+{
+    const struct common_options *common = &runtime->common;
+    int err = 0;
+    if (common->cpus)
+        err = sl_process_set_cpus(common->cpus);
+    if (err == 0 && common->sched)
+        err = sl_process_set_sched(common->sched);
+    return err;
+}
+
+/* close() may overwrite the sentence, so it is shown before. */
+static int show_failure(int err)
+{
+    const char *text = sl_error_text();
+    sl_log(SL_LOG_ERROR, "%s", text[0] ? text : strerror(-err));
+    return err;
+}
+
+static int prepare(struct sl_runtime *runtime)
+{
+    sl_ready_open(runtime);
+    int err = sl_loop_open(runtime);
+    if (err == 0)
+        err = follow_launcher(runtime);
+    /* The launcher puts the node's name in front of each line itself. */
+    sl_log_open(runtime->is_launched ? NULL : runtime->name,
+                (enum sl_log_level)runtime->common.log_level);
+    return err < 0 ? err : apply_common(runtime);
+}
+
+static int run(struct sl_runtime *runtime, void *state)
+{
+    const struct sl_program *program = runtime->program;
+    int err = prepare(runtime);
+    if (err < 0)
+        return show_failure(err);
+    sl_stats_set_name(runtime->name);
+    sl_error_clear();
+    err = program->open(state, runtime);
+    if (err >= 0 && runtime->common.mlock)
+        err = sl_process_lock_memory();
+    if (err >= 0)
+        err = sl_loop_run(runtime, state);
+    err = err == -ECANCELED ? 0 : err;
+    if (err < 0)
+        show_failure(err);
+    if (program->close)
+        program->close(state, runtime);
+    return err;
+}
+
+static int read_options(struct sl_runtime *runtime, int argc, char **argv)
+{
+    int err = sl_options_parse(runtime->command, argc, argv);
+    return err == 0 ? check_common(runtime) : err;
+}
+
+static bool asks_for_check(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--check-options") == 0)
+            return true;
+    return false;
+}
+
+/* Returns the exit status. */
+static int live(struct sl_runtime *runtime, void *state, int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a pipe to the launcher must show lines as they come */
+    int err = read_options(runtime, argc, argv);
+    if (err > 0)
+        return 0; /* --help and the like */
+    if (asks_for_check(argc, argv)) {
+        if (err < 0)
+            print_option_error();
+        return err < 0 ? EXIT_WRONG_OPTIONS : 0;
+    }
+    if (err < 0) {
+        sl_log_open(runtime->program->name, SL_LOG_INFO);
+        sl_log(SL_LOG_ERROR, "%s", sl_error_text());
+        return EXIT_WRONG_OPTIONS;
+    }
+    err = run(runtime, state);
+    close_ends(runtime);
+    sl_ready_close(runtime);
+    sl_loop_close(runtime);
+    return err < 0 ? 1 : 0;
+}
+
+int sl_program_main(const struct sl_program *program, int argc, char **argv)
+{
+    struct sl_runtime *runtime = calloc(1, sizeof *runtime);
+    void *state = calloc(1, program->state_size > 0 ? program->state_size : 1);
+    int status = 1;
+    if (runtime && state) {
+        const struct sl_option_table own = {"Options", program->options, program->option_count,
+                                            state};
+        const struct sl_option_table common = {"Common options", common_table,
+                                               sizeof common_table / sizeof *common_table,
+                                               &runtime->common};
+        const struct sl_command command = {
+            .name = program->name,
+            .summary = program->summary,
+            .details = program->details,
+            .example = program->example,
+            /* a table of count 0 ends the list */
+            .tables = {program->option_count > 0 ? own : common,
+                       program->option_count > 0 ? common : (struct sl_option_table){0}},
+        };
+        runtime->program = program;
+        runtime->command = &command;
+        runtime->epoll_fd = runtime->timer_fd = runtime->signal_fd = runtime->ready_fd = -1;
+        status = live(runtime, state, argc, argv);
+    }
+    free(state);
+    free(runtime);
+    return status;
+}

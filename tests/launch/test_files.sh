@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_files.sh - the launch files that are delivered, run with the simulated sensor in every part.
+#
+# Usage: test_files.sh SLUICE LAUNCH_FOLDER      (SLUICE = the command)
+set -euo pipefail
+sluice=$1
+files=$2
+place=$(mktemp -d)
+sender=
+live=
+finish() {
+    [ -z "$sender" ] || kill "$sender" 2>/dev/null || true
+    [ -z "$live" ] || kill "$live" 2>/dev/null || true
+    wait
+    rm -rf "$place"
+}
+trap finish EXIT
+mkdir "$place/root"
+export SLUICE_ROOT="$place/root"
+cd "$place"
+
+fail() {
+    echo "$*"
+    [ ! -f said ] || cat said
+    exit 1
+}
+
+nothing_is_left() {
+    left=$(find "$place/root" -type s)
+    [ -z "$left" ] || fail "$1: left in the domain: $left"
+}
+
+# The demo, shortened.
+"$sluice" launch "$files/demo.yaml" duration=4s >said 2>&1 || fail "demo.yaml: status $?"
+grep -q '^summary: .*losses 0$' said || fail "demo.yaml: no summary without losses"
+grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "demo.yaml: no frames"
+head -c 8 demo-out/demo.png | cmp -s - <(printf '\211PNG\r\n\032\n') || fail "demo.yaml: no picture"
+nothing_is_left demo.yaml
+
+# A capture of one second: 10 turns.
+status=0
+"$sluice" launch "$files/vlp16_capture.yaml" >said 2>&1 || status=$?
+[ "$status" = 2 ] || fail "vlp16_capture.yaml without a capture: status $status"
+grep -q 'argument capture must be given: capture=VALUE' said ||
+    fail "vlp16_capture.yaml without a capture: no word of it"
+"$sluice" sim velodyne --capture sim.pcap --duration 1s >said 2>&1 || fail "no capture was made"
+"$sluice" launch "$files/vlp16_capture.yaml" capture=sim.pcap rate=4 >said 2>&1 ||
+    fail "vlp16_capture.yaml: status $?"
+grep -q '^summary: .*losses 0$' said || fail "vlp16_capture.yaml: no summary without losses"
+grep -Eq '^  /lidar/points: (9|10|11) frames' said || fail "vlp16_capture.yaml: not its frames"
+status=0
+"$sluice" launch "$files/vlp16_capture.yaml" capture=none.pcap >said 2>&1 || status=$?
+[ "$status" = 1 ] || fail "vlp16_capture.yaml, capture missing: status $status"
+grep -q 'none.pcap' said || fail "vlp16_capture.yaml, capture missing: no word of it"
+nothing_is_left vlp16_capture.yaml
+
+# A live sensor: the packets come by UDP until frames were seen.
+port=$((20000 + $$ % 20000))
+"$sluice" launch "$files/vlp16.yaml" port=$port telemetry_port=$((port + 1)) bind=127.0.0.1 \
+    --stats-period 200ms >said 2>&1 &
+live=$!
+"$sluice" sim velodyne --to 127.0.0.1:$port --duration 1min >/dev/null 2>&1 &
+sender=$!
+for _ in $(seq 600); do
+    ! grep -Eq 'sluice: /lidar/points: [1-9]' said || break
+    kill -0 "$live" 2>/dev/null || fail "vlp16.yaml: ended early"
+    sleep 0.1
+done
+kill -INT "$live"
+wait "$live" || fail "vlp16.yaml: status $?"
+live=
+grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "vlp16.yaml: no frames"
+nothing_is_left vlp16.yaml
+echo "launch files: fine"
