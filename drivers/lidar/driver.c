@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* driver.c - the program: source and topics are opened, the flow is driven by the loop. */
+#include "drivers/lidar/driver.h"
+
+#include <errno.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "drivers/lidar/flow.h"
+#include "drivers/lidar/options.h"
+#include "drivers/lidar/report.h"
+
+#define LOOK_FOR_SUBSCRIBERS_NS (2 * SL_NS_PER_MS)
+
+struct driver {
+    struct lidar_options options; /* first: the table's offsets are its own */
+    struct sl_runtime *runtime;
+    struct lidar_source *source;
+    struct sl_publisher *points, *packets;
+    struct lidar_flow flow;
+    struct lidar_report report;
+    bool is_flowing; /* nothing is received before */
+    bool is_told;    /* the summary */
+};
+
+/* May a loan be waited for? Until somebody wants the program to end. */
+static bool may_wait(void *context)
+{
+    struct driver *d = context;
+    return !sl_runtime_stopping(d->runtime);
+}
+
+static int open_topics(struct driver *d, struct sl_runtime *runtime)
+{
+    struct sl_publisher_options topic;
+    lidar_options_points(&d->options, &topic);
+    int err = sl_runtime_publish(runtime, &topic, &d->points);
+    if (err < 0 || !d->options.packets)
+        return err;
+    lidar_options_packets(&d->options, &topic);
+    return sl_runtime_publish(runtime, &topic, &d->packets);
+}
+
+static void tell_source(const struct driver *d)
+{
+    const struct lidar_options *o = &d->options;
+    struct lidar_source_stats stats;
+    lidar_source_stats(d->source, &stats);
+    if (o->source == LIDAR_FROM_UDP)
+        sl_log(SL_LOG_INFO, "listening at %s port %u, telemetry at %u, receive buffer %u kB",
+               o->multicast ? o->multicast : o->bind, lidar_source_udp_port(d->source, 0),
+               lidar_source_udp_port(d->source, 1), stats.receive_buffer_bytes / 1024);
+    else if (o->source == LIDAR_FROM_CAPTURE)
+        sl_log(SL_LOG_INFO, "replaying %s", o->capture);
+    else
+        sl_log(SL_LOG_INFO, "simulating a sensor of %g turns a minute", o->sim_rpm);
+}
+
+static void tell_warning(const struct driver *d)
+{
+    const char *warning = lidar_source_warning(d->source);
+    if (warning)
+        sl_log(SL_LOG_WARN, "%s", warning);
+}
+
+static int driver_open(void *state, struct sl_runtime *runtime)
+{
+    struct driver *d = state;
+    d->runtime = runtime;
+    int err = lidar_options_check(&d->options, sl_runtime_given(runtime, "source"));
+    if (err < 0)
+        return err;
+    err = lidar_options_source(&d->options, &d->source);
+    if (err < 0)
+        return err;
+    err = open_topics(d, runtime);
+    if (err < 0)
+        return err;
+    struct lidar_flow_config config = {
+        .source = d->source,
+        .publish = {.points = d->points,
+                    .packets = d->packets,
+                    .frame_id = d->options.frame_id,
+                    .may_wait = d->options.block ? may_wait : NULL,
+                    .context = d},
+    };
+    lidar_options_decoder(&d->options, &config.decoder);
+    err = lidar_flow_open(&d->flow, &config);
+    if (err < 0)
+        return err;
+    tell_source(d);
+    tell_warning(d);
+    int fd = lidar_source_fd(d->source);
+    return fd >= 0 ? sl_runtime_watch(runtime, fd) : 0;
+}
+
+/* Are there as many subscribers as were asked for? */
+static bool may_begin(struct driver *d, struct sl_runtime *runtime)
+{
+    struct sl_publisher_status status;
+    if (d->options.wait_for > 0 && sl_publisher_status(d->points, &status) == 0 &&
+        status.subscribers < d->options.wait_for) {
+        sl_runtime_wake_at(runtime, sl_clock_monotonic_ns() + LOOK_FOR_SUBSCRIBERS_NS);
+        return false;
+    }
+    d->is_flowing = true;
+    lidar_report_begin(&d->report, &d->flow);
+    return true;
+}
+
+static void tell_end(struct driver *d)
+{
+    if (d->is_flowing && !d->is_told)
+        lidar_report_end(&d->report);
+    d->is_told = true;
+}
+
+/* The source has ended, or failed. */
+static int end(struct driver *d, int err)
+{
+    if (err == -ENODATA)
+        err = lidar_flow_end(&d->flow);
+    if (err < 0)
+        return d->options.source == LIDAR_FROM_CAPTURE ? sl_error_at(err, "%s", d->options.capture)
+                                                       : err;
+    tell_end(d);
+    tell_warning(d); /* a capture that is cut off */
+    return -ECANCELED;
+}
+
+/* Nothing is there: when is there something to do again? */
+static int wait_more(struct driver *d, struct sl_runtime *runtime, uint64_t tick_ns)
+{
+    lidar_flow_deadline(&d->flow);
+    uint64_t due_ns = lidar_flow_due_ns(&d->flow);
+    if (due_ns == LIDAR_SOURCE_DUE_NOW)
+        return 1;
+    sl_runtime_wake_at(runtime, due_ns < tick_ns ? due_ns : tick_ns);
+    return 0;
+}
+
+static int driver_work(void *state, struct sl_runtime *runtime)
+{
+    struct driver *d = state;
+    if (!d->is_flowing && !may_begin(d, runtime))
+        return 0;
+    int done = lidar_flow_step(&d->flow);
+    if (done < 0)
+        return end(d, done);
+    uint64_t tick_ns = lidar_report_tick(&d->report, sl_clock_monotonic_ns());
+    return done > 0 ? done : wait_more(d, runtime, tick_ns);
+}
+
+static void driver_close(void *state, struct sl_runtime *runtime)
+{
+    struct driver *d = state;
+    if (d->flow.decoder)
+        tell_end(d);
+    lidar_flow_close(&d->flow);
+    if (d->source && lidar_source_fd(d->source) >= 0)
+        sl_runtime_unwatch(runtime, lidar_source_fd(d->source));
+    lidar_source_close(d->source);
+    d->source = NULL;
+}
+
+const struct sl_program lidar_program = {
+    .name = "lidar",
+    .summary = "Velodyne VLP-16, Puck LITE and Puck Hi-Res: packets become points in shared memory",
+    .details =
+        "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: 16 rings wide, a column\n"
+        "high; x y z intensity ring time) and packets (velodyne_msgs/msg/VelodyneScan, the same\n"
+        "turn's data packets). A turn begins at the column that crosses the cut angle. Points\n"
+        "without a return are NaN. With two returns the second ones are the second half of the\n"
+        "rows. time is in seconds after the stamp, which is the first column's.\n"
+        "\n"
+        "A packet that holds the cut belongs to the turn that it completes. Every slot has room\n"
+        "for a turn at the slowest rotation; see --returns, --slots, --subscribers and --quota\n"
+        "for the memory that this takes.",
+    .example = "lidar --source capture --capture drive.pcap --rate 0 --block",
+    .options = lidar_option_table,
+    .option_count = LIDAR_OPTION_COUNT,
+    .state_size = sizeof(struct driver),
+    .open = driver_open,
+    .work = driver_work,
+    .close = driver_close,
+};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow.c - one batch after the other through the decoder into the slots. */
+#include "drivers/lidar/flow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+
+int lidar_flow_open(struct lidar_flow *flow, const struct lidar_flow_config *config)
+{
+    memset(flow, 0, sizeof *flow);
+    flow->source = config->source;
+    lidar_publish_init(&flow->publish, &config->publish);
+    struct lidar_frame_sink sink = lidar_publish_sink(&flow->publish);
+    return lidar_decoder_create(&config->decoder, &sink, &flow->decoder);
+}
+
+/* Did the decoder take this datagram for a packet of its sensor? As long as the sensor is not told,
+ * whatever looks like a data packet is one. */
+static bool was_data(const struct lidar_flow *flow, const struct sl_datagram *datagram,
+                     uint64_t packets_before)
+{
+    if (lidar_decoder_counts(flow->decoder)->count[LIDAR_PACKETS] > packets_before)
+        return true;
+    return !lidar_decoder_model(flow->decoder) && !(datagram->flags & SL_DATAGRAM_TRUNCATED) &&
+           velodyne_data_check(datagram->bytes, datagram->size_bytes) == LIDAR_PACKETS;
+}
+
+static int push(struct lidar_flow *flow, const struct sl_datagram *datagram)
+{
+    uint64_t before = lidar_decoder_counts(flow->decoder)->count[LIDAR_PACKETS];
+    int err = lidar_decoder_push(flow->decoder, datagram);
+    if (err == 0 && was_data(flow, datagram, before))
+        lidar_publish_packet(&flow->publish, datagram);
+    return err;
+}
+
+int lidar_flow_step(struct lidar_flow *flow)
+{
+    struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
+    int count = lidar_source_receive(flow->source, batch, LIDAR_SOURCE_BATCH_MAX);
+    if (count > 0)
+        flow->publish.received_ns = sl_clock_monotonic_ns();
+    for (int i = 0; i < count; i++) {
+        int err = push(flow, &batch[i]);
+        if (err < 0)
+            return err;
+    }
+    return count;
+}
+
+/* Frames wait by the clock that stamps the datagrams, which is not the one that we can wait on. */
+static uint64_t deadline_ns(const struct lidar_flow *flow)
+{
+    uint64_t due_ns = lidar_decoder_due_ns(flow->decoder);
+    if (due_ns == UINT64_MAX || lidar_source_fd(flow->source) < 0)
+        return UINT64_MAX;
+    uint64_t real_ns = sl_clock_realtime_ns(), now_ns = sl_clock_monotonic_ns();
+    return due_ns <= real_ns ? now_ns : now_ns + (due_ns - real_ns);
+}
+
+uint64_t lidar_flow_due_ns(struct lidar_flow *flow)
+{
+    uint64_t source_ns = lidar_source_due_ns(flow->source), frames_ns = deadline_ns(flow);
+    return source_ns < frames_ns ? source_ns : frames_ns;
+}
+
+void lidar_flow_deadline(struct lidar_flow *flow)
+{
+    if (lidar_source_fd(flow->source) < 0)
+        return;
+    flow->publish.received_ns = 0; /* what is published now waited on purpose */
+    lidar_decoder_deadline(flow->decoder, sl_clock_realtime_ns());
+    lidar_publish_settle(&flow->publish);
+}
+
+static int tell_no_packets(const struct lidar_flow *flow)
+{
+    const uint64_t *count = lidar_decoder_counts(flow->decoder)->count;
+    struct lidar_source_stats stats;
+    lidar_source_stats(flow->source, &stats);
+    return sl_error(-ENOMSG,
+                    "%llu datagrams, and no Velodyne data packet among them (%llu of telemetry, "
+                    "%llu too short, %llu too long, %llu of another kind); is it another sensor's "
+                    "port?",
+                    (unsigned long long)stats.datagrams, (unsigned long long)count[LIDAR_TELEMETRY],
+                    (unsigned long long)count[LIDAR_BAD_SHORT],
+                    (unsigned long long)count[LIDAR_BAD_LONG],
+                    (unsigned long long)(count[LIDAR_BAD_FLAG] + count[LIDAR_BAD_AZIMUTH] +
+                                         count[LIDAR_BAD_RETURN_MODE]));
+}
+
+int lidar_flow_end(struct lidar_flow *flow)
+{
+    flow->publish.received_ns = 0;
+    int err = lidar_decoder_flush(flow->decoder);
+    if (err < 0)
+        return err;
+    lidar_publish_end(&flow->publish);
+    return lidar_decoder_model(flow->decoder) ? 0 : tell_no_packets(flow);
+}
+
+void lidar_flow_close(struct lidar_flow *flow)
+{
+    lidar_decoder_destroy(flow->decoder);
+    if (flow->decoder)
+        lidar_publish_drop(&flow->publish);
+    flow->decoder = NULL;
+}

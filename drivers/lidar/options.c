@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.c - the table, and what follows from it. */
+#include "drivers/lidar/options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/frame/message.h"
+#include "drivers/lidar/publish.h"
+#include "drivers/lidar/sim/sim.h"
+
+#define PI                 3.14159265358979323846
+#define PORT_MAX           65535
+#define SIM_RPM(hz)        (60 * (hz))
+#define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
+
+const char *const lidar_model_choices[] = {"auto", "vlp-16", "puck-lite", "puck-hi-res", NULL};
+static const char *const model_names[] = {NULL, "VLP-16", "Puck LITE", "Puck Hi-Res"};
+static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
+static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
+static const char *const stamp_choices[] = {"sensor", "host", NULL};
+
+#define FIELD(field) offsetof(struct lidar_options, field)
+
+const struct sl_option lidar_option_table[] = {
+    {.name = "model",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(model),
+     .choices = lidar_model_choices,
+     .fallback = "auto",
+     .help = "The sensor; packets of another one are an error. auto: the packets tell"},
+    {.name = "source",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(source),
+     .choices = source_choices,
+     .fallback = "udp",
+     .help = "Where packets come from: the network, a capture file, a simulated sensor"},
+
+    {.name = "port",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(port),
+     .value = "PORT",
+     .fallback = "2368",
+     .max = PORT_MAX,
+     .help = "UDP port of the data packets; 0 = any free one, in a capture all"},
+    {.name = "telemetry-port",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(telemetry_port),
+     .value = "PORT",
+     .fallback = "8308",
+     .max = PORT_MAX,
+     .help = "UDP port of the position packets (GPS time); 0 = do without"},
+    {.name = "bind",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(bind),
+     .value = "ADDRESS",
+     .fallback = "0.0.0.0",
+     .help = "udp: the local address to listen at, IPv4 or IPv6"},
+    {.name = "interface",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(interface),
+     .value = "NAME",
+     .help = "udp: listen on this interface alone, or join the group on it"},
+    {.name = "multicast",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(multicast),
+     .value = "GROUP",
+     .help = "udp: the group that the sensor sends to; several programs may join it"},
+    {.name = "sender",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(sender),
+     .value = "ADDRESS",
+     .help = "udp: take packets of this sensor only"},
+    {.name = "receive-buffer",
+     .kind = SL_OPTION_SIZE,
+     .offset = FIELD(receive_buffer_bytes),
+     .value = "BYTES",
+     .fallback = "32M",
+     .min = 4096,
+     .max = 1 << 30,
+     .help = "udp: what the kernel shall keep while this program is held up"},
+
+    {.name = "capture",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(capture),
+     .value = "FILE",
+     .help = "pcap or pcapng file to replay; alone it means --source capture"},
+    {.name = "rate",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(rate),
+     .value = "FACTOR",
+     .fallback = "1",
+     .max = 1000,
+     .help = "capture, sim: 2 = twice as fast as it was; 0 = as fast as it goes"},
+    {.name = "loop",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(loop),
+     .help = "capture: begin again at the end"},
+
+    {.name = "sim-rpm",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(sim_rpm),
+     .value = "TURNS",
+     .fallback = "600",
+     .min = SIM_RPM(LIDAR_SIM_HZ_MIN),
+     .max = SIM_RPM(LIDAR_SIM_HZ_MAX),
+     .help = "sim: turns a minute"},
+    {.name = "sim-return",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(sim_return),
+     .choices = return_choices,
+     .fallback = "strongest",
+     .help = "sim: which of several echoes it tells"},
+    {.name = "sim-noise",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(sim_noise_m),
+     .value = "METRES",
+     .max = 10,
+     .help = "sim: standard deviation of the range"},
+    {.name = "sim-loss",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(sim_loss),
+     .value = "SHARE",
+     .max = 1,
+     .help = "sim: share of the packets that are left out, 0 to 1"},
+    {.name = "sim-reorder",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(sim_reorder),
+     .value = "SHARE",
+     .max = 1,
+     .help = "sim: share of the packets that come after the one that follows them"},
+    {.name = "sim-duplicate",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(sim_duplicate),
+     .value = "SHARE",
+     .max = 1,
+     .help = "sim: share of the packets that come twice"},
+    {.name = "sim-packets",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(sim_packets),
+     .value = "N",
+     .max = 9e15,
+     .help = "sim: end after so many data packets; 0 = never"},
+    {.name = "sim-seed",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(sim_seed),
+     .value = "N",
+     .fallback = "1",
+     .max = 9e15,
+     .help = "sim: of noise and faults: the same seed, the same packets"},
+
+    {.name = "frame-id",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(frame_id),
+     .value = "NAME",
+     .fallback = "lidar",
+     .help = "The coordinate frame that the messages name"},
+    {.name = "cut-angle",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(cut_angle_deg),
+     .value = "DEGREES",
+     .fallback = "0",
+     .max = 360,
+     .help = "Where a turn begins: the sensor's azimuth, clockwise seen from above"},
+    {.name = "min-range",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(range_min_m),
+     .value = "METRES",
+     .fallback = "0",
+     .max = 1000,
+     .help = "Nearer points become holes (NaN)"},
+    {.name = "max-range",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(range_max_m),
+     .value = "METRES",
+     .fallback = "0",
+     .max = 1000,
+     .help = "Farther points become holes (NaN); 0 = no limit"},
+    {.name = "x",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(x_m),
+     .value = "METRES",
+     .min = -1e6,
+     .max = 1e6,
+     .help = "Where the sensor stands in the frame; any of x ... yaw moves the points there"},
+    {.name = "y",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(y_m),
+     .value = "METRES",
+     .min = -1e6,
+     .max = 1e6,
+     .help = "As --x, to the left"},
+    {.name = "z",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(z_m),
+     .value = "METRES",
+     .min = -1e6,
+     .max = 1e6,
+     .help = "As --x, upwards"},
+    {.name = "roll",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(roll_deg),
+     .value = "DEGREES",
+     .min = -360,
+     .max = 360,
+     .help = "How it is turned about x; first roll, then pitch, then yaw"},
+    {.name = "pitch",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(pitch_deg),
+     .value = "DEGREES",
+     .min = -360,
+     .max = 360,
+     .help = "How it is turned about y, down is positive"},
+    {.name = "yaw",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(yaw_deg),
+     .value = "DEGREES",
+     .min = -360,
+     .max = 360,
+     .help = "How it is turned about z, left is positive"},
+    {.name = "stamp",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(stamp),
+     .choices = stamp_choices,
+     .fallback = "sensor",
+     .help = "The clock of the stamps: the sensor's where GPS sets it, or always the host's"},
+    {.name = "packets",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(packets),
+     .fallback = "true",
+     .help = "Publish the raw packets too, a VelodyneScan a turn"},
+
+    {.name = "returns",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(returns),
+     .value = "N",
+     .fallback = "2",
+     .min = 1,
+     .max = LIDAR_RETURNS_MAX,
+     .help = "Returns a shot that a slot has room for; 1 takes half the memory"},
+    {.name = "slots",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(slots),
+     .value = "N",
+     .max = 65536,
+     .help = "Frames in the pool; 0 = what subscribers and quota ask for"},
+    {.name = "subscribers",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(subscribers),
+     .value = "N",
+     .fallback = "8",
+     .min = 1,
+     .max = 1024,
+     .help = "Subscribers at one time"},
+    {.name = "quota",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(quota),
+     .value = "N",
+     .fallback = "4",
+     .min = 1,
+     .max = 1024,
+     .help = "Frames that one subscriber may hold"},
+    {.name = "lossless",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(lossless),
+     .help = "Let subscribers ask for every frame; while one is behind, new frames are left out"},
+    {.name = "lossless-timeout",
+     .kind = SL_OPTION_DURATION,
+     .offset = FIELD(lossless_timeout_ns),
+     .value = "TIME",
+     .fallback = "1s",
+     .min = 1e6,
+     .max = 1e12,
+     .help = "A subscriber that is behind for longer loses that right"},
+    {.name = "block",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(block),
+     .help = "capture, sim: wait for a slot rather than leave a frame out; means --lossless"},
+    {.name = "wait-for-subscribers",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(wait_for),
+     .value = "N",
+     .max = 1024,
+     .help = "capture, sim: begin when so many have attached to the points"},
+};
+static_assert(sizeof lidar_option_table / sizeof *lidar_option_table == LIDAR_OPTION_COUNT,
+              "the number in options.h");
+
+static int not_for_udp(const char *option)
+{
+    return sl_error(-EINVAL,
+                    "option --%s: packets from the network do not wait; it is for --source capture "
+                    "and sim",
+                    option);
+}
+
+int lidar_options_check(struct lidar_options *o, bool has_source)
+{
+    if (o->capture && !has_source)
+        o->source = LIDAR_FROM_CAPTURE;
+    if (o->source == LIDAR_FROM_CAPTURE && (!o->capture || !o->capture[0]))
+        return sl_error(-EINVAL, "option --source: capture needs --capture FILE");
+    if (o->source != LIDAR_FROM_CAPTURE && o->capture)
+        return sl_error(-EINVAL, "option --capture: %s is not replayed with --source %s",
+                        o->capture, source_choices[o->source]);
+    if (o->source == LIDAR_FROM_UDP && o->block)
+        return not_for_udp("block");
+    if (o->source == LIDAR_FROM_UDP && o->wait_for > 0)
+        return not_for_udp("wait-for-subscribers");
+    if (o->wait_for > o->subscribers)
+        return sl_error(-EINVAL,
+                        "option --wait-for-subscribers: %d will never come where --subscribers "
+                        "allows %d",
+                        (int)o->wait_for, (int)o->subscribers);
+    if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
+        return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
+    return 0;
+}
+
+static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
+{
+    unsigned count = 0;
+    ports[count++] = (uint16_t)o->port;
+    if (o->telemetry_port != 0 && o->telemetry_port != o->port)
+        ports[count++] = (uint16_t)o->telemetry_port;
+    return count;
+}
+
+static int open_udp(const struct lidar_options *o, struct lidar_source **ret_source)
+{
+    struct lidar_udp_config config = {
+        .address = o->bind,
+        .group = o->multicast,
+        .interface = o->interface,
+        .sender = o->sender,
+        .receive_buffer_bytes = (uint32_t)o->receive_buffer_bytes,
+    };
+    config.port_count = list_ports(o, config.ports);
+    return lidar_source_open_udp(&config, ret_source);
+}
+
+static int open_capture(const struct lidar_options *o, struct lidar_source **ret_source)
+{
+    struct lidar_capture_config config = {.path = o->capture, .rate = o->rate, .loop = o->loop};
+    config.port_count = o->port == 0 ? 0 : list_ports(o, config.ports);
+    return lidar_source_open_capture(&config, ret_source);
+}
+
+static int open_sim(const struct lidar_options *o, struct lidar_source **ret_source)
+{
+    static const enum lidar_sim_return returns[] = {LIDAR_SIM_STRONGEST, LIDAR_SIM_LAST,
+                                                    LIDAR_SIM_DUAL};
+    struct lidar_sim_config sim;
+    lidar_sim_config_default(&sim);
+    const struct lidar_model *hires = velodyne_model_find("puck-hi-res");
+    bool is_hires = o->model > 0 && velodyne_model_find(model_names[o->model]) == hires;
+    sim.model = is_hires ? LIDAR_SIM_HIRES : LIDAR_SIM_VLP16;
+    sim.return_mode = returns[o->sim_return];
+    sim.rotation_hz = o->sim_rpm / 60;
+    sim.range_noise_m = o->sim_noise_m;
+    sim.data_packets_max = (uint64_t)o->sim_packets;
+    sim.seed = (uint64_t)o->sim_seed;
+    sim.faults.loss = o->sim_loss;
+    sim.faults.reorder = o->sim_reorder;
+    sim.faults.duplicate = o->sim_duplicate;
+    const struct lidar_sim_source_config config = {
+        .sim = &sim,
+        .rate = o->rate,
+        .data_port = (uint16_t)o->port,
+        .telemetry_port = (uint16_t)o->telemetry_port,
+    };
+    return lidar_source_open_sim(&config, ret_source);
+}
+
+int lidar_options_source(const struct lidar_options *o, struct lidar_source **ret_source)
+{
+    switch ((enum lidar_source_choice)o->source) {
+    case LIDAR_FROM_CAPTURE:
+        return open_capture(o, ret_source);
+    case LIDAR_FROM_SIM:
+        return open_sim(o, ret_source);
+    case LIDAR_FROM_UDP:
+        break;
+    }
+    return open_udp(o, ret_source);
+}
+
+/* From the sensor's axes to the frame's: Rz(yaw) Ry(pitch) Rx(roll), then the offset. */
+static void set_extrinsics(const struct lidar_options *o, struct lidar_block_options *block)
+{
+    double r = o->roll_deg * PI / 180, p = o->pitch_deg * PI / 180, y = o->yaw_deg * PI / 180;
+    const double rows[12] = {
+        cos(y) * cos(p),
+        cos(y) * sin(p) * sin(r) - sin(y) * cos(r),
+        cos(y) * sin(p) * cos(r) + sin(y) * sin(r),
+        o->x_m,
+        sin(y) * cos(p),
+        sin(y) * sin(p) * sin(r) + cos(y) * cos(r),
+        sin(y) * sin(p) * cos(r) - cos(y) * sin(r),
+        o->y_m,
+        -sin(p),
+        cos(p) * sin(r),
+        cos(p) * cos(r),
+        o->z_m,
+    };
+    for (unsigned i = 0; i < 12; i++)
+        block->extrinsics[i] = (float)rows[i];
+    block->has_extrinsics = o->roll_deg != 0 || o->pitch_deg != 0 || o->yaw_deg != 0 ||
+                            o->x_m != 0 || o->y_m != 0 || o->z_m != 0;
+}
+
+static const struct lidar_model *model_of(const struct lidar_options *o)
+{
+    return o->model > 0 ? velodyne_model_find(model_names[o->model]) : NULL;
+}
+
+void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_config *ret_config)
+{
+    *ret_config = (struct lidar_decoder_config){
+        .model = model_of(o),
+        .frames = {.cut_angle_deg = o->cut_angle_deg,
+                   .stamp = (enum lidar_clock_choice)o->stamp,
+                   .block = {.range_min_m = (float)o->range_min_m,
+                             .range_max_m = (float)o->range_max_m}},
+    };
+    set_extrinsics(o, &ret_config->frames.block);
+}
+
+static void set_topic(const struct lidar_options *o, struct sl_publisher_options *to)
+{
+    to->slot_count = (uint32_t)o->slots;
+    to->subscribers = (uint32_t)o->subscribers;
+    to->quota = (uint32_t)o->quota;
+    to->lossless = o->lossless || o->block;
+    to->lossless_timeout_ns = o->lossless_timeout_ns;
+}
+
+void lidar_options_points(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
+    size_t most = 0;
+    for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
+        size_t bytes = lidar_frame_bytes_max(*model, (unsigned)o->returns);
+        if (bytes > most && (!model_of(o) || model_of(o) == *model))
+            most = bytes;
+    }
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "points",
+        .type = SL_TYPE_POINTCLOUD2,
+        .slot_size = lidar_publish_points_slot_bytes(o->frame_id, most),
+        .loans = LIDAR_FRAMES_OPEN_MAX,
+    };
+    set_topic(o, ret_topic);
+}
+
+void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
+    unsigned most = 0;
+    for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
+        unsigned packets =
+            lidar_model_turn_columns(*model) / lidar_model_columns(*model, (unsigned)o->returns) +
+            SCAN_SPARE_PACKETS;
+        if (packets > most && (!model_of(o) || model_of(o) == *model))
+            most = packets;
+    }
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "packets",
+        .type = SL_TYPE_VELODYNE_SCAN,
+        .slot_size = lidar_publish_packets_slot_bytes(o->frame_id, most),
+        .loans = 1,
+    };
+    set_topic(o, ret_topic);
+}

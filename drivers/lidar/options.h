@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.h - what a person may ask of the lidar driver, and what that means for its parts.
+ *
+ * Life:    lidar_options is filled by the runtime from lidar_option_table.
+ * Owner:   texts are argv's.
+ * Threads: one.
+ * Errors:  -EINVAL with sl_error_text() for options that do not go together.
+ */
+#ifndef SL_DRIVERS_LIDAR_OPTIONS_H
+#define SL_DRIVERS_LIDAR_OPTIONS_H
+
+#include "core/base/options.h"
+#include "core/shm/sluice.h"
+#include "drivers/lidar/decoder.h"
+#include "drivers/lidar/source.h"
+
+enum lidar_source_choice {
+    LIDAR_FROM_UDP,
+    LIDAR_FROM_CAPTURE,
+    LIDAR_FROM_SIM,
+};
+
+struct lidar_options {
+    int model;  /* of lidar_model_choices; 0 = told by the packets */
+    int source; /* enum lidar_source_choice */
+
+    int64_t port, telemetry_port;
+    const char *bind, *interface, *multicast, *sender;
+    uint64_t receive_buffer_bytes;
+
+    const char *capture;
+    double rate;
+    bool loop;
+
+    double sim_rpm, sim_noise_m, sim_loss, sim_reorder, sim_duplicate;
+    int sim_return;
+    int64_t sim_packets, sim_seed;
+
+    const char *frame_id;
+    double cut_angle_deg, range_min_m, range_max_m;
+    double x_m, y_m, z_m, roll_deg, pitch_deg, yaw_deg;
+    int stamp; /* enum lidar_clock_choice */
+    bool packets;
+
+    int64_t returns, slots, subscribers, quota;
+    bool lossless, block;
+    int64_t lossless_timeout_ns;
+    int64_t wait_for;
+};
+
+#define LIDAR_OPTION_COUNT 40
+extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
+
+/* "auto" and a spelling of each of velodyne_models, ended by NULL. */
+extern const char *const lidar_model_choices[];
+
+/* Check what the table cannot. Without --source, --capture means a capture: `has_source` tells
+ * whether it was given. */
+int lidar_options_check(struct lidar_options *options, bool has_source);
+
+int lidar_options_source(const struct lidar_options *options, struct lidar_source **ret_source);
+void lidar_options_decoder(const struct lidar_options *options,
+                           struct lidar_decoder_config *ret_config);
+
+/* The two topics, relative names. A slot holds a turn at the slowest rotation of the configured
+ * model (of the largest one, if the packets shall tell it) with `returns` returns. */
+void lidar_options_points(const struct lidar_options *options,
+                          struct sl_publisher_options *ret_topic);
+void lidar_options_packets(const struct lidar_options *options,
+                           struct sl_publisher_options *ret_topic);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* publish.c - slots filled by the decoder become messages. */
+#include "drivers/lidar/publish.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/frame/pointcloud2.h"
+
+#define PAGE_BYTES   4096u
+#define SUFFIX_BYTES 4u /* is_dense and what pads it */
+#define WAIT_NS      ((int64_t)(50 * SL_NS_PER_MS))
+
+/* The cloud that all frames are; size and stamp are a frame's own. */
+static void describe_cloud(struct sl_text frame_id, struct sl_pointcloud2 *ret_cloud)
+{
+    static const struct {
+        const char *name;
+        uint32_t offset;
+        enum sl_point_type type;
+    } fields[] = {
+        {"x", LIDAR_POINT_X, SL_POINT_FLOAT32},
+        {"y", LIDAR_POINT_Y, SL_POINT_FLOAT32},
+        {"z", LIDAR_POINT_Z, SL_POINT_FLOAT32},
+        {"intensity", LIDAR_POINT_INTENSITY, SL_POINT_FLOAT32},
+        {"ring", LIDAR_POINT_RING, SL_POINT_UINT16},
+        {"time", LIDAR_POINT_TIME, SL_POINT_FLOAT32},
+    };
+    ret_cloud->stamp_ns = 0;
+    ret_cloud->frame_id = frame_id;
+    ret_cloud->height = ret_cloud->width = 0;
+    ret_cloud->field_count = sizeof fields / sizeof *fields;
+    ret_cloud->is_bigendian = false;
+    ret_cloud->is_dense = false;
+    ret_cloud->point_step = LIDAR_POINT_BYTES;
+    ret_cloud->row_step = ret_cloud->data_size = 0;
+    ret_cloud->data = NULL;
+    for (unsigned i = 0; i < ret_cloud->field_count; i++)
+        ret_cloud->fields[i] = (struct sl_point_field){.name = sl_text(fields[i].name),
+                                                       .offset = fields[i].offset,
+                                                       .count = 1,
+                                                       .datatype = (uint8_t)fields[i].type};
+}
+
+static uint32_t points_offset(struct sl_text frame_id)
+{
+    struct sl_pointcloud2 cloud;
+    describe_cloud(frame_id, &cloud);
+    size_t prefix = sl_pointcloud2_prefix_size(&cloud);
+    return (uint32_t)((prefix + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
+}
+
+static uint32_t packets_offset(struct sl_text frame_id)
+{
+    return (uint32_t)sl_velodyne_scan_prefix_size(&(struct sl_velodyne_scan){.frame_id = frame_id});
+}
+
+uint64_t lidar_publish_points_slot_bytes(const char *frame_id, size_t cloud_bytes)
+{
+    return points_offset(sl_text(frame_id)) + (uint64_t)cloud_bytes + SUFFIX_BYTES;
+}
+
+uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets)
+{
+    return packets_offset(sl_text(frame_id)) + (uint64_t)packets * SL_VELODYNE_PACKET_STRIDE;
+}
+
+void lidar_publish_init(struct lidar_publish *p, const struct lidar_publish_config *config)
+{
+    memset(p, 0, sizeof *p);
+    p->config = *config;
+    p->frame_id = sl_text(config->frame_id);
+    p->points_offset = points_offset(p->frame_id);
+    p->packets_offset = packets_offset(p->frame_id);
+}
+
+static int loan(const struct lidar_publish *p, struct sl_publisher *from, struct sl_loan *ret_loan)
+{
+    const struct lidar_publish_config *c = &p->config;
+    while (c->may_wait && sl_publisher_wait(from, WAIT_NS) == -ETIMEDOUT)
+        if (!c->may_wait(c->context))
+            return -EAGAIN;
+    return sl_publisher_loan(from, ret_loan);
+}
+
+/* Points: the decoder's sink. */
+
+/* Called when a turn begins. If there was one before, the packet that is being pushed holds the
+ * cut. */
+static int open_frame(void *context, struct lidar_frame_room *ret_room)
+{
+    struct lidar_publish *p = context;
+    struct lidar_open_frame *f = p->frame[0].is_open ? &p->frame[1] : &p->frame[0];
+    p->is_cut |= p->has_turn;
+    p->has_turn = true;
+    p->newest = NULL;
+    int err = f->is_open ? -EAGAIN : loan(p, p->config.points, &f->loan);
+    if (err < 0)
+        return err;
+    f->is_open = true;
+    p->newest = f;
+    *ret_room = (struct lidar_frame_room){
+        .data = (uint8_t *)f->loan.data + p->points_offset,
+        .capacity_bytes = f->loan.data_size - p->points_offset - SUFFIX_BYTES,
+        .handle = f,
+    };
+    return 0;
+}
+
+/* The turn has ended and none has begun: the scan has to end as well. */
+static void note_end(struct lidar_publish *p, const struct lidar_open_frame *f)
+{
+    if (f != p->newest)
+        return; /* it only waited for late packets */
+    p->is_over = true;
+    p->has_turn = false;
+    p->newest = NULL;
+}
+
+/* A free-running counter is tied to the host's arrival times, so the stamp is the host's; without
+ * these it is the counter's reading. */
+static enum sl_clock clock_of(const struct lidar_frame_info *info)
+{
+    if (info->clock == LIDAR_CLOCK_GPS)
+        return SL_CLOCK_GPS;
+    return info->host_first_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
+}
+
+static int write_around(const struct lidar_publish *p, const struct lidar_frame_info *info,
+                        uint8_t *slot, struct sl_message *ret_message)
+{
+    struct sl_pointcloud2 cloud;
+    describe_cloud(p->frame_id, &cloud);
+    cloud.stamp_ns = (int64_t)info->stamp_ns;
+    cloud.height = info->height;
+    cloud.width = info->width;
+    cloud.row_step = info->width * LIDAR_POINT_BYTES;
+    cloud.data_size = (uint32_t)info->size_bytes;
+    size_t prefix = sl_pointcloud2_prefix_size(&cloud);
+    uint8_t *points = slot + p->points_offset;
+    int err = sl_pointcloud2_write_prefix(&cloud, points - prefix, prefix);
+    if (err == 0)
+        err = sl_pointcloud2_write_suffix(&cloud, points + info->size_bytes, SUFFIX_BYTES);
+    *ret_message = (struct sl_message){
+        .stamp_ns = info->stamp_ns,
+        .clock = clock_of(info),
+        .flags = info->partial ? SL_MESSAGE_PARTIAL : 0,
+        .body_offset = p->points_offset - (uint32_t)prefix,
+        .body_length = (uint32_t)sl_pointcloud2_body_size(&cloud),
+        .data_offset = p->points_offset,
+        .data_length = (uint32_t)info->size_bytes,
+    };
+    return err;
+}
+
+static void close_frame(void *context, void *handle, const struct lidar_frame_info *info)
+{
+    struct lidar_publish *p = context;
+    struct lidar_open_frame *f = handle;
+    struct sl_message message;
+    note_end(p, f);
+    f->is_open = false;
+    if (write_around(p, info, f->loan.data, &message) < 0) {
+        p->counts.unpublishable++;
+        sl_publisher_discard(p->config.points, &f->loan);
+        return;
+    }
+    if (sl_publisher_publish(p->config.points, &f->loan, &message) < 0) {
+        p->counts.unpublishable++;
+        return;
+    }
+    if (p->received_ns != 0)
+        sl_histogram_add(&p->delay, sl_clock_monotonic_ns() - p->received_ns);
+    p->counts.frames++;
+    p->counts.points += (uint64_t)info->height * info->width;
+    p->counts.returns += info->valid;
+}
+
+static void discard_frame(void *context, void *handle)
+{
+    struct lidar_publish *p = context;
+    struct lidar_open_frame *f = handle;
+    note_end(p, f);
+    f->is_open = false;
+    sl_publisher_discard(p->config.points, &f->loan);
+}
+
+struct lidar_frame_sink lidar_publish_sink(struct lidar_publish *p)
+{
+    return (struct lidar_frame_sink){
+        .context = p, .open = open_frame, .close = close_frame, .discard = discard_frame};
+}
+
+/* Packets. */
+
+static void publish_scan(struct lidar_publish *p, bool at_cut)
+{
+    struct lidar_open_scan *s = &p->scan;
+    const struct sl_velodyne_scan scan = {
+        .stamp_ns = (int64_t)s->first_ns,
+        .frame_id = p->frame_id,
+        .packet_count = s->packet_count,
+    };
+    const struct sl_message message = {
+        .stamp_ns = s->first_ns,
+        .clock = s->first_ns ? SL_CLOCK_HOST : SL_CLOCK_UNKNOWN,
+        .flags = at_cut && s->began_at_cut ? 0 : SL_MESSAGE_PARTIAL,
+        .body_length = (uint32_t)sl_velodyne_scan_body_size(&scan),
+        .data_offset = p->packets_offset,
+        .data_length = (uint32_t)sl_velodyne_scan_body_size(&scan) - p->packets_offset,
+    };
+    if (s->has_slot) {
+        if (sl_velodyne_scan_write_prefix(&scan, s->loan.data, p->packets_offset) < 0)
+            sl_publisher_discard(p->config.packets, &s->loan);
+        else if (sl_publisher_publish(p->config.packets, &s->loan, &message) == 0) {
+            p->counts.scans++;
+            p->counts.scan_packets += s->packet_count;
+        }
+    }
+    *s = (struct lidar_open_scan){.began_at_cut = at_cut};
+}
+
+static bool has_room(const struct lidar_publish *p)
+{
+    const struct lidar_open_scan *s = &p->scan;
+    uint64_t end = p->packets_offset + (uint64_t)(s->packet_count + 1) * SL_VELODYNE_PACKET_STRIDE;
+    return end <= s->loan.data_size;
+}
+
+static void begin_scan(struct lidar_publish *p, uint64_t first_ns)
+{
+    struct lidar_open_scan *s = &p->scan;
+    s->first_ns = first_ns;
+    s->packet_count = 0;
+    s->has_slot = loan(p, p->config.packets, &s->loan) == 0;
+    s->is_refused = !s->has_slot;
+    p->counts.scans_dropped += s->is_refused;
+}
+
+static void append(struct lidar_publish *p, const struct sl_datagram *packet)
+{
+    struct lidar_open_scan *s = &p->scan;
+    if (s->has_slot && !has_room(p)) /* a turn that does not end */
+        publish_scan(p, false);
+    if (!s->has_slot && !s->is_refused)
+        begin_scan(p, packet->time_ns);
+    if (!s->has_slot)
+        return;
+    const struct sl_velodyne_packet raw = {.stamp_ns = (int64_t)packet->time_ns,
+                                           .bytes = packet->bytes};
+    uint8_t *to = (uint8_t *)s->loan.data + p->packets_offset +
+                  (size_t)s->packet_count * SL_VELODYNE_PACKET_STRIDE;
+    if (sl_velodyne_packet_write(&raw, to) < 0)
+        p->counts.unpublishable++;
+    else
+        s->packet_count++;
+}
+
+void lidar_publish_packet(struct lidar_publish *p, const struct sl_datagram *packet)
+{
+    if (p->config.packets) {
+        if (p->is_cut)
+            append(p, packet);
+        if (p->is_cut || p->is_over)
+            publish_scan(p, p->is_cut);
+        if (!p->is_cut)
+            append(p, packet);
+    }
+    p->is_cut = p->is_over = false;
+}
+
+void lidar_publish_settle(struct lidar_publish *p)
+{
+    if (p->config.packets && p->is_over)
+        publish_scan(p, false);
+    p->is_cut = p->is_over = false;
+}
+
+void lidar_publish_end(struct lidar_publish *p)
+{
+    if (p->config.packets)
+        publish_scan(p, false);
+    p->is_cut = p->is_over = p->has_turn = false;
+}
+
+void lidar_publish_drop(struct lidar_publish *p)
+{
+    for (unsigned i = 0; i < LIDAR_FRAMES_OPEN_MAX; i++)
+        if (p->frame[i].is_open)
+            sl_publisher_discard(p->config.points, &p->frame[i].loan);
+    if (p->scan.has_slot)
+        sl_publisher_discard(p->config.packets, &p->scan.loan);
+    memset(p->frame, 0, sizeof p->frame);
+    p->scan = (struct lidar_open_scan){0};
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report.c - lines for people. */
+#include "drivers/lidar/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+
+#define TICK_NS    (200 * SL_NS_PER_MS)
+#define LOSS_NS    SL_NS_PER_S
+#define SILENCE_NS (5 * SL_NS_PER_S)
+#define LINE_BYTES 400
+#define ERASE_LINE "\r\033[K"
+
+static void add_loss(struct lidar_losses *to, const char *name, uint64_t count)
+{
+    to->name[to->kinds] = name;
+    to->count[to->kinds++] = count;
+}
+
+void lidar_losses_of(const struct lidar_flow *flow, struct lidar_losses *ret_losses)
+{
+    static const enum lidar_count kinds[] = {
+        LIDAR_BAD_SHORT,       LIDAR_BAD_LONG,      LIDAR_BAD_FLAG,      LIDAR_BAD_AZIMUTH,
+        LIDAR_BAD_RETURN_MODE, LIDAR_BAD_TELEMETRY, LIDAR_OTHER_MODEL,   LIDAR_UNIDENTIFIED,
+        LIDAR_BAD_ROTATION,    LIDAR_LATE,          LIDAR_FRAMES_DROPPED};
+    const uint64_t *count = lidar_decoder_counts(flow->decoder)->count;
+    struct lidar_source_stats stats;
+    lidar_source_stats(flow->source, &stats);
+    ret_losses->kinds = 0;
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        add_loss(ret_losses, lidar_count_names[kinds[i]], count[kinds[i]]);
+    uint64_t gap = count[LIDAR_GAP], found = count[LIDAR_REORDERED];
+    add_loss(ret_losses, lidar_count_names[LIDAR_GAP], gap > found ? gap - found : 0);
+    add_loss(ret_losses, "scans_dropped", flow->publish.counts.scans_dropped);
+    add_loss(ret_losses, "unpublishable", flow->publish.counts.unpublishable);
+    add_loss(ret_losses, "kernel_drops", stats.kernel_drops);
+    add_loss(ret_losses, "fragments_incomplete", stats.fragments_incomplete);
+    add_loss(ret_losses, "fragments_rejected", stats.fragments_rejected);
+    add_loss(ret_losses, "frames_rejected", stats.frames_rejected);
+}
+
+/* "gap 12, kernel_drops 4" of what is more than in `before`; empty if nothing is. */
+static void print_losses(const struct lidar_losses *now, const struct lidar_losses *before,
+                         char text[LINE_BYTES])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (unsigned i = 0; i < now->kinds && used < LINE_BYTES; i++) {
+        uint64_t old = i < before->kinds ? before->count[i] : 0;
+        if (now->count[i] > old)
+            used += (size_t)snprintf(text + used, LINE_BYTES - used, "%s%s %" PRIu64,
+                                     used > 0 ? ", " : "", now->name[i], now->count[i] - old);
+    }
+}
+
+static void erase(struct lidar_report *report)
+{
+    if (report->has_line)
+        fputs(ERASE_LINE, stderr);
+    report->has_line = false;
+}
+
+static void tell_losses(struct lidar_report *report, uint64_t now_ns)
+{
+    struct lidar_losses now;
+    char text[LINE_BYTES];
+    if (now_ns < report->next_loss_ns)
+        return;
+    report->next_loss_ns = now_ns + LOSS_NS;
+    lidar_losses_of(report->flow, &now);
+    print_losses(&now, &report->told, text);
+    if (text[0]) {
+        erase(report);
+        sl_log(SL_LOG_WARN, "lost: %s", text);
+        report->told = now;
+    }
+}
+
+static void tell_model(struct lidar_report *report)
+{
+    const struct lidar_model *model = lidar_decoder_model(report->flow->decoder);
+    if (report->told_model || !model)
+        return;
+    report->told_model = true;
+    erase(report);
+    sl_log(SL_LOG_INFO, "packets of a %s", model->name);
+}
+
+static void tell_silence(struct lidar_report *report, uint64_t now_ns)
+{
+    if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
+        return;
+    report->told_silence = true;
+    struct lidar_source_stats stats;
+    lidar_source_stats(report->flow->source, &stats);
+    if (stats.datagrams == 0 && lidar_source_fd(report->flow->source) >= 0)
+        sl_log(SL_LOG_WARN,
+               "no packet came in the first %d s; is the sensor on, and this machine its "
+               "destination?",
+               (int)(SILENCE_NS / SL_NS_PER_S));
+}
+
+static void draw(struct lidar_report *report, uint64_t now_ns)
+{
+    struct lidar_source_progress progress;
+    if (!report->draws || !lidar_source_progress(report->flow->source, &progress))
+        return;
+    double percent = progress.total_bytes
+                         ? 100.0 * (double)progress.done_bytes / (double)progress.total_bytes
+                         : 0;
+    double passed = (double)(now_ns - report->drawn_ns);
+    double rate =
+        passed > 0 ? (double)(progress.elapsed_ns - report->drawn_elapsed_ns) / passed : 0;
+    fprintf(stderr, ERASE_LINE "%3.0f%%  %.1f s  %.1fx  %" PRIu64 " frames", percent,
+            (double)progress.elapsed_ns / 1e9, rate, report->flow->publish.counts.frames);
+    if (progress.loops > 0)
+        fprintf(stderr, "  pass %" PRIu64, progress.loops + 1);
+    fflush(stderr);
+    report->has_line = true;
+    report->drawn_ns = now_ns;
+    report->drawn_elapsed_ns = progress.elapsed_ns;
+}
+
+void lidar_report_begin(struct lidar_report *report, const struct lidar_flow *flow)
+{
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    *report = (struct lidar_report){
+        .flow = flow,
+        .draws = isatty(STDERR_FILENO) && sl_log_shows(SL_LOG_INFO),
+        .begin_ns = now_ns,
+        .drawn_ns = now_ns,
+        .next_loss_ns = now_ns + LOSS_NS,
+    };
+}
+
+uint64_t lidar_report_tick(struct lidar_report *report, uint64_t now_ns)
+{
+    if (now_ns >= report->next_ns) {
+        report->next_ns = now_ns + TICK_NS;
+        tell_model(report);
+        tell_losses(report, now_ns);
+        tell_silence(report, now_ns);
+        draw(report, now_ns);
+    }
+    return report->next_ns;
+}
+
+static void tell_delay(const struct sl_histogram *delay)
+{
+    if (delay->count > 0)
+        sl_log(SL_LOG_INFO, "from a turn's last packet to its publishing: p50 %.1f us, p99 %.1f us",
+               (double)sl_histogram_quantile_ns(delay, 0.5) / 1e3,
+               (double)sl_histogram_quantile_ns(delay, 0.99) / 1e3);
+}
+
+void lidar_report_end(struct lidar_report *report)
+{
+    const struct lidar_flow *flow = report->flow;
+    const struct lidar_publish_counts *out = &flow->publish.counts;
+    const uint64_t *count = lidar_decoder_counts(flow->decoder)->count;
+    struct lidar_losses losses;
+    char text[LINE_BYTES];
+    erase(report);
+    tell_model(report);
+    lidar_losses_of(flow, &losses);
+    print_losses(&losses, &(struct lidar_losses){0}, text);
+    sl_log(SL_LOG_INFO,
+           "%" PRIu64 " frames (%" PRIu64 " partial), %" PRIu64 " points, %" PRIu64
+           " of them returns, from %" PRIu64 " data and %" PRIu64 " telemetry packets; lost: %s",
+           out->frames, count[LIDAR_FRAMES_PARTIAL], out->points, out->returns,
+           count[LIDAR_PACKETS], count[LIDAR_TELEMETRY], text[0] ? text : "nothing");
+    if (lidar_source_fd(flow->source) >= 0)
+        tell_delay(&flow->publish.delay);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_driver.c - the real program on its simulated sensor, seen by a subscriber. */
+#include "tests/lidar/driving.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "core/base/error.h"
+#include "core/frame/velodyne_scan.h"
+#include "drivers/lidar/decoder.h"
+#include "drivers/lidar/options.h"
+
+#define SIM_PACKETS   "800"
+#define SIM_FRAMES    11 /* 800 packets of 24 columns, 1808.4 columns a turn */
+#define SIM_ARGS      "--source=sim", "--rate=0", "--sim-packets=" SIM_PACKETS
+#define LOSSLESS_ARGS "--block", "--wait-for-subscribers=1"
+
+/* Run it to its end; each frame goes to `look`. Returns how many there were. */
+typedef void look_fn(void *context, const struct sl_frame *frame,
+                     const struct sl_pointcloud2 *cloud);
+static unsigned all_frames(struct driver *driver, unsigned returns, look_fn *look, void *context)
+{
+    struct sl_subscriber *subscriber = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    struct sl_pointcloud2 cloud;
+    struct sl_frame frame;
+    unsigned count = 0;
+    await_publisher(subscriber);
+    while (next_frame(subscriber, &frame)) {
+        assert_int_equal(frame.seq, ++count);
+        assert_int_equal(frame.lost_before, 0);
+        read_cloud(&frame, returns, &cloud);
+        if (look)
+            look(context, &frame, &cloud);
+        assert_int_equal(sl_frame_check(&frame), 0);
+        sl_frame_release(&frame);
+    }
+    sl_subscriber_close(subscriber);
+    assert_int_equal(driver_finish(driver), 0);
+    return count;
+}
+
+struct turns {
+    unsigned count;
+    uint64_t last_stamp_ns;
+};
+
+static void look_at_turn(void *context, const struct sl_frame *frame,
+                         const struct sl_pointcloud2 *cloud)
+{
+    struct turns *turns = context;
+    bool is_last = ++turns->count == SIM_FRAMES;
+    assert_int_equal(frame->clock, SL_CLOCK_GPS);
+    assert_int_equal(frame->flags & SL_MESSAGE_PARTIAL, is_last ? SL_MESSAGE_PARTIAL : 0);
+    assert_true(sl_text_is(cloud->frame_id, "lidar"));
+    if (!is_last)
+        assert_in_range(cloud->height, 1808, 1809);
+    assert_int_equal(cloud_returns(cloud), cloud->height * 16); /* the room is closed */
+    if (turns->count > 1) {
+        uint64_t turn_ns = frame->stamp_ns - turns->last_stamp_ns;
+        assert_in_range(turn_ns, 99900000, 100100000);
+    }
+    turns->last_stamp_ns = frame->stamp_ns;
+}
+
+static void simulated_turns_arrive_whole_and_in_place(void **state)
+{
+    struct driving *d = *state;
+    struct turns turns = {0};
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS);
+    assert_int_equal(all_frames(&d->driver[0], 1, look_at_turn, &turns), SIM_FRAMES);
+    driver_said(&d->driver[0], "packets of a VLP-16");
+    driver_said(&d->driver[0], "11 frames (1 partial)");
+    driver_said(&d->driver[0], "from 800 data and 160 telemetry packets; lost: nothing");
+    domain_is_empty(d);
+}
+
+static void look_at_second_half(void *context, const struct sl_frame *frame,
+                                const struct sl_pointcloud2 *cloud)
+{
+    unsigned *seconds = context;
+    (void)frame;
+    for (uint32_t row = 0; row < cloud->height / 2; row++)
+        for (uint32_t ring = 0; ring < 16; ring++) {
+            struct cloud_point first = cloud_point(cloud, row, ring);
+            struct cloud_point second = cloud_point(cloud, row + cloud->height / 2, ring);
+            assert_true(first.time == second.time);
+            if (isnan(second.x))
+                continue;
+            assert_false(isnan(first.x));
+            *seconds += 1;
+        }
+}
+
+static void second_returns_are_the_second_half_of_the_rows(void **state)
+{
+    struct driving *d = *state;
+    unsigned seconds = 0;
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--sim-return=dual");
+    assert_int_equal(all_frames(&d->driver[0], 2, look_at_second_half, &seconds), 6);
+    assert_true(seconds > 0);
+    driver_said(&d->driver[0], "lost: nothing");
+}
+
+/* Points kept by frame, to be compared. */
+struct kept {
+    unsigned count;
+    uint32_t size[SIM_FRAMES + 1];
+    uint8_t *data[SIM_FRAMES + 1];
+};
+
+static void keep_bytes(struct kept *kept, const void *data, size_t size)
+{
+    assert_true(kept->count < sizeof kept->size / sizeof *kept->size);
+    kept->size[kept->count] = (uint32_t)size;
+    kept->data[kept->count] = malloc(size);
+    memcpy(kept->data[kept->count++], data, size);
+}
+
+static void keep(void *context, const struct sl_frame *frame, const struct sl_pointcloud2 *cloud)
+{
+    (void)frame;
+    keep_bytes(context, cloud->data, cloud->data_size);
+}
+
+static void free_kept(struct kept *kept)
+{
+    while (kept->count > 0)
+        free(kept->data[--kept->count]);
+}
+
+static struct cloud_point kept_point(const struct kept *kept, unsigned frame, unsigned at)
+{
+    const struct sl_pointcloud2 cloud = {
+        .data = kept->data[frame], .point_step = 22, .row_step = 16 * 22};
+    return cloud_point(&cloud, at / 16, at % 16);
+}
+
+static void extrinsics_move_and_turn_every_point(void **state)
+{
+    struct driving *d = *state;
+    struct kept plain = {0}, moved = {0};
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS);
+    all_frames(&d->driver[0], 1, keep, &plain);
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--x=1", "--y=-2", "--z=0.5", "--roll=90",
+          "--yaw=90");
+    all_frames(&d->driver[0], 1, keep, &moved);
+    assert_int_equal(plain.count, moved.count);
+    for (unsigned frame = 0; frame < plain.count; frame++) {
+        assert_int_equal(plain.size[frame], moved.size[frame]);
+        for (unsigned at = 0; at < plain.size[frame] / 22; at++) {
+            struct cloud_point p = kept_point(&plain, frame, at);
+            struct cloud_point q = kept_point(&moved, frame, at);
+            /* roll by 90: (x, -z, y); then yaw by 90: (z, x, y) */
+            assert_true(fabsf(q.x - (p.z + 1)) < 1e-4f);
+            assert_true(fabsf(q.y - (p.x - 2)) < 1e-4f);
+            assert_true(fabsf(q.z - (p.y + 0.5f)) < 1e-4f);
+        }
+    }
+    free_kept(&plain);
+    free_kept(&moved);
+}
+
+static void look_for_far_points(void *context, const struct sl_frame *frame,
+                                const struct sl_pointcloud2 *cloud)
+{
+    unsigned *holes = context;
+    (void)frame;
+    assert_true(sl_text_is(cloud->frame_id, "roof"));
+    for (uint32_t row = 0; row < cloud->height; row++)
+        for (uint32_t ring = 0; ring < 16; ring++) {
+            struct cloud_point p = cloud_point(cloud, row, ring);
+            float range = sqrtf(p.x * p.x + p.y * p.y + p.z * p.z);
+            *holes += isnan(range);
+            assert_true(isnan(range) || (range > 1.999f && range < 4.001f));
+        }
+}
+
+static void points_out_of_range_are_holes_and_the_frame_has_its_name(void **state)
+{
+    struct driving *d = *state;
+    unsigned holes = 0;
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--min-range=2", "--max-range=4",
+          "--frame-id=roof");
+    all_frames(&d->driver[0], 1, look_for_far_points, &holes);
+    assert_true(holes > 0);
+}
+
+/* Packets back to points. */
+
+static int open_room(void *context, struct lidar_frame_room *ret_room)
+{
+    (void)context;
+    ret_room->capacity_bytes = 4u << 20;
+    ret_room->data = ret_room->handle = aligned_alloc(4096, ret_room->capacity_bytes);
+    return 0;
+}
+
+static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
+{
+    keep_bytes(context, handle, info->size_bytes);
+    free(handle);
+}
+
+static void discard_room(void *context, void *handle)
+{
+    (void)context;
+    free(handle);
+}
+
+static void push_scan(struct lidar_decoder *decoder, const struct sl_frame *frame,
+                      uint64_t *last_ns, unsigned *packets)
+{
+    struct sl_velodyne_scan scan;
+    if (sl_velodyne_scan_read(frame->body, frame->body_length, &scan) < 0)
+        fail_msg("%s", sl_error_text());
+    assert_true(sl_text_is(scan.frame_id, "lidar"));
+    assert_true(scan.packet_count > 0);
+    assert_true((uint64_t)scan.stamp_ns == frame->stamp_ns);
+    for (uint32_t i = 0; i < scan.packet_count; i++) {
+        struct sl_velodyne_packet packet = sl_velodyne_scan_packet(&scan, i);
+        const struct sl_datagram datagram = {.bytes = packet.bytes,
+                                             .size_bytes = SL_VELODYNE_PACKET_SIZE,
+                                             .time_ns = (uint64_t)packet.stamp_ns};
+        assert_true(datagram.time_ns > *last_ns);
+        if (i == 0)
+            assert_true(packet.stamp_ns == scan.stamp_ns);
+        *last_ns = datagram.time_ns;
+        assert_int_equal(lidar_decoder_push(decoder, &datagram), 0);
+        *packets += 1;
+    }
+}
+
+static void packets_decoded_again_give_the_same_points(void **state)
+{
+    struct driving *d = *state;
+    struct sl_subscriber *scans = subscribe(PACKETS_TOPIC, SL_LOSSLESS);
+    struct kept points = {0}, again = {0};
+    struct lidar_decoder *decoder = NULL;
+    const struct lidar_frame_sink sink = {&again, open_room, close_room, discard_room};
+    struct sl_frame frame;
+    uint64_t last_ns = 0;
+    unsigned scan_count = 0, packets = 0;
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--quota=32");
+    await_publisher(scans);
+    all_frames(&d->driver[0], 1, keep, &points);
+    assert_int_equal(lidar_decoder_create(&(struct lidar_decoder_config){0}, &sink, &decoder), 0);
+    while (next_frame(scans, &frame)) {
+        assert_int_equal(frame.seq, ++scan_count);
+        push_scan(decoder, &frame, &last_ns, &packets);
+        /* as many frames as scans: the packet with the cut is the scan's last one */
+        assert_int_equal(again.count, scan_count == SIM_FRAMES ? SIM_FRAMES - 1 : scan_count);
+        assert_int_equal(frame.flags & SL_MESSAGE_PARTIAL,
+                         scan_count == 1 || scan_count == SIM_FRAMES ? SL_MESSAGE_PARTIAL : 0);
+        sl_frame_release(&frame);
+    }
+    assert_int_equal(lidar_decoder_flush(decoder), 0);
+    assert_int_equal(packets, 800);
+    assert_int_equal(scan_count, SIM_FRAMES);
+    assert_int_equal(again.count, points.count);
+    for (unsigned i = 0; i < points.count; i++) {
+        assert_int_equal(again.size[i], points.size[i]);
+        assert_memory_equal(again.data[i], points.data[i], points.size[i]);
+    }
+    lidar_decoder_destroy(decoder);
+    sl_subscriber_close(scans);
+    free_kept(&points);
+    free_kept(&again);
+    domain_is_empty(d);
+}
+
+static void without_packets_there_is_no_such_topic(void **state)
+{
+    struct driving *d = *state;
+    DRIVE(&d->driver[0], "--source=sim", "--no-packets", "--name=front", "--remap=points:=/cloud");
+    driver_wait_ready(&d->driver[0]);
+    struct sl_subscriber *scans = subscribe("/front/packets", SL_LATEST);
+    struct sl_subscriber *points = subscribe("/cloud", SL_LATEST);
+    struct sl_subscriber_status status;
+    struct sl_frame frame;
+    await_publisher(points);
+    assert_true(next_frame(points, &frame));
+    sl_frame_release(&frame);
+    assert_int_equal(sl_subscriber_status(scans, &status), 0);
+    assert_int_equal(status.publishers, 0);
+    sl_subscriber_close(scans);
+    sl_subscriber_close(points);
+    kill(d->driver[0].pid, SIGTERM);
+    assert_int_equal(driver_finish(&d->driver[0]), 0);
+    domain_is_empty(d);
+}
+
+static void frames_without_a_slot_are_counted_and_packets_go_on(void **state)
+{
+    struct driving *d = *state;
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_KEEP_LAST);
+    struct sl_frame held[4];
+    DRIVE(&d->driver[0], "--source=sim", "--rate=0", "--sim-packets=8000", "--slots=4",
+          "--wait-for-subscribers=1");
+    await_publisher(points);
+    unsigned count = 0;
+    while (count < 4 && next_frame(points, &held[count]))
+        count++;
+    assert_int_equal(driver_finish(&d->driver[0]), 0);
+    const char *dropped = strstr(d->driver[0].text, "frames_dropped");
+    assert_non_null(dropped);
+    assert_null(strstr(d->driver[0].text, "scans_dropped"));
+    while (count > 0)
+        sl_frame_release(&held[--count]);
+    sl_subscriber_close(points);
+    domain_is_empty(d);
+}
+
+static void killed_driver_leaves_held_frames_and_its_successor_goes_on(void **state)
+{
+    struct driving *d = *state;
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_KEEP_LAST);
+    struct sl_pointcloud2 cloud;
+    struct sl_frame held, frame;
+    DRIVE(&d->driver[0], "--source=sim", "--sim-rpm=1200");
+    await_publisher(points);
+    assert_true(next_frame(points, &held));
+    uint8_t *copy = malloc(held.body_length);
+    memcpy(copy, held.body, held.body_length);
+    kill(d->driver[0].pid, SIGKILL);
+    assert_int_equal(driver_finish(&d->driver[0]), 256 + SIGKILL);
+    DRIVE(&d->driver[1], "--source=sim", "--sim-rpm=1200");
+    for (unsigned taken = 0; taken < 5;) {
+        if (!next_frame(points, &frame)) { /* until the successor is found */
+            await_publisher(points);
+            continue;
+        }
+        read_cloud(&frame, 1, &cloud);
+        taken += frame.instance != held.instance;
+        sl_frame_release(&frame);
+    }
+    assert_memory_equal(copy, held.body, held.body_length);
+    assert_int_equal(sl_frame_check(&held), 0);
+    sl_frame_release(&held);
+    sl_subscriber_close(points);
+    free(copy);
+    kill(d->driver[1].pid, SIGTERM);
+    assert_int_equal(driver_finish(&d->driver[1]), 0);
+    driver_said(&d->driver[1], "lost: nothing");
+    domain_is_empty(d);
+}
+
+static void each_signal_ends_it_in_order(void **state)
+{
+    struct driving *d = *state;
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    for (unsigned i = 0; i < 3; i++) {
+        /* in the middle of work: it never waits */
+        DRIVE(&d->driver[0], "--source=sim", "--rate=0");
+        driver_wait_ready(&d->driver[0]);
+        kill(d->driver[0].pid, signals[i]);
+        assert_int_equal(driver_finish(&d->driver[0]), 0);
+        domain_is_empty(d);
+    }
+    /* waiting for a slot that does not come */
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    struct sl_frame frame;
+    DRIVE(&d->driver[0], "--source=sim", "--rate=0", "--block", "--slots=3",
+          "--lossless-timeout=1000s", "--wait-for-subscribers=1");
+    await_publisher(points);
+    assert_true(next_frame(points, &frame));
+    kill(d->driver[0].pid, SIGTERM);
+    assert_int_equal(driver_finish(&d->driver[0]), 0);
+    sl_frame_release(&frame);
+    sl_subscriber_close(points);
+    domain_is_empty(d);
+}
+
+static void every_model_can_be_chosen_by_name(void **state)
+{
+    (void)state;
+    unsigned models = 0, choices = 1; /* after auto */
+    while (velodyne_models[models])
+        models++;
+    for (; lidar_model_choices[choices]; choices++)
+        assert_non_null(velodyne_model_find(lidar_model_choices[choices]));
+    assert_int_equal(choices - 1, models);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
+        TEST(simulated_turns_arrive_whole_and_in_place),
+        TEST(second_returns_are_the_second_half_of_the_rows),
+        TEST(extrinsics_move_and_turn_every_point),
+        TEST(points_out_of_range_are_holes_and_the_frame_has_its_name),
+        TEST(packets_decoded_again_give_the_same_points),
+        TEST(without_packets_there_is_no_such_topic),
+        TEST(frames_without_a_slot_are_counted_and_packets_go_on),
+        TEST(killed_driver_leaves_held_frames_and_its_successor_goes_on),
+        TEST(each_signal_ends_it_in_order),
+        TEST(every_model_can_be_chosen_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
