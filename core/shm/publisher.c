@@ -225,7 +225,7 @@ int sl_publisher_wait(struct sl_publisher *p, int64_t timeout_ns)
 void sl_publisher_discard(struct sl_publisher *p, struct sl_loan *loan)
 {
     struct sl_slots *slots = &p->pool->slots;
-    if (loan->data && sl_slots_is_loan(slots, &p->channel, loan->slot, loan->generation))
+    if (loan->data && sl_slots_is_loan(slots, loan->slot, loan->generation))
         sl_slots_discard(slots, loan->slot);
     *loan = (struct sl_loan){0};
 }
@@ -279,12 +279,13 @@ static void count_message(struct sl_publisher *p, const struct sl_descriptor *d)
 int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const struct sl_message *m)
 {
     struct sl_slots *slots = &p->pool->slots;
-    if (!loan->data || !sl_slots_is_loan(slots, &p->channel, loan->slot, loan->generation))
+    if (!loan->data || !sl_slots_is_loan(slots, loan->slot, loan->generation))
         return sl_error(-EINVAL, "topic %s: this is no loan (published or discarded before?)",
                         p->topic);
     uint32_t length = 0;
     int err = check_message(p, m, &length);
-    if (err == 0 && m->more)
+    /* The loan has its entry promised in its own publisher's ring, and one only. */
+    if (err == 0 && (m->more || slots->slot[loan->slot].owner != &p->channel))
         err = sl_slots_may_publish(slots, &p->channel);
     if (err == 0) {
         struct sl_descriptor d = {

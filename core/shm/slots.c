@@ -296,32 +296,44 @@ static bool drop_unlawful_holders(struct sl_slots *slots)
     return dropped;
 }
 
-/* A lossless subscriber that has blocked the channel for too long loses that right. */
-static bool demote_slow(struct sl_slots *slots, struct sl_channel *channel, uint64_t oldest_needed)
+/* Does a lossless subscriber stand in the way: of the ring of `channel` up to message `needed`, or,
+ * without a channel, of slots whose messages it has not read? */
+static bool peer_blocks(const struct sl_peer *peer, const struct sl_channel *channel,
+                        uint64_t needed)
+{
+    if (!peer->channel || (channel && peer->channel != channel) || !peer_counts(peer) ||
+        !atomic_load_explicit(&peer->lossless, memory_order_relaxed))
+        return false;
+    return atomic_load_explicit(&peer->ledger->cursor, memory_order_acquire) <
+           (channel ? needed : peer->channel->head);
+}
+
+/* One that has blocked for longer than its publisher allows loses that right. `since_ns` remembers
+ * from call to call. */
+static bool demote_slow(struct sl_slots *slots, struct sl_channel *channel, uint64_t needed,
+                        uint64_t *since_ns)
 {
     uint64_t now_ns = sl_clock_monotonic_ns();
+    bool blocked = false, demoted = false;
     struct sl_scan *scan = scan_begin(slots);
-    bool blocked = lossless_floor(scan, channel) <= oldest_needed;
-    bool demoted = false;
-    if (!blocked) {
-        channel->blocked_since_ns = 0;
-    } else if (channel->blocked_since_ns == 0) {
-        channel->blocked_since_ns = now_ns;
-    } else if ((int64_t)(now_ns - channel->blocked_since_ns) > channel->lossless_timeout_ns) {
-        for (unsigned i = 0; i < scan->count; i++) {
-            struct sl_peer *p = scan->peer[i];
-            if (p->channel != channel || !peer_counts(p) || !atomic_load(&p->lossless) ||
-                atomic_load(&p->ledger->cursor) >= oldest_needed)
-                continue;
-            atomic_store(&p->lossless, false);
-            atomic_fetch_sub(&channel->lossless_count, 1);
-            atomic_store_explicit(&p->word->state, SL_WORD_DEMOTED, memory_order_release);
-            channel->demoted++;
-            demoted = true;
-        }
-        channel->blocked_since_ns = 0;
+    for (unsigned i = 0; i < scan->count; i++) {
+        struct sl_peer *p = scan->peer[i];
+        if (!peer_blocks(p, channel, needed))
+            continue;
+        blocked = true;
+        if (*since_ns == 0 || (int64_t)(now_ns - *since_ns) <= p->channel->lossless_timeout_ns)
+            continue;
+        atomic_store(&p->lossless, false);
+        atomic_fetch_sub(&p->channel->lossless_count, 1);
+        atomic_store_explicit(&p->word->state, SL_WORD_DEMOTED, memory_order_release);
+        p->channel->demoted++;
+        demoted = true;
     }
     scan_end(slots);
+    if (!blocked || demoted)
+        *since_ns = 0;
+    else if (*since_ns == 0)
+        *since_ns = now_ns;
     return demoted;
 }
 
@@ -347,7 +359,8 @@ int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel)
             channel->blocked_since_ns = 0;
             return 0;
         }
-        if (!drop_unlawful_holders(slots) && !demote_slow(slots, channel, overwritten))
+        if (!drop_unlawful_holders(slots) &&
+            !demote_slow(slots, channel, overwritten, &channel->blocked_since_ns))
             break;
     }
     return sl_error(-EAGAIN, "a lossless subscriber is %u messages behind", channel->ring.mask + 1);
@@ -365,11 +378,10 @@ static void hand_out(struct sl_slots *slots, struct sl_channel *channel, uint32_
     slots->loaned++;
 }
 
-bool sl_slots_is_loan(const struct sl_slots *slots, const struct sl_channel *channel,
-                      uint32_t index, uint32_t generation)
+bool sl_slots_is_loan(const struct sl_slots *slots, uint32_t index, uint32_t generation)
 {
     return index < slots->count && slots->slot[index].status == SL_SLOT_LOANED &&
-           slots->slot[index].owner == channel && slots->slot[index].generation == generation;
+           slots->slot[index].generation == generation;
 }
 
 /* The loan is over: published, discarded, or its channel ended. */
@@ -392,14 +404,14 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
     if (slots->ahead_count == 0)
         recycle_now(slots);
     for (int tries = 0; tries < 3 && slots->ahead_count == 0; tries++) {
-        if (!drop_unlawful_holders(slots) && !demote_slow(slots, channel, channel->head))
+        if (!drop_unlawful_holders(slots) && !demote_slow(slots, NULL, 0, &slots->blocked_since_ns))
             break;
         recycle_now(slots);
     }
     if (slots->ahead_count == 0)
         return sl_error(-EAGAIN, "all %u slots are held, loaned or retained", slots->count);
     uint32_t index = slots->ahead[--slots->ahead_count];
-    channel->blocked_since_ns = 0;
+    slots->blocked_since_ns = 0;
     hand_out(slots, channel, index);
     *ret_slot = index;
     return 0;

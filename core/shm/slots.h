@@ -90,6 +90,7 @@ struct sl_slots {
     uint32_t ahead[SL_SLOTS_AHEAD_MAX]; /* taken back ahead of need */
     uint32_t ahead_count, ahead_most;
     uint32_t loaned;
+    uint64_t blocked_since_ns; /* lossless subscribers keep slots that are needed; 0 = none does */
     uint32_t died, revoked;
 
     _Atomic(struct sl_scan *) scan;
@@ -106,9 +107,8 @@ void sl_slots_remove_peer(struct sl_slots *slots, struct sl_peer *peer);
 
 /* Publishing thread. */
 int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *ret_slot);
-/* Is it a loan of that channel, and still the one of that generation? */
-bool sl_slots_is_loan(const struct sl_slots *slots, const struct sl_channel *channel, uint32_t slot,
-                      uint32_t generation);
+/* Is it out, and still the loan of that generation? */
+bool sl_slots_is_loan(const struct sl_slots *slots, uint32_t slot, uint32_t generation);
 void sl_slots_discard(struct sl_slots *slots, uint32_t slot);
 /* A further message of `channel` goes into its ring: may it, or would it overwrite what a lossless
  * subscriber has not read? -EAGAIN. */
