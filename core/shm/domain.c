@@ -178,6 +178,8 @@ void sl_socket_name_make(struct sl_socket_name *name, enum sl_socket_kind kind, 
     for (const char *c = text; *c && used < SHORT_CHARS; c++)
         if (isalnum((unsigned char)*c) || *c == '_' || (*c == '/' && used > 0))
             brief[used++] = *c == '/' ? '-' : *c;
+    if (used == 0) /* nothing is left of "/+"; a name that began with a dot would be hidden */
+        brief[used++] = '_';
     brief[used] = '\0';
     if (kind == SL_SOCKET_PUBLISHER)
         snprintf(name->file, sizeof name->file, "%s.%016" PRIx64 ".%d.%016" PRIx64 ".pub", brief,

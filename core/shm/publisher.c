@@ -158,7 +158,10 @@ void sl_publisher_close(struct sl_publisher *p)
     if (!p)
         return;
     if (p->has_service) {
-        sl_slots_forget(&p->pool->slots, &p->channel);
+        /* A pool of its own ends here: nobody writes it any more, and who is behind may still read
+         * what stands. */
+        if (!p->owns_pool)
+            sl_slots_forget(&p->pool->slots, &p->channel);
         sl_service_lock();
         sl_connections_close(p);
         sl_statspage_remove(p->row);

@@ -240,6 +240,10 @@ SL_PUBLIC int sl_subscriber_wait(struct sl_subscriber *subscriber, int64_t timeo
 /* The same for several at once: the index of one that is ready. */
 SL_PUBLIC int sl_wait(struct sl_subscriber *const *subscribers, unsigned count, int64_t timeout_ns);
 
+/* Let the wait of another thread, or the one that a signal came into, return -EINTR; if none waits,
+ * the next one does. May be called from a signal handler. */
+SL_PUBLIC void sl_subscriber_interrupt(struct sl_subscriber *subscriber);
+
 /* A descriptor for epoll or poll: readable when there may be something to take. Take until -EAGAIN
  * before waiting on it. It stays the same and belongs to the subscriber. */
 SL_PUBLIC int sl_subscriber_fd(struct sl_subscriber *subscriber);

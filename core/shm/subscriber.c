@@ -75,6 +75,7 @@ struct sl_subscriber {
     int refused; /* -errno of the last refusal */
     char refusal[SL_WELCOME_TEXT];
 
+    _Atomic bool interrupted;
     _Atomic uint32_t events; /* futex; counts what the service thread has to tell */
 
     /* The taking thread's. */
@@ -684,6 +685,21 @@ static int spin(struct sl_subscriber *const *subscribers, unsigned count, uint64
     return -EAGAIN;
 }
 
+void sl_subscriber_interrupt(struct sl_subscriber *s)
+{
+    atomic_store(&s->interrupted, true);
+    sl_wake_futex(&s->events);
+}
+
+static bool was_interrupted(struct sl_subscriber *const *subscribers, unsigned count)
+{
+    bool any = false;
+    for (unsigned i = 0; i < count; i++)
+        if (atomic_load_explicit(&subscribers[i]->interrupted, memory_order_relaxed))
+            any |= atomic_exchange(&subscribers[i]->interrupted, false);
+    return any;
+}
+
 int sl_wait(struct sl_subscriber *const *subscribers, unsigned count, int64_t timeout_ns)
 {
     if (count == 0)
@@ -722,6 +738,8 @@ int sl_wait(struct sl_subscriber *const *subscribers, unsigned count, int64_t ti
             disarm(subscribers[i]);
         if (ready < 0)
             ready = ready_one(subscribers, count);
+        if (was_interrupted(subscribers, count))
+            return -EINTR;
         if (ready >= 0)
             return ready;
         if (err == -ETIMEDOUT || err == -EINTR)

@@ -8,25 +8,25 @@
 #include <stdlib.h>
 
 static volatile sig_atomic_t stop;
+static struct sl_subscriber *subscriber;
 
 static void on_signal(int number)
 {
     (void)number;
     stop = 1;
+    sl_subscriber_interrupt(subscriber); /* also a wait that has not begun yet */
 }
 
 int main(int argc, char **argv)
 {
     const struct sl_subscriber_options options = {.topic = argc > 1 ? argv[1] : "/template"};
     long wanted = argc > 2 ? atol(argv[2]) : -1;
-    struct sl_subscriber *subscriber;
     if (sl_subscriber_open(&options, &subscriber) < 0) {
         fprintf(stderr, "template: %s\n", sl_error_text());
         return 1;
     }
-    /* Without SA_RESTART a signal ends the wait. */
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
-    sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     while (!stop && wanted != 0) {
         struct sl_frame frame;
         int err = sl_subscriber_take(subscriber, &frame);
