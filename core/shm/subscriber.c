@@ -536,6 +536,7 @@ static void drain_link(struct sl_link *l)
 /* Nothing to take: ask for a message on each connection. True if there is something after all. */
 static bool arm_connections(struct sl_subscriber *s)
 {
+    sl_stats_set32(&s->row->held, held_now(s)); /* releases tell nobody: look when there is time */
     for (unsigned i = 0; i < s->link_count; i++) {
         struct sl_link *l = s->link[i];
         bool was_gone = atomic_load(&l->gone);
@@ -639,6 +640,7 @@ static void sleep_on(struct sleep *sleep, const _Atomic uint32_t *word)
 /* Ask everywhere. False: there is something already. */
 static bool arm(struct sl_subscriber *s, struct sleep *sleep)
 {
+    sl_stats_set32(&s->row->held, held_now(s));
     sleep_on(sleep, &s->events);
     for (unsigned i = 0; i < s->link_count; i++) {
         sleep_on(sleep, &s->link[i]->reader.word->wake);
