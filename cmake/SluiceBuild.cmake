@@ -51,6 +51,9 @@ function(sluice_program name)
   set_target_properties(program_${name} PROPERTIES OUTPUT_NAME ${name}
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/libexec/sluice")
   install(TARGETS program_${name} RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/sluice")
+  if(SLUICE_SANITIZE STREQUAL "")
+    sluice_man_page(sluice-${name} program_${name})
+  endif()
   set_property(GLOBAL APPEND PROPERTY SLUICE_PROGRAMS program_${name})
 endfunction()
 
