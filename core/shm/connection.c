@@ -39,8 +39,6 @@ static void unlink_connection(struct sl_connection *c)
             break;
         }
     }
-    if (c->publisher)
-        c->publisher->connection_count--;
 }
 
 /* Its publisher no longer counts it. */
@@ -140,7 +138,7 @@ static void process_ended(struct sl_watch *watch, uint32_t epoll_events)
     struct sl_connection *c =
         (struct sl_connection *)(void *)((char *)watch - offsetof(struct sl_connection, death));
     if (atomic_load(&c->peer.fate) == SL_PEER_ATTACHED)
-        c->pool->died++;
+        atomic_fetch_add_explicit(&c->pool->died, 1, memory_order_relaxed);
     drop_connection(c);
 }
 
@@ -166,6 +164,8 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
         c->death = (struct sl_watch){.fd = c->peer.pidfd, .ready = process_ended};
         sl_service_watch(&c->death, EPOLLIN);
     }
+    /* Before it is counted: who waited for it to be counted publishes behind this. */
+    welcome->head = sl_ring_head(&p->channel.ring);
     /* In the scan list before the descriptors are sent: no hold of this ledger can be missed. */
     err = sl_slots_add_peer(&p->pool->slots, &c->peer);
     if (err < 0) {
@@ -256,9 +256,19 @@ static void listen_again(struct sl_retry *retry)
     sl_service_watch(&p->listener, EPOLLIN);
 }
 
-static unsigned most_connections(const struct sl_publisher *p)
+/* There is room for so many strangers: the one that has been silent for longest makes it. */
+static void make_room(struct sl_publisher *p)
 {
-    return p->options.subscribers + SL_VISITORS + STRANGERS;
+    struct sl_connection *oldest = NULL;
+    unsigned strangers = 0;
+    for (struct sl_connection *c = p->connections; c; c = c->next) {
+        if (!c->is_attached) {
+            strangers++;
+            oldest = c;
+        }
+    }
+    if (strangers >= STRANGERS)
+        drop_connection(oldest);
 }
 
 static void listener_ready(struct sl_watch *watch, uint32_t epoll_events)
@@ -275,8 +285,8 @@ static void listener_ready(struct sl_watch *watch, uint32_t epoll_events)
         }
         return;
     }
-    struct sl_connection *c =
-        p->connection_count < most_connections(p) ? calloc(1, sizeof *c) : NULL;
+    make_room(p);
+    struct sl_connection *c = calloc(1, sizeof *c);
     if (!c) {
         close(fd);
         return;
@@ -288,7 +298,6 @@ static void listener_ready(struct sl_watch *watch, uint32_t epoll_events)
     c->ledger = SL_MEMORY_NONE;
     c->next = p->connections;
     p->connections = c;
-    p->connection_count++;
     c->deadline.run = no_hello_came;
     sl_service_retry(&c->deadline, sl_clock_monotonic_ns() + HELLO_MS * SL_NS_PER_MS);
     if (sl_service_watch(&c->watch, EPOLLIN | EPOLLRDHUP) < 0)

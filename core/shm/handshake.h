@@ -64,12 +64,13 @@ struct sl_welcome {
     uint32_t quota;             /*  76 */
     uint32_t retain;            /*  80 */
     uint32_t fd_count;          /*  84 */
-    char topic[SL_TOPIC_MAX];   /*  88 */
-    char type[SL_TYPE_MAX];     /* 344 */
-    char node[SL_NODE_MAX];     /* 472 */
-    char text[SL_WELCOME_TEXT]; /* 536: of a refusal */
+    uint64_t head;              /*  88: of the ring, when the ledger began to count */
+    char topic[SL_TOPIC_MAX];   /*  96 */
+    char type[SL_TYPE_MAX];     /* 352 */
+    char node[SL_NODE_MAX];     /* 480 */
+    char text[SL_WELCOME_TEXT]; /* 544: of a refusal */
 };
-static_assert(sizeof(struct sl_welcome) == 792, "welcome layout");
+static_assert(sizeof(struct sl_welcome) == 800, "welcome layout");
 
 /* Fill the head of a message. */
 void sl_hello_init(struct sl_hello *hello, enum sl_hello_kind kind);

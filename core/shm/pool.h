@@ -16,8 +16,8 @@ struct sl_pool {
     struct sl_memory control; /* struct sl_control, slot states, side areas */
     uint64_t slot_size;       /* distance of slots */
     uint32_t side_size;
-    unsigned users; /* publishers */
-    unsigned died;  /* subscribers whose process ended; counted by the service thread */
+    unsigned users;        /* publishers */
+    _Atomic unsigned died; /* subscribers whose process ended; counted by the service thread */
     bool has_service;
     struct sl_connection *orphans; /* of closed publishers, still holding slots; see connection.c */
 };

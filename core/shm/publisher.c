@@ -276,7 +276,8 @@ static void count_message(struct sl_publisher *p, const struct sl_descriptor *d)
     sl_stats_set32(&p->row->held, slots->loaned);
     sl_stats_set32(&p->row->demoted, p->channel.demoted);
     sl_stats_set32(&p->row->revoked, slots->revoked);
-    sl_stats_set32(&p->row->died, slots->died + p->pool->died);
+    sl_stats_set32(&p->row->died,
+                   slots->died + atomic_load_explicit(&p->pool->died, memory_order_relaxed));
 }
 
 int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const struct sl_message *m)
@@ -356,7 +357,7 @@ int sl_publisher_status(struct sl_publisher *p, struct sl_publisher_status *ret_
         .slots_loaned = p->pool->slots.loaned,
         .demoted = p->channel.demoted,
         .revoked = p->pool->slots.revoked,
-        .died = p->pool->slots.died + p->pool->died,
+        .died = p->pool->slots.died + atomic_load(&p->pool->died),
     };
     sl_service_unlock();
     return 0;

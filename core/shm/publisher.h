@@ -47,7 +47,6 @@ struct sl_publisher {
     struct sl_watch listener;
     struct sl_retry listen_again; /* descriptors had run out */
     struct sl_connection *connections;
-    unsigned connection_count;
     unsigned subscriber_count, visitor_count;
     bool has_service;
     bool *word_used; /* ring.word_count of them */

@@ -33,24 +33,29 @@ static bool slot_stands(const struct sl_reader *r, const struct sl_descriptor *d
            ((uint64_t)d->generation << 1 | 1);
 }
 
-static uint64_t wanted_history(const struct sl_reader *r, uint64_t history)
+/* How far behind the head the policy lets a reader begin. */
+static uint64_t most_behind(const struct sl_reader *r)
 {
-    uint64_t most = (uint64_t)r->ring.mask + 1;
+    uint64_t entries = (uint64_t)r->ring.mask + 1;
     if (r->policy == SL_LATEST)
-        most = 1;
-    else if (r->policy == SL_KEEP_LAST && r->depth > 0 && r->depth < most)
-        most = r->depth;
-    return history < most ? history : most;
+        return 1;
+    return r->policy == SL_KEEP_LAST && r->depth > 0 && r->depth < entries ? r->depth : entries;
 }
 
-int sl_reader_attach(struct sl_reader *r, uint64_t history)
+static uint64_t first_cursor(const struct sl_reader *r, uint64_t from, uint64_t head)
 {
-    history = wanted_history(r, history);
+    uint64_t most = most_behind(r);
+    uint64_t least = head > most ? head - most : 0;
+    return from < least ? least : from < head ? from : head;
+}
+
+int sl_reader_attach(struct sl_reader *r, uint64_t from)
+{
     /* The publisher already counts this ledger. Once the cursor is visible and the head is still
      * the same, everything published from here on finds it. */
     uint64_t head = sl_ring_head(&r->ring);
     for (unsigned looks = 0;; looks++) {
-        store_cursor(r, head > history ? head - history : 0);
+        store_cursor(r, first_cursor(r, from, head));
         sl_fence_full(); /* pairs with R2 */
         uint64_t now = sl_ring_head(&r->ring);
         if (now == head)
@@ -151,9 +156,9 @@ static void clear_hold(struct sl_reader *r, uint32_t slot, bool shared)
     _Atomic uint8_t *held = &r->ledger->held[slot];
     /* release: pairs with R3; what was read, was read before the publisher writes again */
     if (shared)
-        atomic_fetch_sub_explicit(held, 1, memory_order_release);
+        atomic_fetch_sub_explicit(held, 1, SL_ORDER_RELEASE);
     else
-        atomic_store_explicit(held, 0, memory_order_release);
+        atomic_store_explicit(held, 0, SL_ORDER_RELEASE);
 }
 
 static bool hold(struct sl_reader *r, const struct sl_descriptor *d)

@@ -43,10 +43,10 @@ struct sl_taken {
     uint64_t lost_before;
 };
 
-/* Where reading begins. `history`: so many messages before the next one, as far as they stand and
- * the policy wants them. A lossless reader's guarantee begins at the head that is current when this
- * returns. -EPROTO: the head does not stand still; no publisher is that fast. */
-int sl_reader_attach(struct sl_reader *reader, uint64_t history);
+/* Begin to read behind message `from`, or later where the ring or the policy does not reach so far
+ * back, or what is there was retired. A lossless reader's guarantee begins at the head that is
+ * current when this returns. -EPROTO: the head does not stand still; no publisher is that fast. */
+int sl_reader_attach(struct sl_reader *reader, uint64_t from);
 
 /* 1 taken, 0 nothing new, -EDQUOT the quota is held. `inline_to` has room for ring.inline_max
  * bytes. */

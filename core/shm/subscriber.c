@@ -55,6 +55,7 @@ struct sl_link {
     bool is_watched, is_retrying;
     bool is_armed; /* a message on the connection was asked for */
     uint32_t retain;
+    uint64_t head;       /* when the publisher began to count us */
     uint64_t sampled_ns; /* publish time of the last latency sample */
     _Atomic bool gone;   /* its publisher hung up */
 };
@@ -222,7 +223,9 @@ static void begin_reading(struct sl_link *l)
 {
     struct sl_subscriber *s = l->subscriber;
     uint64_t history = s->options.history > l->retain ? s->options.history : l->retain;
-    if (sl_reader_attach(&l->reader, l->is_new_instance ? UINT64_MAX : history) < 0) {
+    /* From the moment on at which the publisher counted us: it may have waited for that. */
+    uint64_t from = l->is_new_instance || l->head < history ? 0 : l->head - history;
+    if (sl_reader_attach(&l->reader, from) < 0) {
         give_up(l, -EPROTO, sl_error_text());
         return;
     }
@@ -238,6 +241,8 @@ static void begin_reading(struct sl_link *l)
     tell_taker(s);
 }
 
+static void retry_soon(struct sl_link *l);
+
 static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
 {
     (void)epoll_events;
@@ -247,14 +252,23 @@ static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
     int err = sl_welcome_receive(watch->fd, &w, fds);
     if (err == -EAGAIN)
         return;
+    if (err == -ECONNRESET) { /* it has closed; or too many knocked at the same time */
+        sl_service_unwatch(&l->watch);
+        l->is_watched = false;
+        close(l->watch.fd);
+        l->watch.fd = -1;
+        retry_soon(l);
+        return;
+    }
     if (err < 0) {
-        give_up(l, err == -ECONNRESET ? 0 : err, sl_error_text());
+        give_up(l, err, sl_error_text());
         return;
     }
     if (w.status < 0) {
         give_up(l, w.status, w.text);
     } else {
         l->instance = w.instance;
+        l->head = w.head;
         err = map_link(l, &w, fds);
         if (err < 0)
             give_up(l, err, sl_error_text());
@@ -289,13 +303,18 @@ static void retry_due(struct sl_retry *retry)
     try_to_connect(l);
 }
 
+static void retry_soon(struct sl_link *l)
+{
+    l->retry.run = retry_due;
+    l->is_retrying = true;
+    sl_service_retry(&l->retry, sl_clock_monotonic_ns() + RETRY_MS * SL_NS_PER_MS);
+}
+
 static void try_to_connect(struct sl_link *l)
 {
     int fd = sl_domain_connect(&l->subscriber->domain, l->file);
     if (fd == -EAGAIN) { /* its queue is full: it is busy or stopped */
-        l->retry.run = retry_due;
-        l->is_retrying = true;
-        sl_service_retry(&l->retry, sl_clock_monotonic_ns() + RETRY_MS * SL_NS_PER_MS);
+        retry_soon(l);
         return;
     }
     if (fd < 0) {
@@ -723,8 +742,11 @@ int sl_wait(struct sl_subscriber *const *subscribers, unsigned count, int64_t ti
         struct sleep sleep = {0};
         int ready = ready_one(subscribers, count);
         bool asleep = ready < 0;
+        /* the words are read first: who interrupts after we have looked, moves one of them */
         for (unsigned i = 0; i < count && asleep; i++)
             asleep = arm(subscribers[i], &sleep);
+        for (unsigned i = 0; i < count && asleep; i++)
+            asleep = !atomic_load(&subscribers[i]->interrupted);
         int err = 0;
         if (asleep) {
             if (deadline_ns && sl_clock_monotonic_ns() >= deadline_ns)

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_death.c - processes that are killed, stopped, or leave a child behind. */
+#include "tests/shm/support.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECOND ((int64_t)SL_NS_PER_S)
+
+static void sweep(pid_t pid)
+{
+    struct sl_domain domain;
+    assert_ok(sl_domain_open(NULL, false, &domain));
+    sl_domain_sweep(&domain, pid);
+    sl_domain_close(&domain);
+}
+
+/* ---- Roles ------------------------------------------------------------------------------------*/
+
+/* Take `count` frames and hold them; then say how many, again and again. */
+static int hold_frames(uint64_t count)
+{
+    struct sl_subscriber_options o = {.topic = TOPIC, .quota = (uint32_t)count};
+    struct sl_subscriber *s = NULL;
+    struct sl_frame f;
+    must(sl_subscriber_open(&o, &s));
+    say(0);
+    for (uint64_t n = 0; n < count; n++) {
+        int err;
+        while ((err = sl_subscriber_take(s, &f)) == -EAGAIN)
+            must(sl_subscriber_wait(s, 20 * SECOND));
+        must(err);
+    }
+    say(count);
+    hear();
+    return 0;
+}
+
+/* The same, with a child that outlives us and has inherited what can be inherited. */
+static int hold_frames_with_child(uint64_t count)
+{
+    struct sl_subscriber_options o = {.topic = TOPIC, .quota = (uint32_t)count};
+    struct sl_subscriber *s = NULL;
+    struct sl_frame f;
+    must(sl_subscriber_open(&o, &s));
+    say(0);
+    for (uint64_t n = 0; n < count; n++) {
+        while (sl_subscriber_take(s, &f) == -EAGAIN)
+            must(sl_subscriber_wait(s, 20 * SECOND));
+    }
+    /* By the system call itself: no handler of the library closes anything in the child. */
+    pid_t child = _Fork();
+    if (child == 0) {
+        for (;;)
+            pause();
+    }
+    say((uint64_t)child);
+    hear();
+    return 0;
+}
+
+/* Read for ever, checking everything; say how many were read and how many were lost when asked. */
+static int read_all(uint64_t unused)
+{
+    (void)unused;
+    struct sl_subscriber_options o = {.topic = TOPIC};
+    struct sl_subscriber *s = NULL;
+    must(sl_subscriber_open(&o, &s));
+    say(0);
+    uint64_t last = 0, read = 0, lost = 0;
+    struct pollfd in = {.fd = 3, .events = POLLIN};
+    for (;;) {
+        struct sl_frame f;
+        while (sl_subscriber_take(s, &f) == 0) {
+            if (pattern_check(f.body, f.body_length, f.stamp_ns) >= 0 || sl_frame_check(&f) < 0)
+                return 1;
+            if (f.seq != last + f.lost_before + 1)
+                return 2;
+            last = f.seq;
+            read++;
+            lost += f.lost_before;
+            sl_frame_release(&f);
+        }
+        if (poll(&in, 1, 0) == 1) {
+            if (!hear())
+                break;
+            say(last);
+            say(read);
+            say(lost);
+        }
+        sl_subscriber_wait(s, 1000000);
+    }
+    sl_subscriber_close(s);
+    return 0;
+}
+
+/* Publish `count` messages from seed 1 (0: for ever), and stay. */
+static int publish_messages(uint64_t count)
+{
+    struct sl_publisher_options o = {
+        .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .slot_count = 24};
+    struct sl_publisher *p = NULL;
+    must(sl_publisher_open(&o, &p));
+    if (count == 0)
+        say(0);
+    for (uint64_t i = 1; count == 0 || i <= count; i++)
+        must(publish(p, i, SLOT_SIZE));
+    say(count);
+    hear();
+    sl_publisher_close(p);
+    return 0;
+}
+
+/* ---- A subscriber dies ------------------------------------------------------------------------*/
+
+/* Slots for exactly: one loan, the holders' frames, what `reader` needs, and the newest. */
+static struct sl_publisher *tight_publisher(uint32_t holders, uint32_t quota)
+{
+    return publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE,
+                                                      .slot_count = 1 + holders * quota + 1,
+                                                      .quota = quota,
+                                                      .subscribers = 8});
+}
+
+static void killed_holder_costs_no_loan(void **state)
+{
+    (void)state;
+    enum {
+        QUOTA = 4
+    };
+    struct sl_publisher *p = tight_publisher(1, QUOTA);
+    uint64_t seed = 0;
+    for (int round = 0; round < 20; round++) {
+        struct child child = child_start("hold", QUOTA);
+        child_hear(&child);
+        for (int n = 0; n < QUOTA; n++)
+            assert_ok(publish(p, ++seed, SLOT_SIZE));
+        assert_int_equal(child_hear(&child), QUOTA);
+        assert_int_equal(status_of(p).slots_held, QUOTA);
+        child_kill(&child);
+        /* At once, and all of it: every slot can be loaned. */
+        struct sl_loan loan[QUOTA + 2];
+        for (int n = 0; n < QUOTA + 2; n++)
+            assert_ok(sl_publisher_loan(p, &loan[n]));
+        for (int n = 0; n < QUOTA + 2; n++)
+            sl_publisher_discard(p, &loan[n]);
+        assert_int_equal(status_of(p).slots_held, 0);
+        sweep(child.pid);
+    }
+    assert_int_equal(status_of(p).refused, 0);
+    await(status_of(p).subscribers == 0);
+    sl_publisher_close(p);
+}
+
+static void holder_that_lives_keeps_its_frames(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = tight_publisher(1, 4);
+    struct child child = child_start("hold", 4);
+    child_hear(&child);
+    for (uint64_t n = 1; n <= 4; n++)
+        assert_ok(publish(p, n, SLOT_SIZE));
+    assert_int_equal(child_hear(&child), 4);
+    for (uint64_t n = 5; n <= 100; n++)
+        assert_ok(publish(p, n, SLOT_SIZE));
+    struct sl_loan loan[3];
+    assert_ok(sl_publisher_loan(p, &loan[0]));
+    assert_ok(sl_publisher_loan(p, &loan[1]));
+    assert_int_equal(sl_publisher_loan(p, &loan[2]), -EAGAIN);
+    assert_int_equal(status_of(p).slots_held, 4);
+    assert_int_equal(status_of(p).died, 0);
+    child_kill(&child);
+    assert_ok(sl_publisher_loan(p, &loan[2]));
+    sweep(child.pid);
+    sl_publisher_close(p);
+}
+
+static void child_that_survives_does_not_keep_its_parents_frames(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = tight_publisher(1, 4);
+    struct child child = child_start("hold-with-child", 4);
+    child_hear(&child);
+    for (uint64_t n = 1; n <= 4; n++)
+        assert_ok(publish(p, n, SLOT_SIZE));
+    pid_t grandchild = (pid_t)child_hear(&child);
+    child_kill(&child);
+    assert_int_equal(kill(grandchild, 0), 0); /* it lives, and has the connection */
+    struct sl_loan loan[6];
+    for (int n = 0; n < 6; n++)
+        assert_ok(sl_publisher_loan(p, &loan[n]));
+    await(status_of(p).subscribers == 0); /* nor its place */
+    assert_int_equal(kill(grandchild, 0), 0);
+    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, grandchild, 0), .events = POLLIN};
+    kill(grandchild, SIGKILL);
+    assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
+    close(end.fd);
+    sweep(child.pid);
+    sl_publisher_close(p);
+}
+
+static void killed_lossless_reader_stops_nobody(void **state)
+{
+    (void)state;
+    struct sl_publisher *p =
+        publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE,
+                                                   .slot_count = 4,
+                                                   .lossless = true,
+                                                   .lossless_timeout_ns = 100 * SECOND});
+    for (int round = 0; round < 5; round++) {
+        struct child child = child_start("lossless", 0);
+        child_hear(&child);
+        int err;
+        while ((err = publish(p, 1, 100)) == 0)
+            ;
+        assert_int_equal(err, -EAGAIN);
+        child_kill(&child);
+        for (uint64_t n = 1; n <= 20; n++)
+            assert_ok(publish(p, n, 100));
+        sweep(child.pid);
+    }
+    assert_int_equal(status_of(p).demoted, 0);
+    sl_publisher_close(p);
+}
+
+static int attach_lossless(uint64_t unused)
+{
+    (void)unused;
+    struct sl_subscriber_options o = {.topic = TOPIC, .policy = SL_LOSSLESS};
+    struct sl_subscriber *s = NULL;
+    must(sl_subscriber_open(&o, &s));
+    say(0);
+    hear();
+    return 0;
+}
+
+static void stopped_subscriber_is_not_dead(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    struct child child = child_start("read-all", 0);
+    child_hear(&child);
+    uint64_t seed = 0;
+    for (int round = 0; round < 5; round++) {
+        kill(child.pid, SIGSTOP);
+        int status;
+        assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+        for (int n = 0; n < 2000; n++)
+            assert_ok(publish(p, ++seed, SLOT_SIZE));
+        assert_int_equal(status_of(p).subscribers, 1);
+        assert_int_equal(status_of(p).died, 0);
+        assert_int_equal(status_of(p).revoked, 0);
+        kill(child.pid, SIGCONT);
+        uint64_t last, read, lost;
+        do {
+            child_tell(&child, 1);
+            last = child_hear(&child);
+            read = child_hear(&child);
+            lost = child_hear(&child);
+        } while (last < seed);
+        assert_int_equal(read + lost, seed); /* what the ring lost, and it is counted */
+    }
+    assert_int_equal(status_of(p).refused, 0);
+    assert_int_equal(child_end(&child), 0);
+    sl_publisher_close(p);
+}
+
+static void the_others_lose_nothing_when_one_is_killed(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    uint64_t seed = 0;
+    for (int round = 0; round < 10; round++) {
+        struct child child = child_start("hold", 4);
+        child_hear(&child);
+        for (int n = 0; n < 50; n++) {
+            assert_ok(publish(p, ++seed, SLOT_SIZE));
+            assert_int_equal(take_and_release(s), seed);
+            if (n == 20 + round)
+                child_kill(&child);
+        }
+        sweep(child.pid);
+    }
+    assert_int_equal(lost_in_all(s), 0);
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
+}
+
+/* ---- The publisher dies -----------------------------------------------------------------------*/
+
+static void frames_of_a_killed_publisher_stay_whole(void **state)
+{
+    (void)state;
+    struct child child = child_start("publish", 10);
+    child_hear(&child);
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.history = 10});
+    struct sl_frame f[4];
+    for (uint64_t i = 0; i < 4; i++)
+        assert_int_equal(take(s, &f[i]), i + 1);
+    child_kill(&child);
+    for (int i = 0; i < 4; i++) {
+        check_frame(&f[i]);
+        assert_int_equal(sl_frame_check(&f[i]), 0);
+        sl_frame_release(&f[i]);
+    }
+    for (uint64_t i = 5; i <= 10; i++) /* what it published last can still be taken */
+        assert_int_equal(take(s, &f[i % 4]), i), sl_frame_release(&f[i % 4]);
+    struct sl_frame none;
+    await((assert_int_equal(sl_subscriber_take(s, &none), -EAGAIN),
+           reader_status_of(s).publishers == 0));
+    assert_int_equal(lost_in_all(s), 0);
+    sweep(child.pid);
+    sl_subscriber_close(s);
+}
+
+static void successor_is_found_and_read_from_its_oldest_frame(void **state)
+{
+    (void)state;
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    uint64_t instance = 0;
+    for (int round = 0; round < 10; round++) {
+        struct child child = child_start("publish", 10); /* 24 slots: all of them stand */
+        struct sl_frame f;
+        for (uint64_t i = 1; i <= 10; i++) {
+            assert_int_equal(take(s, &f), i);
+            assert_int_equal(f.seq, i);
+            assert_int_equal(f.lost_before, 0);
+            if (i == 1)
+                assert_true(f.instance != instance);
+            else
+                assert_true(f.instance == instance);
+            instance = f.instance;
+            sl_frame_release(&f);
+        }
+        child_hear(&child);
+        child_kill(&child);
+        sweep(child.pid);
+    }
+    assert_int_equal(lost_in_all(s), 0);
+    sl_subscriber_close(s);
+}
+
+static void publisher_killed_while_it_publishes_leaves_no_torn_frame(void **state)
+{
+    (void)state;
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    for (int round = 0; round < 30; round++) {
+        struct child child = child_start("publish", 0);
+        child_hear(&child);
+        uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)(1 + round % 7) * 500000;
+        struct sl_frame f;
+        while (sl_clock_monotonic_ns() < until_ns) {
+            if (sl_subscriber_take(s, &f) < 0)
+                continue;
+            check_frame(&f);
+            sl_frame_release(&f);
+        }
+        bool holds = sl_subscriber_take(s, &f) == 0;
+        child_kill(&child);
+        struct sl_frame rest;
+        while (sl_subscriber_take(s, &rest) == 0) {
+            check_frame(&rest);
+            sl_frame_release(&rest);
+        }
+        if (holds) {
+            check_frame(&f);
+            sl_frame_release(&f);
+        }
+        sweep(child.pid);
+    }
+    await((sl_subscriber_wait(s, 0), reader_status_of(s).publishers == 0));
+    sl_subscriber_close(s);
+}
+
+static const struct role roles[] = {
+    {"hold", hold_frames},         {"hold-with-child", hold_frames_with_child},
+    {"lossless", attach_lossless}, {"read-all", read_all},
+    {"publish", publish_messages}, {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    int role = role_main(argc, argv, roles);
+    if (role >= 0)
+        return role;
+#define TEST(name) cmocka_unit_test_setup_teardown(name, shm_setup, shm_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(killed_holder_costs_no_loan),
+        TEST(holder_that_lives_keeps_its_frames),
+        TEST(child_that_survives_does_not_keep_its_parents_frames),
+        TEST(killed_lossless_reader_stops_nobody),
+        TEST(stopped_subscriber_is_not_dead),
+        TEST(the_others_lose_nothing_when_one_is_killed),
+        TEST(frames_of_a_killed_publisher_stay_whole),
+        TEST(successor_is_found_and_read_from_its_oldest_frame),
+        TEST(publisher_killed_while_it_publishes_leaves_no_torn_frame),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
