@@ -3,6 +3,7 @@
 #include "drivers/lidar/driver.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -21,6 +22,7 @@ struct driver {
     struct lidar_report report;
     bool is_flowing; /* nothing is received before */
     bool is_told;    /* the summary */
+    bool has_failed;
 };
 
 /* May a loan be waited for? Until somebody wants the program to end. */
@@ -110,9 +112,18 @@ static bool may_begin(struct driver *d, struct sl_runtime *runtime)
 
 static void tell_end(struct driver *d)
 {
-    if (d->is_flowing && !d->is_told)
+    if (d->is_flowing && !d->is_told && (!d->has_failed || d->flow.publish.counts.frames > 0))
         lidar_report_end(&d->report);
     d->is_told = true;
+}
+
+/* A source names its file itself; what the decoder found out does not. */
+static int name_input(const struct driver *d, int err)
+{
+    const char *file = d->options.capture;
+    if (d->options.source != LIDAR_FROM_CAPTURE || strstr(sl_error_text(), file))
+        return err;
+    return sl_error_at(err, "%s", file);
 }
 
 /* The source has ended, or failed. */
@@ -120,9 +131,9 @@ static int end(struct driver *d, int err)
 {
     if (err == -ENODATA)
         err = lidar_flow_end(&d->flow);
+    d->has_failed = err < 0;
     if (err < 0)
-        return d->options.source == LIDAR_FROM_CAPTURE ? sl_error_at(err, "%s", d->options.capture)
-                                                       : err;
+        return name_input(d, err);
     tell_end(d);
     tell_warning(d); /* a capture that is cut off */
     return -ECANCELED;

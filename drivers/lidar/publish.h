@@ -72,6 +72,7 @@ struct lidar_publish {
     bool is_cut, is_over;            /* what the push that goes on did to the turn */
     struct lidar_open_scan scan;
     uint64_t received_ns;      /* monotonic; set by the caller when datagrams arrived; 0 = no */
+    uint64_t published_ns;     /* monotonic; when points were last published */
     struct sl_histogram delay; /* from there to the end of publishing points */
     struct lidar_publish_counts counts;
 };

@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <math.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "core/base/error.h"
 
 #define ARGS_MAX 24
+#define HISTORY  32
 
 int driving_setup(void **state)
 {
@@ -79,10 +81,10 @@ static void become_driver(const char *const *args, int out, int ready)
     _exit(126);
 }
 
-void driver_start(struct driver *driver, const char *const *args)
+/* `out`: what we read, and its output. */
+static void start(struct driver *driver, const char *const *args, const int out[2])
 {
-    int out[2], ready[2];
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    int ready[2];
     assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
     close_ends(driver);
     driver->used = 0;
@@ -95,6 +97,21 @@ void driver_start(struct driver *driver, const char *const *args)
     close(ready[1]);
     driver->fd = out[0];
     driver->ready_fd = ready[0];
+}
+
+void driver_start(struct driver *driver, const char *const *args)
+{
+    int out[2];
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    start(driver, args, out);
+}
+
+void driver_start_on_terminal(struct driver *driver, const char *const *args)
+{
+    int out[2];
+    assert_int_equal(openpty(&out[0], &out[1], NULL, NULL, NULL), 0);
+    fcntl(out[0], F_SETFD, FD_CLOEXEC);
+    start(driver, args, out);
 }
 
 /* Waits for bytes; 0 at the end. */
@@ -168,7 +185,9 @@ void domain_is_empty(const struct driving *driving)
 struct sl_subscriber *subscribe(const char *topic, enum sl_policy policy)
 {
     struct sl_subscriber *subscriber = NULL;
-    const struct sl_subscriber_options options = {.topic = topic, .policy = policy};
+    /* What came between attaching and the end of mapping the pool counts as history. */
+    const struct sl_subscriber_options options = {
+        .topic = topic, .policy = policy, .history = HISTORY};
     if (sl_subscriber_open(&options, &subscriber) < 0)
         fail_msg("%s", sl_error_text());
     return subscriber;
@@ -181,13 +200,14 @@ static unsigned publishers_of(struct sl_subscriber *subscriber)
     return status.publishers;
 }
 
+/* A subscriber meets a publisher in its own calls. */
 void await_publisher(struct sl_subscriber *subscriber)
 {
-    struct pollfd ready = {.fd = sl_subscriber_fd(subscriber), .events = POLLIN};
     uint64_t until_ns = sl_clock_monotonic_ns() + DRIVING_PATIENCE_MS * (uint64_t)SL_NS_PER_MS;
     while (publishers_of(subscriber) == 0) {
-        assert_true(sl_clock_monotonic_ns() < until_ns);
-        poll(&ready, 1, 1);
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("no publisher came for %d s", DRIVING_PATIENCE_MS / 1000);
+        sl_subscriber_wait(subscriber, (int64_t)SL_NS_PER_MS);
     }
 }
 

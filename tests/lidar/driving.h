@@ -24,7 +24,7 @@
 #include "core/frame/pointcloud2.h"
 #include "core/shm/sluice.h"
 
-#define DRIVING_PATIENCE_MS 60000
+#define DRIVING_PATIENCE_MS 20000
 #define DRIVING_TEXT_MAX    65536
 #define POINTS_TOPIC        "/lidar/points"
 #define PACKETS_TOPIC       "/lidar/packets"
@@ -47,6 +47,8 @@ int driving_teardown(void **state);
 
 /* Start it with these arguments, ended by NULL. */
 void driver_start(struct driver *driver, const char *const *args);
+/* The same with a terminal as its output. */
+void driver_start_on_terminal(struct driver *driver, const char *const *args);
 #define DRIVE(driver, ...) driver_start(driver, (const char *const[]){__VA_ARGS__, NULL})
 void driver_wait_ready(struct driver *driver);
 /* Read until it has said this; gives the text from there on. */

@@ -12,8 +12,10 @@
 
 #include "core/base/error.h"
 #include "core/frame/velodyne_scan.h"
+#include "core/shm/domain.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/options.h"
+#include "drivers/lidar/sim/send.h"
 
 #define SIM_PACKETS   "800"
 #define SIM_FRAMES    11 /* 800 packets of 24 columns, 1808.4 columns a turn */
@@ -245,7 +247,7 @@ static void packets_decoded_again_give_the_same_points(void **state)
     struct sl_frame frame;
     uint64_t last_ns = 0;
     unsigned scan_count = 0, packets = 0;
-    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--quota=32");
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--quota=32", "--slots=40");
     await_publisher(scans);
     all_frames(&d->driver[0], 1, keep, &points);
     assert_int_equal(lidar_decoder_create(&(struct lidar_decoder_config){0}, &sink, &decoder), 0);
@@ -315,6 +317,15 @@ static void frames_without_a_slot_are_counted_and_packets_go_on(void **state)
     domain_is_empty(d);
 }
 
+/* As the launcher does for a child that was killed. */
+static void sweep(pid_t pid)
+{
+    struct sl_domain domain;
+    assert_int_equal(sl_domain_open(NULL, false, &domain), 0);
+    sl_domain_sweep(&domain, pid);
+    sl_domain_close(&domain);
+}
+
 static void killed_driver_leaves_held_frames_and_its_successor_goes_on(void **state)
 {
     struct driving *d = *state;
@@ -324,6 +335,7 @@ static void killed_driver_leaves_held_frames_and_its_successor_goes_on(void **st
     DRIVE(&d->driver[0], "--source=sim", "--sim-rpm=1200");
     await_publisher(points);
     assert_true(next_frame(points, &held));
+    pid_t killed = d->driver[0].pid;
     uint8_t *copy = malloc(held.body_length);
     memcpy(copy, held.body, held.body_length);
     kill(d->driver[0].pid, SIGKILL);
@@ -346,6 +358,7 @@ static void killed_driver_leaves_held_frames_and_its_successor_goes_on(void **st
     kill(d->driver[1].pid, SIGTERM);
     assert_int_equal(driver_finish(&d->driver[1]), 0);
     driver_said(&d->driver[1], "lost: nothing");
+    sweep(killed);
     domain_is_empty(d);
 }
 
@@ -375,6 +388,27 @@ static void each_signal_ends_it_in_order(void **state)
     domain_is_empty(d);
 }
 
+static void capture_shows_its_progress_on_a_terminal_only(void **state)
+{
+    struct driving *d = *state;
+    struct driver *driver = &d->driver[0];
+    char path[128], option[160];
+    struct lidar_sim_capture_config config = {.duration_ns = 1000000000};
+    lidar_sim_config_default(&config.sim);
+    snprintf(path, sizeof path, "%s/sim.pcap", d->root);
+    snprintf(option, sizeof option, "--capture=%s", path);
+    assert_int_equal(lidar_sim_capture(&config, path, NULL), 0);
+    driver_start_on_terminal(driver, (const char *const[]){option, "--rate=2", NULL});
+    assert_int_equal(driver_finish(driver), 0);
+    driver_said(driver, "%  0.");
+    driver_said(driver, " frames");
+    driver_said(driver, "\033[Klidar: 10 frames (1 partial)"); /* the line gave way */
+    DRIVE(driver, option, "--rate=2");
+    assert_int_equal(driver_finish(driver), 0);
+    assert_null(strchr(driver->text, '\033'));
+    assert_null(strchr(driver->text, '%'));
+}
+
 static void every_model_can_be_chosen_by_name(void **state)
 {
     (void)state;
@@ -399,6 +433,7 @@ int main(void)
         TEST(frames_without_a_slot_are_counted_and_packets_go_on),
         TEST(killed_driver_leaves_held_frames_and_its_successor_goes_on),
         TEST(each_signal_ends_it_in_order),
+        TEST(capture_shows_its_progress_on_a_terminal_only),
         TEST(every_model_can_be_chosen_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_driver_bench.c - the bench of the driver's way runs and tells figures that can be; how good
+ * they are is seen where the machine is idle. */
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/base/error.h"
+#include "tests/bench/lidar_latency.h"
+
+static char root[64] = "/tmp/sluice-lidar-bench-XXXXXX";
+
+static void every_turn_is_seen_after_it_was_received(void **state)
+{
+    (void)state;
+    const struct sl_bench_lidar_latency_options options = {.frames = 20, .rate = 2};
+    struct sl_bench_lidar_latency_result result;
+    if (sl_bench_lidar_latency(&options, &result) < 0)
+        fail_msg("%s", sl_error_text());
+    assert_in_range(result.frames, 1, 20);
+    assert_true(result.turns_per_s == 40);
+    assert_true(result.packet_to_publish_p50_us > 0);
+    assert_true(result.packet_to_publish_p99_us >= result.packet_to_publish_p50_us);
+    assert_true(result.packet_to_visible_p99_us >= result.packet_to_visible_p50_us);
+    assert_true(result.packet_to_visible_p50_us > 0);
+}
+
+static void capture_goes_through_the_driver_and_alone(void **state)
+{
+    (void)state;
+    const struct sl_bench_lidar_flow_options options = {.bytes = 30000000};
+    struct sl_bench_lidar_flow_result result;
+    if (sl_bench_lidar_flow(&options, &result) < 0)
+        fail_msg("%s", sl_error_text());
+    assert_in_range(result.bytes, 29000000, 31000000);
+    assert_in_range(result.capture_bytes, 10000000, 30000000);
+    assert_true(result.capture_flow_ratio > 0.1 && result.capture_flow_ratio < 10);
+    assert_true(result.capture_flow_bytes_per_s > 0 && result.capture_alone_bytes_per_s > 0);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *ftw)
+{
+    (void)info, (void)kind, (void)ftw;
+    return remove(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_turn_is_seen_after_it_was_received),
+        cmocka_unit_test(capture_goes_through_the_driver_and_alone),
+    };
+    if (!mkdtemp(root))
+        return 1;
+    setenv("SLUICE_ROOT", root, 1);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return failed;
+}
