@@ -63,6 +63,33 @@ detach | SC   | fails | -DSPLIT
 detach | SC   | fails | -DCOUNT_FIRST
 detach | SC   | fails | -DOWNER_KEPT
 detach | SC   | fails | -DFOREIGN_DETACH
+inline | both | holds |
+inline | both | fails | -DNO_T1_ACQUIRE
+inline | both | fails | -DNO_T3
+inline | both | fails | -DNO_T3_ACQUIRE
+inline | both | fails | -DNO_P1
+inline | PSO  | fails | -DNO_P2
+inline | PSO  | fails | -DNO_P4_RELEASE
+reclaim | both | holds |
+reclaim | both | holds | -DNO_RELOAD
+reclaim | both | fails | -DNO_BEGIN_FENCE
+reclaim | both | fails | -DLIST_KEPT
+reclaim | both | fails | -DEND_EARLY
+reclaim | PSO  | fails | -DNO_SWAP_FENCE
+reclaim | both | fails | -DNO_WAIT
+lossless | both | holds |
+lossless | both | holds | -DS=2 -DR=4
+lossless | both | holds | -DS=2 -DR=3 -DH=1
+lossless | both | fails | -DNO_ATTACH_FENCE
+lossless | both | fails | -DNO_REREAD
+lossless | both | fails | -DNO_FENCE
+lossless | both | fails | -DNO_PROMISED
+lossless | both | fails | -DOFF_BY_ONE
+lossless | both | fails | -DS=2 -DR=4 -DNO_FLOOR
+lossless | both | fails | -DS=2 -DR=4 -DNO_FENCE
+lossless | both | fails | -DS=2 -DR=4 -DCURSOR_FIRST
+lossless | both | fails | -DCURSOR_FIRST
+lossless | both | fails | -DCURSOR_ZERO
 '
 full_rows='
 take   | both | holds | -DS=3 -DN=6

@@ -2,7 +2,7 @@
 /* shared.pml - slots in which several messages stand, mixed with slots of one message.
  *
  * Follows slots.c (sl_slots_publish with `last` false and true, retire) and reader.c (set_hold,
- * clear_hold, still_stands). A shared slot is retired by its own word `generation << 1 | standing`;
+ * clear_hold, slot_stands). A shared slot is retired by its own word `generation << 1 | standing`;
  * its entries keep standing. A ledger counts the messages held of a slot; they are released by the
  * taker and by another thread. An entry has two words here (slot; generation and the shared flag),
  * so that a torn copy can name one message's slot with another one's flag.
@@ -125,7 +125,7 @@ take:
 #ifndef NO_T2
     fence_full(READER); /* T2 */
 #endif
-    /* T3: still_stands */
+    /* T3: sl_ring_still and slot_stands */
     late = done;
     stands = (LD(READER, STATE(c)) == (c << 1 | 1));
     v = ( f & 1 -> LD(READER, SLOT(k)) : f | 1 );
@@ -189,7 +189,7 @@ proctype Publisher()
         od
     };
 loan:
-    /* recycle_any, without looking ahead */
+    /* recycle_now, without looking ahead */
     i = 0;
     do
     :: i < order_count ->
