@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_death.c - processes that are killed, stopped, or leave a child behind. */
+#include "core/shm/service.h"
 #include "tests/shm/support.h"
 
 #include <poll.h>
@@ -143,13 +144,14 @@ static void killed_holder_costs_no_loan(void **state)
             assert_ok(publish(p, ++seed, SLOT_SIZE));
         assert_int_equal(child_hear(&child), QUOTA);
         assert_int_equal(status_of(p).slots_held, QUOTA);
+        sl_service_lock(); /* nobody else notices: the loan itself has to ask */
         child_kill(&child);
-        /* At once, and all of it: every slot can be loaned. */
-        struct sl_loan loan[QUOTA + 2];
+        struct sl_loan loan[QUOTA + 2]; /* all that there are */
         for (int n = 0; n < QUOTA + 2; n++)
             assert_ok(sl_publisher_loan(p, &loan[n]));
         for (int n = 0; n < QUOTA + 2; n++)
             sl_publisher_discard(p, &loan[n]);
+        sl_service_unlock();
         assert_int_equal(status_of(p).slots_held, 0);
         sweep(child.pid);
     }
@@ -190,11 +192,13 @@ static void child_that_survives_does_not_keep_its_parents_frames(void **state)
     for (uint64_t n = 1; n <= 4; n++)
         assert_ok(publish(p, n, SLOT_SIZE));
     pid_t grandchild = (pid_t)child_hear(&child);
+    sl_service_lock();
     child_kill(&child);
     assert_int_equal(kill(grandchild, 0), 0); /* it lives, and has the connection */
     struct sl_loan loan[6];
     for (int n = 0; n < 6; n++)
         assert_ok(sl_publisher_loan(p, &loan[n]));
+    sl_service_unlock();
     await(status_of(p).subscribers == 0); /* nor its place */
     assert_int_equal(kill(grandchild, 0), 0);
     struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, grandchild, 0), .events = POLLIN};
@@ -220,9 +224,11 @@ static void killed_lossless_reader_stops_nobody(void **state)
         while ((err = publish(p, 1, 100)) == 0)
             ;
         assert_int_equal(err, -EAGAIN);
+        sl_service_lock();
         child_kill(&child);
         for (uint64_t n = 1; n <= 20; n++)
             assert_ok(publish(p, n, 100));
+        sl_service_unlock();
         sweep(child.pid);
     }
     assert_int_equal(status_of(p).demoted, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_hostile.c - peers that lie, shout, or say nothing. They may harm themselves. */
+/* test_hostile.c - peers that shout, say nothing, or scribble in their ledger. Nobody else is
+ * harmed. */
 #include "core/shm/layout.h"
 #include "tests/shm/impostor.h"
 

@@ -3,6 +3,8 @@
 #include "core/shm/layout.h"
 #include "tests/shm/support.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static void publish_range(struct sl_publisher *p, uint64_t first, uint64_t last)
@@ -356,6 +358,87 @@ static void inline_messages_pass_a_full_quota(void **state)
     sl_publisher_close(p);
 }
 
+/* Against a ring that turns under the reader. ----------------------------------------------------
+ */
+
+struct writer {
+    struct sl_publisher *publisher;
+    atomic_bool stop;
+};
+
+static void *write_inline(void *context)
+{
+    struct writer *w = context;
+    unsigned char body[448];
+    for (uint64_t seed = 1; !atomic_load(&w->stop); seed++) {
+        size_t length = 400 + seed % 49;
+        pattern_fill(body, length, seed);
+        struct sl_message m = {.stamp_ns = seed};
+        assert_ok(sl_publisher_publish_inline(w->publisher, body, length, &m));
+    }
+    return NULL;
+}
+
+static void inline_message_is_never_torn(void **state)
+{
+    (void)state;
+    struct writer w = {
+        .publisher = publisher_of((struct sl_publisher_options){.inline_max = 448, .ring = 2})};
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, write_inline, &w), 0);
+    uint64_t until_ns = sl_clock_monotonic_ns() + 300 * SL_NS_PER_MS;
+    uint64_t last = 0;
+    for (unsigned taken = 0; taken < 1000 || sl_clock_monotonic_ns() < until_ns;) {
+        struct sl_frame f;
+        if (sl_subscriber_take(s, &f) < 0)
+            continue;
+        check_frame(&f);
+        assert_int_equal(f.seq, f.stamp_ns);
+        assert_int_equal(f.seq, last + f.lost_before + 1);
+        last = f.seq;
+        taken++;
+    }
+    atomic_store(&w.stop, true);
+    pthread_join(thread, NULL);
+    sl_subscriber_close(s);
+    sl_publisher_close(w.publisher);
+}
+
+static void *write_slots(void *context)
+{
+    struct writer *w = context;
+    for (uint64_t seed = 1; !atomic_load(&w->stop); seed++)
+        assert_ok(publish(w->publisher, seed, 128));
+    return NULL;
+}
+
+/* The oldest slot is taken by the one and taken back by the other, all the time. */
+static void slot_is_never_taken_back_under_its_reader(void **state)
+{
+    (void)state;
+    struct writer w = {.publisher = publisher_of((struct sl_publisher_options){
+                           .slot_size = SLOT_SIZE, .slot_count = 4, .quota = 1, .ring = 64})};
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.quota = 1});
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, write_slots, &w), 0);
+    uint64_t until_ns = sl_clock_monotonic_ns() + 500 * SL_NS_PER_MS;
+    for (unsigned taken = 0; taken < 1000 || sl_clock_monotonic_ns() < until_ns;) {
+        struct sl_frame f;
+        if (sl_subscriber_take(s, &f) < 0)
+            continue;
+        check_frame(&f);
+        check_frame(&f);
+        sl_frame_release(&f);
+        taken++;
+    }
+    atomic_store(&w.stop, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(status_of(w.publisher).refused, 0);
+    sl_subscriber_close(s);
+    sl_publisher_close(w.publisher);
+}
+
 /* Several. ------------------------------------------------------------------------------------- */
 
 static void several_publishers_of_one_topic_are_all_read(void **state)
@@ -543,6 +626,8 @@ int main(void)
         TEST(overrun_messages_are_counted),
         TEST(losses_and_messages_add_up_to_the_sequence),
         TEST(far_behind_is_caught_up_with_in_one_take),
+        TEST(inline_message_is_never_torn),
+        TEST(slot_is_never_taken_back_under_its_reader),
         TEST(quota_limits_what_is_held),
         TEST(inline_messages_pass_a_full_quota),
         TEST(several_publishers_of_one_topic_are_all_read),

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link.c - finding publishers and connecting to them.
+ *
+ * Runs in the service thread under its lock. Nothing that a publisher sends is believed before it
+ * was checked in a copy, and nothing here waits for one.
+ */
+#include "core/shm/subscriber.h"
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/shm/pool.h"
+#include "core/shm/wake.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum {
+    RETRY_MS = 20
+}; /* a publisher whose queue is full */
+static void tell_taker(struct sl_subscriber *s)
+{
+    sl_wake_futex(&s->events);
+    if (s->event_fd >= 0) {
+        uint64_t one = 1;
+        ssize_t written = write(s->event_fd, &one, sizeof one);
+        (void)written;
+    }
+    sl_service_changed();
+}
+
+void sl_link_free(struct sl_link *l)
+{
+    sl_memory_close(&l->pool);
+    sl_memory_close(&l->control);
+    sl_memory_close(&l->ledger);
+    sl_memory_close(&l->ring);
+    if (l->watch.fd >= 0)
+        close(l->watch.fd);
+    if (l->death.fd >= 0)
+        close(l->death.fd);
+    free(l);
+}
+
+void sl_link_forget(struct sl_link *l)
+{
+    struct sl_subscriber *s = l->subscriber;
+    for (struct sl_link **at = &s->pending; *at; at = &(*at)->next) {
+        if (*at == l) {
+            *at = l->next;
+            s->pending_count--;
+            break;
+        }
+    }
+    if (l->is_watched)
+        sl_service_unwatch(&l->watch);
+    sl_service_unwatch(&l->death);
+    if (l->is_retrying)
+        sl_service_cancel_retry(&l->retry);
+    l->is_watched = l->is_retrying = false;
+}
+
+/* This publisher will not be read. `err` 0: it just went away. */
+static void give_up(struct sl_link *l, int err, const char *why)
+{
+    struct sl_subscriber *s = l->subscriber;
+    if (err < 0) {
+        s->refused = err;
+        snprintf(s->refusal, sizeof s->refusal, "%s", why);
+    }
+    sl_link_forget(l);
+    sl_link_free(l);
+    tell_taker(s);
+}
+
+static void publisher_is_gone(struct sl_link *l)
+{
+    sl_service_unwatch(&l->watch);
+    sl_service_unwatch(&l->death);
+    l->is_watched = false;
+    atomic_store(&l->gone, true);
+    tell_taker(l->subscriber);
+}
+
+static void link_hung_up(struct sl_watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    publisher_is_gone((struct sl_link *)watch);
+}
+
+static void publisher_died(struct sl_watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    publisher_is_gone((struct sl_link *)(void *)((char *)watch - offsetof(struct sl_link, death)));
+}
+
+static int map_segment(int *fd, uint64_t size_bytes, bool writable, struct sl_memory *to)
+{
+    int err = sl_memory_attach(*fd, size_bytes, writable, to);
+    if (err == 0)
+        *fd = -1; /* the memory's now */
+    return err;
+}
+
+static int map_ledger(struct sl_link *l, const struct sl_welcome *w)
+{
+    struct sl_ledger *ledger = (void *)l->ledger.base;
+    if (w->ledger_bytes < sizeof *ledger + w->slot_count || ledger->header.magic != SL_MAGIC ||
+        ledger->header.kind != SL_SEGMENT_LEDGER || ledger->header.version != SL_PROTOCOL_VERSION)
+        return sl_error(-EPROTO, "topic %s: the ledger is not what was announced",
+                        l->subscriber->topic);
+    l->reader.ledger = ledger;
+    return 0;
+}
+
+/* Map what came with the welcome. Descriptors that were used become -1. */
+static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
+{
+    struct sl_subscriber *s = l->subscriber;
+    unsigned wanted = w->slot_count > 0 ? 4 : 2;
+    if (w->fd_count != wanted || strcmp(w->topic, s->topic) != 0)
+        return sl_error(-EPROTO, "topic %s: a welcome with %u segments", s->topic, w->fd_count);
+    struct sl_reader *r = &l->reader;
+    int err;
+    if ((err = map_segment(&fds[0], w->ring_bytes, false, &l->ring)) < 0 ||
+        (err = sl_ring_map(l->ring.base, l->ring.size_bytes, &r->ring)) < 0 ||
+        (err = map_segment(&fds[1], w->ledger_bytes, true, &l->ledger)) < 0 ||
+        (err = map_ledger(l, w)) < 0)
+        return err;
+    if (w->slot_count > 0 &&
+        ((err = map_segment(&fds[2], w->control_bytes, false, &l->control)) < 0 ||
+         (err = sl_control_map(&l->control, w->slot_count, w->slot_size, w->side_size, &r->state,
+                               &l->sides)) < 0 ||
+         (err = map_segment(&fds[3], w->pool_bytes, false, &l->pool)) < 0))
+        return err;
+    if (w->word_index >= r->ring.word_count)
+        return sl_error(-EPROTO, "topic %s: word line %u of %u", s->topic, w->word_index,
+                        r->ring.word_count);
+    r->word = &r->ring.words[w->word_index];
+    r->base = l->pool.base;
+    r->slot_count = w->slot_count;
+    r->slot_size = w->slot_size;
+    r->side_size = w->side_size;
+    r->policy = s->options.policy;
+    r->depth = s->options.depth;
+    r->quota = w->quota < s->options.quota ? w->quota : s->options.quota;
+    l->retain = w->retain;
+    return 0;
+}
+
+static void begin_reading(struct sl_link *l)
+{
+    struct sl_subscriber *s = l->subscriber;
+    uint64_t history = s->options.history > l->retain ? s->options.history : l->retain;
+    /* From the moment on at which the publisher counted us: it may have waited for that. */
+    uint64_t from = l->is_new_instance || l->head < history ? 0 : l->head - history;
+    if (sl_reader_attach(&l->reader, from) < 0) {
+        give_up(l, -EPROTO, sl_error_text());
+        return;
+    }
+    sl_link_forget(l);
+    /* From now on only the end is of interest here. */
+    l->watch.ready = link_hung_up;
+    l->is_watched = sl_service_watch(&l->watch, EPOLLRDHUP) == 0;
+    l->death = (struct sl_watch){.fd = sl_pidfd_of_peer(l->watch.fd), .ready = publisher_died};
+    if (l->death.fd >= 0)
+        sl_service_watch(&l->death, EPOLLIN);
+    l->next = s->arrived;
+    s->arrived = l;
+    tell_taker(s);
+}
+
+static void retry_soon(struct sl_link *l);
+
+static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    struct sl_link *l = (struct sl_link *)watch;
+    struct sl_welcome w;
+    int fds[SL_WELCOME_FDS] = {-1, -1, -1, -1};
+    int err = sl_welcome_receive(watch->fd, &w, fds);
+    if (err == -EAGAIN)
+        return;
+    if (err == -ECONNRESET) { /* it has closed; or too many knocked at the same time */
+        sl_service_unwatch(&l->watch);
+        l->is_watched = false;
+        close(l->watch.fd);
+        l->watch.fd = -1;
+        retry_soon(l);
+        return;
+    }
+    if (err < 0) {
+        give_up(l, err, sl_error_text());
+        return;
+    }
+    if (w.status < 0) {
+        give_up(l, w.status, w.text);
+    } else {
+        l->instance = w.instance;
+        l->head = w.head;
+        err = map_link(l, &w, fds);
+        if (err < 0)
+            give_up(l, err, sl_error_text());
+        else
+            begin_reading(l);
+    }
+    for (int i = 0; i < SL_WELCOME_FDS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static int say_hello(const struct sl_link *l)
+{
+    const struct sl_subscriber *s = l->subscriber;
+    struct sl_hello hello;
+    sl_hello_init(&hello, SL_HELLO_SUBSCRIBE);
+    hello.flags = s->options.visitor ? SL_HELLO_VISITOR : 0;
+    hello.policy = (uint32_t)s->options.policy;
+    hello.quota = s->options.quota;
+    snprintf(hello.topic, sizeof hello.topic, "%s", s->topic);
+    snprintf(hello.type, sizeof hello.type, "%s", s->type);
+    snprintf(hello.node, sizeof hello.node, "%s", sl_statspage_node());
+    return sl_hello_send(l->watch.fd, &hello);
+}
+
+static void try_to_connect(struct sl_link *l);
+
+static void retry_due(struct sl_retry *retry)
+{
+    struct sl_link *l = (struct sl_link *)(void *)((char *)retry - offsetof(struct sl_link, retry));
+    l->is_retrying = false;
+    try_to_connect(l);
+}
+
+static void retry_soon(struct sl_link *l)
+{
+    l->retry.run = retry_due;
+    l->is_retrying = true;
+    sl_service_retry(&l->retry, sl_clock_monotonic_ns() + RETRY_MS * SL_NS_PER_MS);
+}
+
+static void try_to_connect(struct sl_link *l)
+{
+    int fd = sl_domain_connect(&l->subscriber->domain, l->file);
+    if (fd == -EAGAIN) { /* its queue is full: it is busy or stopped */
+        retry_soon(l);
+        return;
+    }
+    if (fd < 0) {
+        give_up(l, fd == -ECONNREFUSED || fd == -ENOENT ? 0 : fd, sl_error_text());
+        return;
+    }
+    l->watch = (struct sl_watch){.fd = fd, .ready = welcome_ready};
+    if (say_hello(l) < 0 || sl_service_watch(&l->watch, EPOLLIN | EPOLLRDHUP) < 0) {
+        give_up(l, 0, "");
+        return;
+    }
+    l->is_watched = true;
+}
+
+static bool is_known(const struct sl_subscriber *s, const struct sl_socket_name *name)
+{
+    const struct sl_link *const lists[] = {s->pending, s->arrived};
+    for (int i = 0; i < 2; i++)
+        for (const struct sl_link *l = lists[i]; l; l = l->next)
+            if (strcmp(l->file, name->file) == 0)
+                return true;
+    for (unsigned i = 0; i < s->link_count; i++)
+        if (strcmp(s->link[i]->file, name->file) == 0)
+            return true;
+    return false;
+}
+
+int sl_link_found(void *context, const struct sl_socket_name *name)
+{
+    struct sl_subscriber *s = context;
+    if (name->kind != SL_SOCKET_PUBLISHER || name->topic_hash != sl_topic_hash(s->topic))
+        return 0;
+    if (is_known(s, name)) /* listed and told of, or told of for an earlier watch */
+        return 0;
+    if (s->pending_count == SL_LINKS_MAX)
+        return 0;
+    struct sl_link *l = calloc(1, sizeof *l);
+    if (!l)
+        return 0;
+    l->subscriber = s;
+    l->watch.fd = l->death.fd = -1;
+    l->ring = l->ledger = l->control = l->pool = SL_MEMORY_NONE;
+    l->is_new_instance = s->was_opened;
+    snprintf(l->file, sizeof l->file, "%s", name->file);
+    l->next = s->pending;
+    s->pending = l;
+    s->pending_count++;
+    try_to_connect(l);
+    return 0;
+}
+
+void sl_link_appeared(struct sl_directory_watch *watch, const struct sl_socket_name *name)
+{
+    struct sl_subscriber *s =
+        (struct sl_subscriber *)(void *)((char *)watch - offsetof(struct sl_subscriber, directory));
+    if (name)
+        sl_link_found(s, name);
+    else
+        sl_domain_list(&s->domain, sl_link_found, s);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_slots.c - the book of slots, the ring and a reader without sockets: numbers that wrap, and
+ * steps of the two sides in an order that threads rarely find. */
+#include "core/shm/reader.h"
+#include "core/shm/slots.h"
+#include "tests/shm/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SLOTS = 4,
+    ENTRIES = 8
+};
+
+/* Both ends of a topic over private memory. */
+struct bench {
+    struct sl_slots slots;
+    _Atomic uint64_t state[SLOTS];
+    struct sl_channel channel;
+    struct sl_peer peer;
+    struct sl_reader reader;
+    void *ring, *ledger;
+};
+
+static void *lines(size_t size)
+{
+    size = (size + SL_LINE - 1) / SL_LINE * SL_LINE;
+    void *memory = aligned_alloc(SL_LINE, size);
+    assert_non_null(memory);
+    return memset(memory, 0, size);
+}
+
+static void bench_start(struct bench *b, uint64_t head, uint32_t generation, enum sl_policy policy)
+{
+    memset(b, 0, sizeof *b);
+    b->ring = lines(sl_ring_size(ENTRIES, 64, 1));
+    b->ledger = lines(sizeof(struct sl_ledger) + SLOTS);
+    sl_ring_format(b->ring, 1, ENTRIES, 64, 1, &b->channel.ring);
+    b->channel.head = head;
+    b->channel.lossless_timeout_ns = INT64_MAX;
+    atomic_store(&b->channel.ring.ring->head, head);
+    assert_ok(sl_slots_init(&b->slots, SLOTS, b->state));
+    for (int i = 0; i < SLOTS; i++)
+        b->slots.slot[i].generation = generation;
+    b->peer = (struct sl_peer){.channel = &b->channel,
+                               .ledger = b->ledger,
+                               .word = &b->channel.ring.words[0],
+                               .quota = 2,
+                               .fd = -1,
+                               .pidfd = -1};
+    atomic_store(&b->peer.lossless, policy == SL_LOSSLESS);
+    atomic_store(&b->channel.lossless_count, policy == SL_LOSSLESS);
+    assert_ok(sl_slots_add_peer(&b->slots, &b->peer));
+    b->reader = (struct sl_reader){.ring = b->channel.ring,
+                                   .ledger = b->ledger,
+                                   .word = &b->channel.ring.words[0],
+                                   .state = b->state,
+                                   .slot_count = SLOTS,
+                                   .slot_size = SLOT_SIZE,
+                                   .policy = policy,
+                                   .quota = 2};
+    assert_ok(sl_reader_attach(&b->reader, UINT64_MAX));
+}
+
+static void bench_end(struct bench *b)
+{
+    sl_slots_remove_peer(&b->slots, &b->peer);
+    free(b->peer.spare);
+    sl_slots_finish(&b->slots);
+    free(b->ring);
+    free(b->ledger);
+}
+
+static uint32_t show(struct bench *b, bool last)
+{
+    static const struct sl_ring_payload none;
+    uint32_t slot;
+    assert_ok(sl_slots_loan(&b->slots, &b->channel, &slot));
+    struct sl_descriptor d = {.body_length = 8};
+    if (!last) {
+        assert_ok(sl_slots_publish(&b->slots, &b->channel, slot, false, &d, &none));
+        d = (struct sl_descriptor){.body_length = 8};
+    }
+    assert_ok(sl_slots_publish(&b->slots, &b->channel, slot, true, &d, &none));
+    return slot;
+}
+
+static void generations_and_sequences_wrap(void **state)
+{
+    (void)state;
+    static const uint64_t heads[] = {0, UINT32_MAX - 20, (UINT64_C(1) << 62) - 20};
+    for (int h = 0; h < 3; h++) {
+        struct bench b;
+        bench_start(&b, heads[h], UINT32_MAX - 5, SL_KEEP_LAST);
+        struct sl_taken t;
+        uint64_t seq = heads[h];
+        for (int i = 0; i < 60; i++) {
+            bool shared = i % 3 == 0;
+            uint32_t slot = show(&b, !shared);
+            for (int n = 0; n <= shared; n++) {
+                assert_int_equal(sl_reader_take(&b.reader, &t, NULL), 1);
+                assert_true(t.d.seq == ++seq);
+                assert_int_equal(t.d.slot, slot);
+                assert_int_equal(t.lost_before, 0);
+                sl_reader_release(&b.reader, slot, t.d.flags & SL_DESCRIPTOR_SHARED);
+            }
+            assert_int_equal(sl_reader_take(&b.reader, &t, NULL), 0);
+        }
+        assert_true(b.slots.slot[0].generation < 100);
+        bench_end(&b);
+    }
+}
+
+static void slot_that_is_held_is_passed_over(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, 0, 0, SL_KEEP_LAST);
+    struct sl_taken t;
+    uint32_t held = show(&b, true);
+    assert_int_equal(sl_reader_take(&b.reader, &t, NULL), 1);
+    for (int i = 0; i < 50; i++)
+        assert_int_not_equal(show(&b, true), held);
+    assert_int_equal(sl_slots_held(&b.slots), 1);
+    sl_reader_release(&b.reader, held, false);
+    bool came_back = false;
+    for (int i = 0; i < SLOTS + 1; i++)
+        came_back |= show(&b, true) == held;
+    assert_true(came_back);
+    bench_end(&b);
+}
+
+/* A hold that was set before the retiring, by a reader that then finds the message retired: it
+ * gives up, and the slot is not lost. */
+static void hold_without_a_message_is_let_go(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, 0, 0, SL_KEEP_LAST);
+    uint32_t slot = show(&b, true);
+    struct sl_ledger *ledger = b.ledger;
+    atomic_store(&ledger->held[slot], 1); /* as set_hold does */
+    for (int i = 0; i < 20; i++)
+        assert_int_not_equal(show(&b, true), slot);
+    atomic_store(&ledger->held[slot], 0);
+    uint32_t loan[SLOTS];
+    for (int i = 0; i < SLOTS; i++)
+        assert_ok(sl_slots_loan(&b.slots, &b.channel, &loan[i]));
+    uint32_t more;
+    assert_int_equal(sl_slots_loan(&b.slots, &b.channel, &more), -EAGAIN);
+    for (int i = 0; i < SLOTS; i++)
+        sl_slots_discard(&b.slots, loan[i]);
+    bench_end(&b);
+}
+
+/* The entry was overwritten by a younger message while its slot's older one is retired. */
+static void retiring_an_old_message_spares_the_younger_one_in_its_entry(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, 0, 0, SL_KEEP_LAST);
+    struct sl_ring_map *map = &b.channel.ring;
+    struct sl_descriptor d = {.seq = 1, .body_length = 8};
+    static const struct sl_ring_payload none;
+    sl_ring_write(map, &d, &none);
+    d.seq = 1 + ENTRIES;
+    sl_ring_write(map, &d, &none);
+    sl_ring_retire(map, 1);
+    assert_int_equal(sl_ring_look(map, 1 + ENTRIES, &d), SL_RING_STANDING);
+    assert_int_equal(sl_ring_look(map, 1, &d), SL_RING_GONE);
+    assert_int_equal(sl_ring_look(map, 1 + 2 * ENTRIES, &d), SL_RING_NOT_YET);
+    sl_ring_retire(map, 1 + ENTRIES);
+    assert_int_equal(sl_ring_look(map, 1 + ENTRIES, &d), SL_RING_RETIRED);
+    assert_false(sl_ring_still(map, 1 + ENTRIES));
+    bench_end(&b);
+}
+
+static void lossless_reader_keeps_its_slots(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, 0, 0, SL_LOSSLESS);
+    struct sl_taken t;
+    uint32_t slot;
+    uint64_t seq = 0;
+    for (int round = 0; round < 20; round++) {
+        while (sl_slots_loan(&b.slots, &b.channel, &slot) == 0) {
+            sl_slots_discard(&b.slots, slot);
+            show(&b, true);
+        }
+        while (sl_reader_take(&b.reader, &t, NULL) == 1) {
+            assert_true(t.d.seq == ++seq);
+            sl_reader_release(&b.reader, t.d.slot, false);
+        }
+    }
+    assert_true(seq >= 20 * (SLOTS - 1));
+    bench_end(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(generations_and_sequences_wrap),
+        cmocka_unit_test(slot_that_is_held_is_passed_over),
+        cmocka_unit_test(hold_without_a_message_is_let_go),
+        cmocka_unit_test(retiring_an_old_message_spares_the_younger_one_in_its_entry),
+        cmocka_unit_test(lossless_reader_keeps_its_slots),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
