@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libfyaml 0.7.12 loses the list of a text's pieces when there are many (fy_atom_format_text): a few kB
- * for each such text of a launch file, once. */
+/* libfyaml 0.7.12 loses the list of a text's pieces when there are many (fy_atom_format_text): a
+ * few kB for each such text of a launch file, once. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
