@@ -10,7 +10,7 @@ set -euo pipefail
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libfyaml-dev libpcap-dev libpng-dev libcmocka-dev)
 test_packages=(git clang-format spin iproute2 procps mandoc)
-fuzz_packages=(clang llvm)
+fuzz_packages=(clang llvm libclang-rt-14-dev)
 
 case ${1:-build} in
 build) wanted=("${build_packages[@]}") ;;
