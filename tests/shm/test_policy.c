@@ -131,6 +131,27 @@ static void retained_messages_wait_for_late_subscribers(void **state)
     sl_publisher_close(p);
 }
 
+static void retained_messages_are_not_given_up_for_a_new_one(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){
+        .slot_size = SLOT_SIZE, .slot_count = 4, .retain = 3, .quota = 1});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.quota = 1});
+    struct sl_frame f;
+    publish_range(p, 1, 1);
+    take(s, &f);
+    publish_range(p, 2, 4);
+    assert_int_equal(publish(p, 5, 200), -EAGAIN); /* one is held, three are retained */
+    struct sl_subscriber *late = subscriber_of((struct sl_subscriber_options){0});
+    expect_range(late, 2, 4);
+    sl_frame_release(&f);
+    publish_range(p, 5, 9);
+    expect_range(s, 7, 9);
+    sl_subscriber_close(late);
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
+}
+
 static void latched_inline_message_is_there_for_everybody(void **state)
 {
     (void)state;
@@ -619,6 +640,7 @@ int main(void)
         TEST(late_subscriber_may_ask_for_history),
         TEST(subscriber_that_was_first_misses_nothing),
         TEST(retained_messages_wait_for_late_subscribers),
+        TEST(retained_messages_are_not_given_up_for_a_new_one),
         TEST(latched_inline_message_is_there_for_everybody),
         TEST(latest_gets_the_newest_and_counts_the_rest),
         TEST(keep_last_keeps_so_many),
