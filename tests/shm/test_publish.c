@@ -477,10 +477,14 @@ static void frame_stays_whole_when_its_topic_ends_but_not_its_pool(void **state)
     assert_ok(publish(a, 1, SLOT_SIZE));
     struct sl_frame f;
     assert_int_equal(take(s, &f), 1);
+    assert_ok(publish(a, 2, SLOT_SIZE));
     sl_publisher_close(a);
     for (uint64_t i = 0; i < 20; i++)
         assert_ok(publish(b, 100 + i, SLOT_SIZE));
     check_frame(&f);
+    struct sl_frame late; /* what it had not taken by then is gone, not torn */
+    assert_int_equal(sl_subscriber_take(s, &late), -EAGAIN);
+    assert_int_equal(reader_status_of(s).lost[SL_LOSS_RECYCLED], 1);
     sl_frame_release(&f);
     /* ... and afterwards all slots are there again. */
     struct sl_loan loan[4];
