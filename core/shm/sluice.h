@@ -190,7 +190,7 @@ struct sl_subscriber_options {
     const char *domain; /* as for publishers */
     enum sl_policy policy;
     uint32_t depth;   /* SL_KEEP_LAST */
-    uint32_t quota;   /* frames held at one time; 0 = 4; a publisher may allow fewer */
+    uint32_t quota;   /* frames held of each publisher at one time; 0 = 4; it may allow fewer */
     uint32_t history; /* how many messages of before the attaching to begin with */
     bool visitor;     /* a tool that looks on: quota 1, does not count as a subscriber */
     int64_t spin_ns;  /* sl_wait looks for so long before it sleeps */
