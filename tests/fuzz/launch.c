@@ -13,7 +13,7 @@
 
 /* libfyaml 0.7.12 loses the list of a text's pieces when there are many (fy_atom_format_text): a
  * few kB for each such text of a launch file, once. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libfyaml.so\n";
