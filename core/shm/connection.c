@@ -155,17 +155,17 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
     c->peer.fd = c->watch.fd;
     c->peer.pidfd = sl_pidfd_of_peer(c->watch.fd);
     atomic_store(&c->peer.lossless, hello->policy == SL_LOSSLESS);
-    if (hello->policy == SL_LOSSLESS) {
-        /* Its cursor counts from its own attaching on; until then it stands in nobody's way. */
-        atomic_store(&((struct sl_ledger *)(void *)c->ledger.base)->cursor, UINT64_MAX - 1);
-        atomic_fetch_add(&p->channel.lossless_count, 1);
-    }
     if (c->peer.pidfd >= 0) {
         c->death = (struct sl_watch){.fd = c->peer.pidfd, .ready = process_ended};
         sl_service_watch(&c->death, EPOLLIN);
     }
     /* Before it is counted: who waited for it to be counted publishes behind this. */
     welcome->head = sl_ring_head(&p->channel.ring);
+    /* A lossless one stands in the way from then on, while it still maps what it is sent; its own
+     * attaching (reader.c) closes the gap between this head and the counting. */
+    atomic_store(&((struct sl_ledger *)(void *)c->ledger.base)->cursor, welcome->head);
+    if (hello->policy == SL_LOSSLESS)
+        atomic_fetch_add(&p->channel.lossless_count, 1);
     /* In the scan list before the descriptors are sent: no hold of this ledger can be missed. */
     err = sl_slots_add_peer(&p->pool->slots, &c->peer);
     if (err < 0) {
