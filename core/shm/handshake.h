@@ -70,7 +70,7 @@ struct sl_welcome {
     char node[SL_NODE_MAX];     /* 480 */
     char text[SL_WELCOME_TEXT]; /* 544: of a refusal */
 };
-static_assert(sizeof(struct sl_welcome) == 800, "welcome layout");
+static_assert(sizeof(struct sl_welcome) == 808, "welcome layout");
 
 /* Fill the head of a message. */
 void sl_hello_init(struct sl_hello *hello, enum sl_hello_kind kind);

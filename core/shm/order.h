@@ -43,6 +43,18 @@ static inline void sl_fence_acquire(void)
 }
 #endif
 
+/* Fetch a line that is going to be written, so that the store need not wait for it to come from the
+ * core that read it last. A hint. (gcc's prefetch for writing is one for reading on x86-64, unless
+ * it is told of prefetchw; where that is not known it does nothing.) */
+static inline void sl_prefetch_to_write(const void *line)
+{
+#ifdef __x86_64__
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
 /* A test may seed the faults that ThreadSanitizer must report: see tests/shm/test_order.c. */
 #ifndef SL_ORDER_PUBLISH
 #define SL_ORDER_PUBLISH memory_order_release

@@ -66,6 +66,8 @@ static int make_control(struct sl_pool *pool, uint32_t slot_count)
         .states_offset = sizeof(struct sl_control),
         .sides_offset = sides_offset(slot_count),
     };
+    if (pool->side_size > 0)
+        pool->sides = pool->control.base + sides_offset(slot_count);
     return 0;
 }
 

@@ -14,6 +14,7 @@ struct sl_pool {
     struct sl_slots slots;
     struct sl_memory memory;  /* the slots; none if slot_count is 0 */
     struct sl_memory control; /* struct sl_control, slot states, side areas */
+    unsigned char *sides;     /* in the control segment; NULL = none */
     uint64_t slot_size;       /* distance of slots */
     uint32_t side_size;
     unsigned users;        /* publishers */

@@ -191,12 +191,7 @@ int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
     *ret_loan = (struct sl_loan){
         .data = pool->memory.base + slot * pool->slot_size,
         .data_size = pool->slot_size,
-        .side =
-            pool->side_size
-                ? pool->control.base +
-                      ((const struct sl_control *)(const void *)pool->control.base)->sides_offset +
-                      (uint64_t)slot * pool->side_size
-                : NULL,
+        .side = pool->sides ? pool->sides + (uint64_t)slot * pool->side_size : NULL,
         .side_size = pool->side_size,
         .slot = slot,
         .generation = pool->slots.slot[slot].generation,
@@ -205,6 +200,7 @@ int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
 }
 
 int sl_publisher_wait(struct sl_publisher *p, int64_t timeout_ns)
+    sl_ring_prepare(&p->channel.ring, p->channel.head + 1);
 {
     /* A reader's release is a plain store that tells nobody: look again, less and less often. */
     uint64_t start_ns = sl_clock_monotonic_ns();
@@ -294,7 +290,7 @@ int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const str
     if (err == 0) {
         struct sl_descriptor d = {
             .stamp_ns = m->stamp_ns,
-            .publish_ns = sl_clock_monotonic_ns(),
+            .publish_ns = sl_quick_clock_ns(&p->clock),
             .flags = ((uint32_t)m->clock & SL_DESCRIPTOR_CLOCK_MASK) |
                      (m->flags & SL_MESSAGE_PARTIAL) | alignment_flag(m->data_offset) |
                      (m->range_count ? SL_DESCRIPTOR_GATHER : 0),
@@ -330,7 +326,7 @@ int sl_publisher_publish_inline(struct sl_publisher *p, const void *body, size_t
     bool has_data = sl_range_fits(m->data_offset, m->data_length, body_length);
     struct sl_descriptor d = {
         .stamp_ns = m->stamp_ns,
-        .publish_ns = sl_clock_monotonic_ns(),
+        .publish_ns = sl_quick_clock_ns(&p->clock),
         .flags = ((uint32_t)m->clock & SL_DESCRIPTOR_CLOCK_MASK) | (m->flags & SL_MESSAGE_PARTIAL) |
                  SL_DESCRIPTOR_INLINE,
         .body_length = (uint32_t)body_length,

@@ -8,6 +8,7 @@
 #ifndef SL_SHM_PUBLISHER_H
 #define SL_SHM_PUBLISHER_H
 
+#include "core/base/clock.h"
 #include "core/shm/pool.h"
 #include "core/shm/service.h"
 #include "core/shm/statspage.h"
@@ -33,6 +34,7 @@ struct sl_connection {
 
 struct sl_publisher {
     struct sl_channel channel;
+    struct sl_quick_clock clock;
     struct sl_pool *pool;
     bool owns_pool;
     struct sl_publisher_options options; /* defaults filled in */

@@ -23,11 +23,10 @@ static void store_cursor(struct sl_reader *r, uint64_t seq)
     atomic_store_explicit(&r->ledger->cursor, seq, memory_order_release);
 }
 
-/* Does the message's slot stand, as far as the ring does not tell? `d` is what a look copied. */
+/* Does the message's slot stand by its own word? `d` is what a look copied. */
 static bool slot_stands(const struct sl_reader *r, const struct sl_descriptor *d)
 {
-    if ((d->flags & (SL_DESCRIPTOR_SHARED | SL_DESCRIPTOR_INLINE)) != SL_DESCRIPTOR_SHARED ||
-        d->slot >= r->slot_count)
+    if (d->flags & SL_DESCRIPTOR_INLINE || d->slot >= r->slot_count)
         return true;
     return atomic_load_explicit(&r->state[d->slot], memory_order_acquire) ==
            ((uint64_t)d->generation << 1 | 1);
@@ -92,6 +91,7 @@ static void pass_over(struct sl_reader *r, uint64_t seq, enum sl_loss reason)
 static void apply_policy(struct sl_reader *r)
 {
     if (r->policy == SL_LOSSLESS || (r->policy == SL_KEEP_LAST && r->depth == 0))
+    r->lost_ever += count;
         return;
     uint64_t head = sl_ring_head(&r->ring);
     uint64_t depth = r->policy == SL_LATEST ? 1 : r->depth;
@@ -132,8 +132,6 @@ static bool copy_and_check(const struct sl_reader *r, struct sl_taken *t, void *
 {
     if (!sl_descriptor_check(&t->d, r->slot_count, r->slot_size, r->ring.inline_max))
         return false;
-    if (t->d.flags & SL_DESCRIPTOR_INLINE)
-        sl_ring_copy_inline(&r->ring, t->d.seq, inline_to, t->d.body_length);
     t->range_count = 0;
     if (t->d.flags & SL_DESCRIPTOR_GATHER) {
         sl_ring_copy_ranges(&r->ring, t->d.seq, t->range);
@@ -175,6 +173,7 @@ static bool hold(struct sl_reader *r, const struct sl_descriptor *d)
     if (!shared && atomic_load_explicit(&r->ledger->held[d->slot], memory_order_relaxed) != 0)
         return false;
     set_hold(r, d->slot, shared);
+    const struct sl_descriptor *d = &t->d;
     /* T2: pairs with R2: the hold before the look whether the message still stands. */
     sl_fence_full();
     /* T3: the same state as before the copy: the descriptor is whole, and the slot is ours. */
@@ -194,7 +193,7 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
         sl_fence_acquire(); /* T3 without a hold: the copy before the second look */
         ours = sl_ring_still(&r->ring, t->d.seq);
     } else {
-        ours = hold(r, &t->d);
+        ours = hold(r, t);
     }
     if (!ours) { /* torn or retired: the next look says which, but for a shared slot */
         if (fits && sl_ring_still(&r->ring, t->d.seq) && !slot_stands(r, &t->d))

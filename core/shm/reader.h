@@ -28,6 +28,7 @@ struct sl_reader {
     uint64_t taken;
     uint64_t lost[SL_LOSS_REASONS];
     uint64_t lost_since_take;
+    uint64_t lost_ever; /* for all reasons; moves when one of them does */
     /* What is held = taken - returned - released. */
     uint64_t holds_taken;        /* by the taking thread */
     _Atomic(const void *) owner; /* the thread that took first; it counts without a locked add: */
@@ -48,8 +49,8 @@ struct sl_taken {
  * current when this returns. -EPROTO: the head does not stand still; no publisher is that fast. */
 int sl_reader_attach(struct sl_reader *reader, uint64_t from);
 
-/* 1 taken, 0 nothing new, -EDQUOT the quota is held. `inline_to` has room for ring.inline_max
- * bytes. */
+/* 1 taken: checked, and held unless it is inline; 0 nothing new, -EDQUOT the quota is held.
+ * `inline_to` has room for ring.inline_max bytes. */
 int sl_reader_take(struct sl_reader *reader, struct sl_taken *ret_taken, void *inline_to);
 /* True: this was the last hold of a reader that was detached; whoever is told so frees it. */
 bool sl_reader_release(struct sl_reader *reader, uint32_t slot, bool shared);

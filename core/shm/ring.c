@@ -104,6 +104,11 @@ int sl_ring_map(void *memory, size_t size_bytes, struct sl_ring_map *ret_map)
 /* The descriptor without its seq is words 1..7 of its 64 bytes. */
 static_assert(sizeof(struct sl_descriptor) == 8 * sizeof(uint64_t), "descriptor is eight words");
 
+void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq)
+{
+    sl_prefetch_to_write(entry_of(map, seq));
+}
+
 static void store_bytes(_Atomic uint64_t *to, const void *from, uint32_t length)
 {
     const unsigned char *bytes = from;
@@ -118,9 +123,6 @@ void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
                    const struct sl_ring_payload *payload)
 {
     struct sl_entry *e = entry_of(map, d->seq);
-    uint64_t words[8];
-    memcpy(words, d, sizeof words);
-
     /* P1: the entry's old message can no longer be taken. */
     uint64_t old = atomic_load_explicit(&e->state, memory_order_relaxed);
     if (old & STANDING)
@@ -129,8 +131,11 @@ void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
      */
     sl_fence_release();
     /* P3: relaxed is enough, P2 and P4 stand around them. */
-    for (int i = 0; i < 7; i++)
-        atomic_store_explicit(&e->word[i], words[i + 1], memory_order_relaxed);
+    for (int i = 0; i < 7; i++) {
+        uint64_t word;
+        memcpy(&word, (const char *)d + 8 * (i + 1), sizeof word);
+        atomic_store_explicit(&e->word[i], word, memory_order_relaxed);
+    }
     if (d->flags & SL_DESCRIPTOR_INLINE)
         store_bytes(e->inline_word, payload->inline_body, d->body_length);
     if (d->flags & SL_DESCRIPTOR_GATHER) {
@@ -170,10 +175,11 @@ enum sl_ring_look sl_ring_look(const struct sl_ring_map *map, uint64_t seq,
         return SL_RING_GONE;
     if (!(state & STANDING))
         return SL_RING_RETIRED;
-    uint64_t words[8] = {seq};
-    for (int i = 0; i < 7; i++)
-        words[i + 1] = atomic_load_explicit(&e->word[i], memory_order_relaxed);
-    memcpy(ret_d, words, sizeof words);
+    ret_d->seq = seq;
+    for (int i = 0; i < 7; i++) {
+        uint64_t word = atomic_load_explicit(&e->word[i], memory_order_relaxed);
+        memcpy((char *)ret_d + 8 * (i + 1), &word, sizeof word);
+    }
     return SL_RING_STANDING;
 }
 

@@ -46,7 +46,9 @@ void sl_ring_format(void *memory, uint64_t instance, uint32_t entry_count, uint3
                     uint32_t word_count, struct sl_ring_map *ret_map);
 int sl_ring_map(void *memory, size_t size_bytes, struct sl_ring_map *ret_map);
 
-/* Writer: put message `d->seq` (the head + 1) into its entry and move the head. */
+/* Writer: a message will be written soon: have its entry's line come. */
+void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq);
+/* Writer: put message `d->seq` (the head + 1) into its entry: who looks for it finds it. */
 void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
                    const struct sl_ring_payload *payload);
 /* Writer: say that the slot of message `seq` is no longer that message's. */

@@ -13,66 +13,60 @@
 #include <string.h>
 #include <time.h>
 
+/* The order of recycling: a list through the slots. ------------------------------------------- */
+
+static void order_link(struct sl_slots *slots, uint32_t older, uint32_t newer)
+{
+    *(older == SL_NO_SLOT ? &slots->oldest : &slots->slot[older].newer) = newer;
+    *(newer == SL_NO_SLOT ? &slots->newest : &slots->slot[newer].older) = older;
+}
+
+static void order_prepend(struct sl_slots *slots, uint32_t index)
+{
+    order_link(slots, index, slots->oldest);
+    order_link(slots, SL_NO_SLOT, index);
+}
+
+static void order_append(struct sl_slots *slots, uint32_t index)
+{
+    order_link(slots, slots->newest, index);
+    order_link(slots, index, SL_NO_SLOT);
+}
+
+static void order_remove(struct sl_slots *slots, uint32_t index)
+{
+    order_link(slots, slots->slot[index].older, slots->slot[index].newer);
+}
+
 int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *state)
 {
     *slots = (struct sl_slots){
         .count = count,
         .state = state,
+        .oldest = SL_NO_SLOT,
+        .newest = SL_NO_SLOT,
         .ahead_most = count / 4 < 1                    ? 1
                       : count / 4 > SL_SLOTS_AHEAD_MAX ? SL_SLOTS_AHEAD_MAX
                                                        : count / 4,
     };
     slots->slot = calloc(count + 1, sizeof *slots->slot);
-    slots->order = calloc(count + 1, sizeof *slots->order);
     struct sl_scan *scan = calloc(1, sizeof *scan);
-    if (!slots->slot || !slots->order || !scan) {
+    if (!slots->slot || !scan) {
         free(scan);
         sl_slots_finish(slots);
         return sl_error(-ENOMEM, "no memory for the book of %u slots", count);
     }
     atomic_init(&slots->scan, scan);
     for (uint32_t i = 0; i < count; i++)
-        slots->order[i] = i;
-    slots->order_count = count;
+        order_append(slots, i);
     return 0;
 }
 
 void sl_slots_finish(struct sl_slots *slots)
 {
     free(slots->slot);
-    free(slots->order);
     free(atomic_load(&slots->scan));
     *slots = (struct sl_slots){0};
-}
-
-/* The order of recycling: a queue in a ring of count + 1 places. ------------------------------- */
-
-static uint32_t *order_at(struct sl_slots *slots, uint32_t index)
-{
-    return &slots->order[(slots->order_first + index) % (slots->count + 1)];
-}
-
-static void order_prepend(struct sl_slots *slots, uint32_t slot)
-{
-    slots->order_first = (slots->order_first + slots->count) % (slots->count + 1);
-    slots->order_count++;
-    *order_at(slots, 0) = slot;
-}
-
-static void order_append(struct sl_slots *slots, uint32_t slot)
-{
-    *order_at(slots, slots->order_count++) = slot;
-}
-
-static void order_remove(struct sl_slots *slots, uint32_t index)
-{
-    if (index == 0) { /* as good as always */
-        slots->order_first = (slots->order_first + 1) % (slots->count + 1);
-    } else {
-        for (uint32_t i = index; i + 1 < slots->order_count; i++)
-            *order_at(slots, i) = *order_at(slots, i + 1);
-    }
-    slots->order_count--;
 }
 
 /* Looking at the ledgers. ---------------------------------------------------------------------- */
@@ -179,17 +173,16 @@ static bool is_free_to_take(struct sl_slots *slots, const struct sl_scan *scan, 
     return slot->status == SL_SLOT_RETIRED || may_recycle(scan, slot, ahead);
 }
 
-/* Retire up to `most` of the oldest slots that may go: their places in the order, ascending. */
+/* Retire up to `most` of the oldest slots that may go: which ones, the oldest first. */
 static uint32_t retire_oldest(struct sl_slots *slots, const struct sl_scan *scan, uint32_t most,
-                              bool ahead, uint32_t place[SL_SLOTS_AHEAD_MAX])
+                              bool ahead, uint32_t retired[SL_SLOTS_AHEAD_MAX])
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < slots->order_count && count < most; i++) {
-        uint32_t index = *order_at(slots, i);
-        if (!is_free_to_take(slots, scan, index, ahead))
+    for (uint32_t i = slots->oldest; i != SL_NO_SLOT && count < most; i = slots->slot[i].newer) {
+        if (!is_free_to_take(slots, scan, i, ahead))
             continue;
-        retire(slots, index);
-        place[count++] = i;
+        retire(slots, i);
+        retired[count++] = i;
     }
     return count;
 }
@@ -199,18 +192,18 @@ static uint32_t retire_oldest(struct sl_slots *slots, const struct sl_scan *scan
  */
 static void recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahead)
 {
-    uint32_t place[SL_SLOTS_AHEAD_MAX];
+    uint32_t retired[SL_SLOTS_AHEAD_MAX];
     uint32_t most = ahead ? slots->ahead_most : 1;
-    uint32_t count = retire_oldest(slots, scan, most, ahead, place);
+    uint32_t count = retire_oldest(slots, scan, most, ahead, retired);
     if (count == 0)
         return;
     sl_fence_full(); /* R2: pairs with T2 */
     scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
-    for (uint32_t i = count; i-- > 0;) { /* from behind: removing moves what follows */
-        uint32_t index = *order_at(slots, place[i]);
+    for (uint32_t i = count; i-- > 0;) { /* the last one ahead is loaned first: the oldest */
+        uint32_t index = retired[i];
         if (slots->slot[index].status != SL_SLOT_FREE && anyone_holds(scan, index))
             continue;
-        order_remove(slots, place[i]);
+        order_remove(slots, index);
         slots->ahead[slots->ahead_count++] = index;
     }
 }
@@ -474,7 +467,7 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
     d->seq = old_head + 1;
     if (index != SL_NO_SLOT) {
         struct sl_slot *slot = &slots->slot[index];
-        int err = note_use(slot, channel, d->seq);
+        err = note_use(slot, channel, d->seq);
         if (err < 0)
             return err;
         slot->is_shared |= !last;
@@ -485,11 +478,6 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
         /* Relaxed: the entry's state (P4) is stored after it, and shows it. */
         atomic_store_explicit(&slots->state[index], (uint64_t)slot->generation << 1 | 1,
                               memory_order_relaxed);
-        if (last) {
-            slot->status = SL_SLOT_PUBLISHED;
-            take_in(slots, index);
-            order_append(slots, index);
-        }
     }
     sl_ring_write(&channel->ring, d, payload);
     channel->head = d->seq;
@@ -497,6 +485,11 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
     return 0;
 }
 
+    if (index != SL_NO_SLOT && last) {
+        slots->slot[index].status = SL_SLOT_PUBLISHED;
+        take_in(slots, index);
+        order_append(slots, index);
+    }
 static void forget_use(struct sl_slots *slots, struct sl_channel *channel, uint32_t index)
 {
     struct sl_slot *slot = &slots->slot[index];

@@ -78,6 +78,7 @@ struct sl_slot {
     bool is_shared;           /* several messages stand in it */
     struct sl_channel *owner; /* LOANED: for whose message */
     uint32_t use_count;
+    uint32_t older, newer;    /* not LOANED: its neighbours in the order of recycling */
     struct sl_slot_use use[SL_SLOT_CHANNELS_MAX];
 };
 
@@ -85,8 +86,7 @@ struct sl_slots {
     uint32_t count;
     struct sl_slot *slot;
     _Atomic uint64_t *state; /* in the control segment: generation << 1 | standing */
-    uint32_t *order;         /* slots that are not loaned, the oldest first; a ring of count + 1 */
-    uint32_t order_first, order_count;
+    uint32_t oldest, newest; /* of the slots that are neither loaned nor ahead; or SL_NO_SLOT */
     uint32_t ahead[SL_SLOTS_AHEAD_MAX]; /* taken back ahead of need */
     uint32_t ahead_count, ahead_most;
     uint32_t loaned;
@@ -114,8 +114,8 @@ void sl_slots_discard(struct sl_slots *slots, uint32_t slot);
  * subscriber has not read? -EAGAIN. */
 int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel);
 /* Message channel->head + 1 is shown. `slot` may be SL_NO_SLOT (inline); `last` = no other message
- * of the slot follows. Wakes who asked for it. -E2BIG: too many topics in one slot (nothing is
- * shown). */
+ * of the slot follows. Wakes who asked for it. -E2BIG: too many topics in one slot; -EAGAIN:
+ * RouDi's memory is used up (nothing is shown). */
 int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_t slot, bool last,
                      struct sl_descriptor *d, const struct sl_ring_payload *payload);
 /* A channel ends: its loans go back, its messages no longer count. */

@@ -39,8 +39,6 @@ void sl_subscriber_leave(struct sl_subscriber *s, unsigned index)
     if (s->epoll_fd >= 0)
         epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, l->watch.fd, NULL);
     sl_reader_disarm(&l->reader);
-    for (int i = 0; i < SL_LOSS_REASONS; i++)
-        l->reader.lost[i] = 0;
     if (sl_reader_detach(&l->reader))
         sl_link_free(l);
 }
@@ -67,11 +65,15 @@ void sl_subscriber_adopt(struct sl_subscriber *s)
     sl_stats_set32(&s->row->peers, s->link_count);
 }
 
-static void count_losses(struct sl_subscriber *s, const struct sl_reader *r, const uint64_t *before)
+static void count_losses(struct sl_subscriber *s, struct sl_link *l)
 {
-    for (int i = 0; i < SL_LOSS_REASONS; i++)
-        if (r->lost[i] != before[i])
-            sl_stats_add(&s->row->lost[i], r->lost[i] - before[i]);
+    if (l->reader.lost_ever == l->lost_ever_counted)
+        return;
+    l->lost_ever_counted = l->reader.lost_ever;
+    for (int i = 0; i < SL_LOSS_REASONS; i++) {
+        sl_stats_add(&s->row->lost[i], l->reader.lost[i] - l->lost_counted[i]);
+        l->lost_counted[i] = l->reader.lost[i];
+    }
 }
 
 uint32_t sl_subscriber_held(const struct sl_subscriber *s)
@@ -167,10 +169,8 @@ static int take_from(struct sl_subscriber *s, unsigned index, struct sl_frame *r
         return err;
     bool gone = atomic_load_explicit(&l->gone, memory_order_acquire);
     struct sl_taken taken;
-    uint64_t before[SL_LOSS_REASONS];
-    memcpy(before, l->reader.lost, sizeof before);
     int got = sl_reader_take(&l->reader, &taken, l->inline_body);
-    count_losses(s, &l->reader, before);
+    count_losses(s, l);
     if (got == 1) {
         fill_frame(l, &taken, ret_frame);
         count_taken(s, l, &taken.d);
@@ -250,6 +250,8 @@ static int open_subscriber(struct sl_subscriber *s)
         err = look_for_publishers(s);
         if (err == 0 && !s->options.visitor)
             sl_statspage_show(s->row, SL_STATS_SUBSCRIBER);
+    if (err == 0)
+        err = choose_bus(s);
     } else {
         err = sl_error(-ENOMEM, "topic %s: no memory for its statistics", s->topic);
     }

@@ -39,7 +39,8 @@ struct sl_link {
     uint32_t retain;
     uint64_t head;       /* when the publisher began to count us */
     uint64_t sampled_ns; /* publish time of the last latency sample */
-    _Atomic bool gone;   /* its publisher hung up */
+    uint64_t lost_counted[SL_LOSS_REASONS], lost_ever_counted; /* as the statistics have it */
+    _Atomic bool gone;                                         /* its publisher hung up */
 };
 
 struct sl_subscriber {

@@ -267,13 +267,15 @@ static void publish_inline(void)
 static void check_places(void)
 {
     const struct sl_slots *s = &w.slots;
-    uint32_t places[SLOTS_MAX] = {0}, loaned = 0;
-    expect(s->order_count <= w.count && s->ahead_count <= s->ahead_most);
-    for (uint32_t i = 0; i < s->order_count; i++) {
-        uint32_t slot = *order_at(&w.slots, i);
+    uint32_t places[SLOTS_MAX] = {0}, loaned = 0, ordered = 0, older = SL_NO_SLOT;
+    expect(s->ahead_count <= s->ahead_most);
+    for (uint32_t slot = s->oldest; slot != SL_NO_SLOT; slot = s->slot[slot].newer) {
         expect(slot < w.count && s->slot[slot].status != SL_SLOT_LOANED);
+        expect(s->slot[slot].older == older && ordered++ < w.count);
         places[slot]++;
+        older = slot;
     }
+    expect(s->newest == older);
     for (uint32_t i = 0; i < s->ahead_count; i++) {
         uint32_t slot = s->ahead[i];
         expect(slot < w.count &&
@@ -287,7 +289,7 @@ static void check_places(void)
         expect(places[i] + is_loan == 1);
     }
     expect(loaned == s->loaned && loaned == w.loan_count);
-    expect(s->order_count + s->ahead_count + loaned == w.count);
+    expect(ordered + s->ahead_count + loaned == w.count);
 }
 
 /* The words that subscribers read say what the book says. */
