@@ -202,6 +202,7 @@ static void answer(struct sl_connection *c, const struct sl_hello *hello)
         w.ring_bytes = p->ring_memory.size_bytes;
         w.ledger_bytes = c->ledger.size_bytes;
         w.retain = p->options.retain;
+        w.roudi = p->channel.sender ? sl_iceoryx_roudi() : 0;
         if (pool->slots.count > 0) {
             fds[w.fd_count++] = pool->control.fd;
             fds[w.fd_count++] = pool->memory.fd;

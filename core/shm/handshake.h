@@ -65,10 +65,11 @@ struct sl_welcome {
     uint32_t retain;            /*  80 */
     uint32_t fd_count;          /*  84 */
     uint64_t head;              /*  88: of the ring, when the ledger began to count */
-    char topic[SL_TOPIC_MAX];   /*  96 */
-    char type[SL_TYPE_MAX];     /* 352 */
-    char node[SL_NODE_MAX];     /* 480 */
-    char text[SL_WELCOME_TEXT]; /* 544: of a refusal */
+    uint64_t roudi;             /*  96: by which RouDi it sends, too; 0 = native only */
+    char topic[SL_TOPIC_MAX];   /* 104 */
+    char type[SL_TYPE_MAX];     /* 360 */
+    char node[SL_NODE_MAX];     /* 488 */
+    char text[SL_WELCOME_TEXT]; /* 552: of a refusal */
 };
 static_assert(sizeof(struct sl_welcome) == 808, "welcome layout");
 

@@ -34,6 +34,9 @@ static void tell_taker(struct sl_subscriber *s)
 
 void sl_link_free(struct sl_link *l)
 {
+    if (l->reader.inbox)
+        sl_iceoryx_receiver_close(l->reader.inbox->queue);
+    free(l->reader.inbox);
     sl_memory_close(&l->pool);
     sl_memory_close(&l->control);
     sl_memory_close(&l->ledger);
@@ -151,6 +154,31 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
     return 0;
 }
 
+/* With iceoryx, a queue beside the ring. */
+static int open_inbox(struct sl_link *l, const struct sl_welcome *w)
+{
+    const struct sl_subscriber *s = l->subscriber;
+    if (s->bus != SL_BUS_ICEORYX)
+        return 0;
+    if (w->roudi == 0)
+        return sl_error(
+            -EPROTONOSUPPORT,
+            "topic %s: its publisher (%s) sends over the native bus only; start it with "
+            "--bus iceoryx, or this subscriber with --bus native",
+            s->topic, w->node);
+    if (w->roudi != sl_iceoryx_roudi())
+        return sl_error(-ESTALE,
+                        "topic %s: its publisher (%s) and this subscriber belong to different runs "
+                        "of RouDi; restart the older one",
+                        s->topic, w->node);
+    struct sl_inbox *inbox = calloc(1, sizeof *inbox);
+    if (!inbox)
+        return sl_error(-ENOMEM, "topic %s: no memory for a queue", s->topic);
+    l->reader.inbox = inbox;
+    return sl_iceoryx_receiver_open(&s->domain, s->topic, w->instance, l->reader.ring.inline_max,
+                                    &inbox->queue);
+}
+
 static void begin_reading(struct sl_link *l)
 {
     struct sl_subscriber *s = l->subscriber;
@@ -202,6 +230,8 @@ static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
         l->instance = w.instance;
         l->head = w.head;
         err = map_link(l, &w, fds);
+        if (err == 0)
+            err = open_inbox(l, &w);
         if (err < 0)
             give_up(l, err, sl_error_text());
         else

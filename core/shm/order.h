@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order.h - the one full fence of the bus.
+/* order.h - the one full fence of the bus, and what else is the machine's.
  *
  * Take and recycle are two sides of one question ("did you see my hold before I took the slot
  * back?"), which only a store followed by a load of another address can ask. That needs a full

@@ -104,6 +104,20 @@ static int make_ring(struct sl_publisher *p)
     return p->word_used ? 0 : sl_error(-ENOMEM, "no memory for %u subscribers", words);
 }
 
+/* With iceoryx, a sender beside the ring. Not under the service lock: RouDi is asked. */
+static int make_sender(struct sl_publisher *p)
+{
+    enum sl_bus bus;
+    int err = sl_bus_choose(p->options.bus, &bus);
+    if (err < 0 || bus == SL_BUS_NATIVE)
+        return err;
+    if ((err = sl_iceoryx_start(&p->domain)) < 0 ||
+        (err = sl_iceoryx_sender_open(&p->domain, p->topic, p->instance, p->options.inline_max,
+                                      &p->channel.sender)) < 0)
+        return sl_error_at(err, "topic %s", p->topic);
+    return 0;
+}
+
 /* Under the service lock: the door, and the row that tools see. */
 static int show(struct sl_publisher *p)
 {
@@ -137,7 +151,7 @@ int sl_publisher_open(const struct sl_publisher_options *options,
     p->instance = sl_instance_new();
     if ((err = complete_options(&p->options)) < 0 ||
         (err = sl_domain_open(options->domain, true, &p->domain)) < 0 || (err = make_pool(p)) < 0 ||
-        (err = make_ring(p)) < 0 || (err = sl_service_acquire()) < 0)
+        (err = make_ring(p)) < 0 || (err = make_sender(p)) < 0 || (err = sl_service_acquire()) < 0)
         goto failed;
     p->has_service = true;
     p->pool->users++;
@@ -171,6 +185,7 @@ void sl_publisher_close(struct sl_publisher *p)
     }
     if (p->owns_pool)
         sl_pool_destroy(p->pool);
+    sl_iceoryx_sender_close(p->channel.sender);
     sl_memory_close(&p->ring_memory);
     sl_domain_close(&p->domain);
     free(p->word_used);
@@ -182,11 +197,15 @@ void sl_publisher_close(struct sl_publisher *p)
 int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
 {
     uint32_t slot;
-    int err = sl_slots_loan(&p->pool->slots, &p->channel, &slot);
+    /* Better told now than when the frame is written. */
+    int err = p->channel.sender ? sl_iceoryx_reserve(p->channel.sender) : 0;
+    if (err == 0)
+        err = sl_slots_loan(&p->pool->slots, &p->channel, &slot);
     if (err < 0) {
         sl_stats_add(&p->row->refused, 1);
         return sl_error_at(err, "topic %s", p->topic);
     }
+    sl_ring_prepare(&p->channel.ring, p->channel.head + 1);
     const struct sl_pool *pool = p->pool;
     *ret_loan = (struct sl_loan){
         .data = pool->memory.base + slot * pool->slot_size,
@@ -200,7 +219,6 @@ int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
 }
 
 int sl_publisher_wait(struct sl_publisher *p, int64_t timeout_ns)
-    sl_ring_prepare(&p->channel.ring, p->channel.head + 1);
 {
     /* A reader's release is a plain store that tells nobody: look again, less and less often. */
     uint64_t start_ns = sl_clock_monotonic_ns();

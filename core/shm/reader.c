@@ -32,6 +32,20 @@ static bool slot_stands(const struct sl_reader *r, const struct sl_descriptor *d
            ((uint64_t)d->generation << 1 | 1);
 }
 
+/* As far as the ring does not tell: one that others share is retired by its own word only. */
+static bool shared_stands(const struct sl_reader *r, const struct sl_descriptor *d)
+{
+    return !(d->flags & SL_DESCRIPTOR_SHARED) || slot_stands(r, d);
+}
+
+/* T3: does the message still stand? The caller has made the fence that its question needs. */
+static bool still_stands(const struct sl_reader *r, const struct sl_taken *t)
+{
+    if (t->by_queue)
+        return slot_stands(r, &t->d);
+    return sl_ring_still(&r->ring, t->d.seq) && shared_stands(r, &t->d);
+}
+
 /* How far behind the head the policy lets a reader begin. */
 static uint64_t most_behind(const struct sl_reader *r)
 {
@@ -67,7 +81,7 @@ int sl_reader_attach(struct sl_reader *r, uint64_t from)
     struct sl_descriptor d;
     while (r->cursor < head) {
         enum sl_ring_look look = sl_ring_look(&r->ring, r->cursor + 1, &d);
-        if (look == SL_RING_NOT_YET || (look == SL_RING_STANDING && slot_stands(r, &d)))
+        if (look == SL_RING_NOT_YET || (look == SL_RING_STANDING && shared_stands(r, &d)))
             break;
         store_cursor(r, r->cursor + 1);
     }
@@ -77,6 +91,7 @@ int sl_reader_attach(struct sl_reader *r, uint64_t from)
 static void lose(struct sl_reader *r, enum sl_loss reason, uint64_t count)
 {
     r->lost[reason] += count;
+    r->lost_ever += count;
     r->lost_since_take += count;
 }
 
@@ -91,7 +106,6 @@ static void pass_over(struct sl_reader *r, uint64_t seq, enum sl_loss reason)
 static void apply_policy(struct sl_reader *r)
 {
     if (r->policy == SL_LOSSLESS || (r->policy == SL_KEEP_LAST && r->depth == 0))
-    r->lost_ever += count;
         return;
     uint64_t head = sl_ring_head(&r->ring);
     uint64_t depth = r->policy == SL_LATEST ? 1 : r->depth;
@@ -133,11 +147,9 @@ static bool copy_and_check(const struct sl_reader *r, struct sl_taken *t, void *
     if (!sl_descriptor_check(&t->d, r->slot_count, r->slot_size, r->ring.inline_max))
         return false;
     t->range_count = 0;
-    if (t->d.flags & SL_DESCRIPTOR_GATHER) {
-        sl_ring_copy_ranges(&r->ring, t->d.seq, t->range);
-        return ranges_fit(r, t);
-    }
-    return true;
+    if (t->d.flags & (SL_DESCRIPTOR_INLINE | SL_DESCRIPTOR_GATHER))
+        sl_transport_copy(r->inbox, &r->ring, t, inline_to);
+    return !(t->d.flags & SL_DESCRIPTOR_GATHER) || ranges_fit(r, t);
 }
 
 static void set_hold(struct sl_reader *r, uint32_t slot, bool shared)
@@ -159,8 +171,9 @@ static void clear_hold(struct sl_reader *r, uint32_t slot, bool shared)
         atomic_store_explicit(held, 0, SL_ORDER_RELEASE);
 }
 
-static bool hold(struct sl_reader *r, const struct sl_descriptor *d)
+static bool hold(struct sl_reader *r, const struct sl_taken *t)
 {
+    const struct sl_descriptor *d = &t->d;
     bool shared = d->flags & SL_DESCRIPTOR_SHARED;
     /* The message's ends travel while the fence waits. A fetch too many does no harm. */
     if (r->base) {
@@ -173,11 +186,10 @@ static bool hold(struct sl_reader *r, const struct sl_descriptor *d)
     if (!shared && atomic_load_explicit(&r->ledger->held[d->slot], memory_order_relaxed) != 0)
         return false;
     set_hold(r, d->slot, shared);
-    const struct sl_descriptor *d = &t->d;
     /* T2: pairs with R2: the hold before the look whether the message still stands. */
     sl_fence_full();
     /* T3: the same state as before the copy: the descriptor is whole, and the slot is ours. */
-    if (sl_ring_still(&r->ring, d->seq) && slot_stands(r, d))
+    if (still_stands(r, t))
         return true;
     clear_hold(r, d->slot, shared);
     return false;
@@ -191,12 +203,13 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     bool ours;
     if (!fits || is_inline) {
         sl_fence_acquire(); /* T3 without a hold: the copy before the second look */
-        ours = sl_ring_still(&r->ring, t->d.seq);
+        ours = t->by_queue || sl_ring_still(&r->ring, t->d.seq);
     } else {
         ours = hold(r, t);
     }
-    if (!ours) { /* torn or retired: the next look says which, but for a shared slot */
-        if (fits && sl_ring_still(&r->ring, t->d.seq) && !slot_stands(r, &t->d))
+    if (!ours) { /* torn or retired: the next look says which, where the ring's entry tells */
+        if (fits &&
+            (t->by_queue || (sl_ring_still(&r->ring, t->d.seq) && !shared_stands(r, &t->d))))
             pass_over(r, t->d.seq, SL_LOSS_RECYCLED);
         return 0;
     }
@@ -209,6 +222,8 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     if (!is_inline && r->holds_taken++ == 0)
         atomic_store_explicit(&r->owner, this_thread(), memory_order_relaxed);
     r->taken++;
+    if (t->by_queue)
+        r->inbox->received++;
     t->lost_before = r->lost_since_take;
     r->lost_since_take = 0;
     return 1;
@@ -218,7 +233,7 @@ int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
 {
     /* All entries of the ring may have been retired, and some may change while we look. */
     for (uint32_t looks = 0; looks < r->ring.mask + LOOKS_MAX; looks++) {
-        switch (sl_ring_look(&r->ring, r->cursor + 1, &t->d)) {
+        switch (sl_transport_look(r->inbox, &r->ring, r->cursor + 1, t)) {
         case SL_RING_NOT_YET:
             return 0;
         case SL_RING_GONE:

@@ -9,10 +9,11 @@
 #ifndef SL_SHM_READER_H
 #define SL_SHM_READER_H
 
-#include "core/shm/ring.h"
+#include "core/shm/transport.h"
 
 struct sl_reader {
     struct sl_ring_map ring;
+    struct sl_inbox *inbox; /* NULL: the native bus */
     struct sl_ledger *ledger;
     const struct sl_word *word;
     const _Atomic uint64_t *state; /* of the slots, in the control segment */
@@ -27,21 +28,13 @@ struct sl_reader {
     uint64_t cursor; /* last message done with; the ledger has a copy */
     uint64_t taken;
     uint64_t lost[SL_LOSS_REASONS];
-    uint64_t lost_since_take;
     uint64_t lost_ever; /* for all reasons; moves when one of them does */
+    uint64_t lost_since_take;
     /* What is held = taken - returned - released. */
     uint64_t holds_taken;        /* by the taking thread */
     _Atomic(const void *) owner; /* the thread that took first; it counts without a locked add: */
     _Atomic uint64_t holds_returned; /* by the owner alone */
     _Atomic uint64_t holds_released; /* by other threads */
-};
-
-/* A message that was taken: checked, and held unless it is inline. */
-struct sl_taken {
-    struct sl_descriptor d;
-    struct sl_range range[SL_RANGES_MAX]; /* gathered bodies, checked */
-    uint32_t range_count;
-    uint64_t lost_before;
 };
 
 /* Begin to read behind message `from`, or later where the ring or the policy does not reach so far

@@ -150,8 +150,6 @@ void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
     }
     /* P4: pairs with T1: slot bytes and words before the state that shows them. */
     atomic_store_explicit(&e->state, d->seq << 1 | STANDING, SL_ORDER_PUBLISH);
-    /* P5: pairs with sl_ring_head: the entry before the head. */
-    atomic_store_explicit(&map->ring->head, d->seq, memory_order_release);
 }
 
 void sl_ring_retire(struct sl_ring_map *map, uint64_t seq)

@@ -51,6 +51,12 @@ void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq);
 /* Writer: put message `d->seq` (the head + 1) into its entry: who looks for it finds it. */
 void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
                    const struct sl_ring_payload *payload);
+/* Writer: move the head to it: who sleeps may be told. */
+static inline void sl_ring_move_head(struct sl_ring_map *map, uint64_t seq)
+{
+    /* P5: pairs with sl_ring_head: the entry before the head. */
+    atomic_store_explicit(&map->ring->head, seq, memory_order_release);
+}
 /* Writer: say that the slot of message `seq` is no longer that message's. */
 void sl_ring_retire(struct sl_ring_map *map, uint64_t seq);
 

@@ -465,6 +465,9 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
 {
     uint64_t old_head = channel->head;
     d->seq = old_head + 1;
+    int err = channel->sender ? sl_iceoryx_reserve(channel->sender) : 0;
+    if (err < 0)
+        return err;
     if (index != SL_NO_SLOT) {
         struct sl_slot *slot = &slots->slot[index];
         err = note_use(slot, channel, d->seq);
@@ -479,17 +482,18 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
         atomic_store_explicit(&slots->state[index], (uint64_t)slot->generation << 1 | 1,
                               memory_order_relaxed);
     }
-    sl_ring_write(&channel->ring, d, payload);
+    sl_transport_send(&channel->ring, channel->sender, d, payload);
+    /* The readers are on their way; our book is kept while they are. */
     channel->head = d->seq;
-    look_around(slots, channel, old_head);
-    return 0;
-}
-
     if (index != SL_NO_SLOT && last) {
         slots->slot[index].status = SL_SLOT_PUBLISHED;
         take_in(slots, index);
         order_append(slots, index);
     }
+    look_around(slots, channel, old_head);
+    return 0;
+}
+
 static void forget_use(struct sl_slots *slots, struct sl_channel *channel, uint32_t index)
 {
     struct sl_slot *slot = &slots->slot[index];

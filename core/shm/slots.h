@@ -15,7 +15,7 @@
 #ifndef SL_SHM_SLOTS_H
 #define SL_SHM_SLOTS_H
 
-#include "core/shm/ring.h"
+#include "core/shm/transport.h"
 
 #define SL_SLOT_CHANNELS_MAX 16 /* topics whose messages may stand in one shared slot */
 #define SL_SLOTS_AHEAD_MAX   8  /* slots taken back at one time; never more than a quarter of all */
@@ -25,7 +25,8 @@
 /* One topic of this process: its ring, and what its options say of recycling. */
 struct sl_channel {
     struct sl_ring_map ring;
-    uint64_t head; /* seq of the last message */
+    struct sl_iceoryx_sender *sender; /* NULL: the native bus */
+    uint64_t head;                    /* seq of the last message */
     uint32_t retain;
     int64_t lossless_timeout_ns;
     uint64_t blocked_since_ns; /* a lossless subscriber stands in the way; 0 = none does */
@@ -77,8 +78,8 @@ struct sl_slot {
     uint32_t generation;
     bool is_shared;           /* several messages stand in it */
     struct sl_channel *owner; /* LOANED: for whose message */
-    uint32_t use_count;
     uint32_t older, newer;    /* not LOANED: its neighbours in the order of recycling */
+    uint32_t use_count;
     struct sl_slot_use use[SL_SLOT_CHANNELS_MAX];
 };
 

@@ -45,6 +45,13 @@ SL_PUBLIC const char *sl_error_text(void);
 struct sl_pool;
 struct sl_publisher;
 
+/* How descriptors travel. Loans, holds, wake-ups and history are the same over both. */
+enum sl_bus {
+    SL_BUS_DEFAULT, /* $SLUICE_BUS, or native */
+    SL_BUS_NATIVE,  /* the publisher's ring; no daemon */
+    SL_BUS_ICEORYX, /* iceoryx's queues, for systems that run RouDi; at both ends */
+};
+
 /* Whose clock a stamp was read from. */
 enum sl_clock {
     SL_CLOCK_UNKNOWN,
@@ -87,6 +94,7 @@ struct sl_publisher_options {
     bool lossless;               /* let subscribers ask for every message */
     int64_t lossless_timeout_ns; /* one that blocks for longer loses that right; 0 = 1 s */
     uint32_t mode;               /* permission of its socket; 0 = 0600 */
+    enum sl_bus bus;             /* iceoryx: subscribers of both kinds can read it */
 };
 
 /* A slot that may be written. */
@@ -125,7 +133,9 @@ struct sl_message {
 };
 
 /* -EADDRINUSE is never returned: several publishers of a topic are several instances of it.
- * -EINVAL (a bad option), -EACCES (the domain), -ENOMEM. */
+ * -EINVAL (a bad option), -EACCES (the domain), -ENOMEM. With SL_BUS_ICEORYX, within a second:
+ * -ENOENT (no RouDi runs), -ETIMEDOUT (it does not answer), -ESTALE (it was restarted), -ENOTSUP
+ * (built without iceoryx), -ENOSPC (RouDi has no place left). */
 SL_PUBLIC int sl_publisher_open(const struct sl_publisher_options *options,
                                 struct sl_publisher **ret_publisher);
 
@@ -194,6 +204,8 @@ struct sl_subscriber_options {
     uint32_t history; /* how many messages of before the attaching to begin with */
     bool visitor;     /* a tool that looks on: quota 1, does not count as a subscriber */
     int64_t spin_ns;  /* sl_wait looks for so long before it sleeps */
+    enum sl_bus
+        bus; /* iceoryx: reads only publishers that send so; a visitor's default is native */
 };
 
 /* A message that is held. Read-only; read twice only what you would trust twice. */
@@ -224,7 +236,7 @@ struct sl_frame {
 /* Publishers are found as they come and go; that there is none yet is no error.
  * -EINVAL, -EACCES, -EPROTOTYPE (text names both types), -EPROTONOSUPPORT (another version),
  * -EUSERS (the publisher has as many subscribers as it allows), -EPERM (it does not allow
- * lossless). */
+ * lossless). With SL_BUS_ICEORYX also what a publisher's opening may return. */
 SL_PUBLIC int sl_subscriber_open(const struct sl_subscriber_options *options,
                                  struct sl_subscriber **ret_subscriber);
 

@@ -235,9 +235,23 @@ static int look_for_publishers(struct sl_subscriber *s)
     return s->refused < 0 && !s->arrived ? sl_error(s->refused, "%s", s->refusal) : 0;
 }
 
+/* Who only looks on need not know how the others send: the ring is always there. */
+static int choose_bus(struct sl_subscriber *s)
+{
+    s->bus = SL_BUS_NATIVE;
+    if (s->options.visitor && s->options.bus == SL_BUS_DEFAULT)
+        return 0;
+    int err = sl_bus_choose(s->options.bus, &s->bus);
+    if (err == 0 && s->bus == SL_BUS_ICEORYX && (err = sl_iceoryx_start(&s->domain)) < 0)
+        sl_error_at(err, "topic %s", s->topic);
+    return err;
+}
+
 static int open_subscriber(struct sl_subscriber *s)
 {
     int err = sl_domain_open(s->options.domain, true, &s->domain);
+    if (err == 0)
+        err = choose_bus(s);
     if (err < 0 || (err = sl_service_acquire()) < 0)
         return err;
     s->has_service = true;
@@ -250,8 +264,6 @@ static int open_subscriber(struct sl_subscriber *s)
         err = look_for_publishers(s);
         if (err == 0 && !s->options.visitor)
             sl_statspage_show(s->row, SL_STATS_SUBSCRIBER);
-    if (err == 0)
-        err = choose_bus(s);
     } else {
         err = sl_error(-ENOMEM, "topic %s: no memory for its statistics", s->topic);
     }

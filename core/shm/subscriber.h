@@ -25,8 +25,8 @@ struct sl_link {
     struct sl_watch death; /* its process: a forked child of it may keep the connection open */
     struct sl_retry retry;
     struct sl_subscriber *subscriber;
-    struct sl_link *next; /* in `pending` or `arrived` */
-    struct sl_reader reader;
+    struct sl_link *next;    /* in `pending` or `arrived` */
+    struct sl_reader reader; /* its inbox belongs to the link */
     uint64_t instance;
     char file[108];
 
@@ -47,6 +47,7 @@ struct sl_subscriber {
     char topic[SL_TOPIC_MAX];
     char type[SL_TYPE_MAX];
     struct sl_subscriber_options options;
+    enum sl_bus bus;
     struct sl_domain domain;
     struct sl_directory_watch directory;
     struct sl_stats_row *row;

@@ -448,6 +448,7 @@ static void descriptors_that_point_outside_are_counted(void **state)
             d.flags &= ~in;
         struct sl_ring_payload payload = {inline_body, &cases[n].range, 1};
         sl_ring_write(&i.map, &d, &payload);
+        sl_ring_move_head(&i.map, d.seq);
         if (d.flags != cases[n].d.flags) {
             struct sl_entry *e = (void *)(i.map.entries + (d.seq & i.map.mask) * i.map.stride);
             uint64_t word = atomic_load(&e->word[3]);
