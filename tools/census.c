@@ -113,6 +113,7 @@ static void row_rates(struct sl_census *census, struct sl_census_row *row)
     row->died = now->died - b->died;
     row->demoted = now->demoted - b->demoted;
     row->revoked = now->revoked - b->revoked;
+    row->expired = now->expired - b->expired;
 }
 
 /* Rows ------------------------------------------------------------------------------------------*/

@@ -26,8 +26,8 @@ struct sl_census_row {
     bool known; /* it was there the last time: the rates tell something */
     double hz, bytes_s;
     double lost_s[SL_LOSS_REASONS];
-    double refused_s;                /* publishers: loans that found no slot */
-    uint32_t died, demoted, revoked; /* publishers: since the last time */
+    double refused_s;                         /* publishers: loans that found no slot */
+    uint32_t died, demoted, revoked, expired; /* publishers: since the last time */
 };
 
 struct sl_census_topic {

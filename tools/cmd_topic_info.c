@@ -73,6 +73,7 @@ static void json_publisher(struct sl_json *json, const struct sl_census_row *row
     sl_json_count(json, "demoted", v->demoted);
     sl_json_count(json, "revoked", v->revoked);
     sl_json_count(json, "died", v->died);
+    sl_json_count(json, "expired_holds", v->expired);
     sl_json_close(json, '}');
 }
 
@@ -141,6 +142,9 @@ static void print_publisher(const struct sl_census_row *row)
     if (v->demoted || v->revoked || v->died)
         printf("    subscribers: %u lost the right to lossless, %u were cut off, %u died\n",
                v->demoted, v->revoked, v->died);
+    if (v->expired)
+        printf("    took %u slots from subscribers that held them for longer than the lease\n",
+               v->expired);
 }
 
 static void print_subscriber(const struct sl_census_row *row)

@@ -95,6 +95,9 @@ static void about_publisher(const struct sl_census *census, const struct sl_cens
     if (row->died || row->demoted || row->revoked)
         add(f, WEIGHT_RETIRED, "%s: of its subscribers %u died, %u lost lossless, %u were cut off",
             v->topic, row->died, row->demoted, row->revoked);
+    if (row->expired)
+        add(f, WEIGHT_RETIRED, "%s: %u slots were taken from subscribers that held them too long",
+            v->topic, row->expired);
     uint64_t start_ns = v->node->page ? v->node->page->start_ns : 0;
     if (v->messages < 5 || v->last_ns <= start_ns || census->taken_ns <= v->last_ns)
         return;

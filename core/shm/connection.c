@@ -151,6 +151,7 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
     c->is_visitor = hello->flags & SL_HELLO_VISITOR;
     uint32_t most = c->is_visitor ? 1 : p->options.quota;
     c->peer.quota = hello->quota > 0 && hello->quota < most ? hello->quota : most;
+    c->peer.lease_ns = p->options.lease_ns;
     c->peer.channel = &p->channel;
     c->peer.fd = c->watch.fd;
     c->peer.pidfd = sl_pidfd_of_peer(c->watch.fd);

@@ -91,6 +91,7 @@ struct sl_ring {
     uint64_t entries_offset;                 /*   48 */
     uint64_t gathers_offset;                 /*   56 */
     uint64_t words_offset;                   /*   64 */
+    int64_t lease_ns;                        /*   72: of holds; 0 = none */
     _Alignas(SL_LINE) _Atomic uint64_t head; /* 128: seq of the last message */
 };
 static_assert(offsetof(struct sl_ring, head) == 128, "ring layout");
@@ -159,6 +160,7 @@ struct sl_stats_row {
     _Atomic uint32_t peers;                 /* subscribers attached, or publishers */
     _Atomic uint32_t held;                  /* subscribers: frames held; publishers: slots loaned */
     _Atomic uint32_t demoted, revoked, died; /* publishers */
+    _Atomic uint32_t expired;                /* publishers: slots taken by the lease of holds */
     struct sl_histogram latency;             /* subscribers: publish to take */
 };
 

@@ -38,6 +38,9 @@ static int complete_options(struct sl_publisher_options *o)
     o->quota = o->quota ? o->quota : QUOTA_DEFAULT;
     o->inline_max = o->inline_max ? o->inline_max : INLINE_DEFAULT;
     o->mode = o->mode ? o->mode : 0600;
+    if (o->lease_ns < 0)
+        return sl_error(-EINVAL, "topic %s: a lease of %lld ns; 0 means none", o->topic,
+                        (long long)o->lease_ns);
     if (o->lossless_timeout_ns == 0)
         o->lossless_timeout_ns = LOSSLESS_TIMEOUT_MS * (int64_t)SL_NS_PER_MS;
     if (o->subscribers > SL_SUBSCRIBERS_MAX || o->quota > SL_QUOTA_MAX ||
@@ -98,6 +101,7 @@ static int make_ring(struct sl_publisher *p)
     sl_ring_format(p->ring_memory.base, p->instance, o->ring, o->inline_max, words,
                    &p->channel.ring);
     p->channel.ring.ring->header.size_bytes = p->ring_memory.size_bytes;
+    p->channel.ring.ring->lease_ns = p->channel.ring.lease_ns = o->lease_ns;
     p->channel.retain = o->retain;
     p->channel.lossless_timeout_ns = o->lossless_timeout_ns;
     p->word_used = calloc(words, sizeof *p->word_used);
@@ -290,6 +294,7 @@ static void count_message(struct sl_publisher *p, const struct sl_descriptor *d)
     sl_stats_set32(&p->row->held, slots->loaned);
     sl_stats_set32(&p->row->demoted, p->channel.demoted);
     sl_stats_set32(&p->row->revoked, slots->revoked);
+    sl_stats_set32(&p->row->expired, slots->expired);
     sl_stats_set32(&p->row->died,
                    slots->died + atomic_load_explicit(&p->pool->died, memory_order_relaxed));
 }
@@ -371,6 +376,7 @@ int sl_publisher_status(struct sl_publisher *p, struct sl_publisher_status *ret_
         .slots_loaned = p->pool->slots.loaned,
         .demoted = p->channel.demoted,
         .revoked = p->pool->slots.revoked,
+        .expired = p->pool->slots.expired,
         .died = p->pool->slots.died + atomic_load(&p->pool->died),
     };
     sl_service_unlock();

@@ -152,10 +152,17 @@ static bool copy_and_check(const struct sl_reader *r, struct sl_taken *t, void *
     return !(t->d.flags & SL_DESCRIPTOR_GATHER) || ranges_fit(r, t);
 }
 
+/* Holds of one slot are counted where there can be several: of messages that share it, and where
+ * holds have a lease, of a message that outlived it and of those that came into the slot after. */
+static bool is_counted(const struct sl_reader *r, bool shared)
+{
+    return shared || r->ring.lease_ns > 0;
+}
+
 static void set_hold(struct sl_reader *r, uint32_t slot, bool shared)
 {
     _Atomic uint8_t *held = &r->ledger->held[slot];
-    if (shared) /* other messages of the slot may be held or released by other threads */
+    if (is_counted(r, shared)) /* others of the slot may be held or released by other threads */
         atomic_fetch_add_explicit(held, 1, memory_order_relaxed);
     else
         atomic_store_explicit(held, 1, memory_order_relaxed);
@@ -165,7 +172,7 @@ static void clear_hold(struct sl_reader *r, uint32_t slot, bool shared)
 {
     _Atomic uint8_t *held = &r->ledger->held[slot];
     /* release: pairs with R3; what was read, was read before the publisher writes again */
-    if (shared)
+    if (is_counted(r, shared))
         atomic_fetch_sub_explicit(held, 1, SL_ORDER_RELEASE);
     else
         atomic_store_explicit(held, 0, SL_ORDER_RELEASE);
@@ -183,7 +190,8 @@ static bool hold(struct sl_reader *r, const struct sl_taken *t)
     }
     /* A message of a slot of its own cannot be held twice: these words are torn, and the slot is
      * one that we hold for another message. */
-    if (!shared && atomic_load_explicit(&r->ledger->held[d->slot], memory_order_relaxed) != 0)
+    if (!is_counted(r, shared) &&
+        atomic_load_explicit(&r->ledger->held[d->slot], memory_order_relaxed) != 0)
         return false;
     set_hold(r, d->slot, shared);
     /* T2: pairs with R2: the hold before the look whether the message still stands. */

@@ -97,6 +97,7 @@ int sl_ring_map(void *memory, size_t size_bytes, struct sl_ring_map *ret_map)
         .stride = r.entry_stride,
         .inline_max = r.inline_max,
         .word_count = r.word_count,
+        .lease_ns = r.lease_ns,
     };
     return 0;
 }

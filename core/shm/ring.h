@@ -25,6 +25,7 @@ struct sl_ring_map {
     uint32_t stride;
     uint32_t inline_max;
     uint32_t word_count;
+    int64_t lease_ns; /* of holds; 0 = none */
 };
 
 /* What stands in an entry beside the descriptor. */

@@ -173,14 +173,54 @@ static bool is_free_to_take(struct sl_slots *slots, const struct sl_scan *scan, 
     return slot->status == SL_SLOT_RETIRED || may_recycle(scan, slot, ahead);
 }
 
+/* How long the holds of a slot may last once it is retired: the longest lease of those who hold it;
+ * INT64_MAX = as long as they like. */
+static int64_t lease_of_holds(const struct sl_scan *scan, uint32_t slot)
+{
+    int64_t longest_ns = 0;
+    for (unsigned i = 0; i < scan->count; i++) {
+        const struct sl_peer *p = scan->peer[i];
+        if (!peer_counts(p) || !peer_holds(p, slot))
+            continue;
+        if (p->lease_ns == 0)
+            return INT64_MAX;
+        if (p->lease_ns > longest_ns)
+            longest_ns = p->lease_ns;
+    }
+    return longest_ns;
+}
+
+/* The slot is held, and older than one that is taken back now. If its holds have a lease, that one
+ * begins: the slot is retired, and the time is noted at the next look, behind a fence. True: it was
+ * retired, the fence must follow. */
+static bool begin_lease(struct sl_slots *slots, const struct sl_scan *scan, uint32_t index,
+                        bool ahead)
+{
+    struct sl_slot *slot = &slots->slot[index];
+    int64_t lease_ns = slot->retired_at_ns == 0 ? lease_of_holds(scan, index) : 0;
+    if (lease_ns == 0 || lease_ns == INT64_MAX) /* begun already, not held, or held for ever */
+        return false;
+    if (slot->status == SL_SLOT_RETIRED) {
+        slot->retired_at_ns = sl_clock_monotonic_ns();
+        return false;
+    }
+    if (!may_recycle(scan, slot, ahead))
+        return false;
+    retire(slots, index);
+    return true;
+}
+
 /* Retire up to `most` of the oldest slots that may go: which ones, the oldest first. */
 static uint32_t retire_oldest(struct sl_slots *slots, const struct sl_scan *scan, uint32_t most,
-                              bool ahead, uint32_t retired[SL_SLOTS_AHEAD_MAX])
+                              bool ahead, uint32_t retired[SL_SLOTS_AHEAD_MAX], bool *ret_began)
 {
     uint32_t count = 0;
+    *ret_began = false;
     for (uint32_t i = slots->oldest; i != SL_NO_SLOT && count < most; i = slots->slot[i].newer) {
-        if (!is_free_to_take(slots, scan, i, ahead))
+        if (!is_free_to_take(slots, scan, i, ahead)) {
+            *ret_began |= begin_lease(slots, scan, i, ahead);
             continue;
+        }
         retire(slots, i);
         retired[count++] = i;
     }
@@ -189,14 +229,15 @@ static uint32_t retire_oldest(struct sl_slots *slots, const struct sl_scan *scan
 
 /* Take slots back: retire, fence, look whether somebody has taken them in the meantime. What is
  * held after all stays retired, and is passed over until its holds end. One fence for all of them.
- */
-static void recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahead)
+ * False: there was nothing to retire. */
+static bool recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahead)
 {
     uint32_t retired[SL_SLOTS_AHEAD_MAX];
     uint32_t most = ahead ? slots->ahead_most : 1;
-    uint32_t count = retire_oldest(slots, scan, most, ahead, retired);
-    if (count == 0)
-        return;
+    bool began;
+    uint32_t count = retire_oldest(slots, scan, most, ahead, retired, &began);
+    if (count == 0 && !began)
+        return false;
     sl_fence_full(); /* R2: pairs with T2 */
     scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
     for (uint32_t i = count; i-- > 0;) { /* the last one ahead is loaned first: the oldest */
@@ -206,6 +247,7 @@ static void recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahe
         order_remove(slots, index);
         slots->ahead[slots->ahead_count++] = index;
     }
+    return count > 0;
 }
 
 /* As above when a slot is needed now; the newest message may have to go too. */
@@ -215,7 +257,33 @@ static void recycle_now(struct sl_slots *slots)
     recycle(slots, scan, true);
     /* Each round retires one more, so there are at most as many rounds as slots. */
     for (uint32_t i = 0; i < slots->count && slots->ahead_count == 0; i++)
-        recycle(slots, scan, false);
+        if (!recycle(slots, scan, false))
+            break;
+    scan_end(slots);
+}
+
+/* No slot is free: the oldest whose holds have outlived their lease is taken from them. Who reads
+ * it still, learns that from sl_frame_check (F1 the bytes, F2 a fence, F3 the state). */
+static void take_expired(struct sl_slots *slots)
+{
+    const struct sl_scan *scan = scan_begin(slots);
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    for (uint32_t index = slots->oldest; index != SL_NO_SLOT; index = slots->slot[index].newer) {
+        struct sl_slot *slot = &slots->slot[index];
+        if (slot->status != SL_SLOT_RETIRED || slot->retired_at_ns == 0 ||
+            (int64_t)(now_ns - slot->retired_at_ns) < lease_of_holds(scan, index))
+            continue;
+        /* E1: the generation that the frame had is over before its bytes change. */
+        atomic_store_explicit(&slots->state[index], (uint64_t)(slot->generation + 1u) << 1,
+                              memory_order_relaxed);
+        /* E2: pairs with F2. Full: the bytes that follow may be written past the caches or by a
+         * device, and neither waits for a store that is on its way. */
+        sl_fence_full();
+        order_remove(slots, index);
+        slots->ahead[slots->ahead_count++] = index;
+        slots->expired++;
+        break;
+    }
     scan_end(slots);
 }
 
@@ -364,6 +432,7 @@ static void hand_out(struct sl_slots *slots, struct sl_channel *channel, uint32_
     struct sl_slot *slot = &slots->slot[index];
     slot->status = SL_SLOT_LOANED;
     slot->generation++;
+    slot->retired_at_ns = 0;
     slot->use_count = 0;
     slot->is_shared = false;
     slot->owner = channel;
@@ -401,6 +470,8 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
             break;
         recycle_now(slots);
     }
+    if (slots->ahead_count == 0)
+        take_expired(slots);
     if (slots->ahead_count == 0)
         return sl_error(-EAGAIN, "all %u slots are held, loaned or retained", slots->count);
     uint32_t index = slots->ahead[--slots->ahead_count];

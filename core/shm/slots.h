@@ -8,6 +8,13 @@
  *   FREE -> LOANED -> PUBLISHED -> RETIRED -> LOANED ...
  *              `-> FREE (discard)
  *
+ * A hold is a byte without a time. Where holds have a lease, the time counts from the retiring of
+ * the slot: nobody can take it after that, so every hold of it is older. The lease is that of the
+ * subscriber's publisher, also in a pool that several share: whoever came by a publisher without
+ * one keeps what he holds. What is retained, or not yet read by a lossless subscriber, is not
+ * retired, and its holds do not expire. A byte that stays set behind an expired hold hinders the
+ * next use of the slot as a hold would: for another lease, each time.
+ *
  * Life:    sl_slots_init -> channels and peers come and go -> sl_slots_finish
  * Threads: one publishing thread; peers are added and removed by one other (the service thread).
  * Errors:  -EAGAIN no slot; others as named.
@@ -48,6 +55,7 @@ struct sl_peer {
     const struct sl_ledger *ledger; /* the subscriber writes it: believe nothing */
     struct sl_word *word;
     uint32_t quota;
+    int64_t lease_ns; /* how long it may keep a slot that was retired; 0 = as long as it likes */
     _Atomic bool lossless;
     _Atomic int fate;      /* enum sl_peer_fate */
     int fd;                /* its connection */
@@ -76,6 +84,7 @@ struct sl_slot_use {
 struct sl_slot {
     enum sl_slot_status status;
     uint32_t generation;
+    uint64_t retired_at_ns;   /* RETIRED and held: every hold is older than this; 0 = not noted */
     bool is_shared;           /* several messages stand in it */
     struct sl_channel *owner; /* LOANED: for whose message */
     uint32_t older, newer;    /* not LOANED: its neighbours in the order of recycling */
@@ -93,6 +102,7 @@ struct sl_slots {
     uint32_t loaned;
     uint64_t blocked_since_ns; /* lossless subscribers keep slots that are needed; 0 = none does */
     uint32_t died, revoked;
+    uint32_t expired; /* slots that were taken from those who held them, by their lease */
 
     _Atomic(struct sl_scan *) scan;
     _Atomic uint32_t scanning; /* the publishing thread looks at the scan list */

@@ -93,8 +93,11 @@ struct sl_publisher_options {
     uint32_t side_size;          /* as in sl_pool_options, for a pool of its own */
     bool lossless;               /* let subscribers ask for every message */
     int64_t lossless_timeout_ns; /* one that blocks for longer loses that right; 0 = 1 s */
-    uint32_t mode;               /* permission of its socket; 0 = 0600 */
-    enum sl_bus bus;             /* iceoryx: subscribers of both kinds can read it */
+    int64_t lease_ns; /* a frame that is held for longer after its slot would have been reused may
+                         be overwritten when slots run out: its readers must ask sl_frame_check
+                         after reading. 0 = never */
+    uint32_t mode;    /* permission of its socket; 0 = 0600 */
+    enum sl_bus bus;  /* iceoryx: subscribers of both kinds can read it */
 };
 
 /* A slot that may be written. */
@@ -166,7 +169,8 @@ struct sl_publisher_status {
     uint32_t subscribers; /* attached now */
     uint32_t slots, slots_held, slots_loaned;
     uint32_t demoted, revoked,
-        died; /* subscribers that lost lossless; lost everything; were killed */
+        died;         /* subscribers that lost lossless; lost everything; were killed */
+    uint32_t expired; /* slots that were taken from those who held them, by lease_ns */
 };
 SL_PUBLIC int sl_publisher_status(struct sl_publisher *publisher,
                                   struct sl_publisher_status *ret_status);
@@ -231,6 +235,7 @@ struct sl_frame {
     struct sl_link *link; /* private */
     uint32_t slot;
     uint32_t hold;
+    uint32_t generation;
 };
 
 /* Publishers are found as they come and go; that there is none yet is no error.
@@ -278,7 +283,8 @@ SL_PUBLIC void sl_subscriber_close(struct sl_subscriber *subscriber);
 SL_PUBLIC void sl_frame_release(struct sl_frame *frame);
 
 /* After reading: was it whole all the time? 0, or -ESTALE if the publisher took it back (this
- * subscriber was revoked); what was read is then to be thrown away. */
+ * subscriber was revoked, or the frame was held for longer than the publisher's lease); what was
+ * read is then to be thrown away. It must be released all the same. */
 SL_PUBLIC int sl_frame_check(const struct sl_frame *frame);
 
 /* Copy body bytes [offset, offset + length) out, over the pieces of a gathered body. Returns how

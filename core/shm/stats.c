@@ -182,6 +182,7 @@ static void copy_row(const struct sl_stats_row *row, struct sl_stats_view *v)
     v->demoted = atomic_load_explicit(&row->demoted, memory_order_relaxed);
     v->revoked = atomic_load_explicit(&row->revoked, memory_order_relaxed);
     v->died = atomic_load_explicit(&row->died, memory_order_relaxed);
+    v->expired = atomic_load_explicit(&row->expired, memory_order_relaxed);
     v->latency_p50_ns = sl_histogram_quantile_ns(&row->latency, 0.5);
     v->latency_p99_ns = sl_histogram_quantile_ns(&row->latency, 0.99);
     v->latency_max_ns = load(&row->latency.max_ns);

@@ -41,7 +41,7 @@ struct sl_stats_view {
     uint64_t slot_size;
     uint64_t messages, bytes, last_ns, last_stamp_ns, refused;
     uint64_t lost[SL_LOSS_REASONS];
-    uint32_t peers, held, demoted, revoked, died;
+    uint32_t peers, held, demoted, revoked, died, expired;
     uint64_t latency_p50_ns, latency_p99_ns, latency_max_ns;
 };
 

@@ -120,6 +120,7 @@ static void fill_frame(struct sl_link *l, const struct sl_taken *t, struct sl_fr
     f->link = is_inline ? NULL : l;
     f->slot = d->slot;
     f->hold = d->flags & SL_DESCRIPTOR_SHARED;
+    f->generation = d->generation;
     if (!(d->flags & SL_DESCRIPTOR_GATHER)) {
         f->body = slot + d->body_offset;
         f->range[0].start = f->body;
@@ -364,9 +365,19 @@ void sl_frame_release(struct sl_frame *frame)
 
 int sl_frame_check(const struct sl_frame *frame)
 {
-    sl_fence_acquire(); /* what was read, was read before this look */
-    if (frame->link && sl_reader_state(&frame->link->reader) == SL_WORD_REVOKED)
+    const struct sl_link *l = frame->link;
+    if (!l)
+        return 0; /* inline */
+    /* F2: pairs with E2. F1 is the caller's: what was read, was read before this look; if any of it
+     * was new, the look finds the state that was stored before it. */
+    sl_fence_acquire();
+    if (sl_reader_state(&l->reader) == SL_WORD_REVOKED)
         return sl_error(-ESTALE, "the frame was taken back: its publisher revoked this subscriber");
+    /* F3: a slot that is merely retired keeps its generation. */
+    uint64_t state = atomic_load_explicit(&l->reader.state[frame->slot], memory_order_relaxed);
+    if (state >> 1 != frame->generation)
+        return sl_error(-ESTALE, "the frame was taken back: it was held for longer than the lease "
+                                 "of its publisher");
     return 0;
 }
 

@@ -264,6 +264,13 @@ const struct sl_option lidar_option_table[] = {
      .min = 1,
      .max = 1024,
      .help = "Frames that one subscriber may hold"},
+    {.name = "lease",
+     .kind = SL_OPTION_DURATION,
+     .offset = FIELD(lease_ns),
+     .value = "TIME",
+     .fallback = "0",
+     .max = 1e12,
+     .help = "When slots run out, take those back that have been held for longer; 0 = never"},
     {.name = "lossless",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(lossless),
@@ -435,6 +442,7 @@ static void set_topic(const struct lidar_options *o, struct sl_publisher_options
     to->slot_count = (uint32_t)o->slots;
     to->subscribers = (uint32_t)o->subscribers;
     to->quota = (uint32_t)o->quota;
+    to->lease_ns = o->lease_ns;
     to->lossless = o->lossless || o->block;
     to->lossless_timeout_ns = o->lossless_timeout_ns;
 }

@@ -44,11 +44,11 @@ struct lidar_options {
 
     int64_t returns, slots, subscribers, quota;
     bool lossless, block;
-    int64_t lossless_timeout_ns;
+    int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
 };
 
-#define LIDAR_OPTION_COUNT 40
+#define LIDAR_OPTION_COUNT 41
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models, ended by NULL. */

@@ -4,7 +4,8 @@
  * Input: slots and topics, then steps: loans, messages, discards, topics that end, subscribers that
  * come and go, and between and within them stores of the subscribers to their ledgers.
  * Promise: every slot is in exactly one place, and the counts, statuses and words agree; a slot
- * that was published and that an attached subscriber has held ever since is not given out. */
+ * that was published and that an attached subscriber has held ever since is not given out, or, if
+ * that one's holds have a lease, not under the generation that it holds. */
 #include "tests/fuzz/ring.h"
 
 #include "core/shm/order.h"
@@ -45,7 +46,8 @@ static struct world {
     struct sl_peer peer[PEERS];
     struct sl_ledger *ledger[PEERS]; /* NULL = no such peer */
     struct sl_word last_word[PEERS];
-    bool steady[PEERS][SLOTS_MAX]; /* published and held, since some step ended */
+    bool steady[PEERS][SLOTS_MAX];         /* published and held, since some step ended */
+    uint32_t generation[PEERS][SLOTS_MAX]; /* of what is held so */
 } w;
 
 /* Connections: one that lives, and one whose other end is closed. */
@@ -125,6 +127,7 @@ static void add_peer(uint32_t p)
         .channel = any_channel(),
         .ledger = w.ledger[p],
         .quota = 1 + kind / 16,
+        .lease_ns = kind & 4 ? 1 : 0,
         .fd = kind % 4 == 0   ? -1
               : kind % 4 == 1 ? hung_up_fd
                               : live_fd[0],
@@ -330,9 +333,12 @@ static void check_holds(uint32_t index)
     for (uint32_t p = 0; p < PEERS; p++) {
         if (!w.ledger[p] || !peer_counts(&w.peer[p]))
             continue;
-        expect(!is_given_out || !w.steady[p][index]);
-        if (status == SL_SLOT_PUBLISHED && w.ledger[p]->held[index] != 0)
+        expect(!is_given_out || !w.steady[p][index] ||
+               (w.peer[p].lease_ns > 0 && w.state[index] >> 1 != w.generation[p][index]));
+        if (status == SL_SLOT_PUBLISHED && w.ledger[p]->held[index] != 0) {
             w.steady[p][index] = true;
+            w.generation[p][index] = w.slots.slot[index].generation;
+        }
     }
 }
 

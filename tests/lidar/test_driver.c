@@ -388,6 +388,23 @@ static void each_signal_ends_it_in_order(void **state)
     domain_is_empty(d);
 }
 
+static void frames_that_are_kept_too_long_are_taken_back(void **state)
+{
+    struct driving *d = *state;
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_KEEP_LAST);
+    struct sl_frame frame[4];
+    DRIVE(&d->driver[0], "--source=sim", "--rate=0", "--slots=3", "--lease=10ms");
+    await_publisher(points);
+    for (int i = 0; i < 4; i++)
+        assert_true(next_frame(points, &frame[i]));
+    assert_int_equal(sl_frame_check(&frame[0]), -ESTALE);
+    for (int i = 0; i < 4; i++)
+        sl_frame_release(&frame[i]);
+    kill(d->driver[0].pid, SIGTERM);
+    assert_int_equal(driver_finish(&d->driver[0]), 0);
+    sl_subscriber_close(points);
+}
+
 static void capture_shows_its_progress_on_a_terminal_only(void **state)
 {
     struct driving *d = *state;
@@ -432,6 +449,7 @@ int main(void)
         TEST(without_packets_there_is_no_such_topic),
         TEST(frames_without_a_slot_are_counted_and_packets_go_on),
         TEST(killed_driver_leaves_held_frames_and_its_successor_goes_on),
+        TEST(frames_that_are_kept_too_long_are_taken_back),
         TEST(each_signal_ends_it_in_order),
         TEST(capture_shows_its_progress_on_a_terminal_only),
         TEST(every_model_can_be_chosen_by_name),

@@ -46,6 +46,17 @@ shared | both | fails | -DSTATE_LATE
 shared | both | fails | -DLOOK_AGAIN
 shared | both | fails | -DNO_T2
 shared | both | fails | -DNO_R2
+lease  | both | holds |
+lease  | both | holds | -DCACHED
+lease  | both | fails | -DNO_E1
+lease  | both | fails | -DNO_E2
+lease  | PSO  | fails | -DNO_E2 -DCACHED
+lease  | both | fails | -DE2_RELEASE
+lease  | both | fails | -DNO_F2
+lease  | both | fails | -DNO_F3
+lease  | both | fails | -DPLAIN_HOLDS
+lease  | both | fails | -DNOTE_EARLY
+lease  | both | fails | -DNOT_RETIRED
 wake   | both | holds |
 wake   | both | holds | -DMODE_FIRST
 wake   | both | fails | -DNO_S2

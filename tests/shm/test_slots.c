@@ -199,6 +199,176 @@ static void lossless_reader_keeps_its_slots(void **state)
     bench_end(&b);
 }
 
+/* Leases. ----------------------------------------------------------------------------------------
+ */
+
+#define HOUR_NS INT64_C(3600000000000)
+
+static void bench_start_with_lease(struct bench *b)
+{
+    bench_start(b, 0, UINT32_MAX - 1, SL_KEEP_LAST); /* the generation wraps on the way */
+    b->peer.lease_ns = b->reader.ring.lease_ns = HOUR_NS;
+}
+
+/* So much later: the clock is put on by putting back what was noted. */
+static void pass_time(struct bench *b, int64_t by_ns)
+{
+    for (int i = 0; i < SLOTS; i++)
+        if (b->slots.slot[i].retired_at_ns != 0)
+            b->slots.slot[i].retired_at_ns -= (uint64_t)by_ns;
+}
+
+/* Show a message and take it. */
+static struct sl_taken show_and_hold(struct bench *b, bool last)
+{
+    struct sl_taken t;
+    show(b, last);
+    assert_int_equal(sl_reader_take(&b->reader, &t, NULL), 1);
+    return t;
+}
+
+/* What sl_frame_check asks. */
+static bool is_whole(const struct bench *b, const struct sl_taken *t)
+{
+    return b->state[t->d.slot] >> 1 == t->d.generation;
+}
+
+/* Loan until none is left, and once more, so that the time of what is held is noted. */
+static uint32_t loan_all(struct bench *b)
+{
+    uint32_t count = 0, slot;
+    while (sl_slots_loan(&b->slots, &b->channel, &slot) == 0)
+        assert_true(++count <= SLOTS);
+    assert_int_equal(sl_slots_loan(&b->slots, &b->channel, &slot), -EAGAIN);
+    return count;
+}
+
+static void return_all(struct bench *b)
+{
+    for (uint32_t i = 0; i < SLOTS; i++)
+        if (b->slots.slot[i].status == SL_SLOT_LOANED)
+            sl_slots_discard(&b->slots, i);
+}
+
+static void holds_end_with_their_lease_one_by_one_the_oldest_first(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start_with_lease(&b);
+    struct sl_taken t[2] = {show_and_hold(&b, true), show_and_hold(&b, true)};
+    assert_int_equal(loan_all(&b), SLOTS - 2);
+    pass_time(&b, HOUR_NS - 60000000000);
+    uint32_t slot;
+    assert_int_equal(sl_slots_loan(&b.slots, &b.channel, &slot), -EAGAIN);
+    assert_true(is_whole(&b, &t[0]) && is_whole(&b, &t[1])); /* retired, and whole */
+    assert_int_equal(b.slots.expired, 0);
+    pass_time(&b, 60000000000);
+    assert_ok(sl_slots_loan(&b.slots, &b.channel, &slot));
+    assert_int_equal(slot, t[0].d.slot);
+    /* Nothing was written yet, and the frame is over already. */
+    assert_false(is_whole(&b, &t[0]));
+    assert_int_equal(b.state[slot] & 1, 0);
+    assert_true(is_whole(&b, &t[1]));
+    assert_int_equal(b.slots.expired, 1);
+    assert_ok(sl_slots_loan(&b.slots, &b.channel, &slot));
+    assert_int_equal(slot, t[1].d.slot);
+    assert_int_equal(b.slots.expired, 2);
+    assert_int_equal(sl_slots_loan(&b.slots, &b.channel, &slot), -EAGAIN);
+    return_all(&b);
+    assert_false(is_whole(&b, &t[0])); /* also when it was not written after all */
+    for (int i = 0; i < 2; i++)
+        sl_reader_release(&b.reader, t[i].d.slot, false);
+    assert_int_equal(sl_slots_held(&b.slots), 0);
+    assert_int_equal(loan_all(&b), SLOTS);
+    return_all(&b);
+    bench_end(&b);
+}
+
+/* The frame of before is not let go yet when the next message comes into its slot: that one is
+ * taken and held all the same, and letting the old one go does not end the new one's hold. */
+static void message_in_the_slot_of_an_expired_hold_is_taken_and_held(void **state)
+{
+    (void)state;
+    for (int kinds = 0; kinds < 4; kinds++) { /* one message in the slot, or two */
+        bool old_alone = kinds & 1, young_alone = kinds & 2;
+        struct bench b;
+        bench_start_with_lease(&b);
+        b.peer.quota = b.reader.quota = 9;
+        struct sl_taken old = show_and_hold(&b, old_alone), young;
+        assert_int_equal(loan_all(&b), SLOTS - 1);
+        pass_time(&b, HOUR_NS);
+        assert_int_equal(show(&b, young_alone), old.d.slot);
+        assert_int_equal(sl_reader_take(&b.reader, &young, NULL), 1);
+        assert_int_equal(young.d.slot, old.d.slot);
+        assert_int_equal(young.lost_before, old_alone ? 0 : 1);
+        assert_true(is_whole(&b, &young));
+        assert_false(is_whole(&b, &old));
+        sl_reader_release(&b.reader, old.d.slot, !old_alone);
+        assert_int_equal(sl_slots_held(&b.slots), 1);
+        assert_int_equal(loan_all(&b), 0);
+        assert_int_equal(b.slots.expired, 1);
+        assert_true(is_whole(&b, &young));
+        pass_time(&b, HOUR_NS);
+        assert_int_equal(show(&b, true), young.d.slot);
+        assert_int_equal(b.slots.expired, 2);
+        assert_false(is_whole(&b, &young));
+        sl_reader_release(&b.reader, young.d.slot, !young_alone);
+        assert_int_equal(sl_slots_held(&b.slots), 0);
+        return_all(&b);
+        bench_end(&b);
+    }
+}
+
+static void hold_of_one_without_a_lease_does_not_expire(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start_with_lease(&b);
+    struct sl_ledger *ledger = lines(sizeof *ledger + SLOTS);
+    struct sl_peer other = b.peer; /* of another publisher over the pool */
+    other.ledger = ledger;
+    other.lease_ns = 0;
+    assert_ok(sl_slots_add_peer(&b.slots, &other));
+    struct sl_taken t = show_and_hold(&b, true);
+    atomic_store(&ledger->held[t.d.slot], 1);
+    assert_int_equal(loan_all(&b), SLOTS - 1);
+    assert_int_equal(b.slots.slot[t.d.slot].status,
+                     SL_SLOT_PUBLISHED); /* who holds it so may stay */
+    atomic_store(&ledger->held[t.d.slot], 0);
+    assert_int_equal(loan_all(&b), 0);
+    pass_time(&b, HOUR_NS);
+    atomic_store(&ledger->held[t.d.slot], 1);
+    uint32_t slot;
+    assert_int_equal(sl_slots_loan(&b.slots, &b.channel, &slot), -EAGAIN);
+    assert_true(is_whole(&b, &t));
+    atomic_store(&ledger->held[t.d.slot], 0);
+    assert_ok(sl_slots_loan(&b.slots, &b.channel, &slot));
+    sl_reader_release(&b.reader, t.d.slot, false);
+    return_all(&b);
+    sl_slots_remove_peer(&b.slots, &other);
+    free(other.spare);
+    free(ledger);
+    bench_end(&b);
+}
+
+static void what_is_retained_does_not_expire(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start_with_lease(&b);
+    b.channel.retain = 1;
+    struct sl_taken t = show_and_hold(&b, true);
+    assert_int_equal(loan_all(&b), SLOTS - 1);
+    pass_time(&b, HOUR_NS);
+    uint32_t slot;
+    assert_int_equal(sl_slots_loan(&b.slots, &b.channel, &slot), -EAGAIN);
+    assert_true(is_whole(&b, &t));
+    assert_int_equal(b.slots.slot[t.d.slot].status, SL_SLOT_PUBLISHED);
+    sl_reader_release(&b.reader, t.d.slot, false);
+    return_all(&b);
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +377,10 @@ int main(void)
         cmocka_unit_test(hold_without_a_message_is_let_go),
         cmocka_unit_test(retiring_an_old_message_spares_the_younger_one_in_its_entry),
         cmocka_unit_test(lossless_reader_keeps_its_slots),
+        cmocka_unit_test(holds_end_with_their_lease_one_by_one_the_oldest_first),
+        cmocka_unit_test(message_in_the_slot_of_an_expired_hold_is_taken_and_held),
+        cmocka_unit_test(hold_of_one_without_a_lease_does_not_expire),
+        cmocka_unit_test(what_is_retained_does_not_expire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

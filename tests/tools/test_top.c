@@ -224,6 +224,10 @@ static void who_loses_and_who_holds_is_told_worst_first(void **state)
     assert_has(found.finding[0].text, "mapper loses 2.5/s of /points (overrun)");
     assert_has(found.finding[1].text, "lidar finds no free slot for /points, 3.0/s");
     assert_has(found.finding[1].text, "mapper holds 4 of 4");
+    rows[0].expired = 7;
+    sl_findings_make(census, &found);
+    assert_int_equal(found.count, 3);
+    assert_has(found.finding[2].text, "/points: 7 slots were taken from subscribers");
     free(census);
 }
 
