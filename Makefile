@@ -10,7 +10,7 @@ DEMO = build/release/bin/sluice launch launch/demo.yaml
 
 help:
 	@echo "make demo     a simulated lidar, two consumers, a picture (about half a minute)"
-	@echo "make test     every test: release, address and thread sanitizer, style"
+	@echo "make test     every test: release, address and thread sanitizer, arm64, style"
 	@echo "make build    only build, into build/release"
 	@echo "make bench    the measurements that README quotes"
 	@echo "make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds (clang)"

@@ -78,6 +78,9 @@ function(sluice_test_properties name)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
     LABELS "${arg_LABELS}"
     ENVIRONMENT "SLUICE_BUILD=${PROJECT_BINARY_DIR};SLUICE_SOURCE=${PROJECT_SOURCE_DIR}")
+  if(SLUICE_EMULATED)
+    set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "SLUICE_EMULATED=1")
+  endif()
 endfunction()
 
 # sluice_fuzz(NAME SOURCES ... [LINK ...]): SOURCES define LLVMFuzzerTestOneInput. With the fuzz

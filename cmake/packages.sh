@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # packages.sh - installs the Debian packages that are missing, and asks for nothing.
 #
-# Usage: cmake/packages.sh build|test|fuzz
+# Usage: cmake/packages.sh build|test|arm64|fuzz
 # Needs root or a sudo that asks for no password; otherwise it says what to install and fails.
 # Does nothing, quickly, when everything is there.
 set -euo pipefail
@@ -11,13 +11,17 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libfyaml-dev libpcap-dev libpng-dev libcmocka-dev)
 test_packages=(git clang-format spin iproute2 procps mandoc)
 fuzz_packages=(clang llvm libclang-rt-14-dev)
+# The cross compiler, and what is unpacked for it (not installed) by arm64_root.sh.
+arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
+arm64_libraries=(libc6-dev libfyaml-dev libpcap0.8-dev libpng-dev libcmocka-dev)
 
 case ${1:-build} in
 build) wanted=("${build_packages[@]}") ;;
 test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+arm64) wanted=("${build_packages[@]}" "${arm64_packages[@]}") ;;
 fuzz) wanted=("${build_packages[@]}" "${fuzz_packages[@]}") ;;
 *)
-    echo "usage: $0 build|test|fuzz" >&2
+    echo "usage: $0 build|test|arm64|fuzz" >&2
     exit 2
     ;;
 esac
@@ -26,6 +30,11 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "packages: this is no Debian; install what these Debian packages hold: ${wanted[*]}" >&2
     exit 0 # CMake names what is missing
 fi
+
+everything_is_there() {
+    [ "${1:-build}" != arm64 ] || "$(dirname "$0")/arm64_root.sh" "${arm64_libraries[@]}"
+    exit
+}
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -36,7 +45,7 @@ for package in "${wanted[@]}"; do
     is_installed "$package" || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then
-    exit 0
+    everything_is_there "$@"
 fi
 
 if [ "$(id -u)" = 0 ]; then
@@ -60,7 +69,7 @@ echo "packages: installing ${missing[*]}"
 # A fresh container has no lists; an old machine has lists of files that are gone.
 if apt install --no-install-recommends "${missing[@]}" ||
     { apt update && apt install --no-install-recommends "${missing[@]}"; }; then
-    exit 0
+    everything_is_there "$@"
 fi
 tail -n 20 "$log" >&2
 echo "packages: apt-get could not install: ${missing[*]} (its words above)" >&2

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh - every test of the project, in three builds; what `make test` and the CI call.
+# run.sh - every test of the project, in four builds; what `make test` and the CI call.
 #
-# Usage: tests/run.sh [PRESET ...]        (default: release asan tsan)
+# Usage: tests/run.sh [PRESET ...]        (default: release asan tsan arm64)
 #
 # The style checks are ordinary tests of the release build. A test is skipped when it exits with 77
 # (its last line then says "SKIP: reason"), or when cmocka says "[  SKIPPED ]" of one of its parts.
@@ -13,7 +13,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 presets=("$@")
-[ ${#presets[@]} -gt 0 ] || presets=(release asan tsan)
+[ ${#presets[@]} -gt 0 ] || presets=(release asan tsan arm64)
 jobs=$(nproc)
 passed=0
 failed=0
@@ -129,6 +129,10 @@ count_results() { # preset, JUnit file
 run_preset() {
     local preset=$1 folder=build/$1 ctest_log=build/$1/ctest.log
     mkdir -p "$folder"
+    if [ "$preset" = arm64 ] && ! cmake/packages.sh arm64; then
+        fail "arm64: packages"
+        return
+    fi
     echo "== $preset: configure and build in $folder"
     if ! cmake --preset "$preset" >"$folder/configure.log" 2>&1; then
         cat "$folder/configure.log"

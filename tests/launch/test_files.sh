@@ -32,7 +32,7 @@ nothing_is_left() {
 }
 
 # The demo, shortened.
-"$sluice" launch "$files/demo.yaml" duration=4s >said 2>&1 || fail "demo.yaml: status $?"
+"$sluice" launch "$files/demo.yaml" duration="${SLUICE_EMULATED:+1}4s" >said 2>&1 || fail "demo.yaml: status $?"
 grep -q '^summary: .*losses 0$' said || fail "demo.yaml: no summary without losses"
 grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "demo.yaml: no frames"
 head -c 8 demo-out/demo.png | cmp -s - <(printf '\211PNG\r\n\032\n') || fail "demo.yaml: no picture"
@@ -54,6 +54,11 @@ status=0
 [ "$status" = 1 ] || fail "vlp16_capture.yaml, capture missing: status $status"
 grep -q 'none.pcap' said || fail "vlp16_capture.yaml, capture missing: no word of it"
 nothing_is_left vlp16_capture.yaml
+
+if [ -n "${SLUICE_EMULATED:-}" ]; then
+    echo "launch files: fine, but for vlp16.yaml: qemu-user has not all options of UDP sockets"
+    exit
+fi
 
 # A live sensor: the packets come by UDP until frames were seen.
 port=$((20000 + $$ % 20000))

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "tests/emulated.h"
+
 #include "core/base/clock.h"
 
 #include <dirent.h>
@@ -454,6 +456,7 @@ static void a_second_signal_kills_at_once(void **state)
 
 static void grandchildren_end_too(void **state)
 {
+    SKIP_EMULATED("PR_SET_CHILD_SUBREAPER");
     struct fixture *f = *state;
     start(f, "nodes: {a: {exec: child, params: {mode: grandchild, pids: $(env PIDS)}}}\n", NULL);
     wait_for(f, "a is ready");

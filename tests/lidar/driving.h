@@ -23,6 +23,7 @@
 
 #include "core/frame/pointcloud2.h"
 #include "core/shm/sluice.h"
+#include "tests/emulated.h"
 
 #define DRIVING_PATIENCE_MS 20000
 #define DRIVING_TEXT_MAX    65536

@@ -301,7 +301,8 @@ static void frames_without_a_slot_are_counted_and_packets_go_on(void **state)
     struct driving *d = *state;
     struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_KEEP_LAST);
     struct sl_frame held[4];
-    DRIVE(&d->driver[0], "--source=sim", "--rate=0", "--sim-packets=8000", "--slots=4",
+    DRIVE(&d->driver[0], "--source=sim", "--rate=0",
+          SLUICE_EMULATED ? "--sim-packets=1000" : "--sim-packets=8000", "--slots=4",
           "--wait-for-subscribers=1");
     await_publisher(points);
     unsigned count = 0;

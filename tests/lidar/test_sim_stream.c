@@ -13,7 +13,9 @@
 
 #include <cmocka.h>
 
-#define PACKETS 5000u
+#include "tests/emulated.h"
+
+#define PACKETS (SLUICE_EMULATED ? 1000u : 5000u)
 
 /* What a receiver can see of a stream. */
 struct seen {

@@ -286,7 +286,8 @@ static void become_role(const char *role, uint64_t argument, int in, int out)
     dup2(out, ROLE_OUT);
     close(in);
     close(out);
-    execl("/proc/self/exe", "role", "--role", role, number, (char *)NULL);
+    /* not /proc/self/exe: under qemu-user that is qemu */
+    execl(program_invocation_name, "role", "--role", role, number, (char *)NULL);
     _exit(127);
 }
 

@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/shm/domain.h"
 #include "core/shm/sluice.h"
+#include "tests/emulated.h"
 
 #include <errno.h>
 #include <setjmp.h>

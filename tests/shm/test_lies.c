@@ -340,6 +340,7 @@ static int send_fds(int fd, const void *bytes, size_t size, unsigned count)
 static void flood_of_descriptors_does_not_stay(void **state)
 {
     (void)state;
+    SKIP_EMULATED("descriptors that do not fit stay in qemu");
     struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
     struct impostor i;
     unsigned fds = count_fds();

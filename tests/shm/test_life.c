@@ -195,7 +195,7 @@ static void last_release_in_another_thread_ends_the_mapping(void **state)
 
 /* ---- Again and again --------------------------------------------------------------------------*/
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || SLUICE_EMULATED
 #define CYCLES 300
 #else
 #define CYCLES 2000

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "tests/emulated.h"
+
 #define SIZE (256 * 1024)
 
 static struct sl_memory made(enum sl_memory_sharing sharing)
@@ -101,6 +103,7 @@ static void created_memory_says_what_it_is(void **state)
 static void mappings_are_populated_and_kept_out_of_dumps_and_children(void **state)
 {
     (void)state;
+    SKIP_EMULATED("MADV_DONTDUMP, MADV_DONTFORK");
     struct sl_memory owner = made(SL_MEMORY_READ_ONLY), reader;
     assert_int_equal(sl_memory_attach(dup(owner.fd), SIZE, false, &reader), 0);
     for (int i = 0; i < 2; i++) {
@@ -117,6 +120,7 @@ static void mappings_are_populated_and_kept_out_of_dumps_and_children(void **sta
 static void forked_child_has_no_mapping(void **state)
 {
     (void)state;
+    SKIP_EMULATED("MADV_DONTFORK");
     struct sl_memory memory = made(SL_MEMORY_READ_ONLY);
     pid_t child = fork();
     if (child == 0) /* msync of what is not mapped is ENOMEM */
