@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* find.c - where a program named by `exec:` lies. */
 #include "core/base/error.h"
+#include "core/base/words.h"
 #include "launch/plan.h"
 
 #include <dirent.h>

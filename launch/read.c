@@ -3,6 +3,7 @@
 #include "launch/read.h"
 
 #include "core/base/error.h"
+#include "core/base/words.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -2,6 +2,7 @@
 /* text.c - the plan's texts, and the values of YAML nodes with $(...) put in. */
 #include "core/base/error.h"
 #include "core/base/options.h"
+#include "core/base/words.h"
 #include "launch/read.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/base/yaml.h"
+#include "core/base/words.h"
 #include "tools/process.h"
 #include "tools/tool.h"
 

@@ -2,6 +2,7 @@
 /* cmd_topic_pub.c - sluice topic pub: a message written by hand, once or again and again. */
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/words.h"
 #include "core/base/yaml.h"
 #include "core/frame/build.h"
 #include "core/shm/layout.h"

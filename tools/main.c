@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the `sluice` command: finds the sub-command, reads its options, runs it. */
 #include "core/base/error.h"
-#include "core/base/yaml.h"
+#include "core/base/words.h"
 #include "core/shm/sluice.h"
 #include "core/shm/stats.h"
 #include "tools/tool.h"

@@ -2,6 +2,7 @@
 #include "core/base/options.h"
 
 #include "core/base/error.h"
+#include "core/base/words.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define OPTIONS_MAX 128
+#define OPTIONS_MAX    128
+#define NAME_MAX_SHOWN 48 /* longer ones are no typing errors */
 
 /* Which options were given, by their place in the tables taken as one list. */
 static _Thread_local bool given[OPTIONS_MAX];
@@ -321,25 +323,25 @@ void sl_options_default(const struct sl_command *command)
     }
 }
 
-/* "did you mean": the option with the longest common start, two letters at least. */
+/* "did you mean": the beginning of a name, or a typing error. */
 static const char *nearest_name(const struct sl_command *command, const char *name, size_t length)
 {
-    const char *best = NULL;
-    size_t best_common = 1;
+    const char *names[OPTIONS_MAX + 1] = {NULL};
+    char written[NAME_MAX_SHOWN];
+    unsigned count = 0;
     struct found f;
-    for (unsigned i = 0; (f = option_at(command, i)).option; i++) {
-        size_t common = 0;
-        if (f.option->flags & SL_OPTION_HIDDEN)
-            continue;
-        while (common < length && f.option->name[common] &&
-               f.option->name[common] == (name[common] == '_' ? '-' : name[common]))
-            common++;
-        if (common > best_common) {
-            best = f.option->name;
-            best_common = common;
-        }
-    }
-    return best;
+    if (length >= sizeof written)
+        return NULL;
+    for (size_t i = 0; i < length; i++)
+        written[i] = name[i] == '_' ? '-' : name[i];
+    written[length] = '\0';
+    for (unsigned i = 0; (f = option_at(command, i)).option && count < OPTIONS_MAX; i++)
+        if (!(f.option->flags & SL_OPTION_HIDDEN))
+            names[count++] = f.option->name;
+    for (unsigned i = 0; i < count && length > 1; i++)
+        if (strncmp(names[i], written, length) == 0)
+            return names[i];
+    return sl_nearest_word(written, names);
 }
 
 static int no_such_option(const struct sl_command *command, const char *name, size_t length)

@@ -77,7 +77,4 @@ const char *sl_yaml_file(const struct sl_yaml_node *node);
 int sl_yaml_error(const struct sl_yaml_node *node, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The nearest of `words` (ended by NULL) for "did you mean", or NULL if none is near. */
-const char *sl_nearest_word(const char *written, const char *const *words);
-
 #endif

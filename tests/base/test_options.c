@@ -190,6 +190,10 @@ static void unknown_options_suggest_a_near_one(void **state)
     assert_error(parse("--cut-angel", "1", "x", NULL), -ENOENT,
                  "no option --cut-angel; did you mean --cut-angle?");
     assert_error(parse("--slot_sise=4k", "x", NULL), -ENOENT, "did you mean --slot-size?");
+    assert_error(parse("--tmeout=1", "x", NULL), -ENOENT, "did you mean --timeout?");
+    assert_error(parse("--time=1", "x", NULL), -ENOENT, "did you mean --timeout?");
+    assert_error(parse("--port-of-call=1", "x", NULL), -ENOENT, "no option --port-of-call");
+    assert_null(strstr(sl_error_text(), "did you mean"));
     assert_error(parse("--zebra", "x", NULL), -ENOENT, "no option --zebra");
     assert_null(strstr(sl_error_text(), "did you mean"));
     assert_error(parse("--secre", "x", NULL), -ENOENT, "no option --secre");

@@ -219,18 +219,6 @@ static void a_file_that_cannot_be_read_is_told(void **state)
     assert_int_equal(sl_yaml_load("/dev/zero", &yaml), -E2BIG);
 }
 
-static void the_nearest_word_is_one_typing_error_away(void **state)
-{
-    (void)state;
-    const char *words[] = {"exec", "params", "required", "x", NULL};
-    assert_string_equal(sl_nearest_word("exce", words), "exec");
-    assert_string_equal(sl_nearest_word("parms", words), "params");
-    assert_string_equal(sl_nearest_word("require", words), "required");
-    assert_null(sl_nearest_word("zebra", words));
-    assert_null(sl_nearest_word("y", words));
-    assert_null(sl_nearest_word("", words));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,7 +237,6 @@ int main(void)
         cmocka_unit_test(keys_must_be_texts_and_stand_once),
         cmocka_unit_test(a_second_document_is_told),
         cmocka_unit_test(a_file_that_cannot_be_read_is_told),
-        cmocka_unit_test(the_nearest_word_is_one_typing_error_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
