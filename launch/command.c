@@ -17,7 +17,7 @@
 
 #define COMMAND_MAX       (3 * SL_PLAN_SETTINGS_MAX + 16)
 #define CHECK_TIMEOUT_MS  5000
-#define CHECK_ANSWER_MAX  2048
+#define CHECK_ANSWER_MAX  65536 /* 64 ends of a process, 500 bytes each */
 #define EXIT_BAD_OPTIONS  2
 #define EXIT_CANNOT_START 127
 
@@ -50,7 +50,7 @@ static void add(struct builder *b, const char *format, ...)
 static void add_own_options(struct builder *b, const struct sl_plan_node *node, bool check)
 {
     if (check)
-        add(b, "--check-options");
+        add(b, "--plan");
     add(b, "--name=%s", node->name);
     for (unsigned i = 0; i < node->remap.count; i++)
         add(b, "--remap=%s:=%s", node->remap.at[i].name, node->remap.at[i].value);
@@ -99,7 +99,7 @@ static void start_check(const struct sl_plan_node *node, char **argv, int answer
 }
 
 /* What the program prints until it closes its output; false if that takes too long. */
-static bool read_answer(int fd, char answer[CHECK_ANSWER_MAX])
+static bool read_answer(int fd, char *answer)
 {
     size_t used = 0;
     uint64_t deadline_ns = sl_clock_monotonic_ns() + CHECK_TIMEOUT_MS * SL_NS_PER_MS;
@@ -127,7 +127,7 @@ static bool read_answer(int fd, char answer[CHECK_ANSWER_MAX])
 }
 
 /* Returns the exit status (above 0x100: a signal's number on top), or -errno. */
-static int ask(const struct sl_plan_node *node, char **argv, char answer[CHECK_ANSWER_MAX])
+static int ask(const struct sl_plan_node *node, char **argv, char *answer)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
@@ -202,7 +202,8 @@ static int tell_answer(const struct sl_plan_node *node, char *answer)
     return sl_yaml_error(place, -EINVAL, "%s: %.220s", node->exec, message);
 }
 
-static int check_node(struct sl_plan *plan, struct sl_plan_node *node)
+/* `answer` has room for CHECK_ANSWER_MAX bytes. */
+static int check_node(struct sl_plan *plan, struct sl_plan_node *node, char *answer)
 {
     char path[PATH_MAX];
     int err = sl_program_find(node, path, sizeof path);
@@ -217,10 +218,11 @@ static int check_node(struct sl_plan *plan, struct sl_plan_node *node)
     err = sl_plan_command(plan, node, true, &argv);
     if (err < 0)
         return err;
-    char answer[CHECK_ANSWER_MAX];
     int status = ask(node, argv, answer);
+    if (status == 0)
+        node->answer = sl_plan_keep(plan, answer);
     if (status <= 0)
-        return status;
+        return status < 0 || node->answer ? status : -ENOMEM;
     if (status == EXIT_BAD_OPTIONS && strchr(answer, '\t'))
         return tell_answer(node, answer);
     return sl_yaml_error(node->exec_place, -ENOEXEC,
@@ -231,10 +233,10 @@ static int check_node(struct sl_plan *plan, struct sl_plan_node *node)
 
 int sl_plan_check(struct sl_plan *plan)
 {
-    for (unsigned i = 0; i < plan->node_count; i++) {
-        int err = check_node(plan, &plan->node[i]);
-        if (err < 0)
-            return err;
-    }
-    return 0;
+    char *answer = malloc(CHECK_ANSWER_MAX);
+    int err = answer ? 0 : sl_error(-ENOMEM, "no memory for the answers of programs");
+    for (unsigned i = 0; i < plan->node_count && err == 0; i++)
+        err = check_node(plan, &plan->node[i], answer);
+    free(answer);
+    return err;
 }

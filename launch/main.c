@@ -2,11 +2,13 @@
 /* main.c - the command line of `sluice launch`. */
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "launch/budget.h"
 #include "launch/launch.h"
 #include "launch/plan.h"
 #include "launch/supervise.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -139,6 +141,20 @@ static int read_plan(struct sl_plan *plan)
     return err < 0 || options.arguments ? err : sl_plan_check(plan);
 }
 
+/* Told before anything starts, and started all the same: not every restart happens, and each node
+ * checks again when it makes its pools. */
+static void warn_of_memory(const struct sl_plan *plan)
+{
+    struct sl_budget *budget = malloc(sizeof *budget);
+    if (budget && sl_budget_make(plan, NULL, budget) == 0) {
+        if (!budget->does_fit)
+            fprintf(stderr, "sluice: %s may not fit: %s (see sluice plan %s)\n", options.file,
+                    budget->note[0].text, options.file);
+        sl_budget_finish(budget);
+    }
+    free(budget);
+}
+
 static int launch(struct sl_plan *plan)
 {
     if (read_plan(plan) < 0)
@@ -155,6 +171,7 @@ static int launch(struct sl_plan *plan)
         fprintf(stderr, "%s\n", sl_error_text());
         return 1;
     }
+    warn_of_memory(plan);
     const struct sl_supervise_options supervise = {
         .domain = options.domain ? options.domain : plan->domain,
         .duration_ns = sl_options_given(&sl_launch_command, "duration") ? options.duration_ns

@@ -46,7 +46,8 @@ enum sl_restart {
 struct sl_plan_node {
     const char *name;
     const char *exec;
-    char *path; /* of the program, found by sl_plan_check */
+    char *path;   /* of the program, found by sl_plan_check */
+    char *answer; /* what it said of its topics (core/node/plan.c), by sl_plan_check; or NULL */
     /* `args:` was given: any program. Otherwise one that is built on core/node. */
     bool is_plain;
     struct sl_plan_settings args;   /* values only */
@@ -105,7 +106,7 @@ int sl_plan_read(struct sl_plan *plan, const char *path, const char *const *give
 /* "node.parameter=value": in place of what the file says. */
 int sl_plan_set(struct sl_plan *plan, const char *override);
 
-/* Find every program and let it check its parameters. */
+/* Find every program and let it check its parameters; it tells what it would publish and read. */
 int sl_plan_check(struct sl_plan *plan);
 
 /* The node of that name; -1 = none. */
@@ -119,7 +120,7 @@ void *sl_plan_allocate(struct sl_plan *plan, size_t size_bytes);
 int sl_program_find(const struct sl_plan_node *node, char *ret_path, size_t size);
 
 /* command.c: the command line and the additions to the environment of a node's process. Arrays and
- * texts are the plan's, ended by NULL. `check` = for --check-options. */
+ * texts are the plan's, ended by NULL. `check` = for its answer to --plan. */
 int sl_plan_command(struct sl_plan *plan, const struct sl_plan_node *node, bool check,
                     char ***ret_argv);
 

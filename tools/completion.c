@@ -169,7 +169,8 @@ static void offer_positional(const struct line *line, const struct sl_command *c
     }
     if (!chosen)
         return;
-    if (first && strcmp(command->name, "sluice launch") == 0)
+    if (first &&
+        (strcmp(command->name, "sluice launch") == 0 || strcmp(command->name, "sluice plan") == 0))
         offer_launch_arguments(line, first);
     else
         offer_value(line, chosen);

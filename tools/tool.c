@@ -80,13 +80,13 @@ void sl_sleep_until(uint64_t monotonic_ns)
 
 /* Texts -----------------------------------------------------------------------------------------*/
 
-static const char *show(double value, const char *const *units, char *to, size_t size)
+static const char *show(double value, double step, const char *const *units, char *to, size_t size)
 {
     unsigned unit = 0;
     const char *sign = value < 0 ? "-" : "";
     value = fabs(value);
-    while (value >= 999.5 && units[unit + 1]) {
-        value /= 1000;
+    while (value >= step - 0.5 && units[unit + 1]) {
+        value /= step;
         unit++;
     }
     int digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
@@ -97,13 +97,19 @@ static const char *show(double value, const char *const *units, char *to, size_t
 const char *sl_show_bytes(double bytes, char *to, size_t size)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", NULL};
-    return show(bytes, units, to, size);
+    return show(bytes, 1000, units, to, size);
+}
+
+const char *sl_show_memory(double bytes, char *to, size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", NULL};
+    return show(bytes, 1024, units, to, size);
 }
 
 const char *sl_show_ns(double ns, char *to, size_t size)
 {
     static const char *const units[] = {"ns", "us", "ms", "s", NULL};
-    return show(ns, units, to, size);
+    return show(ns, 1000, units, to, size);
 }
 
 void sl_text_tame(char *text)

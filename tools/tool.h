@@ -30,6 +30,7 @@ struct sl_tool {
 };
 
 extern const struct sl_tool sl_tool_launch;
+extern const struct sl_tool sl_tool_plan;
 extern const struct sl_tool sl_tool_topic_list;
 extern const struct sl_tool sl_tool_topic_info;
 extern const struct sl_tool sl_tool_topic_hz;
@@ -84,6 +85,8 @@ void sl_sleep_until(uint64_t monotonic_ns);
 
 /* "12.3 MB", "980 B": powers of 1000, as bandwidths are told. */
 const char *sl_show_bytes(double bytes, char *to, size_t size);
+/* "4.00 KiB", "12.3 MiB": powers of 1024, as memory is. */
+const char *sl_show_memory(double bytes, char *to, size_t size);
 /* "850 ns", "12.3 us", "4.1 ms", "2.0 s". */
 const char *sl_show_ns(double ns, char *to, size_t size);
 #define SL_SHOW_MAX 32

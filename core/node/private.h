@@ -4,6 +4,7 @@
  *   runtime.c    options, names, publishers and subscribers, the life of a program
  *   loop.c       waiting: epoll, timer, signals
  *   report.c     readiness and the statistics line
+ *   plan.c       --plan: what would be opened, and what memory that takes
  *
  * Threads: the main thread's.
  */
@@ -13,6 +14,7 @@
 #include "core/node/runtime.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
 /* The options that every program has. */
 struct common_options {
@@ -25,7 +27,7 @@ struct common_options {
     bool mlock;
     int64_t spin_ns;
     int64_t stats_period_ns;
-    bool check_options;
+    bool check_options, plan;
 };
 
 /* One publisher or subscriber, with what the last statistics line saw of it. */
@@ -45,6 +47,7 @@ struct sl_runtime {
     struct end publisher[SL_RUNTIME_ENDS_MAX];
     struct end subscriber[SL_RUNTIME_ENDS_MAX];
     unsigned publisher_count, subscriber_count;
+    FILE *plan; /* where --plan collects its answer; NULL = topics are opened */
 
     int epoll_fd, timer_fd, signal_fd;
     uint64_t wake_at_ns;      /* 0 = no */
@@ -63,6 +66,12 @@ int sl_loop_open(struct sl_runtime *runtime);
 void sl_loop_close(struct sl_runtime *runtime);
 /* Until stop, signal, -ECANCELED (0) or another error (that). */
 int sl_loop_run(struct sl_runtime *runtime, void *state);
+
+/* plan.c: the lines of the answer; with defaults filled in and checked as opening does. */
+int sl_plan_publisher(struct sl_runtime *runtime, const struct sl_publisher_options *options);
+int sl_plan_subscriber(struct sl_runtime *runtime, const struct sl_subscriber_options *options);
+/* The whole answer, to standard output; nothing of it if something is wrong. */
+int sl_plan_answer(struct sl_runtime *runtime, void *state);
 
 /* report.c */
 void sl_ready_open(struct sl_runtime *runtime);

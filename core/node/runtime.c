@@ -69,6 +69,11 @@ static const struct sl_option common_table[] = {
      .flags = SL_OPTION_HIDDEN,
      .offset = COMMON(check_options),
      .help = "Read the options and end"},
+    {.name = "plan",
+     .kind = SL_OPTION_FLAG,
+     .flags = SL_OPTION_HIDDEN,
+     .offset = COMMON(plan),
+     .help = "Tell the topics and their memory, and end"},
 };
 
 /* Names -----------------------------------------------------------------------------------------*/
@@ -185,7 +190,8 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
     struct sl_publisher_options own = *options;
     own.topic = end->topic;
     own.domain = options->domain ? options->domain : runtime->common.domain;
-    err = sl_publisher_open(&own, &end->publisher);
+    err =
+        runtime->plan ? sl_plan_publisher(runtime, &own) : sl_publisher_open(&own, &end->publisher);
     if (err < 0)
         return err;
     runtime->publisher_count++;
@@ -204,10 +210,12 @@ int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_
     struct sl_subscriber_options own = *options;
     own.topic = end->topic;
     own.domain = options->domain ? options->domain : runtime->common.domain;
-    err = sl_subscriber_open(&own, &end->subscriber);
+    err = runtime->plan ? sl_plan_subscriber(runtime, &own)
+                        : sl_subscriber_open(&own, &end->subscriber);
     if (err < 0)
         return err;
-    err = sl_runtime_watch(runtime, sl_subscriber_fd(end->subscriber));
+    if (!runtime->plan)
+        err = sl_runtime_watch(runtime, sl_subscriber_fd(end->subscriber));
     if (err < 0) {
         sl_subscriber_close(end->subscriber);
         return err;
@@ -315,10 +323,10 @@ static int read_options(struct sl_runtime *runtime, int argc, char **argv)
     return err == 0 ? check_common(runtime) : err;
 }
 
-static bool asks_for_check(int argc, char **argv)
+static bool asks_for(const char *question, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--check-options") == 0)
+        if (strcmp(argv[i], question) == 0)
             return true;
     return false;
 }
@@ -330,7 +338,10 @@ static int live(struct sl_runtime *runtime, void *state, int argc, char **argv)
     int err = read_options(runtime, argc, argv);
     if (err > 0)
         return 0; /* --help and the like */
-    if (asks_for_check(argc, argv)) {
+    bool asks_for_plan = asks_for("--plan", argc, argv);
+    if (asks_for_plan && err == 0)
+        err = sl_plan_answer(runtime, state);
+    if (asks_for_plan || asks_for("--check-options", argc, argv)) {
         if (err < 0)
             print_option_error();
         return err < 0 ? EXIT_WRONG_OPTIONS : 0;

@@ -37,6 +37,10 @@ struct sl_program {
     size_t state_size; /* of the struct that the options' offsets refer to; zeroed before use */
 
     int (*open)(void *state, struct sl_runtime *runtime);
+    /* Its part that calls sl_runtime_publish and sl_runtime_subscribe, for every topic that these
+     * options ask for, and does nothing else: `sluice plan` has it called alone. Then nothing is
+     * opened, and the handles that it gets are NULL. NULL: the topics cannot be told before. */
+    int (*topics)(void *state, struct sl_runtime *runtime);
     /* Do what can be done without waiting. Returns how much was done: above 0 it is called again
      * soon, at 0 after the loop has waited; -ECANCELED = finished well, end with exit status 0;
      * else -errno. */

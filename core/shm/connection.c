@@ -98,7 +98,7 @@ static int make_ledger(struct sl_connection *c)
     uint32_t slots = c->publisher->pool->slots.count;
     struct sl_memory_config config = {
         .name = "sluice-ledger",
-        .size_bytes = sizeof(struct sl_ledger) + slots,
+        .size_bytes = c->publisher->sizes.ledger_bytes,
         .sharing = SL_MEMORY_LEDGER,
     };
     int err = sl_memory_create(&config, &c->ledger);

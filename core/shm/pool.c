@@ -3,11 +3,11 @@
 
 #include "core/base/error.h"
 #include "core/shm/publisher.h"
+#include "core/shm/sizes.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static uint64_t sides_offset(uint32_t slot_count)
 {
@@ -73,22 +73,18 @@ static int make_control(struct sl_pool *pool, uint32_t slot_count)
 
 static int make_memory(struct sl_pool *pool, const struct sl_pool_options *options)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    if (options->slot_size == 0 || options->slot_size > UINT32_MAX - page)
-        return sl_error(-EINVAL, "slot_size %llu: give 1 byte to 4 GiB less a page",
-                        (unsigned long long)options->slot_size);
-    if (options->slot_count == 0 || options->slot_count > SL_SLOTS_MAX)
-        return sl_error(-EINVAL, "slot_count %u: give 1 to %u", options->slot_count, SL_SLOTS_MAX);
-    if (options->side_size > SL_SIDE_MAX)
-        return sl_error(-EINVAL, "side_size %u: give at most %u", options->side_size, SL_SIDE_MAX);
-    pool->slot_size = (options->slot_size + page - 1) / page * page;
-    pool->side_size = (options->side_size + 63) / 64 * 64;
+    struct sl_pool_sizes sizes;
+    int err = sl_pool_sizes(options, &sizes);
+    if (err < 0)
+        return err;
+    pool->slot_size = sizes.slot_size;
+    pool->side_size = sizes.side_size;
     struct sl_memory_config config = {
         .name = "sluice-pool",
-        .size_bytes = pool->slot_size * options->slot_count,
+        .size_bytes = sizes.pool_bytes,
         .lock = options->lock,
     };
-    int err = sl_memory_create(&config, &pool->memory);
+    err = sl_memory_create(&config, &pool->memory);
     if (err < 0)
         return sl_error_at(err, "pool of %u slots of %llu bytes", options->slot_count,
                            (unsigned long long)pool->slot_size);

@@ -30,8 +30,7 @@ static uint32_t power_of_two_from(uint32_t least)
     return value;
 }
 
-/* Fill the defaults in, and refuse what cannot be. */
-static int complete_options(struct sl_publisher_options *o)
+int sl_publisher_complete(struct sl_publisher_options *o)
 {
     o->loans = o->loans ? o->loans : 1;
     o->subscribers = o->subscribers ? o->subscribers : SUBSCRIBERS_DEFAULT;
@@ -90,10 +89,10 @@ static int make_pool(struct sl_publisher *p)
 static int make_ring(struct sl_publisher *p)
 {
     const struct sl_publisher_options *o = &p->options;
-    uint32_t words = o->subscribers + SL_VISITORS;
+    uint32_t words = p->sizes.ledgers;
     struct sl_memory_config config = {
         .name = "sluice-ring",
-        .size_bytes = sl_ring_size(o->ring, o->inline_max, words),
+        .size_bytes = p->sizes.ring_bytes,
     };
     int err = sl_memory_create(&config, &p->ring_memory);
     if (err < 0)
@@ -153,7 +152,7 @@ int sl_publisher_open(const struct sl_publisher_options *options,
     p->options.topic = p->topic;
     p->options.type = p->type;
     p->instance = sl_instance_new();
-    if ((err = complete_options(&p->options)) < 0 ||
+    if ((err = sl_publisher_sizes(&p->options, &p->sizes)) < 0 ||
         (err = sl_domain_open(options->domain, true, &p->domain)) < 0 || (err = make_pool(p)) < 0 ||
         (err = make_ring(p)) < 0 || (err = make_sender(p)) < 0 || (err = sl_service_acquire()) < 0)
         goto failed;

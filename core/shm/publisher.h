@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/shm/pool.h"
 #include "core/shm/service.h"
+#include "core/shm/sizes.h"
 #include "core/shm/statspage.h"
 
 #define SL_VISITORS 4 /* tools that look on, beside the subscribers; each may hold one frame */
@@ -38,6 +39,7 @@ struct sl_publisher {
     struct sl_pool *pool;
     bool owns_pool;
     struct sl_publisher_options options; /* defaults filled in */
+    struct sl_publisher_sizes sizes;
     char topic[SL_TOPIC_MAX];
     char type[SL_TYPE_MAX];
     uint64_t instance;
@@ -53,6 +55,9 @@ struct sl_publisher {
     bool has_service;
     bool *word_used; /* ring.word_count of them */
 };
+
+/* Fill the defaults in, and refuse what cannot be (sizes.h). */
+int sl_publisher_complete(struct sl_publisher_options *options);
 
 /* With the service lock held: */
 int sl_connections_open(

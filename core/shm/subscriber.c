@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/order.h"
+#include "core/shm/sizes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -272,22 +273,28 @@ static int open_subscriber(struct sl_subscriber *s)
     return err;
 }
 
+int sl_subscriber_complete(struct sl_subscriber_options *o)
+{
+    if (o->policy > SL_LOSSLESS || o->quota > SL_QUOTA_MAX)
+        return sl_error(-EINVAL, "topic %s: no policy %d, or a quota above %u", o->topic,
+                        (int)o->policy, SL_QUOTA_MAX);
+    o->quota = o->visitor ? 1 : o->quota ? o->quota : QUOTA_DEFAULT;
+    return 0;
+}
+
 int sl_subscriber_open(const struct sl_subscriber_options *options,
                        struct sl_subscriber **ret_subscriber)
 {
     sl_error_clear();
+    struct sl_subscriber_options completed = *options;
     int err = sl_topic_check(options->topic, options->type);
-    if (err < 0)
+    if (err < 0 || (err = sl_subscriber_complete(&completed)) < 0)
         return err;
-    if (options->policy > SL_LOSSLESS || options->quota > SL_QUOTA_MAX)
-        return sl_error(-EINVAL, "topic %s: no policy %d, or a quota above %u", options->topic,
-                        (int)options->policy, SL_QUOTA_MAX);
     struct sl_subscriber *s = calloc(1, sizeof *s);
     if (!s)
         return sl_error(-ENOMEM, "no memory for a subscriber");
     s->domain.fd = s->epoll_fd = s->event_fd = -1;
-    s->options = *options;
-    s->options.quota = options->visitor ? 1 : options->quota ? options->quota : QUOTA_DEFAULT;
+    s->options = completed;
     snprintf(s->topic, sizeof s->topic, "%s", options->topic);
     snprintf(s->type, sizeof s->type, "%s", options->type ? options->type : "");
     s->directory.appeared = sl_link_appeared;

@@ -12,11 +12,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define LEVELS_MAX     32 /* cgroups from ours to the root; deeper trees are looked at this far */
 #define LINE_MAX_BYTES 4096
@@ -99,8 +102,10 @@ static void look_at_cgroup(const char *root, const char *folder, const struct na
     /* v1 writes "no limit" as the largest multiple of a page */
     if (limit > (uint64_t)INT64_MAX / 2)
         return;
-    if (left < limits->cgroup_bytes)
+    if (left < limits->cgroup_bytes) {
         limits->cgroup_bytes = left;
+        snprintf(limits->cgroup, sizeof limits->cgroup, "%s of cgroup %s", names->limit, folder);
+    }
     narrow(limits, left, "%s of cgroup %s", names->limit, folder);
 }
 
@@ -222,6 +227,24 @@ static uint64_t resource_limit(__rlimit_resource_t resource)
     return limit.rlim_cur;
 }
 
+/* Asked of the kernel rather than of the uid: root in a container may lack it. */
+static bool has_lock_capability(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    return syscall(SYS_capget, &header, data) == 0 &&
+           (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK));
+}
+
+static uint64_t lock_all_limit(void)
+{
+    struct rlimit limit;
+    if (has_lock_capability() || getrlimit(RLIMIT_MEMLOCK, &limit) < 0 ||
+        limit.rlim_max == RLIM_INFINITY)
+        return UINT64_MAX;
+    return limit.rlim_max;
+}
+
 void sl_memory_available_below(const char *root, struct sl_memory_limits *ret_limits)
 {
     struct sl_memory_limits limits = {
@@ -230,6 +253,7 @@ void sl_memory_available_below(const char *root, struct sl_memory_limits *ret_li
         .cgroup_bytes = UINT64_MAX,
         .file_bytes = resource_limit(RLIMIT_FSIZE),
         .lock_bytes = resource_limit(RLIMIT_MEMLOCK),
+        .lock_all_bytes = lock_all_limit(),
     };
     if (limits.machine_bytes == 0) /* no /proc */
         limits.machine_bytes = UINT64_MAX;

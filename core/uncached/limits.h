@@ -18,8 +18,10 @@ struct sl_memory_limits {
     char narrowest[SL_MEMORY_LIMIT_TEXT_MAX]; /* which one that is, for a sentence */
     uint64_t machine_bytes;                   /* MemAvailable */
     uint64_t cgroup_bytes;                    /* the tightest cgroup; UINT64_MAX = none limits */
+    char cgroup[SL_MEMORY_LIMIT_TEXT_MAX];    /* which one, as in `narrowest`; "" = none */
     uint64_t file_bytes;                      /* RLIMIT_FSIZE, for one region; UINT64_MAX = none */
     uint64_t lock_bytes;                      /* RLIMIT_MEMLOCK; UINT64_MAX = none */
+    uint64_t lock_all_bytes; /* to what a process may raise that; UINT64_MAX also by CAP_IPC_LOCK */
 };
 
 /* What may be taken now. Files that are missing or unreadable limit nothing. Does not fail. */

@@ -163,6 +163,12 @@ int sl_memory_attach(int fd, uint64_t size_bytes, bool writable, struct sl_memor
     return 0;
 }
 
+uint64_t sl_memory_round(uint64_t size_bytes)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return (size_bytes + page - 1) / page * page;
+}
+
 void sl_memory_close(struct sl_memory *memory)
 {
     if (!memory)

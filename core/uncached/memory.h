@@ -80,6 +80,9 @@ int sl_memory_create(const struct sl_memory_config *config, struct sl_memory *re
  * -EPERM   seals are missing: the peer could truncate or rewrite it */
 int sl_memory_attach(int fd, uint64_t size_bytes, bool writable, struct sl_memory *ret_memory);
 
+/* What a region of so many bytes takes: whole pages. */
+uint64_t sl_memory_round(uint64_t size_bytes);
+
 /* Unmap, close, and leave SL_MEMORY_NONE behind. Takes NULL and half-built memory. */
 void sl_memory_close(struct sl_memory *memory);
 

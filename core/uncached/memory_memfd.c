@@ -47,7 +47,7 @@ static int create(const struct sl_memory_config *config, const char *argument,
     if (config->size_bytes == 0 || config->size_bytes > (uint64_t)INT64_MAX - page)
         return sl_error(-EINVAL, "memory of %s: a size of %llu bytes is not possible", config->name,
                         (unsigned long long)config->size_bytes);
-    uint64_t size_bytes = (config->size_bytes + page - 1) / page * page;
+    uint64_t size_bytes = sl_memory_round(config->size_bytes);
     int err = sl_memory_limits_check(config->name, size_bytes);
     if (err < 0)
         return err;

@@ -43,6 +43,13 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
     return sl_runtime_publish(runtime, &topic, &d->packets);
 }
 
+static int driver_topics(void *state, struct sl_runtime *runtime)
+{
+    struct driver *d = state;
+    int err = lidar_options_check(&d->options, sl_runtime_given(runtime, "source"));
+    return err < 0 ? err : open_topics(d, runtime);
+}
+
 static void tell_source(const struct driver *d)
 {
     const struct lidar_options *o = &d->options;
@@ -192,6 +199,7 @@ const struct sl_program lidar_program = {
     .option_count = LIDAR_OPTION_COUNT,
     .state_size = sizeof(struct driver),
     .open = driver_open,
+    .topics = driver_topics,
     .work = driver_work,
     .close = driver_close,
 };

@@ -98,7 +98,7 @@ static int open_topic(struct monitor *m, struct sl_runtime *runtime, const char 
     return 0;
 }
 
-static int open_monitor(void *state, struct sl_runtime *runtime)
+static int open_topics(void *state, struct sl_runtime *runtime)
 {
     struct monitor *m = state;
     int err = 0;
@@ -106,6 +106,13 @@ static int open_monitor(void *state, struct sl_runtime *runtime)
         err = open_topic(m, runtime, "points");
     for (unsigned i = 0; err == 0 && i < m->topics.count; i++)
         err = open_topic(m, runtime, m->topics.text[i]);
+    return err;
+}
+
+static int open_monitor(void *state, struct sl_runtime *runtime)
+{
+    struct monitor *m = state;
+    int err = open_topics(m, runtime);
     if (err == 0 && m->within_ns) {
         m->deadline_ns = sl_clock_monotonic_ns() + (uint64_t)m->within_ns;
         sl_runtime_wake_at(runtime, m->deadline_ns);
@@ -218,6 +225,7 @@ const struct sl_program monitor_program = {
     .option_count = sizeof options / sizeof *options,
     .state_size = sizeof(struct monitor),
     .open = open_monitor,
+    .topics = open_topics,
     .work = work,
     .close = close_monitor,
 };

@@ -210,6 +210,7 @@ const struct sl_program nearest_program = {
     .option_count = sizeof options / sizeof *options,
     .state_size = sizeof(struct nearest),
     .open = open_nearest,
+    .topics = open_nearest, /* it is nothing else */
     .work = work,
     .close = close_nearest,
 };

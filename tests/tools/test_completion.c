@@ -89,6 +89,7 @@ static void launch_files_tell_their_arguments(void **state)
     if (!here)
         return;
     expect("sluice launch robot.yaml d", "duration=\n");
+    expect("sluice plan robot.yaml d", "duration=\n");
     expect("sluice launch ro", "robot.yaml\n");
 }
 
