@@ -31,6 +31,7 @@ struct sl_tool {
 
 extern const struct sl_tool sl_tool_launch;
 extern const struct sl_tool sl_tool_plan;
+extern const struct sl_tool sl_tool_doctor;
 extern const struct sl_tool sl_tool_topic_list;
 extern const struct sl_tool sl_tool_topic_info;
 extern const struct sl_tool sl_tool_topic_hz;

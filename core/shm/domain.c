@@ -33,8 +33,7 @@ static int check_name(const char *name)
     return 0;
 }
 
-/* The directory that holds the domains; private ones are ours alone. */
-static int choose_root(char *path, size_t size, bool *ret_private)
+int sl_domain_root(char *path, size_t size, bool *ret_private)
 {
     int length;
     const char *root = getenv("SLUICE_ROOT");
@@ -100,7 +99,7 @@ int sl_domain_open(const char *name, bool create, struct sl_domain *ret_domain)
         return err;
     char root[96];
     bool is_private;
-    if ((err = choose_root(root, sizeof root, &is_private)) < 0)
+    if ((err = sl_domain_root(root, sizeof root, &is_private)) < 0)
         return err;
     struct sl_domain d = {.fd = -1};
     snprintf(d.name, sizeof d.name, "%s", name);
@@ -275,7 +274,7 @@ void sl_domain_unlink(const struct sl_domain *domain, const struct sl_socket_nam
     unlinkat(domain->fd, name->file, 0);
 }
 
-int sl_domain_connect(const struct sl_domain *domain, const char *file)
+static int connect_to(const struct sl_domain *domain, const char *file)
 {
     struct sockaddr_un address;
     int err = socket_address(domain, file, &address);
@@ -288,10 +287,25 @@ int sl_domain_connect(const struct sl_domain *domain, const char *file)
         return fd;
     err = -errno;
     close(fd);
-    /* It listened before it got this name, and no name comes twice: nobody is there any more. */
-    if (err == -ECONNREFUSED)
-        unlinkat(domain->fd, file, 0);
     return sl_error(err, "socket %s/%s: %s", domain->path, file, strerror(-err));
+}
+
+int sl_domain_probe(const struct sl_domain *domain, const char *file)
+{
+    int fd = connect_to(domain, file);
+    if (fd < 0)
+        return fd == -ECONNREFUSED ? 0 : fd;
+    close(fd);
+    return 1;
+}
+
+int sl_domain_connect(const struct sl_domain *domain, const char *file)
+{
+    int fd = connect_to(domain, file);
+    /* It listened before it got this name, and no name comes twice: nobody is there any more. */
+    if (fd == -ECONNREFUSED)
+        unlinkat(domain->fd, file, 0);
+    return fd;
 }
 
 int sl_domain_list(const struct sl_domain *domain,

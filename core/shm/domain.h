@@ -43,6 +43,10 @@ struct sl_socket_name {
     char file[108];
 };
 
+/* The directory that holds the domains, by the rules above; private ones are ours alone. Nothing is
+ * made or looked into. */
+int sl_domain_root(char *path, size_t size, bool *ret_private);
+
 /* NULL = $SLUICE_DOMAIN or "default". Makes the directory if `create`; else -ENOENT. */
 int sl_domain_open(const char *name, bool create, struct sl_domain *ret_domain);
 void sl_domain_close(struct sl_domain *domain);
@@ -63,6 +67,10 @@ void sl_domain_unlink(const struct sl_domain *domain, const struct sl_socket_nam
 /* A connection, non-blocking. -ECONNREFUSED: its process died (the file is removed); -ENOENT;
  * -EAGAIN: its queue is full; -EACCES. */
 int sl_domain_connect(const struct sl_domain *domain, const char *file);
+
+/* Does somebody listen there? 1; 0 = nobody, its process died (the file stays); or -errno as above.
+ */
+int sl_domain_probe(const struct sl_domain *domain, const char *file);
 
 /* Call `visit` for each socket; it may return non-zero to stop. Returns that, 0, or -errno. */
 int sl_domain_list(const struct sl_domain *domain,

@@ -7,19 +7,17 @@
  */
 #include "core/uncached/limits.h"
 
+#include "core/base/capability.h"
 #include "core/base/error.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define LEVELS_MAX     32 /* cgroups from ours to the root; deeper trees are looked at this far */
 #define LINE_MAX_BYTES 4096
@@ -227,19 +225,10 @@ static uint64_t resource_limit(__rlimit_resource_t resource)
     return limit.rlim_cur;
 }
 
-/* Asked of the kernel rather than of the uid: root in a container may lack it. */
-static bool has_lock_capability(void)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    return syscall(SYS_capget, &header, data) == 0 &&
-           (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK));
-}
-
 static uint64_t lock_all_limit(void)
 {
     struct rlimit limit;
-    if (has_lock_capability() || getrlimit(RLIMIT_MEMLOCK, &limit) < 0 ||
+    if (sl_capability_has(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &limit) < 0 ||
         limit.rlim_max == RLIM_INFINITY)
         return UINT64_MAX;
     return limit.rlim_max;
