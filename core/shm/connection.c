@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 #include "core/shm/handshake.h"
 
 #include <errno.h>
@@ -55,12 +56,14 @@ static void leave_publisher(struct sl_connection *c)
 
 static void drop_connection(struct sl_connection *c)
 {
+    SL_FAIL_POINT(DROP_BEGUN);
     unlink_connection(c);
     sl_service_cancel_retry(&c->deadline);
     sl_service_unwatch(&c->watch);
     sl_service_unwatch(&c->death);
     if (c->is_attached) {
         sl_slots_remove_peer(&c->pool->slots, &c->peer);
+        SL_FAIL_POINT(DROP_UNLISTED);
         if (c->publisher)
             leave_publisher(c);
     }
@@ -148,6 +151,7 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
     int err = check_hello(p, hello);
     if (err < 0 || (err = make_ledger(c)) < 0 || (err = claim_word(c)) < 0)
         return err;
+    SL_FAIL_POINT(ACCEPT_LEDGER);
     c->is_visitor = hello->flags & SL_HELLO_VISITOR;
     uint32_t most = c->is_visitor ? 1 : p->options.quota;
     c->peer.quota = hello->quota > 0 && hello->quota < most ? hello->quota : most;
@@ -175,6 +179,7 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
         p->word_used[c->word_index] = false;
         return sl_error(err, "no memory for another subscriber");
     }
+    SL_FAIL_POINT(ACCEPT_LISTED);
     c->is_attached = true;
     *(c->is_visitor ? &p->visitor_count : &p->subscriber_count) += 1;
     sl_stats_set32(&p->row->peers, p->subscriber_count);
@@ -216,6 +221,7 @@ static void answer(struct sl_connection *c, const struct sl_hello *hello)
     }
     if (sl_welcome_send(c->watch.fd, &w, fds) < 0 || w.status < 0)
         drop_connection(c);
+    SL_FAIL_POINT(ACCEPT_SENT);
 }
 
 static void connection_ready(struct sl_watch *watch, uint32_t epoll_events)
@@ -230,6 +236,7 @@ static void connection_ready(struct sl_watch *watch, uint32_t epoll_events)
     int err = sl_hello_receive(watch->fd, &hello);
     if (err == -EAGAIN)
         return;
+    SL_FAIL_POINT(ACCEPT_HEARD);
     sl_service_cancel_retry(&c->deadline);
     if (err == 0)
         answer(c, &hello);
@@ -287,6 +294,7 @@ static void listener_ready(struct sl_watch *watch, uint32_t epoll_events)
         }
         return;
     }
+    SL_FAIL_POINT(ACCEPT_ACCEPTED);
     make_room(p);
     /* last_word has a line of its own: more alignment than calloc gives */
     struct sl_connection *c = aligned_alloc(_Alignof(struct sl_connection), sizeof *c);

@@ -2,6 +2,7 @@
 #include "core/shm/domain.h"
 
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -258,20 +259,24 @@ int sl_domain_listen(const struct sl_domain *domain, const struct sl_socket_name
     if (fd < 0)
         return sl_error(-errno, "no socket: %s", strerror(errno));
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        fchmodat(domain->fd, hidden, mode, 0) < 0 || listen(fd, BACKLOG) < 0 ||
-        renameat(domain->fd, hidden, domain->fd, name->file) < 0) {
+        (SL_FAIL_POINT(LISTEN_BOUND), fchmodat(domain->fd, hidden, mode, 0) < 0) ||
+        listen(fd, BACKLOG) < 0 ||
+        (SL_FAIL_POINT(LISTEN_LISTENING),
+         renameat(domain->fd, hidden, domain->fd, name->file) < 0)) {
         err = sl_error(-errno, "socket %s/%s cannot be made: %s", domain->path, name->file,
                        strerror(errno));
         unlinkat(domain->fd, hidden, 0);
         close(fd);
         return err;
     }
+    SL_FAIL_POINT(LISTEN_SHOWN);
     return fd;
 }
 
 void sl_domain_unlink(const struct sl_domain *domain, const struct sl_socket_name *name)
 {
     unlinkat(domain->fd, name->file, 0);
+    SL_FAIL_POINT(CLOSE_UNLINKED);
 }
 
 static int connect_to(const struct sl_domain *domain, const char *file)

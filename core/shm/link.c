@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 #include "core/shm/pool.h"
 #include "core/shm/wake.h"
 
@@ -41,6 +42,7 @@ void sl_link_free(struct sl_link *l)
     sl_memory_close(&l->control);
     sl_memory_close(&l->ledger);
     sl_memory_close(&l->ring);
+    SL_FAIL_POINT(LEAVE_UNMAPPED);
     if (l->watch.fd >= 0)
         close(l->watch.fd);
     if (l->death.fd >= 0)
@@ -105,6 +107,7 @@ static int map_segment(int *fd, uint64_t size_bytes, bool writable, struct sl_me
     int err = sl_memory_attach(*fd, size_bytes, writable, to);
     if (err == 0)
         *fd = -1; /* the memory's now */
+    SL_FAIL_POINT(LINK_MAPPED);
     return err;
 }
 
@@ -189,6 +192,7 @@ static void begin_reading(struct sl_link *l)
         give_up(l, -EPROTO, sl_error_text());
         return;
     }
+    SL_FAIL_POINT(LINK_ATTACHED);
     sl_link_forget(l);
     /* From now on only the end is of interest here. */
     l->watch.ready = link_hung_up;
@@ -198,6 +202,7 @@ static void begin_reading(struct sl_link *l)
         sl_service_watch(&l->death, EPOLLIN);
     l->next = s->arrived;
     s->arrived = l;
+    SL_FAIL_POINT(LINK_ARRIVED);
     tell_taker(s);
 }
 
@@ -212,6 +217,7 @@ static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
     int err = sl_welcome_receive(watch->fd, &w, fds);
     if (err == -EAGAIN)
         return;
+    SL_FAIL_POINT(LINK_WELCOMED);
     if (err == -ECONNRESET) { /* it has closed; or too many knocked at the same time */
         sl_service_unwatch(&l->watch);
         l->is_watched = false;
@@ -284,11 +290,13 @@ static void try_to_connect(struct sl_link *l)
         return;
     }
     l->watch = (struct sl_watch){.fd = fd, .ready = welcome_ready};
+    SL_FAIL_POINT(LINK_CONNECTED);
     if (say_hello(l) < 0 || sl_service_watch(&l->watch, EPOLLIN | EPOLLRDHUP) < 0) {
         give_up(l, 0, "");
         return;
     }
     l->is_watched = true;
+    SL_FAIL_POINT(LINK_GREETED);
 }
 
 static bool is_known(const struct sl_subscriber *s, const struct sl_socket_name *name)

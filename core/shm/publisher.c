@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,6 +91,7 @@ static int make_ring(struct sl_publisher *p)
 {
     const struct sl_publisher_options *o = &p->options;
     uint32_t words = p->sizes.ledgers;
+    SL_FAIL_POINT(OPEN_POOL);
     struct sl_memory_config config = {
         .name = "sluice-ring",
         .size_bytes = p->sizes.ring_bytes,
@@ -104,6 +106,7 @@ static int make_ring(struct sl_publisher *p)
     p->channel.retain = o->retain;
     p->channel.lossless_timeout_ns = o->lossless_timeout_ns;
     p->word_used = calloc(words, sizeof *p->word_used);
+    SL_FAIL_POINT(OPEN_RING);
     return p->word_used ? 0 : sl_error(-ENOMEM, "no memory for %u subscribers", words);
 }
 
@@ -156,6 +159,7 @@ int sl_publisher_open(const struct sl_publisher_options *options,
         (err = sl_domain_open(options->domain, true, &p->domain)) < 0 || (err = make_pool(p)) < 0 ||
         (err = make_ring(p)) < 0 || (err = make_sender(p)) < 0 || (err = sl_service_acquire()) < 0)
         goto failed;
+    SL_FAIL_POINT(OPEN_SERVICE);
     p->has_service = true;
     p->pool->users++;
     sl_service_lock();
@@ -163,6 +167,7 @@ int sl_publisher_open(const struct sl_publisher_options *options,
     sl_service_unlock();
     if (err < 0)
         goto failed;
+    SL_FAIL_POINT(OPEN_SHOWN);
     *ret_publisher = p;
     return 0;
 failed:
@@ -174,6 +179,7 @@ void sl_publisher_close(struct sl_publisher *p)
 {
     if (!p)
         return;
+    SL_FAIL_POINT(CLOSE_BEGUN);
     if (p->has_service) {
         /* A pool of its own ends here: nobody writes it any more, and who is behind may still read
          * what stands. */
@@ -181,13 +187,16 @@ void sl_publisher_close(struct sl_publisher *p)
             sl_slots_forget(&p->pool->slots, &p->channel);
         sl_service_lock();
         sl_connections_close(p);
+        SL_FAIL_POINT(CLOSE_DROPPED);
         sl_statspage_remove(p->row);
         p->pool->users--;
         sl_service_unlock();
         sl_service_release();
+        SL_FAIL_POINT(CLOSE_SERVICE);
     }
     if (p->owns_pool)
         sl_pool_destroy(p->pool);
+    SL_FAIL_POINT(CLOSE_POOL);
     sl_iceoryx_sender_close(p->channel.sender);
     sl_memory_close(&p->ring_memory);
     sl_domain_close(&p->domain);

@@ -2,6 +2,7 @@
 #include "core/shm/reader.h"
 
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 #include "core/shm/order.h"
 
 #include <errno.h>
@@ -69,6 +70,7 @@ int sl_reader_attach(struct sl_reader *r, uint64_t from)
     uint64_t head = sl_ring_head(&r->ring);
     for (unsigned looks = 0;; looks++) {
         store_cursor(r, first_cursor(r, from, head));
+        SL_FAIL_POINT(ATTACH_CURSOR);
         sl_fence_full(); /* pairs with R2 */
         uint64_t now = sl_ring_head(&r->ring);
         if (now == head)
@@ -194,8 +196,10 @@ static bool hold(struct sl_reader *r, const struct sl_taken *t)
         atomic_load_explicit(&r->ledger->held[d->slot], memory_order_relaxed) != 0)
         return false;
     set_hold(r, d->slot, shared);
+    SL_FAIL_POINT(TAKE_HELD);
     /* T2: pairs with R2: the hold before the look whether the message still stands. */
     sl_fence_full();
+    SL_FAIL_POINT(TAKE_FENCED);
     /* T3: the same state as before the copy: the descriptor is whole, and the slot is ours. */
     if (still_stands(r, t))
         return true;
@@ -206,7 +210,9 @@ static bool hold(struct sl_reader *r, const struct sl_taken *t)
 /* One message, `r->cursor + 1`. 1 taken, 0 lost or changed under our hands: look again. */
 static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
 {
+    SL_FAIL_POINT(TAKE_LOOKED);
     bool fits = copy_and_check(r, t, inline_to);
+    SL_FAIL_POINT(TAKE_COPIED);
     bool is_inline = t->d.flags & SL_DESCRIPTOR_INLINE;
     bool ours;
     if (!fits || is_inline) {
@@ -225,6 +231,7 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
         pass_over(r, t->d.seq, SL_LOSS_INVALID);
         return 0;
     }
+    SL_FAIL_POINT(TAKE_CHECKED);
     /* T4: the cursor behind the hold: a lossless publisher sees one of the two. */
     store_cursor(r, t->d.seq);
     if (!is_inline && r->holds_taken++ == 0)
@@ -232,6 +239,7 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     r->taken++;
     if (t->by_queue)
         r->inbox->received++;
+    SL_FAIL_POINT(TAKE_DONE);
     t->lost_before = r->lost_since_take;
     r->lost_since_take = 0;
     return 1;
@@ -270,7 +278,9 @@ int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
  * arrive there. The owner counts apart, until it detaches. */
 bool sl_reader_release(struct sl_reader *r, uint32_t slot, bool shared)
 {
+    SL_FAIL_POINT(RELEASE_BEGUN);
     clear_hold(r, slot, shared);
+    SL_FAIL_POINT(RELEASE_CLEARED);
     if (atomic_load_explicit(&r->owner, memory_order_relaxed) == this_thread()) {
         uint64_t returned = atomic_load_explicit(&r->holds_returned, memory_order_relaxed);
         atomic_store_explicit(&r->holds_returned, returned + 1, memory_order_relaxed);
@@ -295,9 +305,11 @@ bool sl_reader_arm(struct sl_reader *r, enum sl_wake_mode mode)
     atomic_store_explicit(&r->ledger->wake_mode, mode, memory_order_relaxed);
     /* S1 */
     atomic_store_explicit(&r->ledger->wake_at, r->cursor + 1, memory_order_release);
+    SL_FAIL_POINT(ARM_ASKED);
     /* S2: pairs with W2: asked before looking a last time; either the publisher sees the request,
      * or we see its message. */
     sl_fence_full();
+    SL_FAIL_POINT(ARM_FENCED);
     if (sl_ring_head(&r->ring) <= r->cursor)
         return true;
     sl_reader_disarm(r);
@@ -307,4 +319,5 @@ bool sl_reader_arm(struct sl_reader *r, enum sl_wake_mode mode)
 void sl_reader_disarm(struct sl_reader *r)
 {
     atomic_store_explicit(&r->ledger->wake_at, 0, memory_order_relaxed);
+    SL_FAIL_POINT(DISARM);
 }

@@ -2,6 +2,7 @@
 #include "core/shm/ring.h"
 
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 #include "core/shm/order.h"
 
 #include <errno.h>
@@ -128,9 +129,11 @@ void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
     uint64_t old = atomic_load_explicit(&e->state, memory_order_relaxed);
     if (old & STANDING)
         atomic_store_explicit(&e->state, old & ~STANDING, memory_order_relaxed);
+    SL_FAIL_POINT(PUBLISH_P1);
     /* P2: pairs with T3: a reader that copied one of the words below does not find the old state.
      */
     sl_fence_release();
+    SL_FAIL_POINT(PUBLISH_P2);
     /* P3: relaxed is enough, P2 and P4 stand around them. */
     for (int i = 0; i < 7; i++) {
         uint64_t word;
@@ -149,8 +152,10 @@ void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
             atomic_store_explicit(&g->range[i][1], r.length, memory_order_relaxed);
         }
     }
+    SL_FAIL_POINT(PUBLISH_P3);
     /* P4: pairs with T1: slot bytes and words before the state that shows them. */
     atomic_store_explicit(&e->state, d->seq << 1 | STANDING, SL_ORDER_PUBLISH);
+    SL_FAIL_POINT(PUBLISH_P4);
 }
 
 void sl_ring_retire(struct sl_ring_map *map, uint64_t seq)

@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 #include "core/shm/order.h"
 #include "core/shm/wake.h"
 
@@ -238,7 +239,9 @@ static bool recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahe
     uint32_t count = retire_oldest(slots, scan, most, ahead, retired, &began);
     if (count == 0 && !began)
         return false;
+    SL_FAIL_POINT(RECYCLE_RETIRED);
     sl_fence_full(); /* R2: pairs with T2 */
+    SL_FAIL_POINT(RECYCLE_FENCED);
     scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
     for (uint32_t i = count; i-- > 0;) { /* the last one ahead is loaned first: the oldest */
         uint32_t index = retired[i];
@@ -247,6 +250,7 @@ static bool recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahe
         order_remove(slots, index);
         slots->ahead[slots->ahead_count++] = index;
     }
+    SL_FAIL_POINT(RECYCLE_LOOKED);
     return count > 0;
 }
 
@@ -463,6 +467,7 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
         if (err < 0)
             return err;
     }
+    SL_FAIL_POINT(LOAN_ASKED);
     if (slots->ahead_count == 0)
         recycle_now(slots);
     for (int tries = 0; tries < 3 && slots->ahead_count == 0; tries++) {
@@ -477,6 +482,7 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
     uint32_t index = slots->ahead[--slots->ahead_count];
     slots->blocked_since_ns = 0;
     hand_out(slots, channel, index);
+    SL_FAIL_POINT(LOAN_HANDED_OUT);
     *ret_slot = index;
     return 0;
 }
@@ -495,6 +501,7 @@ void sl_slots_discard(struct sl_slots *slots, uint32_t index)
         slots->ahead[slots->ahead_count++] = index;
     else
         order_prepend(slots, index); /* before any message has to go */
+    SL_FAIL_POINT(LOAN_DISCARDED);
 }
 
 /* Publishing. ---------------------------------------------------------------------------------- */
@@ -518,6 +525,7 @@ static int note_use(struct sl_slot *slot, struct sl_channel *channel, uint64_t s
 static void look_around(struct sl_slots *slots, struct sl_channel *channel, uint64_t old_head)
 {
     const struct sl_scan *scan = scan_begin(slots);
+    SL_FAIL_POINT(PUBLISH_WAKING);
     for (unsigned i = 0; i < scan->count; i++) {
         const struct sl_peer *p = scan->peer[i];
         if (p->channel != channel)
@@ -526,6 +534,7 @@ static void look_around(struct sl_slots *slots, struct sl_channel *channel, uint
         if (wake_at > old_head && wake_at <= channel->head && peer_counts(p))
             wake_peer(p);
     }
+    SL_FAIL_POINT(PUBLISH_WOKEN);
     if (slots->ahead_count == 0 && slots->count > 0)
         recycle(slots, scan, true);
     scan_end(slots);
@@ -535,6 +544,7 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
                      struct sl_descriptor *d, const struct sl_ring_payload *payload)
 {
     uint64_t old_head = channel->head;
+    SL_FAIL_POINT(PUBLISH_BEGUN);
     d->seq = old_head + 1;
     int err = channel->sender ? sl_iceoryx_reserve(channel->sender) : 0;
     if (err < 0)
@@ -553,6 +563,7 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
         atomic_store_explicit(&slots->state[index], (uint64_t)slot->generation << 1 | 1,
                               memory_order_relaxed);
     }
+    SL_FAIL_POINT(PUBLISH_SLOT);
     sl_transport_send(&channel->ring, channel->sender, d, payload);
     /* The readers are on their way; our book is kept while they are. */
     channel->head = d->seq;

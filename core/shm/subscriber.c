@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
 #include "core/shm/order.h"
 #include "core/shm/sizes.h"
 
@@ -228,8 +229,10 @@ static int look_for_publishers(struct sl_subscriber *s)
     if (err < 0)
         return err;
     s->is_watching = true;
+    SL_FAIL_POINT(SUBSCRIBE_WATCHING);
     if ((err = sl_domain_list(&s->domain, sl_link_found, s)) < 0)
         return err;
+    SL_FAIL_POINT(SUBSCRIBE_LISTED);
     uint64_t deadline_ns = sl_clock_monotonic_ns() + OPEN_TIMEOUT_MS * SL_NS_PER_MS;
     while (s->pending_count > 0 && sl_clock_monotonic_ns() < deadline_ns)
         sl_service_wait_change(deadline_ns);
@@ -257,6 +260,7 @@ static int open_subscriber(struct sl_subscriber *s)
     if (err < 0 || (err = sl_service_acquire()) < 0)
         return err;
     s->has_service = true;
+    SL_FAIL_POINT(SUBSCRIBE_DOMAIN);
     sl_service_lock();
     s->row = sl_statspage_add(&s->domain, SL_STATS_SUBSCRIBER, 0, s->topic, s->type);
     if (s->row) {
@@ -304,6 +308,7 @@ int sl_subscriber_open(const struct sl_subscriber_options *options,
         return err;
     }
     sl_subscriber_adopt(s);
+    SL_FAIL_POINT(SUBSCRIBE_OPEN);
     *ret_subscriber = s;
     return 0;
 }
@@ -312,6 +317,7 @@ void sl_subscriber_close(struct sl_subscriber *s)
 {
     if (!s)
         return;
+    SL_FAIL_POINT(LEAVE_BEGUN);
     if (s->has_service) {
         sl_service_lock();
         if (s->is_watching)
@@ -322,16 +328,19 @@ void sl_subscriber_close(struct sl_subscriber *s)
             sl_link_free(l);
         }
         sl_service_unlock();
+        SL_FAIL_POINT(LEAVE_UNWATCHED);
         do { /* nothing can arrive any more */
             if (s->row)
                 sl_subscriber_adopt(s);
             while (s->link_count > 0)
                 sl_subscriber_leave(s, s->link_count - 1);
         } while (s->arrived);
+        SL_FAIL_POINT(LEAVE_LEFT);
         sl_service_lock();
         sl_statspage_remove(s->row);
         sl_service_unlock();
         sl_service_release();
+        SL_FAIL_POINT(LEAVE_DONE);
     }
     if (s->epoll_fd >= 0)
         close(s->epoll_fd);

@@ -16,6 +16,7 @@
 #ifndef SL_SHM_TRANSPORT_H
 #define SL_SHM_TRANSPORT_H
 
+#include "core/shm/failpoint.h"
 #include "core/shm/iceoryx.h"
 #include "core/shm/ring.h"
 
@@ -53,6 +54,7 @@ static inline void sl_transport_send(struct sl_ring_map *ring, struct sl_iceoryx
         sl_iceoryx_send(sender, d, payload->ranges, payload->range_count, payload->inline_body);
     /* Behind both: who sees the head and finds the queue empty knows that it did not come by it. */
     sl_ring_move_head(ring, d->seq);
+    SL_FAIL_POINT(PUBLISH_P5);
 }
 
 /* Subscriber with an inbox: as sl_ring_look, from whichever of the two has message `seq`. */

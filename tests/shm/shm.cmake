@@ -9,3 +9,16 @@ foreach(name lies hostile)
 endforeach()
 # By hand, for as long as you like: test_shm_stress --seconds 600
 sluice_test(shm_stress SOURCES stress.c ${shm_support} LINK sluice_shm)
+
+# The same core once more with its fail points: for the crash test alone. The long run is
+# test_shm_crash --kills 200 (docs/testing.md).
+find_package(Threads REQUIRED) # imported for one folder only
+get_target_property(shm_sources sluice_shm SOURCES)
+get_target_property(shm_links sluice_shm LINK_LIBRARIES)
+get_target_property(shm_definitions sluice_shm COMPILE_DEFINITIONS)
+list(TRANSFORM shm_sources PREPEND "${PROJECT_SOURCE_DIR}/core/shm/" REGEX "^[^/]+$")
+add_library(sluice_shm_failpoints STATIC EXCLUDE_FROM_ALL ${shm_sources} failpoint.c)
+target_link_libraries(sluice_shm_failpoints PUBLIC ${shm_links})
+target_compile_definitions(sluice_shm_failpoints PRIVATE ${shm_definitions} PUBLIC SLUICE_FAIL_POINTS)
+sluice_test(shm_crash SOURCES crash.c crash_board.c crash_publish.c crash_read.c ${shm_support}
+            LINK sluice_shm_failpoints)

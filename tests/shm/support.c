@@ -165,6 +165,19 @@ ssize_t pattern_check(const void *data, size_t size, uint64_t seed)
     return -1;
 }
 
+ssize_t pattern_check_lines(const void *data, size_t size, uint64_t seed)
+{
+    const unsigned char *bytes = data;
+    for (size_t at = 0; at + 8 <= size; at += 64) {
+        uint64_t word = pattern_word(seed, at / 8);
+        if (memcmp(bytes + at, &word, 8) != 0)
+            return (ssize_t)at;
+    }
+    size_t last = size > 0 ? (size - 1) / 8 * 8 : 0;
+    uint64_t word = pattern_word(seed, last / 8);
+    return memcmp(bytes + last, &word, size - last) == 0 ? -1 : (ssize_t)last;
+}
+
 /* Ends. ---------------------------------------------------------------------------------------- */
 
 struct sl_publisher *publisher_of(struct sl_publisher_options options)

@@ -66,6 +66,8 @@ char *long_text(size_t length, char first);
 void pattern_fill(void *to, size_t size, uint64_t seed);
 /* The offset of the first byte that `seed` has not written, or -1. */
 ssize_t pattern_check(const void *bytes, size_t size, uint64_t seed);
+/* The same, looking at eight bytes of each 64 and at the last ones. */
+ssize_t pattern_check_lines(const void *bytes, size_t size, uint64_t seed);
 
 /* ---- Ends ------------------------------------------------------------------------------------*/
 
