@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crash.c - somebody is killed at every step there is, and it makes no difference to the others.
  *
- *   test_shm_crash [--kills N] [--point NAME] [--seconds S] [--seed X] [--bus native|iceoryx]
+ *   test_shm_crash [--kills N] [--point NAME] [--seconds S] [--stop S] [--seed X]
+ *                  [--bus native|iceoryx]
  *
  * N times at each fail point of core/shm/failpoint.h a process dies by SIGKILL just there, under
  * load: a subscriber beside one publisher that lives, and a publisher whose successor stands by.
  * Every point has a domain of its own; then points are drawn at random in one that lives on (for S
  * seconds, if given). Asserted: no frame is torn; taken and lost are what was shown; a dead holder
  * costs no loan; every slot comes back; a successor is found and read from its first message;
- * nobody who lives fails, and nothing is left in the domain.
+ * nobody who lives fails, and nothing is left in the domain. Somebody who is stopped (for S
+ * seconds) is not dead.
  */
 #include "tests/shm/crash.h"
 
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,21 +27,21 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define KILLS_DEFAULT 1
 #else
-#define KILLS_DEFAULT 5
+#define KILLS_DEFAULT 2
 #endif
 
 enum {
     OFTEN_MOST = 100, /* the passing at which it happens is drawn from 1 to this */
     RARE_MOST = 4,
-    ROWS = 2 * SL_FAIL_POINT_COUNT,
     KILLS_MAX = 1 << 20,
+    STOP_MS_DEFAULT = 200,
 };
 
 static struct {
     unsigned kills;
-    uint64_t seconds, seed;
+    uint64_t seconds, seed, stop_ms;
     const char *point;
-} wish = {.kills = KILLS_DEFAULT, .seed = UINT64_C(88172645463325252)};
+} wish = {.kills = KILLS_DEFAULT, .seed = UINT64_C(88172645463325252), .stop_ms = STOP_MS_DEFAULT};
 
 /* One row of the table. */
 struct tally {
@@ -55,6 +58,8 @@ struct scene {
     pid_t *unswept;
     unsigned unswept_count;
 };
+
+static const struct order nobody; /* is told to die */
 
 static unsigned kills_in_all;
 static uint64_t slowest_ns;
@@ -97,16 +102,14 @@ static void print_head(const char *who, const char *until)
 
 /* Scenes. -------------------------------------------------------------------------------------- */
 
-static struct child start_reader(enum reader_kind kind, enum sl_failpoint point, uint32_t nth)
+static struct child start_reader(struct order order)
 {
-    struct child child =
-        child_start("read", crash_order_pack((struct order){point, nth, (uint32_t)kind}));
-    return child;
+    return child_start("read", crash_order_pack(order));
 }
 
-static struct child start_survivor(enum reader_kind kind)
+static struct child start_survivor(struct order order)
 {
-    struct child child = start_reader(kind, 0, 0);
+    struct child child = start_reader(order);
     child_hear(&child);
     return child;
 }
@@ -118,7 +121,8 @@ static struct child start_publisher(const char *role)
     return child;
 }
 
-static void begin_scene(struct scene *s, bool publishers_die)
+/* `first` is the order of the first survivor. */
+static void begin_scene(struct scene *s, bool publishers_die, struct order first)
 {
     *s = (struct scene){.publishers_die = publishers_die};
     crash_board_open(true);
@@ -126,9 +130,9 @@ static void begin_scene(struct scene *s, bool publishers_die)
     s->survivor_count = publishers_die ? 2 : SURVIVORS;
     s->publisher = start_publisher(publishers_die ? "publish" : "serve");
     for (unsigned i = 0; i < s->survivor_count; i++)
-        s->survivor[i] = start_survivor((enum reader_kind)i);
+        s->survivor[i] = start_survivor(i == 0 ? first : (struct order){.kind = i});
     if (publishers_die)
-        s->guest = start_reader(GUEST, 0, 0);
+        s->guest = start_reader((struct order){.kind = GUEST});
     child_tell(&s->publisher, 1);
     if (publishers_die)
         child_hear(&s->publisher); /* found by the survivors */
@@ -190,7 +194,6 @@ static void end_scene(struct scene *s)
     for (unsigned i = 0; i < s->unswept_count; i++)
         sweep(s->unswept[i]);
     free(s->unswept);
-    crash_board_close();
     assert_int_equal(count_sockets(), 0);
 }
 
@@ -222,7 +225,7 @@ static uint32_t choose_nth(enum sl_failpoint point)
 static void kill_reader(struct scene *s, enum sl_failpoint point, struct tally *tally)
 {
     enum reader_kind kind = VICTIM_HOARDER + crash_random() % (READER_KINDS - VICTIM_HOARDER);
-    struct child victim = start_reader(kind, point, choose_nth(point));
+    struct child victim = start_reader((struct order){point, choose_nth(point), kind, false});
     await_death(&victim, point);
     atomic_store(&board->is_dead, true);
     uint64_t killed_ns = atomic_load(&board->killed_ns);
@@ -238,7 +241,7 @@ static void kill_reader(struct scene *s, enum sl_failpoint point, struct tally *
 static void kill_publisher(struct scene *s, enum sl_failpoint point, struct tally *tally)
 {
     s->next = start_publisher("publish");
-    child_tell(&s->publisher, crash_order_pack((struct order){point, choose_nth(point), 0}));
+    child_tell(&s->publisher, crash_order_pack((struct order){point, choose_nth(point), 0, false}));
     await_death(&s->publisher, point);
     child_tell(&s->next, 1);
     bury(s, &s->publisher);
@@ -279,10 +282,11 @@ static void kill_at_each_step(bool publishers_die)
         struct tally tally = {0};
         if (!is_wanted((enum sl_failpoint)point, publishers_die))
             continue;
-        begin_scene(&scene, publishers_die);
+        begin_scene(&scene, publishers_die, nobody);
         while (tally.kills < wish.kills)
             kill_one(&scene, (enum sl_failpoint)point, &tally);
         end_scene(&scene);
+        crash_board_close();
         print_tally(sl_failpoint_name((enum sl_failpoint)point), &tally);
         assert_int_equal(shm_teardown(NULL), 0);
         assert_int_equal(shm_setup(NULL), 0);
@@ -298,7 +302,7 @@ static void kill_at_random_steps(bool publishers_die)
     if (wish.point && wish.seconds == 0)
         return;
     uint64_t start_ns = sl_clock_monotonic_ns();
-    begin_scene(&scene, publishers_die);
+    begin_scene(&scene, publishers_die, nobody);
     while (wish.seconds ? sl_clock_monotonic_ns() - start_ns < wish.seconds * SL_NS_PER_S / 2
                         : tally.kills < kills) {
         enum sl_failpoint point = (enum sl_failpoint)(crash_random() % SL_FAIL_POINT_COUNT);
@@ -306,6 +310,7 @@ static void kill_at_random_steps(bool publishers_die)
             kill_one(&scene, point, &tally);
     }
     end_scene(&scene);
+    crash_board_close();
     print_tally("at random", &tally);
 }
 
@@ -325,14 +330,73 @@ static void publishers_killed_at_each_step_are_followed(void **state)
     kill_at_random_steps(true);
 }
 
+/* Stopping. ------------------------------------------------------------------------------------ */
+
+static void await_stop(const struct child *child)
+{
+    siginfo_t info = {0};
+    await(waitid(P_PID, (id_t)child->pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0);
+}
+
+/* The others go on meanwhile. */
+static void wake_after_a_while(struct child *child, bool others_publish)
+{
+    uint64_t before = atomic_load(&board->published);
+    uint64_t until_ns = sl_clock_monotonic_ns() + wish.stop_ms * SL_NS_PER_MS;
+    while (sl_clock_monotonic_ns() < until_ns)
+        crash_nap_us(1000);
+    if (others_publish)
+        await(atomic_load(&board->published) > before);
+    else
+        assert_int_equal(atomic_load(&board->published), before);
+    before = atomic_load(&board->published);
+    assert_int_equal(kill(child->pid, SIGCONT), 0);
+    await(atomic_load(&board->published) > before + 200);
+}
+
+/* It is not dead: what it held it still holds, unchanged, and what it missed is counted. */
+static void stopped_reader_loses_only_what_the_ring_loses(void **state)
+{
+    (void)state;
+    static const enum sl_failpoint points[] = {SL_FAIL_TAKE_HELD, SL_FAIL_RELEASE_BEGUN,
+                                               SL_FAIL_ARM_FENCED};
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        struct scene scene;
+        begin_scene(&scene, false, (struct order){points[i], 40, HOARDER, true});
+        await_stop(&scene.survivor[HOARDER]);
+        wake_after_a_while(&scene.survivor[HOARDER], true);
+        end_scene(&scene);
+        crash_board_close();
+    }
+}
+
+/* Nor is a publisher: its readers wait for it, and miss nothing. */
+static void stopped_publisher_is_not_given_up(void **state)
+{
+    (void)state;
+    static const enum sl_failpoint points[] = {SL_FAIL_FILL, SL_FAIL_PUBLISH_P3,
+                                               SL_FAIL_RECYCLE_FENCED};
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        struct scene scene;
+        begin_scene(&scene, true, nobody);
+        child_tell(&scene.publisher,
+                   crash_order_pack((struct order){points[i], 10, 0, .stops = true}));
+        await_stop(&scene.publisher);
+        wake_after_a_while(&scene.publisher, false);
+        end_scene(&scene);
+        crash_board_close();
+    }
+}
+
 /* The command line. ---------------------------------------------------------------------------- */
 
 static int usage(const char *program)
 {
-    fprintf(stderr,
-            "usage: %s [--kills N] [--point NAME] [--seconds S] [--seed X] [--bus NAME]\n"
-            "points:",
-            program);
+    fprintf(
+        stderr,
+        "usage: %s [--kills N] [--point NAME] [--seconds S] [--stop S] [--seed X] [--bus NAME]\n"
+        "points:",
+        program);
     for (int point = 0; point < SL_FAIL_POINT_COUNT; point++)
         fprintf(stderr, " %s", sl_failpoint_name((enum sl_failpoint)point));
     fprintf(stderr, "\n");
@@ -349,6 +413,8 @@ static int read_wish(int argc, char **argv)
             wish.kills = (unsigned)value;
         else if (strcmp(argv[i], "--seconds") == 0 && value > 0)
             wish.seconds = value;
+        else if (strcmp(argv[i], "--stop") == 0)
+            wish.stop_ms = value * 1000;
         else if (strcmp(argv[i], "--seed") == 0 && value > 0)
             wish.seed = value;
         else if (strcmp(argv[i], "--bus") == 0)
@@ -377,6 +443,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(subscribers_killed_at_each_step_cost_nobody_anything),
         TEST(publishers_killed_at_each_step_are_followed),
+        TEST(stopped_reader_loses_only_what_the_ring_loses),
+        TEST(stopped_publisher_is_not_given_up),
     };
     uint64_t start_ns = sl_clock_monotonic_ns();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

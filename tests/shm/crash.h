@@ -73,8 +73,9 @@ void crash_board_close(void); /* and remove it */
 /* What a role is told: readers on their command line, publishers when they were found. */
 struct order {
     enum sl_failpoint point;
-    uint32_t nth; /* 0 = it is not killed */
+    uint32_t nth; /* 0 = nothing happens there */
     uint32_t kind;
+    bool stops; /* by SIGSTOP, instead of dying */
 };
 uint64_t crash_order_pack(struct order order);
 struct order crash_order_of(uint64_t argument);

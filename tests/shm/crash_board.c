@@ -38,7 +38,7 @@ void crash_board_close(void)
 uint64_t crash_order_pack(struct order order)
 {
     return (uint64_t)order.point | (uint64_t)order.nth << 16 | (uint64_t)order.kind << 48 |
-           UINT64_C(1) << 63; /* never 0, which ends a role */
+           (uint64_t)order.stops << 62 | UINT64_C(1) << 63; /* never 0, which ends a role */
 }
 
 struct order crash_order_of(uint64_t argument)
@@ -46,7 +46,8 @@ struct order crash_order_of(uint64_t argument)
     return (struct order){
         .point = (enum sl_failpoint)(argument & UINT16_MAX),
         .nth = (uint32_t)(argument >> 16),
-        .kind = (uint32_t)(argument >> 48) & 0x7fff,
+        .kind = (uint32_t)(argument >> 48) & 0x3fff,
+        .stops = argument >> 62 & 1,
     };
 }
 

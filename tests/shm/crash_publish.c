@@ -119,8 +119,8 @@ int crash_publish(uint64_t unused)
     uint64_t word = hear();
     if (word) {
         struct order order = crash_order_of(word);
-        sl_failpoint_arm(order.point, order.nth, die);
-        for (;;) {
+        sl_failpoint_arm(order.point, order.nth, order.stops ? sl_failpoint_stop : die);
+        while (!atomic_load(&board->stop)) {
             for (uint64_t n = 40 + crash_random() % 60; n > 0; n--) {
                 publish_one(&e);
                 if (crash_random() % 4 == 0)

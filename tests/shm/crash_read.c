@@ -214,11 +214,11 @@ int crash_read(uint64_t argument)
     struct order order = crash_order_of(argument);
     r = (struct reader){.kind = order.kind, .survives = order.kind < SURVIVORS};
     crash_board_open(false);
+    if (order.nth > 0)
+        sl_failpoint_arm(order.point, order.nth, order.stops ? sl_failpoint_stop : die);
     if (r.survives)
         return survive();
     say(1);
-    if (order.nth > 0)
-        sl_failpoint_arm(order.point, order.nth, die);
     while (!atomic_load(&board->stop))
         come_and_go();
     return 0;
