@@ -3,16 +3,29 @@
 #include "core/shm/service.h"
 #include "tests/shm/support.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SECOND ((int64_t)SL_NS_PER_S)
+
+/* A pool that takes long to write to disk. */
+#define BIG_SLOT  (32u << 20)
+#define BIG_COUNT 6u
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CORE_BYTES 0 /* it would hold the sanitizer's shadow */
+#else
+#define CORE_BYTES RLIM_INFINITY
+#endif
 
 static void sweep(pid_t pid)
 {
@@ -20,6 +33,16 @@ static void sweep(pid_t pid)
     assert_ok(sl_domain_open(NULL, false, &domain));
     sl_domain_sweep(&domain, pid);
     sl_domain_close(&domain);
+}
+
+/* One that is not our child. */
+static void kill_and_wait(pid_t pid)
+{
+    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    assert_true(end.fd >= 0);
+    kill(pid, SIGKILL);
+    assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
+    close(end.fd);
 }
 
 /* ---- Roles ------------------------------------------------------------------------------------*/
@@ -43,6 +66,19 @@ static int hold_frames(uint64_t count)
     return 0;
 }
 
+/* Stay like that, and outlive the parent. */
+static pid_t leave_a_child(void)
+{
+    /* By the system call itself: no handler of the library closes anything in the child. */
+    pid_t child = _Fork();
+    if (child == 0) {
+        alarm(3 * PATIENCE_MS / 1000); /* should nobody be left to end it */
+        for (;;)
+            pause();
+    }
+    return child;
+}
+
 /* The same, with a child that outlives us and has inherited what can be inherited. */
 static int hold_frames_with_child(uint64_t count)
 {
@@ -55,14 +91,7 @@ static int hold_frames_with_child(uint64_t count)
         while (sl_subscriber_take(s, &f) == -EAGAIN)
             must(sl_subscriber_wait(s, 20 * SECOND));
     }
-    /* By the system call itself: no handler of the library closes anything in the child. */
-    pid_t child = _Fork();
-    if (child == 0) {
-        alarm(PATIENCE_MS / 1000); /* should nobody be left to end it */
-        for (;;)
-            pause();
-    }
-    say((uint64_t)child);
+    say((uint64_t)leave_a_child());
     hear();
     return 0;
 }
@@ -116,6 +145,58 @@ static int publish_messages(uint64_t count)
     say(count);
     hear();
     sl_publisher_close(p);
+    return 0;
+}
+
+/* Publish `count` messages; then leave a child behind that has inherited even the door. */
+static int publish_with_child(uint64_t count)
+{
+    struct sl_publisher_options o = {
+        .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .slot_count = 24};
+    struct sl_publisher *p = NULL;
+    must(sl_publisher_open(&o, &p));
+    for (uint64_t i = 1; i <= count; i++)
+        must(publish(p, i, SLOT_SIZE));
+    say((uint64_t)leave_a_child());
+    hear();
+    return 0;
+}
+
+/* End as a program with a fault does, and leave a core if that is possible here. */
+static void abort_with_core(void)
+{
+    struct rlimit core = {CORE_BYTES, CORE_BYTES};
+    setrlimit(RLIMIT_CORE, &core);
+    prctl(PR_SET_DUMPABLE, 1);
+    if (chdir(getenv("SLUICE_ROOT")) == 0 && hear())
+        abort();
+}
+
+static int hold_big_frames_and_abort(uint64_t count)
+{
+    struct sl_subscriber_options o = {.topic = TOPIC, .quota = (uint32_t)count};
+    struct sl_subscriber *s = NULL;
+    struct sl_frame f;
+    must(sl_subscriber_open(&o, &s));
+    say(1);
+    for (uint64_t n = 0; n < count; n++)
+        while (sl_subscriber_take(s, &f) == -EAGAIN)
+            must(sl_subscriber_wait(s, 20 * SECOND));
+    say(count);
+    abort_with_core();
+    return 0;
+}
+
+static int publish_big_frames_and_abort(uint64_t count)
+{
+    struct sl_publisher_options o = {
+        .topic = TOPIC, .type = TYPE, .slot_size = BIG_SLOT, .slot_count = BIG_COUNT};
+    struct sl_publisher *p = NULL;
+    must(sl_publisher_open(&o, &p));
+    for (uint64_t i = 1; i <= count; i++)
+        must(publish(p, i, SLOT_SIZE));
+    say(count);
+    abort_with_core();
     return 0;
 }
 
@@ -202,10 +283,7 @@ static void child_that_survives_does_not_keep_its_parents_frames(void **state)
     sl_service_unlock();
     await(status_of(p).subscribers == 0); /* nor its place */
     assert_int_equal(kill(grandchild, 0), 0);
-    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, grandchild, 0), .events = POLLIN};
-    kill(grandchild, SIGKILL);
-    assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
-    close(end.fd);
+    kill_and_wait(grandchild);
     sweep(child.pid);
     sl_publisher_close(p);
 }
@@ -386,10 +464,145 @@ static void publisher_killed_while_it_publishes_leaves_no_torn_frame(void **stat
     sl_subscriber_close(s);
 }
 
+/* The child keeps the dead one's connections, and its door open: connecting there succeeds, and
+ * nobody answers. */
+static void child_that_survives_does_not_hide_its_publishers_death(void **state)
+{
+    (void)state;
+    struct child child = child_start("publish-with-child", 3);
+    pid_t grandchild = (pid_t)child_hear(&child);
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.history = 3});
+    struct sl_frame held, f;
+    assert_int_equal(take(s, &held), 1);
+    child_kill(&child);
+    assert_int_equal(kill(grandchild, 0), 0);
+    assert_int_equal(take_and_release(s), 2);
+    assert_int_equal(take_and_release(s), 3);
+    await((assert_int_equal(sl_subscriber_take(s, &f), -EAGAIN),
+           reader_status_of(s).publishers == 0));
+    struct child successor = child_start("publish", 10);
+    for (uint64_t i = 1; i <= 10; i++)
+        assert_int_equal(take_and_release(s), i);
+    struct sl_subscriber *late = subscriber_of((struct sl_subscriber_options){.history = 10});
+    for (uint64_t i = 1; i <= 10; i++)
+        assert_int_equal(take_and_release(late), i);
+    assert_int_equal(kill(grandchild, 0), 0);
+    check_frame(&held);
+    sl_frame_release(&held);
+    sl_subscriber_close(late);
+    sl_subscriber_close(s);
+    child_hear(&successor);
+    assert_int_equal(child_end(&successor), 0);
+    kill_and_wait(grandchild);
+    sweep(child.pid);
+}
+
+/* ---- A core dump ------------------------------------------------------------------------------*/
+
+/* Both flags of its mapping: out of core dumps (dd), not inherited by fork (dc). */
+static void expect_pool_is_kept_out(pid_t pid)
+{
+    char path[64], line[512];
+    bool in_pool = false;
+    unsigned pools = 0;
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)pid);
+    FILE *maps = fopen(path, "re");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        if (strstr(line, " rw-s ") || strstr(line, " r--s "))
+            in_pool = strstr(line, "sluice-pool") != NULL;
+        if (in_pool && strncmp(line, "VmFlags:", 8) == 0) {
+            assert_has(line, " dd");
+            assert_has(line, " dc");
+            pools++;
+            in_pool = false;
+        }
+    }
+    fclose(maps);
+    assert_int_equal(pools, 1);
+}
+
+/* The core's size on disk, 0 if this machine wrote none there; it is removed. */
+static uint64_t remove_core(void)
+{
+    uint64_t bytes = 0;
+    DIR *folder = opendir(shm_root());
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        struct stat st;
+        if (strncmp(entry->d_name, "core", 4) == 0 &&
+            fstatat(dirfd(folder), entry->d_name, &st, 0) == 0) {
+            bytes = (uint64_t)st.st_blocks * 512;
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    closedir(folder);
+    return bytes;
+}
+
+static void expect_small_core(struct child *child, uint64_t took_ns)
+{
+    assert_int_equal(child_end(child), 256 + SIGABRT);
+    uint64_t core_bytes = remove_core();
+    print_message("told after %.1f ms; core of %.1f MB, pool of %u MB\n", (double)took_ns / 1e6,
+                  (double)core_bytes / 1e6, BIG_COUNT * (BIG_SLOT >> 20));
+    assert_true(core_bytes < BIG_SLOT);
+    assert_true(took_ns < 5 * SL_NS_PER_S);
+    sweep(child->pid);
+}
+
+static void core_dump_of_a_subscriber_does_not_delay_the_news(void **state)
+{
+    (void)state;
+    enum {
+        QUOTA = 4
+    };
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){
+        .slot_size = BIG_SLOT, .slot_count = BIG_COUNT, .quota = QUOTA});
+    struct child child = child_start("abort-holding", QUOTA);
+    child_hear(&child);
+    for (uint64_t n = 1; n <= QUOTA; n++)
+        assert_ok(publish(p, n, SLOT_SIZE));
+    assert_int_equal(child_hear(&child), QUOTA);
+    expect_pool_is_kept_out(child.pid);
+    child_tell(&child, 1);
+    uint64_t start_ns = sl_clock_monotonic_ns();
+    struct sl_loan loan[BIG_COUNT];
+    for (unsigned n = 0; n < BIG_COUNT; n++)
+        await(sl_publisher_loan(p, &loan[n]) == 0);
+    expect_small_core(&child, sl_clock_monotonic_ns() - start_ns);
+    sl_publisher_close(p);
+}
+
+static void core_dump_of_a_publisher_does_not_delay_the_news(void **state)
+{
+    (void)state;
+    struct child child = child_start("abort-publishing", 2);
+    child_hear(&child);
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.history = 2});
+    struct sl_frame f, none;
+    assert_int_equal(take(s, &f), 1);
+    expect_pool_is_kept_out(child.pid);
+    child_tell(&child, 1);
+    uint64_t start_ns = sl_clock_monotonic_ns();
+    assert_int_equal(take_and_release(s), 2);
+    await((sl_subscriber_take(s, &none), reader_status_of(s).publishers == 0));
+    expect_small_core(&child, sl_clock_monotonic_ns() - start_ns);
+    check_frame(&f);
+    sl_frame_release(&f);
+    sl_subscriber_close(s);
+}
+
 static const struct role roles[] = {
-    {"hold", hold_frames},         {"hold-with-child", hold_frames_with_child},
-    {"lossless", attach_lossless}, {"read-all", read_all},
-    {"publish", publish_messages}, {NULL, NULL},
+    {"hold", hold_frames},
+    {"hold-with-child", hold_frames_with_child},
+    {"lossless", attach_lossless},
+    {"read-all", read_all},
+    {"publish", publish_messages},
+    {"publish-with-child", publish_with_child},
+    {"abort-holding", hold_big_frames_and_abort},
+    {"abort-publishing", publish_big_frames_and_abort},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)
@@ -408,6 +621,9 @@ int main(int argc, char **argv)
         TEST(frames_of_a_killed_publisher_stay_whole),
         TEST(successor_is_found_and_read_from_its_oldest_frame),
         TEST(publisher_killed_while_it_publishes_leaves_no_torn_frame),
+        TEST(child_that_survives_does_not_hide_its_publishers_death),
+        TEST(core_dump_of_a_subscriber_does_not_delay_the_news),
+        TEST(core_dump_of_a_publisher_does_not_delay_the_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
