@@ -35,7 +35,8 @@ function(sluice_shared_library)
     target_sources(sluice_shared PRIVATE $<TARGET_OBJECTS:sluice_${room}>)
   endforeach()
   find_package(Threads REQUIRED)
-  target_link_libraries(sluice_shared PRIVATE m Threads::Threads)
+  get_property(iceoryx_link GLOBAL PROPERTY SLUICE_ICEORYX_LINK)
+  target_link_libraries(sluice_shared PRIVATE m Threads::Threads ${iceoryx_link})
   target_link_options(sluice_shared PRIVATE -Wl,--no-undefined)
   set_target_properties(sluice_shared PROPERTIES OUTPUT_NAME sluice EXPORT_NAME sluice
     LINKER_LANGUAGE C VERSION ${PROJECT_VERSION} SOVERSION ${SLUICE_SOVERSION}

@@ -8,8 +8,9 @@
 set -euo pipefail
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
-                libfyaml-dev libpcap-dev libpng-dev libcmocka-dev)
-test_packages=(git clang-format spin iproute2 procps mandoc)
+                libfyaml-dev libpcap-dev libpng-dev libcmocka-dev
+                libiceoryx-binding-c-dev)
+test_packages=(git clang-format spin iproute2 procps mandoc iceoryx)
 fuzz_packages=(clang llvm libclang-rt-14-dev)
 # The cross compiler, and what is unpacked for it (not installed) by arm64_root.sh.
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)

@@ -1,69 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* iceoryx_absent.c - for builds without iceoryx: the same interface, which says so. */
+/* iceoryx_absent.c - iceoryx.h for builds without iceoryx. */
 #include "core/base/error.h"
 #include "core/shm/iceoryx.h"
+
 #include <errno.h>
+
+static int absent(void)
+{
+    return sl_error(-ENOTSUP, "bus iceoryx: this build has no iceoryx; install "
+                              "libiceoryx-binding-c-dev and build again with -DSLUICE_ICEORYX=ON");
+}
+
 bool sl_iceoryx_is_there(void)
 {
     return false;
 }
-int sl_iceoryx_start(const struct sl_domain *d)
+
+int sl_iceoryx_start(const struct sl_domain *domain)
 {
-    (void)d;
-    return sl_error(-ENOTSUP, "built without iceoryx");
+    (void)domain;
+    return absent();
 }
+
 uint64_t sl_iceoryx_roudi(void)
 {
     return 0;
 }
+
 int sl_iceoryx_sender_open(const struct sl_domain *domain, const char *topic, uint64_t instance,
-                           uint32_t inline_max, struct sl_iceoryx_sender **ret)
+                           uint32_t inline_max, struct sl_iceoryx_sender **ret_sender)
 {
     (void)domain;
     (void)topic;
     (void)instance;
     (void)inline_max;
-    (void)ret;
-    return -ENOTSUP;
+    (void)ret_sender;
+    return absent();
 }
-int sl_iceoryx_reserve(struct sl_iceoryx_sender *s)
+
+int sl_iceoryx_reserve(struct sl_iceoryx_sender *sender)
 {
-    (void)s;
-    return -ENOTSUP;
+    (void)sender;
+    return absent();
 }
-void sl_iceoryx_send(struct sl_iceoryx_sender *s, const struct sl_descriptor *d,
-                     const struct sl_range *r, uint32_t n, const void *b)
+
+void sl_iceoryx_send(struct sl_iceoryx_sender *sender, const struct sl_descriptor *d,
+                     const struct sl_range *ranges, uint32_t range_count, const void *inline_body)
 {
-    (void)s;
+    (void)sender;
     (void)d;
-    (void)r;
-    (void)n;
-    (void)b;
+    (void)ranges;
+    (void)range_count;
+    (void)inline_body;
 }
-void sl_iceoryx_sender_close(struct sl_iceoryx_sender *s)
+
+void sl_iceoryx_sender_close(struct sl_iceoryx_sender *sender)
 {
-    (void)s;
+    (void)sender;
 }
+
 int sl_iceoryx_receiver_open(const struct sl_domain *domain, const char *topic, uint64_t instance,
-                             uint32_t inline_max, struct sl_iceoryx_receiver **ret)
+                             uint32_t inline_max, struct sl_iceoryx_receiver **ret_receiver)
 {
     (void)domain;
     (void)topic;
     (void)instance;
     (void)inline_max;
-    (void)ret;
-    return -ENOTSUP;
+    (void)ret_receiver;
+    return absent();
 }
-int sl_iceoryx_receive(struct sl_iceoryx_receiver *r, struct sl_descriptor *d,
-                       struct sl_range ra[SL_RANGES_MAX], void *b)
+
+bool sl_iceoryx_receiver_is_connected(struct sl_iceoryx_receiver *receiver)
 {
-    (void)r;
-    (void)d;
-    (void)ra;
-    (void)b;
-    return 0;
+    (void)receiver;
+    return false;
 }
-void sl_iceoryx_receiver_close(struct sl_iceoryx_receiver *r)
+
+int sl_iceoryx_receive(struct sl_iceoryx_receiver *receiver, struct sl_descriptor *ret_d,
+                       struct sl_range ret_ranges[SL_RANGES_MAX], void *inline_to)
 {
-    (void)r;
+    (void)receiver;
+    (void)ret_d;
+    (void)ret_ranges;
+    (void)inline_to;
+    return absent();
+}
+
+void sl_iceoryx_receiver_close(struct sl_iceoryx_receiver *receiver)
+{
+    (void)receiver;
 }

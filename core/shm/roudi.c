@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roudi.c - what RouDi 2.0 shows of itself (seen with strace):
+ *
+ *   /tmp/roudi                  its AF_UNIX datagram socket; refuses when the process is gone
+ *   /tmp/iox-unique-roudi.lock  flock()ed for its life, so /proc/locks tells its pid
+ *   /dev/shm/iceoryx_mgmt       made anew at each start
+ */
+#include "core/shm/roudi.h"
+
+#include "core/base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_PATH  "/tmp/roudi"
+#define LOCK_PATH    "/tmp/iox-unique-roudi.lock"
+#define SEGMENT_PATH "/dev/shm/iceoryx_mgmt"
+#define LOCKS_MAX    100000 /* lines of /proc/locks */
+
+/* Connecting a datagram socket sends nothing and cannot block. */
+static int probe_socket(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_PATH};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return sl_error(-errno, "no socket: %s", strerror(errno));
+    int err = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
+    close(fd);
+    if (err == 0)
+        return 0;
+    if (err == -EACCES || err == -EPERM)
+        return sl_error(-EACCES,
+                        "iceoryx: RouDi runs, but we may not write to its socket " SOCKET_PATH
+                        " (%s); run as the same user or join its group",
+                        strerror(-err));
+    return sl_error(-ENOENT,
+                    "iceoryx: no RouDi runs (" SOCKET_PATH ": %s); start `iox-roudi -m off` or use "
+                    "`bus: native`",
+                    strerror(-err));
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    for (int i = 0; i < 8; i++, value >>= 8)
+        hash = (hash ^ (value & 0xff)) * UINT64_C(0x100000001b3); /* FNV-1a */
+    return hash;
+}
+
+/* Inode numbers may come again, births do not; changes of mode or owner do not count. */
+static int mix_file(const char *path, uint64_t *hash)
+{
+    struct statx st;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &st) < 0)
+        return sl_error(-ENOENT, "iceoryx: RouDi is gone or just starting (%s: %s); try again",
+                        path, strerror(errno));
+    *hash = mix(*hash, makedev(st.stx_dev_major, st.stx_dev_minor));
+    *hash = mix(*hash, st.stx_ino);
+    if (st.stx_mask & STATX_BTIME)
+        *hash = mix(*hash, (uint64_t)st.stx_btime.tv_sec * 1000000000u + st.stx_btime.tv_nsec);
+    return 0;
+}
+
+static pid_t find_owner(void)
+{
+    struct stat st;
+    FILE *locks = stat(LOCK_PATH, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+    if (!locks)
+        return 0;
+    pid_t pid = 0;
+    char line[256];
+    for (int i = 0; pid == 0 && i < LOCKS_MAX && fgets(line, sizeof line, locks); i++) {
+        int owner;
+        unsigned major, minor;
+        uint64_t inode;
+        if (sscanf(line, "%*s FLOCK %*s WRITE %d %x:%x:%" SCNu64, &owner, &major, &minor, &inode) ==
+                4 &&
+            inode == st.st_ino && makedev(major, minor) == st.st_dev && owner > 0)
+            pid = owner;
+    }
+    fclose(locks);
+    return pid;
+}
+
+/* Does one argument, or it and the next, say "off"? */
+static bool says_off(const char *argument, const char *next)
+{
+    static const char option[] = "--monitoring-mode";
+    const char *value = NULL;
+    if (strncmp(argument, "-m", 2) == 0)
+        value = argument[2] ? argument + 2 : next;
+    else if (strcmp(argument, option) == 0)
+        value = next;
+    else if (strncmp(argument, option, sizeof option - 1) == 0 &&
+             argument[sizeof option - 1] == '=')
+        value = argument + sizeof option;
+    return value && strcmp(value, "off") == 0;
+}
+
+static bool is_monitoring(pid_t pid)
+{
+    char path[32], line[4096];
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    int fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return true;
+    ssize_t length = read(fd, line, sizeof line - 1);
+    close(fd);
+    if (length <= 0)
+        return true;
+    line[length] = '\0';
+    for (const char *at = line, *end = line + length; at < end;) {
+        const char *next = at + strlen(at) + 1;
+        if (says_off(at, next < end ? next : NULL))
+            return false;
+        at = next;
+    }
+    return true;
+}
+
+int sl_roudi_find(struct sl_roudi *ret_roudi)
+{
+    int err = probe_socket();
+    if (err < 0)
+        return err;
+    struct sl_roudi roudi = {.identity = UINT64_C(0xcbf29ce484222325)};
+    if ((err = mix_file(SOCKET_PATH, &roudi.identity)) < 0 ||
+        (err = mix_file(SEGMENT_PATH, &roudi.identity)) < 0)
+        return err;
+    if (roudi.identity == 0)
+        roudi.identity = 1;
+    roudi.pid = find_owner();
+    roudi.is_monitoring = is_monitoring(roudi.pid);
+    *ret_roudi = roudi;
+    return 0;
+}
