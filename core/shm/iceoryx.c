@@ -44,6 +44,7 @@
 #define EXIT_MS        500 /* that RouDi has to sign us off when we exit */
 #define SWEEP_MS       300 /* within which RouDi surely frees what was closed */
 #define CLOSED_MAX     64  /* ends that may wait for that */
+#define EMPTY_MS       100 /* before an empty pool is asked again: iceoryx writes a line on stderr */
 
 enum state {
     STATE_NEW,
@@ -91,6 +92,7 @@ struct sl_iceoryx_sender {
     struct job *job;
     iox_pub_t pub;
     struct sl_parcel *parcel; /* the chunk at hand */
+    uint64_t empty_ns;        /* when the pool was last found empty */
     uint32_t size;
     uint32_t inline_max;
 };
@@ -325,14 +327,15 @@ static int do_job(struct job *job, const struct timespec *until)
 /* At exit, before the runtime's destructor, which asks RouDi to sign us off. */
 static void leave(void)
 {
+    if (sl_iceoryx_proxy_is_child()) /* the lock may have been held when it was forked */
+        return;
     pthread_mutex_lock(&iox.lock);
     bool is_stuck = iox.running != NULL;
     pthread_mutex_unlock(&iox.lock);
     struct sl_roudi roudi;
     bool is_well = !is_stuck && sl_roudi_find(&roudi) == 0 && roudi.identity == iox.roudi;
     sl_iceoryx_proxy_leave(1 + is_stuck, is_well ? EXIT_MS : 0);
-    if (!sl_iceoryx_proxy_is_child())
-        unlinkat(iox.folder, iox.place_file, 0);
+    unlinkat(iox.folder, iox.place_file, 0);
 }
 
 /* Is the name held by somebody whom our lock file does not keep out (a forked child of a dead
@@ -405,8 +408,6 @@ static int take_place(const struct sl_domain *domain)
 static int start(const struct sl_domain *domain, const struct timespec *until)
 {
     struct sl_roudi roudi;
-    if (sl_iceoryx_proxy_is_child())
-        return sl_error(-EPERM, "iceoryx: not after fork(); start a program of its own");
     while (iox.state == STATE_STARTING)
         if (pthread_cond_timedwait(&iox.changed, &iox.lock, until) == ETIMEDOUT)
             return timed_out();
@@ -438,18 +439,23 @@ static int start(const struct sl_domain *domain, const struct timespec *until)
     return err;
 }
 
-static void lock_prepared(void)
+static int lock_prepared(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (sl_iceoryx_proxy_is_child())
+        return sl_error(-EPERM, "iceoryx: not after fork(); start a program of its own");
     pthread_once(&once, prepare_condition);
     pthread_mutex_lock(&iox.lock);
+    return 0;
 }
 
 int sl_iceoryx_start(const struct sl_domain *domain)
 {
     struct timespec until = deadline();
-    lock_prepared();
-    int err = start(domain, &until);
+    int err = lock_prepared();
+    if (err < 0)
+        return err;
+    err = start(domain, &until);
     pthread_mutex_unlock(&iox.lock);
     return err;
 }
@@ -493,14 +499,18 @@ static int open_end(const struct sl_domain *domain, const char *topic, uint64_t 
                     struct job **ret_job)
 {
     struct timespec until = deadline();
+    int err = lock_prepared();
+    if (err < 0)
+        return err;
     struct job *job = calloc(1, sizeof *job);
-    if (!job)
+    if (!job) {
+        pthread_mutex_unlock(&iox.lock);
         return sl_error(-ENOMEM, "iceoryx: no memory");
+    }
     job->kind = kind;
     snprintf(job->instance, sizeof job->instance, "%016" PRIx64, instance);
     write_event(job->event, topic);
-    lock_prepared();
-    int err = start(domain, &until);
+    err = start(domain, &until);
     if (err < 0) {
         free(job);
     } else {
@@ -545,18 +555,28 @@ int sl_iceoryx_sender_open(const struct sl_domain *domain, const char *topic, ui
     return 0;
 }
 
-int sl_iceoryx_reserve(struct sl_iceoryx_sender *sender)
+static bool loan(struct sl_iceoryx_sender *sender)
 {
     void *chunk;
-    if (sender->parcel)
-        return 0;
-    if (iox_pub_loan_chunk(sender->pub, &chunk, sender->size) != AllocationResult_SUCCESS)
-        return sl_error(-EAGAIN,
-                        "iceoryx: RouDi's memory pool has no chunk of %u bytes left; give "
-                        "it more chunks",
-                        sender->size);
+    uint64_t now = sender->empty_ns ? sl_clock_monotonic_ns() : 0;
+    if (sender->empty_ns && now < sender->empty_ns + EMPTY_MS * SL_NS_PER_MS)
+        return false;
+    if (iox_pub_loan_chunk(sender->pub, &chunk, sender->size) != AllocationResult_SUCCESS) {
+        sender->empty_ns = sl_clock_monotonic_ns();
+        return false;
+    }
+    sender->empty_ns = 0;
     sender->parcel = chunk;
-    return 0;
+    return true;
+}
+
+int sl_iceoryx_reserve(struct sl_iceoryx_sender *sender)
+{
+    if (sender->parcel || loan(sender))
+        return 0;
+    return sl_error(-EAGAIN,
+                    "iceoryx: RouDi's memory pool has no chunk of %u bytes left; give it more",
+                    sender->size);
 }
 
 void sl_iceoryx_send(struct sl_iceoryx_sender *sender, const struct sl_descriptor *d,

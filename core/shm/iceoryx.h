@@ -23,6 +23,7 @@
  *          -ESTALE     not the RouDi of the first start runs: this process must be restarted
  *          -ENOSPC     RouDi has no more publishers or subscribers to give (iceoryx's limits)
  *          -EUSERS     too many processes
+ *          -EPERM      this is a forked child
  *          -EIO        anything else that iceoryx complains of
  *          Ends that are open when RouDi dies, stops or is replaced go on as they are, can be
  * closed as always, and the process exits as always: in RouDi's place, this module answers.
@@ -76,7 +77,8 @@ struct sl_iceoryx_sender;
 int sl_iceoryx_sender_open(const struct sl_domain *domain, const char *topic, uint64_t instance,
                            uint32_t inline_max, struct sl_iceoryx_sender **ret_sender);
 /* Have a chunk at hand, so that the send that follows cannot fail. Never blocks, asks RouDi
- * nothing. -EAGAIN: RouDi's memory pool has none. */
+ * nothing. -EAGAIN: RouDi's memory pool has none. (iceoryx writes about it on stderr, which nobody
+ * can stop; so for the next 0.1 s this is the answer without asking.) */
 int sl_iceoryx_reserve(struct sl_iceoryx_sender *sender);
 /* After a reserve that succeeded. `ranges` if the body is gathered, `inline_body` if inline. */
 void sl_iceoryx_send(struct sl_iceoryx_sender *sender, const struct sl_descriptor *d,
