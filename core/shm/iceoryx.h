@@ -39,6 +39,9 @@
 
 #define SL_ICEORYX_PATIENCE_MS 1000
 #define SL_ICEORYX_QUEUE       256 /* descriptors that wait for a receiver; then the oldest goes */
+/* Of one sender. Nothing tells the next one that it is too many (it even seems connected), so who
+ * lets receivers attach has to count them. */
+#define SL_ICEORYX_RECEIVERS_MAX 256
 
 /* A chunk: comes from another process. */
 struct sl_parcel {

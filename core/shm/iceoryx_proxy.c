@@ -37,6 +37,7 @@ static struct {
     int roudi;                  /* what was `sender` */
     int self;                   /* connected to `receiver` */
     int wake;
+    char lock_path[128];
     _Atomic bool is_child;
     _Atomic uint64_t leave_ns; /* CLOCK_MONOTONIC; 0 = not yet */
     _Atomic unsigned waiting;
@@ -121,10 +122,19 @@ static void *run(void *unused)
     return NULL;
 }
 
+/* A forked child's runtime removed it at its exit; ours would complain. */
+static void restore_lock(void)
+{
+    int fd = open(proxy.lock_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
 void sl_iceoryx_proxy_leave(unsigned waiting, unsigned patience_ms)
 {
     if (proxy.wake < 0 || sl_iceoryx_proxy_is_child())
         return;
+    restore_lock();
     atomic_store(&proxy.waiting, waiting);
     atomic_store(&proxy.leave_ns, sl_clock_monotonic_ns() + patience_ms * SL_NS_PER_MS);
     uint64_t one = 1;
@@ -241,11 +251,11 @@ static int start_thread(void)
 
 int sl_iceoryx_proxy_start(const char *runtime_name, int place)
 {
-    char bound[128], lock[128];
+    char bound[128];
     int pair[2];
     snprintf(bound, sizeof bound, "/tmp/%s", runtime_name);
-    snprintf(lock, sizeof lock, "/tmp/%s.lock", runtime_name);
-    find_descriptors(bound, lock);
+    snprintf(proxy.lock_path, sizeof proxy.lock_path, "/tmp/%s.lock", runtime_name);
+    find_descriptors(bound, proxy.lock_path);
     if (proxy.sender < 0 || proxy.receiver < 0)
         return sl_error(-EIO, "iceoryx: its runtime is another than the one we know (2.0)");
     if ((proxy.self = connect_self(bound)) < 0 ||

@@ -89,19 +89,12 @@ static pid_t find_owner(void)
     return pid;
 }
 
-/* Does one argument, or it and the next, say "off"? */
+/* Does one argument, or it and the next, say "off"? RouDi takes no "-moff". */
 static bool says_off(const char *argument, const char *next)
 {
-    static const char option[] = "--monitoring-mode";
-    const char *value = NULL;
-    if (strncmp(argument, "-m", 2) == 0)
-        value = argument[2] ? argument + 2 : next;
-    else if (strcmp(argument, option) == 0)
-        value = next;
-    else if (strncmp(argument, option, sizeof option - 1) == 0 &&
-             argument[sizeof option - 1] == '=')
-        value = argument + sizeof option;
-    return value && strcmp(value, "off") == 0;
+    if (strcmp(argument, "-m") == 0 || strcmp(argument, "--monitoring-mode") == 0)
+        return next && strcmp(next, "off") == 0;
+    return strcmp(argument, "--monitoring-mode=off") == 0;
 }
 
 static bool is_monitoring(pid_t pid)

@@ -344,6 +344,40 @@ static int run_many_receivers(uint64_t unused)
     return 0;
 }
 
+/* One more than iceoryx connects to a sender: it is told by nobody, and harms nobody. */
+static int run_crowd(uint64_t limit)
+{
+    static struct sl_iceoryx_receiver *receivers[SUBSCRIBERS_MAX];
+    struct sl_iceoryx_sender *sender;
+    struct sl_iceoryx_receiver *elsewhere;
+    begin_role();
+    must(sl_iceoryx_sender_open(&domain, TOPIC, 1, INLINE, &sender));
+    for (uint64_t i = 0; i <= limit; i++)
+        must(sl_iceoryx_receiver_open(&domain, TOPIC, 1, INLINE, &receivers[i]));
+    uint64_t connected = 0;
+    for (int i = 0; connected < limit; i++) {
+        check(i < 100000);
+        connected = 0;
+        for (uint64_t k = 0; k <= limit; k++)
+            connected += sl_iceoryx_receiver_is_connected(receivers[k]);
+        look_again_soon();
+    }
+    /* RouDi goes by opening: when it has connected another pair, it is done with these */
+    struct sl_iceoryx_sender *other;
+    open_pair(2, &other, &elsewhere);
+    send_plain(sender, 1);
+    uint64_t served = 0;
+    for (uint64_t i = 0; i <= limit; i++)
+        served += !is_empty(receivers[i]);
+    check(served == limit);
+    for (uint64_t i = 0; i <= limit; i++)
+        sl_iceoryx_receiver_close(receivers[i]);
+    sl_iceoryx_receiver_close(elsewhere);
+    sl_iceoryx_sender_close(other);
+    sl_iceoryx_sender_close(sender);
+    return 0;
+}
+
 /* Many more than there can be at a time. */
 static int run_churn(uint64_t rounds)
 {
@@ -397,6 +431,7 @@ static const struct role roles[] = {
     {"survivor", run_survivor},
     {"many_senders", run_many_senders},
     {"many_receivers", run_many_receivers},
+    {"crowd", run_crowd},
     {"churn", run_churn},
     {"empty_pool", run_empty_pool},
     {NULL, NULL},
@@ -524,6 +559,12 @@ static void the_limit_of_subscribers_is_an_error(void **state)
 {
     (void)state;
     run_alone("many_receivers", 0);
+}
+
+static void the_257th_subscriber_of_a_publisher_gets_nothing(void **state)
+{
+    (void)state;
+    run_alone("crowd", SL_ICEORYX_RECEIVERS_MAX);
 }
 
 static void opening_and_closing_never_runs_out(void **state)
@@ -660,6 +701,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_stopped_roudi_is_told_at_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(the_limit_of_publishers_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(the_limit_of_subscribers_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_257th_subscriber_of_a_publisher_gets_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(opening_and_closing_never_runs_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forked_child_ends_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(the_next_process_takes_a_killed_ones_place, setup,
