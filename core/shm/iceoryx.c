@@ -324,17 +324,22 @@ static int do_job(struct job *job, const struct timespec *until)
 
 /* ---- The process -----------------------------------------------------------------------------*/
 
-/* At exit, before the runtime's destructor, which asks RouDi to sign us off. */
+/* At exit, before the runtime's destructor, which asks RouDi to sign us off, and destroys the mutex
+ * that a thread holds which is still waiting for an answer. */
 static void leave(void)
 {
     if (sl_iceoryx_proxy_is_child()) /* the lock may have been held when it was forked */
         return;
-    pthread_mutex_lock(&iox.lock);
-    bool is_stuck = iox.running != NULL;
-    pthread_mutex_unlock(&iox.lock);
+    struct timespec until = deadline();
     struct sl_roudi roudi;
-    bool is_well = !is_stuck && sl_roudi_find(&roudi) == 0 && roudi.identity == iox.roudi;
-    sl_iceoryx_proxy_leave(1 + is_stuck, is_well ? EXIT_MS : 0);
+    pthread_mutex_lock(&iox.lock);
+    bool is_well = !iox.running && sl_roudi_find(&roudi) == 0 && roudi.identity == iox.roudi;
+    if (iox.running)
+        sl_iceoryx_proxy_answer();
+    while (iox.running && pthread_cond_timedwait(&iox.changed, &iox.lock, &until) == 0)
+        ;
+    pthread_mutex_unlock(&iox.lock);
+    sl_iceoryx_proxy_leave(is_well ? EXIT_MS : 0);
     unlinkat(iox.folder, iox.place_file, 0);
 }
 

@@ -40,7 +40,6 @@ static struct {
     char lock_path[128];
     _Atomic bool is_child;
     _Atomic uint64_t leave_ns; /* CLOCK_MONOTONIC; 0 = not yet */
-    _Atomic unsigned waiting;
     /* The thread's own. */
     char message[MESSAGE_MAX]; /* a question that RouDi had no room for */
     size_t message_length;     /* 0 = none */
@@ -59,10 +58,15 @@ bool sl_iceoryx_proxy_is_child(void)
     return atomic_load(&proxy.is_child);
 }
 
-static void answer(int to, unsigned count)
+static void answer(int to)
 {
-    while (count-- > 0)
-        send(to, ANSWER, sizeof ANSWER, MSG_DONTWAIT | MSG_NOSIGNAL);
+    send(to, ANSWER, sizeof ANSWER, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void sl_iceoryx_proxy_answer(void)
+{
+    if (proxy.self >= 0)
+        answer(proxy.self);
 }
 
 /* 0, -EAGAIN: no room at RouDi; anything else: it is gone. */
@@ -81,7 +85,7 @@ static void take_message(void)
     if (err == 0 || strncmp(message, KEEP_ALIVE, sizeof KEEP_ALIVE - 1) == 0)
         return;
     if (err != -EAGAIN) {
-        answer(proxy.self, 1);
+        answer(proxy.self);
     } else {
         memcpy(proxy.message, message, (size_t)length);
         proxy.message_length = (size_t)length;
@@ -94,7 +98,7 @@ static void retry(void)
     if (err == -EAGAIN)
         return;
     if (err < 0)
-        answer(proxy.self, 1);
+        answer(proxy.self);
     proxy.message_length = 0;
 }
 
@@ -104,7 +108,7 @@ static void *run(void *unused)
     for (;;) {
         uint64_t leave_ns = atomic_load(&proxy.leave_ns);
         if (leave_ns && !proxy.has_answered && sl_clock_monotonic_ns() >= leave_ns) {
-            answer(proxy.self, atomic_load(&proxy.waiting));
+            answer(proxy.self);
             proxy.has_answered = true;
         }
         bool hurries = (leave_ns && !proxy.has_answered) || proxy.message_length;
@@ -130,12 +134,11 @@ static void restore_lock(void)
         close(fd);
 }
 
-void sl_iceoryx_proxy_leave(unsigned waiting, unsigned patience_ms)
+void sl_iceoryx_proxy_leave(unsigned patience_ms)
 {
     if (proxy.wake < 0 || sl_iceoryx_proxy_is_child())
         return;
     restore_lock();
-    atomic_store(&proxy.waiting, waiting);
     atomic_store(&proxy.leave_ns, sl_clock_monotonic_ns() + patience_ms * SL_NS_PER_MS);
     uint64_t one = 1;
     if (write(proxy.wake, &one, sizeof one) < 0)
@@ -155,7 +158,7 @@ static void become_child(void)
         return;
     if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, heard) < 0)
         return;
-    answer(heard[1], 1);
+    answer(heard[1]);
     dup3(said[0], proxy.sender, O_CLOEXEC);
     dup3(heard[0], proxy.receiver, O_CLOEXEC);
     dup3(said[1], proxy.inner, O_CLOEXEC); /* stays open, or sending would fail */

@@ -19,9 +19,10 @@
 /* `place`: a locked file of the caller's, which a forked child lets go.
  * -EIO: the runtime is not what we know (its sockets were not found); else as of the system. */
 int sl_iceoryx_proxy_start(const char *runtime_name, int place);
-/* From now on the process ends: whatever waits for RouDi, `waiting` in number, waits at most
- * `patience_ms`. */
-void sl_iceoryx_proxy_leave(unsigned waiting, unsigned patience_ms);
+/* Answer in RouDi's place, now: whoever waits for it gets an answer that is none. */
+void sl_iceoryx_proxy_answer(void);
+/* From now on the process ends: whoever waits for RouDi waits at most `patience_ms`. */
+void sl_iceoryx_proxy_leave(unsigned patience_ms);
 /* Are we a forked child of the process that started it? */
 bool sl_iceoryx_proxy_is_child(void);
 

@@ -289,12 +289,11 @@ static int run_survivor(uint64_t unused)
     struct sl_iceoryx_receiver *receiver;
     begin_role();
     open_pair(INSTANCE, &sender, &receiver);
-    pid_t pid = fork();
-    if (pid == 0) {
+    if (fork() == 0) {
+        say((uint64_t)getpid());
         for (;;)
             pause();
     }
-    say((uint64_t)pid);
     hear();
     return 0;
 }
@@ -711,5 +710,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_surviving_child_does_not_keep_the_place, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_pool_is_an_error_until_it_is_not, setup, teardown),
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
