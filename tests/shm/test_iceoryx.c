@@ -22,6 +22,7 @@
 #define WORDS_FILE "/tmp/iceoryx.words" /* what the roles write on stderr */
 /* The bound is 1 s; the machine may be busy. */
 #define LATE_MS 4000
+#define HANGS_S 60
 
 static pid_t roudi_pid;
 
@@ -71,6 +72,7 @@ static struct sl_domain domain;
 
 static void begin_role(void)
 {
+    alarm(HANGS_S);
     int words = open(WORDS_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(words, 2);
     close(words);
@@ -255,6 +257,7 @@ static int run_fork(uint64_t unused)
     open_pair(INSTANCE, &sender, &receiver);
     pid_t pid = fork();
     if (pid == 0) {
+        alarm(HANGS_S);
         int err = sl_iceoryx_sender_open(&domain, TOPIC, INSTANCE + 1, INLINE, &other);
         sl_iceoryx_receiver_close(receiver);
         sl_iceoryx_sender_close(sender);
@@ -290,6 +293,7 @@ static int run_survivor(uint64_t unused)
     begin_role();
     open_pair(INSTANCE, &sender, &receiver);
     if (fork() == 0) {
+        alarm(HANGS_S);
         say((uint64_t)getpid());
         for (;;)
             pause();
@@ -333,9 +337,15 @@ static int run_many_receivers(uint64_t unused)
     static struct sl_iceoryx_receiver *receivers[SUBSCRIBERS_MAX + 1];
     int count = 0, err = 0;
     begin_role();
-    while (count <= SUBSCRIBERS_MAX &&
-           (err = sl_iceoryx_receiver_open(&domain, TOPIC, 1, 0, &receivers[count])) == 0)
-        count++;
+    for (int late = 0; count <= SUBSCRIBERS_MAX && late < 10;) {
+        err = sl_iceoryx_receiver_open(&domain, TOPIC, 1, 0, &receivers[count]);
+        if (err == 0)
+            count++;
+        else if (err == -ETIMEDOUT) /* a RouDi of a thousand ends may be late on a busy machine */
+            late++;
+        else
+            break;
+    }
     check(err == -ENOSPC && strstr(sl_error_text(), "no subscriber left"));
     check(count > SUBSCRIBERS_MAX - 16);
     while (count > 0)
