@@ -70,6 +70,7 @@ struct job {
     bool is_done, is_abandoned;
     int err;
     char text[256];
+    struct job *next; /* in a forked child */
 };
 
 static struct {
@@ -527,12 +528,19 @@ static int open_end(const struct sl_domain *domain, const char *topic, uint64_t 
     return err < 0 ? sl_error_at(err, "topic %s", topic) : 0;
 }
 
-/* In a forked child the end is the parent's. */
+/* In a forked child the end is the parent's, iceoryx's part of it is left alone. */
 static void end_job(struct job *job)
 {
+    static struct job *left_alone; /* for leak checkers */
+    if (sl_iceoryx_proxy_is_child()) {
+        job->next = left_alone;
+        left_alone = job;
+        return;
+    }
     pthread_mutex_lock(&iox.lock);
     close_end(job);
     pthread_mutex_unlock(&iox.lock);
+    free(job);
 }
 
 static uint32_t parcel_size(uint32_t inline_max)
@@ -606,12 +614,9 @@ void sl_iceoryx_sender_close(struct sl_iceoryx_sender *sender)
 {
     if (!sender)
         return;
-    if (!sl_iceoryx_proxy_is_child()) {
-        if (sender->parcel)
-            iox_pub_release_chunk(sender->pub, sender->parcel);
-        end_job(sender->job);
-    }
-    free(sender->job);
+    if (sender->parcel && !sl_iceoryx_proxy_is_child())
+        iox_pub_release_chunk(sender->pub, sender->parcel);
+    end_job(sender->job);
     free(sender);
 }
 
@@ -688,8 +693,6 @@ void sl_iceoryx_receiver_close(struct sl_iceoryx_receiver *receiver)
 {
     if (!receiver)
         return;
-    if (!sl_iceoryx_proxy_is_child())
-        end_job(receiver->job);
-    free(receiver->job);
+    end_job(receiver->job);
     free(receiver);
 }
