@@ -387,18 +387,21 @@ static int run_crowd(uint64_t limit)
     return 0;
 }
 
-/* Many more than there can be at a time. */
+/* Many more in all than there can be at a time: RouDi frees what was closed only in its rounds. */
 static int run_churn(uint64_t rounds)
 {
+    enum {
+        AT_A_TIME = 450
+    };
+    static struct sl_iceoryx_sender *senders[AT_A_TIME];
     begin_role();
-    for (uint64_t i = 0; i < rounds; i++) {
-        struct sl_iceoryx_sender *sender;
-        struct sl_iceoryx_receiver *receiver;
-        must(sl_iceoryx_sender_open(&domain, TOPIC, i, INLINE, &sender));
-        must(sl_iceoryx_receiver_open(&domain, TOPIC, i, INLINE, &receiver));
-        must(sl_iceoryx_reserve(sender));
-        sl_iceoryx_sender_close(sender);
-        sl_iceoryx_receiver_close(receiver);
+    for (uint64_t round = 0; round < rounds; round++) {
+        for (int i = 0; i < AT_A_TIME; i++)
+            must(sl_iceoryx_sender_open(&domain, TOPIC, round * 1000 + (uint64_t)i, INLINE,
+                                        &senders[i]));
+        must(sl_iceoryx_reserve(senders[0]));
+        for (int i = 0; i < AT_A_TIME; i++)
+            sl_iceoryx_sender_close(senders[i]);
     }
     return 0;
 }
@@ -461,7 +464,11 @@ static void end_well(struct child *child)
     char words[2000] = "";
     FILE *file = fopen(WORDS_FILE, "re");
     if (file) {
-        words[fread(words, 1, sizeof words - 1, file)] = '\0';
+        while (fgets(words, sizeof words, file))
+            if (strstr(words, "False leaks are possible")) /* LeakSanitizer in a forked child */
+                words[0] = '\0';
+            else
+                break;
         fclose(file);
     }
     if (status != 0 || words[0])
@@ -579,12 +586,15 @@ static void the_257th_subscriber_of_a_publisher_gets_nothing(void **state)
 static void opening_and_closing_never_runs_out(void **state)
 {
     (void)state;
-    run_alone("churn", 800);
+    run_alone("churn", 5);
 }
 
 static void a_forked_child_ends_alone(void **state)
 {
     (void)state;
+#ifdef SLUICE_TSAN
+    skip(); /* ThreadSanitizer waits for ever when a thread that fork() took away is joined */
+#endif
     run_alone("fork", 0);
 }
 
