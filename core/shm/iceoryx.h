@@ -28,6 +28,9 @@
  *          Ends that are open when RouDi dies, stops or is replaced go on as they are, can be
  * closed as always, and the process exits as always: in RouDi's place, this module answers.
  *
+ * A RouDi that is asked to end (SIGTERM) sends SIGTERM to every process that is registered: end it
+ * last.
+ *
  * After fork() the child must not use an end; closing one there only frees its memory. A child that
  * ends by exit() does not disturb its parent.
  */
@@ -90,8 +93,8 @@ void sl_iceoryx_send(struct sl_iceoryx_sender *sender, const struct sl_descripto
 void sl_iceoryx_sender_close(struct sl_iceoryx_sender *sender);
 
 struct sl_iceoryx_receiver;
-/* The sender is there already. RouDi connects the two some time later (up to 0.1 s): only what is
- * sent after sl_iceoryx_receiver_is_connected has said true is sure to come. */
+/* The sender is there already. RouDi connects the two, mostly at once, but in its own time: only
+ * what is sent after sl_iceoryx_receiver_is_connected has said true is sure to come. */
 int sl_iceoryx_receiver_open(const struct sl_domain *domain, const char *topic, uint64_t instance,
                              uint32_t inline_max, struct sl_iceoryx_receiver **ret_receiver);
 bool sl_iceoryx_receiver_is_connected(struct sl_iceoryx_receiver *receiver);
