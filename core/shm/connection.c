@@ -135,14 +135,19 @@ static int claim_word(struct sl_connection *c)
     return sl_error(-EUSERS, "no word line is free");
 }
 
+/* Whichever told first, the connection or the process. */
+static void peer_ended(struct sl_connection *c)
+{
+    if (atomic_load(&c->peer.fate) == SL_PEER_ATTACHED && !sl_goodbye_was_said(c->watch.fd))
+        atomic_fetch_add_explicit(&c->pool->died, 1, memory_order_relaxed);
+    drop_connection(c);
+}
+
 static void process_ended(struct sl_watch *watch, uint32_t epoll_events)
 {
     (void)epoll_events;
-    struct sl_connection *c =
-        (struct sl_connection *)(void *)((char *)watch - offsetof(struct sl_connection, death));
-    if (atomic_load(&c->peer.fate) == SL_PEER_ATTACHED)
-        atomic_fetch_add_explicit(&c->pool->died, 1, memory_order_relaxed);
-    drop_connection(c);
+    peer_ended(
+        (struct sl_connection *)(void *)((char *)watch - offsetof(struct sl_connection, death)));
 }
 
 static int attach(struct sl_connection *c, const struct sl_hello *hello, struct sl_welcome *welcome)
@@ -229,7 +234,7 @@ static void connection_ready(struct sl_watch *watch, uint32_t epoll_events)
     (void)epoll_events;
     struct sl_connection *c = (struct sl_connection *)watch;
     if (c->is_attached) { /* nothing more is to come but the end; who talks on is sent away */
-        drop_connection(c);
+        peer_ended(c);
         return;
     }
     struct sl_hello hello;

@@ -224,6 +224,22 @@ int sl_welcome_receive(int fd, struct sl_welcome *ret_welcome, int *fds)
     return err;
 }
 
+void sl_goodbye_say(int fd)
+{
+    ssize_t sent = send(fd, "b", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent;
+}
+
+bool sl_goodbye_was_said(int fd)
+{
+    char byte;
+    ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    /* It had not read all its wake-ups: the kernel tells that first, once. */
+    if (got < 0 && errno == ECONNRESET)
+        got = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    return got > 0;
+}
+
 int sl_pidfd_of_peer(int fd)
 {
     struct ucred peer;

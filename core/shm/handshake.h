@@ -6,6 +6,7 @@
  *                                     <- WELCOME {status, sizes} + fds: ring, ledger [, control,
  * pool]
  *                                     <- one byte a wake-up
+ *   one byte: goodbye                ->
  *   hang-up                            hang-up: the other side is gone
  *
  * Both are fixed structs; magic and version stay where they are in every version of the protocol,
@@ -87,6 +88,11 @@ int sl_hello_receive(int fd, struct sl_hello *ret_hello);
 int sl_welcome_send(int fd, const struct sl_welcome *welcome, const int *fds);
 /* fds has room for SL_WELCOME_FDS and belongs to the caller on success. */
 int sl_welcome_receive(int fd, struct sl_welcome *ret_welcome, int *fds);
+
+/* A subscriber that closes says so; who hangs up without a word has died. Looking takes nothing
+ * away. */
+void sl_goodbye_say(int fd);
+bool sl_goodbye_was_said(int fd);
 
 /* The process at the other end of a connection, as a pidfd: a forked child of it may keep the
  * connection open after its death. -1: it is of another pid namespace, or dead; the hang-up tells.

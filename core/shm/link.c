@@ -13,6 +13,7 @@
 #include "core/shm/wake.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,10 @@
 #include <unistd.h>
 
 enum {
-    RETRY_MS = 20
-}; /* a publisher whose queue is full */
+    RETRY_MS = 20,    /* a publisher whose queue is full */
+    SILENT_MS = 1000, /* one that does not answer for so long keeps nobody's place */
+};
+
 static void tell_taker(struct sl_subscriber *s)
 {
     sl_wake_futex(&s->events);
@@ -43,8 +46,10 @@ void sl_link_free(struct sl_link *l)
     sl_memory_close(&l->ledger);
     sl_memory_close(&l->ring);
     SL_FAIL_POINT(LEAVE_UNMAPPED);
-    if (l->watch.fd >= 0)
+    if (l->watch.fd >= 0) {
+        sl_goodbye_say(l->watch.fd);
         close(l->watch.fd);
+    }
     if (l->death.fd >= 0)
         close(l->death.fd);
     free(l);
@@ -312,15 +317,98 @@ static bool is_known(const struct sl_subscriber *s, const struct sl_socket_name 
     return false;
 }
 
+/* Room. ---------------------------------------------------------------------------------------- */
+
+static bool is_of_topic(const struct sl_subscriber *s, const struct sl_socket_name *name)
+{
+    return name->kind == SL_SOCKET_PUBLISHER && name->topic_hash == sl_topic_hash(s->topic);
+}
+
+/* Looks at the sockets of the topic in turn, so that each has its second however many are silent.
+ */
+struct look {
+    struct sl_subscriber *subscriber;
+    unsigned count, from, to;
+};
+
+static int look_at(void *context, const struct sl_socket_name *name)
+{
+    struct look *look = context;
+    struct sl_subscriber *s = look->subscriber;
+    if (!is_of_topic(s, name))
+        return 0;
+    unsigned number = look->count++;
+    if (number < look->from || number >= look->to)
+        return 0;
+    sl_link_found(s, name);
+    if (s->had_no_room)
+        s->look_from = number;
+    return s->had_no_room;
+}
+
+static void look_again(struct sl_retry *retry)
+{
+    struct sl_subscriber *s =
+        (struct sl_subscriber *)(void *)((char *)retry -
+                                         offsetof(struct sl_subscriber, look_again));
+    unsigned from = s->look_from;
+    s->is_looking_again = s->had_no_room = false;
+    s->look_from = 0;
+    sl_domain_list(&s->domain, look_at, &(struct look){s, 0, from, UINT_MAX});
+    if (!s->had_no_room)
+        sl_domain_list(&s->domain, look_at, &(struct look){s, 0, 0, from});
+}
+
+static void look_again_later(struct sl_subscriber *s)
+{
+    if (s->is_looking_again)
+        return;
+    s->is_looking_again = true;
+    s->look_again.run = look_again;
+    sl_service_retry(&s->look_again, sl_clock_monotonic_ns() + SILENT_MS * SL_NS_PER_MS);
+}
+
+void sl_link_look_no_more(struct sl_subscriber *s)
+{
+    if (s->is_looking_again)
+        sl_service_cancel_retry(&s->look_again);
+    s->is_looking_again = false;
+}
+
+/* Of those that do not answer, the one that has been silent for longest makes room; it has its turn
+ * again. */
+static bool make_room(struct sl_subscriber *s)
+{
+    unsigned arrived = 0;
+    for (const struct sl_link *l = s->arrived; l; l = l->next)
+        arrived++;
+    struct sl_link *oldest = s->pending;
+    for (struct sl_link *l = s->pending; l; l = l->next)
+        if (l->since_ns < oldest->since_ns)
+            oldest = l;
+    bool has_room = s->pending_count < SL_LINKS_MAX && arrived < SL_LINKS_MAX;
+    if (has_room)
+        return true;
+    look_again_later(s);
+    if (arrived == SL_LINKS_MAX ||
+        sl_clock_monotonic_ns() - oldest->since_ns < SILENT_MS * SL_NS_PER_MS)
+        return false;
+    sl_link_forget(oldest);
+    sl_link_free(oldest);
+    return true;
+}
+
 int sl_link_found(void *context, const struct sl_socket_name *name)
 {
     struct sl_subscriber *s = context;
-    if (name->kind != SL_SOCKET_PUBLISHER || name->topic_hash != sl_topic_hash(s->topic))
+    if (!is_of_topic(s, name))
         return 0;
     if (is_known(s, name)) /* listed and told of, or told of for an earlier watch */
         return 0;
-    if (s->pending_count == SL_LINKS_MAX)
+    if (!make_room(s)) {
+        s->had_no_room = true;
         return 0;
+    }
     struct sl_link *l = calloc(1, sizeof *l);
     if (!l)
         return 0;
@@ -328,6 +416,7 @@ int sl_link_found(void *context, const struct sl_socket_name *name)
     l->watch.fd = l->death.fd = -1;
     l->ring = l->ledger = l->control = l->pool = SL_MEMORY_NONE;
     l->is_new_instance = s->was_opened;
+    l->since_ns = sl_clock_monotonic_ns();
     snprintf(l->file, sizeof l->file, "%s", name->file);
     l->next = s->pending;
     s->pending = l;

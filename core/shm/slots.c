@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/failpoint.h"
+#include "core/shm/handshake.h"
 #include "core/shm/order.h"
 #include "core/shm/wake.h"
 
@@ -347,7 +348,7 @@ static bool drop_unlawful_holders(struct sl_slots *slots)
             continue;
         if (sl_peer_is_dead(p)) {
             atomic_store(&p->fate, SL_PEER_DIED);
-            slots->died++;
+            slots->died += !sl_goodbye_was_said(p->fd);
             dropped = true;
         } else if (holds > p->quota) {
             atomic_store_explicit(&p->word->state, SL_WORD_REVOKED, memory_order_release);

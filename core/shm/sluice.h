@@ -169,7 +169,7 @@ struct sl_publisher_status {
     uint32_t subscribers; /* attached now */
     uint32_t slots, slots_held, slots_loaned;
     uint32_t demoted, revoked,
-        died;         /* subscribers that lost lossless; lost everything; were killed */
+        died;         /* subscribers that lost lossless; lost everything; ended without closing */
     uint32_t expired; /* slots that were taken from those who held them, by lease_ns */
 };
 SL_PUBLIC int sl_publisher_status(struct sl_publisher *publisher,

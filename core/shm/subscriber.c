@@ -322,6 +322,7 @@ void sl_subscriber_close(struct sl_subscriber *s)
         sl_service_lock();
         if (s->is_watching)
             sl_service_unwatch_directory(&s->directory);
+        sl_link_look_no_more(s);
         while (s->pending) {
             struct sl_link *l = s->pending;
             sl_link_forget(l);

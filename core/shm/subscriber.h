@@ -34,6 +34,7 @@ struct sl_link {
     const unsigned char *sides;
     unsigned char inline_body[SL_INLINE_MAX + 8];
 
+    uint64_t since_ns;    /* it is waited for since then */
     bool is_new_instance; /* it appeared after the subscriber was opened: read from its start */
     bool is_watched, is_retrying;
     uint32_t retain;
@@ -56,6 +57,9 @@ struct sl_subscriber {
     /* The service thread's, under its lock. */
     struct sl_link *pending, *arrived;
     unsigned pending_count;
+    struct sl_retry look_again; /* there was no room for all that were found */
+    bool is_looking_again, had_no_room;
+    unsigned look_from; /* the socket of the topic that is next to be looked at, by its number */
     bool was_opened;
     int refused; /* -errno of the last refusal */
     char refusal[SL_WELCOME_TEXT];
@@ -75,6 +79,7 @@ struct sl_subscriber {
 int sl_link_found(void *subscriber, const struct sl_socket_name *name); /* a socket of the domain */
 void sl_link_appeared(struct sl_directory_watch *watch, const struct sl_socket_name *name);
 void sl_link_forget(struct sl_link *link); /* one that is pending: no longer waited for */
+void sl_link_look_no_more(struct sl_subscriber *subscriber);
 void sl_link_free(struct sl_link *link);
 
 /* subscriber.c, in the taking thread: */

@@ -16,6 +16,17 @@ void await_readable(int fd)
         fail_msg("descriptor %d: nothing comes", fd);
 }
 
+void await_hang_up(int fd)
+{
+    char byte;
+    ssize_t got;
+    do {
+        await_readable(fd);
+        got = recv(fd, &byte, 1, 0);
+    } while (got > 0);
+    assert_int_equal(got, 0);
+}
+
 void impostor_appear(struct impostor *i)
 {
     *i = (struct impostor){.listener = -1, .fd = -1};

@@ -54,5 +54,7 @@ uint64_t random_word(void);
 uint64_t wild_word(void);
 /* Wait for something to read (or the end) on it. */
 void await_readable(int fd);
+/* Wait until the other side has hung up; it may say goodbye first. */
+void await_hang_up(int fd);
 
 #endif

@@ -290,9 +290,7 @@ static void each_lie_of_a_publisher_is_found_out(void **state)
         impostor_segments(&i);
         lies[n].tell(&i);
         impostor_answer(&i);
-        char gone; /* it hangs up on us */
-        await_readable(i.fd);
-        assert_int_equal(recv(i.fd, &gone, 1, 0), 0);
+        await_hang_up(i.fd);
         uint64_t until_ns = sl_clock_monotonic_ns() + SL_NS_PER_S;
         do /* the thread that hung up tells us next */
             assert_int_equal(sl_subscriber_take(s, &f), -EAGAIN);
@@ -350,9 +348,7 @@ static void flood_of_descriptors_does_not_stay(void **state)
         impostor_meet(&i);
         impostor_segments(&i);
         assert_true(send_fds(i.fd, &i.welcome, sizeof i.welcome, counts[n]) > 0);
-        char gone;
-        await_readable(i.fd);
-        assert_int_equal(recv(i.fd, &gone, 1, 0), 0);
+        await_hang_up(i.fd);
         impostor_leave(&i);
         assert_int_equal(count_fds(), fds);
     }
