@@ -131,6 +131,19 @@ static int read_all(uint64_t unused)
     return 0;
 }
 
+/* Attach, and end as one should. */
+static int attach_and_close(uint64_t unused)
+{
+    (void)unused;
+    struct sl_subscriber_options o = {.topic = TOPIC};
+    struct sl_subscriber *s = NULL;
+    must(sl_subscriber_open(&o, &s));
+    say(0);
+    hear();
+    sl_subscriber_close(s);
+    return 0;
+}
+
 /* Publish `count` messages from seed 1 (0: for ever), and stay. */
 static int publish_messages(uint64_t count)
 {
@@ -378,6 +391,40 @@ static void the_others_lose_nothing_when_one_is_killed(void **state)
     sl_publisher_close(p);
 }
 
+/* Whoever tells first, the connection, the process or a loan that lacks a slot: one is one. Closing
+ * is not dying, ending without closing is. */
+static void each_death_is_counted_once(void **state)
+{
+    (void)state;
+    struct sl_publisher *p =
+        publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE, .lossless = true});
+    uint32_t died = 0;
+    for (int round = 0; round < 24; round++) {
+        struct child child = child_start(round % 4 == 0 ? "lossless" : "attach", 0);
+        child_hear(&child);
+        assert_ok(publish(p, (uint64_t)round + 1, SLOT_SIZE));
+        if (round % 2)
+            child_kill(&child);
+        else
+            assert_int_equal(child_end(&child), 0);
+        died += round % 2 || round % 4 == 0; /* the lossless one ends without closing */
+        await(status_of(p).subscribers == 0);
+        assert_int_equal(status_of(p).died, died);
+        sweep(child.pid);
+    }
+    for (int round = 0; round < 50; round++) { /* by descriptor, with wake-ups that nobody reads */
+        struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+        assert_true(sl_subscriber_fd(s) >= 0);
+        struct sl_frame f;
+        assert_int_equal(sl_subscriber_take(s, &f), -EAGAIN);
+        assert_ok(publish(p, 1000, SLOT_SIZE));
+        sl_subscriber_close(s);
+        await(status_of(p).subscribers == 0);
+    }
+    assert_int_equal(status_of(p).died, died);
+    sl_publisher_close(p);
+}
+
 /* ---- The publisher dies -----------------------------------------------------------------------*/
 
 static void frames_of_a_killed_publisher_stay_whole(void **state)
@@ -618,6 +665,7 @@ int main(int argc, char **argv)
         TEST(killed_lossless_reader_stops_nobody),
         TEST(stopped_subscriber_is_not_dead),
         TEST(the_others_lose_nothing_when_one_is_killed),
+        TEST(each_death_is_counted_once),
         TEST(frames_of_a_killed_publisher_stay_whole),
         TEST(successor_is_found_and_read_from_its_oldest_frame),
         TEST(publisher_killed_while_it_publishes_leaves_no_torn_frame),

@@ -4,11 +4,19 @@
 #include "core/shm/layout.h"
 #include "tests/shm/impostor.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KNOCKS 200
+#else
+#define KNOCKS 1500
+#endif
 
 static void expect_that_all_is_well(struct sl_publisher *p, struct sl_subscriber *s)
 {
@@ -109,6 +117,127 @@ static void flood_of_connections_keeps_nobody_out(void **state)
         close(fd[i]);
     sl_subscriber_close(after);
     sl_subscriber_close(before);
+    sl_publisher_close(p);
+}
+
+/* Connects, says something or nothing, and is gone again, as fast as it can. */
+static atomic_bool knocking;
+static void *knock_and_run(void *context)
+{
+    _Atomic unsigned *knocks = context;
+    struct sl_hello hello;
+    sl_hello_init(&hello, SL_HELLO_SUBSCRIBE);
+    strcpy(hello.topic, TOPIC);
+    struct sl_domain domain;
+    struct sl_socket_name name;
+    find_publisher(&domain, &name);
+    while (atomic_load(&knocking)) {
+        int fd = sl_domain_connect(&domain, name.file);
+        if (fd < 0)
+            continue;
+        if (atomic_fetch_add(knocks, 1) % 2)
+            sl_hello_send(fd, &hello);
+        close(fd);
+    }
+    sl_domain_close(&domain);
+    return NULL;
+}
+
+static void those_who_knock_and_run_disturb_nobody(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    unsigned fds = count_fds(), mappings = count_mappings();
+    _Atomic unsigned knocks = 0;
+    pthread_t thread;
+    atomic_store(&knocking, true);
+    assert_int_equal(pthread_create(&thread, NULL, knock_and_run, &knocks), 0);
+    while (atomic_load(&knocks) < KNOCKS)
+        expect_that_all_is_well(p, s);
+    atomic_store(&knocking, false);
+    pthread_join(thread, NULL);
+    await(status_of(p).subscribers == 1 && count_fds() == fds && count_mappings() == mappings);
+    struct sl_subscriber *after = subscriber_of((struct sl_subscriber_options){0});
+    assert_int_equal(reader_status_of(after).publishers, 1);
+    assert_int_equal(status_of(p).subscribers, 2);
+    sl_subscriber_close(after);
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
+}
+
+/* Sockets of the topic that listen and never answer. */
+enum {
+    SILENT = 64 + 21
+};
+struct silence {
+    struct sl_domain domain;
+    struct sl_socket_name name[SILENT];
+    int fd[SILENT];
+};
+
+static void fall_silent(struct silence *silence)
+{
+    assert_ok(sl_domain_open(NULL, true, &silence->domain));
+    for (unsigned i = 0; i < SILENT; i++) {
+        sl_socket_name_make(&silence->name[i], SL_SOCKET_PUBLISHER, TOPIC, 0x51e7 + i);
+        silence->fd[i] = sl_domain_listen(&silence->domain, &silence->name[i], 0600);
+        assert_ok(silence->fd[i]);
+    }
+}
+
+static void end_silence(struct silence *silence)
+{
+    for (unsigned i = 0; i < SILENT; i++) {
+        sl_domain_unlink(&silence->domain, &silence->name[i]);
+        close(silence->fd[i]);
+    }
+    sl_domain_close(&silence->domain);
+}
+
+static void silent_publishers_keep_nobody_out(void **state)
+{
+    (void)state;
+    static struct silence silence;
+    struct sl_publisher *first = publisher_of((struct sl_publisher_options){.retain = 1});
+    fall_silent(&silence);
+    struct sl_publisher *second = publisher_of((struct sl_publisher_options){.retain = 1});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    struct sl_frame f;
+    await((sl_subscriber_take(s, &f), reader_status_of(s).publishers == 2));
+    struct sl_publisher *third = publisher_of((struct sl_publisher_options){.retain = 1});
+    await((sl_subscriber_take(s, &f), reader_status_of(s).publishers == 3));
+    struct sl_message m = {.stamp_ns = 7, .body_length = 3};
+    assert_ok(sl_publisher_publish_inline(third, "abc", 3, &m));
+    assert_ok(sl_subscriber_wait(s, PATIENCE_MS * (int64_t)SL_NS_PER_MS));
+    assert_ok(sl_subscriber_take(s, &f));
+    assert_int_equal(f.stamp_ns, 7);
+    sl_subscriber_close(s);
+    sl_publisher_close(first);
+    sl_publisher_close(second);
+    sl_publisher_close(third);
+    end_silence(&silence);
+}
+
+static void subscriber_that_reads_no_wake_up_holds_nobody(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    struct intruder in;
+    intruder_connect(&in, SL_KEEP_LAST, 1);
+    atomic_store(&in.ledger->wake_mode, SL_WAKE_CONNECTION);
+    for (uint64_t seed = 1; seed <= 3000; seed++) { /* more than its socket takes */
+        atomic_store(&in.ledger->wake_at, seed);
+        assert_ok(publish(p, seed, 500));
+        assert_int_equal(take_and_release(s), seed);
+    }
+    assert_int_equal(lost_in_all(s), 0);
+    assert_int_equal(status_of(p).subscribers, 2);
+    char wake;
+    assert_int_equal(recv(in.fd, &wake, 1, MSG_DONTWAIT), 1);
+    intruder_leave(&in);
+    sl_subscriber_close(s);
     sl_publisher_close(p);
 }
 
@@ -258,6 +387,9 @@ int main(void)
         TEST(closing_does_not_wait_for_a_silent_publisher),
         TEST(wrong_hellos_are_refused_or_hung_up_on),
         TEST(flood_of_connections_keeps_nobody_out),
+        TEST(those_who_knock_and_run_disturb_nobody),
+        TEST(silent_publishers_keep_nobody_out),
+        TEST(subscriber_that_reads_no_wake_up_holds_nobody),
         TEST(subscriber_that_talks_on_is_sent_away),
         TEST(flood_of_wake_ups_does_not_hold_a_reader),
         TEST(ledger_full_of_holds_is_revoked),

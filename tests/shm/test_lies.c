@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -368,7 +370,92 @@ static void flood_of_descriptors_does_not_stay(void **state)
     sl_publisher_close(p);
 }
 
+/* A hello that is right, and messages after it: descriptors that come with them are not taken. */
+static void descriptors_that_come_uninvited_do_not_stay(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    unsigned fds = count_fds();
+    struct sl_hello hello;
+    sl_hello_init(&hello, SL_HELLO_SUBSCRIBE);
+    strcpy(hello.topic, TOPIC);
+    int fd = intruder_knock();
+    assert_true(send_fds(fd, &hello, sizeof hello, 200) > 0);
+    await(status_of(p).subscribers == 1);
+    assert_true(send_fds(fd, "more", 4, 200) > 0);
+    await(status_of(p).subscribers == 0);
+    close(fd);
+    await(count_fds() == fds);
+    sl_publisher_close(p);
+
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    assert_true(sl_subscriber_fd(s) >= 0);
+    struct impostor i;
+    struct sl_frame f;
+    impostor_appear(&i);
+    impostor_meet(&i);
+    impostor_segments(&i);
+    impostor_answer(&i);
+    await((sl_subscriber_take(s, &f), reader_status_of(s).publishers == 1));
+    fds = count_fds();
+    for (int n = 0; n < 100; n++) {
+        assert_true(send_fds(i.fd, "w", 1, 100) > 0);
+        assert_int_equal(sl_subscriber_take(s, &f), -EAGAIN);
+    }
+    assert_int_equal(count_fds(), fds);
+    assert_int_equal(reader_status_of(s).publishers, 1);
+    sl_subscriber_close(s);
+    impostor_leave(&i);
+}
+
 /* ---- Wild rings -------------------------------------------------------------------------------*/
+
+/* Where the subscriber has mapped a segment: the second mapping of that name, ours was made first.
+ */
+struct place {
+    uintptr_t start, end;
+    void *guard[2]; /* no access, before and behind it */
+};
+
+static struct place find_subscribers(const char *segment, const void *ours)
+{
+    char line[512];
+    struct place place = {.guard = {MAP_FAILED, MAP_FAILED}};
+    FILE *maps = fopen("/proc/self/maps", "re");
+    assert_non_null(maps);
+    while (!place.start && fgets(line, sizeof line, maps)) {
+        char *rest;
+        uintptr_t start = strtoull(line, &rest, 16);
+        if (strstr(line, segment) && start != (uintptr_t)ours)
+            place.start = start, place.end = strtoull(rest + 1, NULL, 16);
+    }
+    fclose(maps);
+    assert_true(place.start > 0);
+    return place;
+}
+
+/* Whoever reads beside it ends with SIGSEGV, unless something else of the process lies there. */
+static void guard(struct place *place)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t at[] = {place->start - page, place->end};
+    for (int n = 0; n < 2; n++)
+        place->guard[n] = mmap((void *)at[n], page, PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+static void unguard(struct place *place)
+{
+    for (int n = 0; n < 2; n++)
+        if (place->guard[n] != MAP_FAILED)
+            munmap(place->guard[n], (size_t)sysconf(_SC_PAGESIZE));
+}
+
+static bool lies_in(const struct place *place, const void *start, size_t length)
+{
+    return (uintptr_t)start >= place->start && length <= place->end - place->start &&
+           (uintptr_t)start - place->start <= place->end - place->start - length;
+}
 
 static uint64_t read_all(const struct sl_frame *f)
 {
@@ -389,6 +476,43 @@ static void attach_impostor(struct impostor *i, struct sl_subscriber *s)
     impostor_segments(i);
     impostor_answer(i);
     await((sl_subscriber_take(s, &f), reader_status_of(s).publishers == 1));
+}
+
+/* What a subscriber has mapped of an impostor, with guards around it. */
+struct places {
+    struct place ring, control, pool;
+};
+
+static struct places guard_all(const struct impostor *i)
+{
+    struct places p = {
+        .ring = find_subscribers("sluice-ring", i->ring.base),
+        .control = find_subscribers("sluice-control", i->control.base),
+        .pool = find_subscribers("sluice-pool", i->pool.base),
+    };
+    guard(&p.ring);
+    guard(&p.control);
+    guard(&p.pool);
+    return p;
+}
+
+static void unguard_all(struct places *p)
+{
+    unguard(&p->ring);
+    unguard(&p->control);
+    unguard(&p->pool);
+}
+
+/* Read it to the last byte, wherever it says that it is; that is in the pool or beside it. */
+static uint64_t read_inside(const struct places *p, const struct sl_frame *f)
+{
+    if (f->link) { /* else inline: a copy of the subscriber's own */
+        for (unsigned r = 0; r < f->range_count; r++)
+            assert_true(lies_in(&p->pool, f->range[r].start, f->range[r].length) ||
+                        lies_in(&p->control, f->range[r].start, f->range[r].length));
+        assert_true(!f->data || lies_in(&p->pool, f->data, f->data_length));
+    }
+    return read_all(f);
 }
 
 static void descriptors_that_point_outside_are_counted(void **state)
@@ -478,6 +602,7 @@ static void random_words_in_the_ring_are_survived(void **state)
     struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.quota = 4});
     struct impostor i;
     attach_impostor(&i, s);
+    struct places places = guard_all(&i);
     uint64_t taken = 0, sum = 0, seq = 0;
     for (int round = 0; round < WILD_ROUNDS; round++) {
         struct sl_entry *e = (void *)(i.map.entries + ((seq + 1) & i.map.mask) * i.map.stride);
@@ -507,7 +632,7 @@ static void random_words_in_the_ring_are_survived(void **state)
         struct sl_frame f;
         for (int n = 0; n < 3 && sl_subscriber_take(s, &f) == 0; n++) {
             taken++;
-            sum += read_all(&f);
+            sum += read_inside(&places, &f);
             sl_frame_release(&f);
         }
         /* if a head from the future has carried it away, follow */
@@ -519,11 +644,68 @@ static void random_words_in_the_ring_are_survived(void **state)
                   WILD_ROUNDS, (unsigned long long)sum);
     assert_true(taken > 100);
     assert_int_equal(reader_status_of(s).held, 0);
+    unguard_all(&places);
     sl_subscriber_close(s);
     impostor_leave(&i);
 }
 
 static atomic_bool moving;
+
+/* Stores to the entries around the reader's cursor, for as long as it moves. */
+static void *scribble(void *context)
+{
+    const struct impostor *i = context;
+    const struct sl_ledger *ledger = (const void *)i->ledger.base;
+    _Atomic uint64_t *states = (void *)(i->control.base + sizeof(struct sl_control));
+    uint64_t random = 1;
+    while (atomic_load(&moving)) {
+        uint64_t seq = atomic_load(&ledger->cursor) + 1;
+        struct sl_entry *e = (void *)(i->map.entries + (seq & i->map.mask) * i->map.stride);
+        struct sl_gather *g = &i->map.gathers[seq & i->map.mask];
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        uint64_t word = random >> 33;
+        atomic_store(&e->word[word % 7], word % 5 ? word % 4096 << 32 | word % 64 : random);
+        atomic_store(&e->word[2], word % 6 << 32); /* slot: two do not exist */
+        atomic_store(&e->word[3], (word & 0x70) << 32);
+        atomic_store(&g->range[word % SL_RANGES_MAX][word % 2], word % 3 ? word % 4096 : random);
+        atomic_store(&states[word % IMPOSTOR_SLOTS], word);
+        atomic_store(&e->state, seq << 1 | (word % 8 != 0));
+        atomic_store(&i->map.ring->head, seq + word % 3);
+    }
+    return NULL;
+}
+
+static void words_that_change_while_they_are_read_are_survived(void **state)
+{
+    (void)state;
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.quota = 4});
+    struct impostor i;
+    attach_impostor(&i, s);
+    struct places places = guard_all(&i);
+    uint64_t taken = 0, sum = 0;
+    pthread_t thread;
+    atomic_store(&moving, true);
+    assert_int_equal(pthread_create(&thread, NULL, scribble, &i), 0);
+    uint64_t until_ns = sl_clock_monotonic_ns() + PATIENCE_MS * SL_NS_PER_MS;
+    for (int round = 0; round < WILD_ROUNDS || taken < 100; round++) {
+        struct sl_frame f;
+        assert_true(sl_clock_monotonic_ns() < until_ns);
+        if (sl_subscriber_take(s, &f) < 0)
+            continue;
+        taken++;
+        sum += read_inside(&places, &f);
+        sl_frame_release(&f);
+    }
+    atomic_store(&moving, false);
+    pthread_join(thread, NULL);
+    print_message("%llu messages were readable (%llu)\n", (unsigned long long)taken,
+                  (unsigned long long)sum);
+    assert_int_equal(reader_status_of(s).held, 0);
+    unguard_all(&places);
+    sl_subscriber_close(s);
+    impostor_leave(&i);
+}
+
 static void *move_head(void *context)
 {
     _Atomic uint64_t *head = context;
@@ -567,8 +749,10 @@ int main(void)
         TEST(publisher_of_another_version_is_told_of),
         TEST(each_lie_of_a_publisher_is_found_out),
         TEST(flood_of_descriptors_does_not_stay),
+        TEST(descriptors_that_come_uninvited_do_not_stay),
         TEST(descriptors_that_point_outside_are_counted),
         TEST(random_words_in_the_ring_are_survived),
+        TEST(words_that_change_while_they_are_read_are_survived),
         TEST(head_that_never_stands_still_does_not_hold_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
