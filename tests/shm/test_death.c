@@ -644,6 +644,7 @@ static const struct role roles[] = {
     {"hold", hold_frames},
     {"hold-with-child", hold_frames_with_child},
     {"lossless", attach_lossless},
+    {"attach", attach_and_close},
     {"read-all", read_all},
     {"publish", publish_messages},
     {"publish-with-child", publish_with_child},
