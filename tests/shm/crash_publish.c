@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crash_publish.c - the publishers of the crash test. */
+#include "core/shm/service.h"
 #include "tests/shm/crash.h"
 
 #include <signal.h>
@@ -149,17 +150,30 @@ static bool all_slots_are_there(struct end *frames)
     return all;
 }
 
+/* Every other time the service thread is kept from noticing anything: the loan has to ask. */
 static void look_for_the_dead(struct end *frames, bool every_goes_on)
 {
-    if (atomic_load(&board->recovered_ns[0]) >= atomic_load(&board->killed_ns))
+    static bool is_locked;
+    static uint64_t seen_ns;
+    uint64_t killed_ns = atomic_load(&board->killed_ns);
+    if (atomic_load(&board->recovered_ns[0]) >= killed_ns)
         return;
+    if (seen_ns != killed_ns && crash_random() % 2) {
+        sl_service_lock();
+        is_locked = true;
+    }
+    seen_ns = killed_ns;
     /* Between its SIGKILL and its end it is not dead yet. */
     bool is_dead = atomic_load(&board->is_dead);
     bool all = all_slots_are_there(frames);
-    if (all && every_goes_on)
-        atomic_store(&board->recovered_ns[0], sl_clock_monotonic_ns());
-    else if (!all && is_dead)
+    if (!all && is_dead)
         atomic_fetch_add(&board->failed_loans, 1);
+    if (!all || !every_goes_on)
+        return;
+    atomic_store(&board->recovered_ns[0], sl_clock_monotonic_ns());
+    if (is_locked)
+        sl_service_unlock();
+    is_locked = false;
 }
 
 /* The readers have gone: every slot must be there. */

@@ -195,27 +195,41 @@ static void end_silence(struct silence *silence)
     sl_domain_close(&silence->domain);
 }
 
+static void await_publishers(struct sl_subscriber *s, unsigned count)
+{
+    struct sl_frame f;
+    await((sl_subscriber_take(s, &f), reader_status_of(s).publishers == count));
+}
+
 static void silent_publishers_keep_nobody_out(void **state)
 {
     (void)state;
+    enum {
+        LIVING = 8
+    };
     static struct silence silence;
-    struct sl_publisher *first = publisher_of((struct sl_publisher_options){.retain = 1});
+    struct sl_publisher *living[LIVING];
     fall_silent(&silence);
-    struct sl_publisher *second = publisher_of((struct sl_publisher_options){.retain = 1});
-    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
-    struct sl_frame f;
-    await((sl_subscriber_take(s, &f), reader_status_of(s).publishers == 2));
-    struct sl_publisher *third = publisher_of((struct sl_publisher_options){.retain = 1});
-    await((sl_subscriber_take(s, &f), reader_status_of(s).publishers == 3));
+    struct sl_subscriber *before = subscriber_of((struct sl_subscriber_options){0});
+    living[0] = publisher_of((struct sl_publisher_options){0});
+    await_publishers(before, 1); /* although all places were taken when it appeared */
+    for (int n = 1; n < LIVING; n++)
+        living[n] = publisher_of((struct sl_publisher_options){0});
+    await_publishers(before, LIVING);
+    struct sl_subscriber *after = subscriber_of((struct sl_subscriber_options){0});
+    await_publishers(after, LIVING); /* wherever they stand among the silent ones */
     struct sl_message m = {.stamp_ns = 7, .body_length = 3};
-    assert_ok(sl_publisher_publish_inline(third, "abc", 3, &m));
-    assert_ok(sl_subscriber_wait(s, PATIENCE_MS * (int64_t)SL_NS_PER_MS));
-    assert_ok(sl_subscriber_take(s, &f));
-    assert_int_equal(f.stamp_ns, 7);
-    sl_subscriber_close(s);
-    sl_publisher_close(first);
-    sl_publisher_close(second);
-    sl_publisher_close(third);
+    struct sl_frame f;
+    for (int n = 0; n < LIVING; n++) {
+        assert_ok(sl_publisher_publish_inline(living[n], "abc", 3, &m));
+        assert_ok(sl_subscriber_wait(after, PATIENCE_MS * (int64_t)SL_NS_PER_MS));
+        assert_ok(sl_subscriber_take(after, &f));
+        assert_int_equal(f.stamp_ns, 7);
+    }
+    sl_subscriber_close(after);
+    sl_subscriber_close(before);
+    for (int n = 0; n < LIVING; n++)
+        sl_publisher_close(living[n]);
     end_silence(&silence);
 }
 
