@@ -19,9 +19,9 @@
 enum {
     SLOT = 64 << 10,
     QUOTA = 4,
-    HOLDERS = 3,                     /* of /frames: two that survive, and the victim or guest */
-    SLOTS = 1 + HOLDERS * QUOTA + 1, /* a loan, all holds, the newest */
-    PROBE = SLOTS - (HOLDERS - 1) * QUOTA, /* what the living cannot hold */
+    LIVING_HOLD = QUOTA + 1,             /* of /frames: the two that survive */
+    SLOTS = 1 + LIVING_HOLD + QUOTA + 1, /* a loan, their holds, a victim's, the newest */
+    PROBE = SLOTS - LIVING_HOLD,         /* what the living cannot hold */
     FIRST = 6, /* messages that stand until the survivors have found them */
     RUNS_MAX = 1 << 17,
 };
