@@ -161,7 +161,8 @@ static int publish_messages(uint64_t count)
     return 0;
 }
 
-/* Publish `count` messages; then leave a child behind that has inherited even the door. */
+/* Publish `count` messages; then leave a child behind that has inherited the door, and the
+ * connection of the subscriber that has come. */
 static int publish_with_child(uint64_t count)
 {
     struct sl_publisher_options o = {
@@ -170,6 +171,11 @@ static int publish_with_child(uint64_t count)
     must(sl_publisher_open(&o, &p));
     for (uint64_t i = 1; i <= count; i++)
         must(publish(p, i, SLOT_SIZE));
+    struct sl_publisher_status status = {0};
+    while (status.subscribers == 0) {
+        must(sl_publisher_status(p, &status));
+        look_again_soon();
+    }
     say((uint64_t)leave_a_child());
     hear();
     return 0;
@@ -516,9 +522,9 @@ static void publisher_killed_while_it_publishes_leaves_no_torn_frame(void **stat
 static void child_that_survives_does_not_hide_its_publishers_death(void **state)
 {
     (void)state;
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
     struct child child = child_start("publish-with-child", 3);
     pid_t grandchild = (pid_t)child_hear(&child);
-    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.history = 3});
     struct sl_frame held, f;
     assert_int_equal(take(s, &held), 1);
     child_kill(&child);
