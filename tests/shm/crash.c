@@ -24,10 +24,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Without a wish: a share that takes seconds. */
+#if defined(__SANITIZE_THREAD__)
 #define KILLS_DEFAULT 1
+#define EVERY_DEFAULT 4
+#elif defined(__SANITIZE_ADDRESS__)
+#define KILLS_DEFAULT 1
+#define EVERY_DEFAULT 1
 #else
 #define KILLS_DEFAULT 2
+#define EVERY_DEFAULT 1
 #endif
 
 enum {
@@ -39,9 +45,13 @@ enum {
 
 static struct {
     unsigned kills;
+    int every; /* only each so-many-th point has a domain of its own */
     uint64_t seconds, seed, stop_ms;
     const char *point;
-} wish = {.kills = KILLS_DEFAULT, .seed = UINT64_C(88172645463325252), .stop_ms = STOP_MS_DEFAULT};
+} wish = {.kills = KILLS_DEFAULT,
+          .every = EVERY_DEFAULT,
+          .seed = UINT64_C(88172645463325252),
+          .stop_ms = STOP_MS_DEFAULT};
 
 /* One row of the table. */
 struct tally {
@@ -280,7 +290,7 @@ static void kill_at_each_step(bool publishers_die)
     for (int point = 0; wish.seconds == 0 && point < SL_FAIL_POINT_COUNT; point++) {
         struct scene scene;
         struct tally tally = {0};
-        if (!is_wanted((enum sl_failpoint)point, publishers_die))
+        if (!is_wanted((enum sl_failpoint)point, publishers_die) || point % wish.every != 0)
             continue;
         begin_scene(&scene, publishers_die, nobody);
         while (tally.kills < wish.kills)
@@ -410,7 +420,7 @@ static int read_wish(int argc, char **argv)
             return usage(argv[0]);
         uint64_t value = strtoull(argv[i + 1], NULL, 0);
         if (strcmp(argv[i], "--kills") == 0 && value > 0 && value <= KILLS_MAX)
-            wish.kills = (unsigned)value;
+            wish.kills = (unsigned)value, wish.every = 1;
         else if (strcmp(argv[i], "--seconds") == 0 && value > 0)
             wish.seconds = value;
         else if (strcmp(argv[i], "--stop") == 0)
@@ -421,7 +431,7 @@ static int read_wish(int argc, char **argv)
             setenv("SLUICE_BUS", argv[i + 1], 1);
         else if (strcmp(argv[i], "--point") == 0 &&
                  sl_failpoint_of(argv[i + 1]) < SL_FAIL_POINT_COUNT)
-            wish.point = argv[i + 1];
+            wish.point = argv[i + 1], wish.every = 1;
         else
             return usage(argv[0]);
     }

@@ -21,4 +21,4 @@ add_library(sluice_shm_failpoints STATIC EXCLUDE_FROM_ALL ${shm_sources} failpoi
 target_link_libraries(sluice_shm_failpoints PUBLIC ${shm_links})
 target_compile_definitions(sluice_shm_failpoints PRIVATE ${shm_definitions} PUBLIC SLUICE_FAIL_POINTS)
 sluice_test(shm_crash SOURCES crash.c crash_board.c crash_publish.c crash_read.c ${shm_support}
-            LINK sluice_shm_failpoints)
+            LINK sluice_shm_failpoints TIMEOUT 300)
