@@ -53,6 +53,7 @@ struct board {
     _Atomic bool stop;    /* no more messages */
     _Atomic bool drained; /* there are none left that are not shown */
     _Atomic uint64_t random;
+    _Atomic uint32_t victim; /* enum reader_kind */
     /* The victim, at its fail point. */
     _Atomic uint64_t killed_ns;
     /* Who saw that it made no difference: the publisher, or the survivors of one. */

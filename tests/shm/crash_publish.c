@@ -168,7 +168,7 @@ static void look_for_the_dead(struct end *frames, bool every_goes_on)
     bool all = all_slots_are_there(frames);
     if (!all && is_dead)
         atomic_fetch_add(&board->failed_loans, 1);
-    if (!all || !every_goes_on)
+    if (atomic_load(&board->victim) == VICTIM_KEEPER ? !every_goes_on : !all)
         return;
     atomic_store(&board->recovered_ns[0], sl_clock_monotonic_ns());
     if (is_locked)
