@@ -8,11 +8,13 @@
 #include "core/uncached/limits.h"
 
 #include "core/base/capability.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,12 +260,35 @@ void sl_memory_available(struct sl_memory_limits *ret_limits)
     sl_memory_available_below("", ret_limits);
 }
 
+/* A look takes half a millisecond, several times what a small segment takes, and an end that opens
+ * makes a handful of them. So a look serves for a tenth of a second, up to a small part of what it
+ * found, all that is granted together. */
+enum {
+    LOOK_SERVES_MS = 100,
+    LOOK_PART = 64,
+};
+static _Atomic uint64_t looked_ns, granted_bytes, may_grant_bytes;
+
+static bool last_look_grants(uint64_t size_bytes)
+{
+    if (sl_clock_monotonic_ns() - atomic_load(&looked_ns) > LOOK_SERVES_MS * SL_NS_PER_MS)
+        return false;
+    uint64_t most = atomic_load(&may_grant_bytes);
+    return size_bytes <= most && atomic_fetch_add(&granted_bytes, size_bytes) + size_bytes <= most;
+}
+
 int sl_memory_limits_check(const char *what, uint64_t size_bytes)
 {
+    if (last_look_grants(size_bytes))
+        return 0;
     struct sl_memory_limits limits;
     sl_memory_available(&limits);
-    if (size_bytes <= limits.available_bytes)
+    if (size_bytes <= limits.available_bytes) {
+        atomic_store(&granted_bytes, 0);
+        atomic_store(&may_grant_bytes, (limits.available_bytes - size_bytes) / LOOK_PART);
+        atomic_store(&looked_ns, sl_clock_monotonic_ns());
         return 0;
+    }
     const double mib = 1024 * 1024;
     return sl_error(
         -ENOMEM,

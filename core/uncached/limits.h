@@ -4,7 +4,8 @@
  * Allocating beyond a memory cgroup's limit does not fail: it ends in a kill. So sizes are compared
  * first. What a limit has left counts page cache that the kernel can drop, as MemAvailable does.
  *
- * Threads: any. Reads small files of /proc and /sys at each call; nothing is kept.
+ * Threads: any. Reads small files of /proc and /sys at each call; only sl_memory_limits_check lets
+ * one look serve for the small sizes of the next tenth of a second.
  */
 #ifndef SL_UNCACHED_LIMITS_H
 #define SL_UNCACHED_LIMITS_H
