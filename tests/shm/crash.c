@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 /* Without a wish: a share that takes seconds. */
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || SLUICE_EMULATED
 #define KILLS_DEFAULT 1
 #define EVERY_DEFAULT 4
 #elif defined(__SANITIZE_ADDRESS__)
