@@ -77,7 +77,7 @@ static const struct sl_command command = {
     .example = "sluice snapshot /lidar/points room.png --color height",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given},
                SL_TABLE_SPAN,
-               SL_TABLE_SCOPE},
+               SL_TABLE_ENDS},
 };
 
 /* A cloud ---------------------------------------------------------------------------------------*/

@@ -63,7 +63,7 @@ static const struct sl_command command = {
     .example = "sluice topic delay /lidar/points        # a line a second, until Ctrl-C",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given},
                SL_TABLE_SPAN,
-               SL_TABLE_SCOPE},
+               SL_TABLE_ENDS},
 };
 
 /* TAI is ahead of UTC by whole seconds, 37 since 2017 (IERS Bulletin C). */

@@ -77,7 +77,7 @@ static const struct sl_command command = {
         "sluice topic echo /lidar/points --once        # one cloud, its long lists shortened",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given},
                SL_TABLE_SPAN,
-               SL_TABLE_SCOPE},
+               SL_TABLE_ENDS},
 };
 
 /* A type that is not known

@@ -66,7 +66,7 @@ static const struct sl_command command = {
     .example = "sluice topic hz /lidar/points        # a line a second, until Ctrl-C",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given},
                SL_TABLE_SPAN,
-               SL_TABLE_SCOPE},
+               SL_TABLE_ENDS},
 };
 
 struct measure {

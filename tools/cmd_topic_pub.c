@@ -5,6 +5,7 @@
 #include "core/base/words.h"
 #include "core/base/yaml.h"
 #include "core/frame/build.h"
+#include "core/node/bus.h"
 #include "core/shm/layout.h"
 #include "core/shm/sluice.h"
 #include "tools/tool.h"
@@ -101,7 +102,7 @@ static const struct sl_command command = {
     .example = "sluice topic pub /greeting std_msgs/msg/String 'data: hello' --once --wait 1",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given},
                SL_TABLE_SPAN,
-               SL_TABLE_SCOPE},
+               SL_TABLE_ENDS},
 };
 
 /* The YAML tree as the builder's source
@@ -227,9 +228,12 @@ static int open_publisher(struct work *w)
         return err;
     bool small = size <= SL_INLINE_MAX;
     w->inline_max = small ? SL_INLINE_MAX : 0;
+    bool chosen = sl_options_given(&command, "bus");
     struct sl_publisher_options publisher = {.topic = given.topic,
                                              .type = w->schema->name,
                                              .domain = sl_scope.domain,
+                                             .bus =
+                                                 chosen ? sl_bus_at(sl_scope.bus) : SL_BUS_DEFAULT,
                                              .subscribers = SUBSCRIBERS,
                                              .retain = 1,
                                              .inline_max = w->inline_max,

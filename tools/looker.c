@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/node/bus.h"
 #include "tools/census.h"
 
 #include <errno.h>
@@ -32,7 +33,8 @@ int sl_looker_open(struct sl_looker *looker, const char *topic, enum sl_policy p
                                             .policy = policy,
                                             .quota = 1,
                                             .history = history,
-                                            .visitor = true};
+                                            .visitor = true,
+                                            .bus = sl_bus_at(sl_scope.bus)};
     return sl_subscriber_open(&options, &looker->subscriber);
 }
 

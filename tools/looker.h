@@ -31,8 +31,9 @@ struct sl_looker {
     unsigned type_next;
 };
 
-/* Reads sl_scope and sl_span; `default_timeout_ns` holds where --timeout was not given. It begins
- * with up to `history` messages of before. */
+/* Reads sl_scope and sl_span (not $SLUICE_BUS: native always works);
+ * `default_timeout_ns` holds where --timeout was not given. It begins with up to `history` messages
+ * of before. */
 int sl_looker_open(struct sl_looker *looker, const char *topic, enum sl_policy policy,
                    uint32_t history, uint64_t default_timeout_ns);
 

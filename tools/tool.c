@@ -2,6 +2,7 @@
 #include "tools/tool.h"
 
 #include "core/base/clock.h"
+#include "core/node/bus.h"
 
 #include <math.h>
 #include <signal.h>
@@ -18,6 +19,11 @@ const struct sl_option sl_scope_options[] = {
      .offset = offsetof(struct sl_scope, domain),
      .value = "NAME",
      .help = "The domain to look into; without it $SLUICE_DOMAIN, else \"default\""},
+    {.name = "bus",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct sl_scope, bus),
+     .choices = sl_bus_names,
+     .help = "What carries the messages; without it native, or $SLUICE_BUS to publish"},
 };
 
 struct sl_span sl_span;

@@ -55,11 +55,17 @@ extern const struct sl_tool *const sl_tools[];
 
 extern struct sl_scope {
     const char *domain; /* NULL = $SLUICE_DOMAIN or "default" */
+    int bus;            /* index of sl_bus_names; native if it was not given */
 } sl_scope;
 extern const struct sl_option sl_scope_options[];
 #define SL_TABLE_SCOPE                          \
     {                                           \
         "Scope", sl_scope_options, 1, &sl_scope \
+    }
+/* For those that publish or subscribe: with --bus. */
+#define SL_TABLE_ENDS                           \
+    {                                           \
+        "Scope", sl_scope_options, 2, &sl_scope \
     }
 
 extern struct sl_span {

@@ -21,6 +21,7 @@ struct common_options {
     const char *name;
     const char *domain;
     struct sl_option_list remap;
+    int bus;       /* index of sl_bus_names; counts if it was given */
     int log_level; /* enum sl_log_level */
     const char *cpus;
     const char *sched;

@@ -3,6 +3,7 @@
 #include "core/node/runtime.h"
 
 #include "core/base/error.h"
+#include "core/node/bus.h"
 #include "core/node/private.h"
 #include "core/node/process.h"
 #include "core/shm/stats.h"
@@ -32,6 +33,11 @@ static const struct sl_option common_table[] = {
      .offset = COMMON(remap),
      .value = "FROM:=TO",
      .help = "Use another name for a topic; may be given several times"},
+    {.name = "bus",
+     .kind = SL_OPTION_CHOICE,
+     .offset = COMMON(bus),
+     .choices = sl_bus_names,
+     .help = "What carries the messages (default: $SLUICE_BUS, else native)"},
     {.name = "log-level",
      .kind = SL_OPTION_CHOICE,
      .offset = COMMON(log_level),
@@ -86,6 +92,11 @@ const char *sl_runtime_name(const struct sl_runtime *runtime)
 const char *sl_runtime_domain(const struct sl_runtime *runtime)
 {
     return runtime->common.domain;
+}
+
+enum sl_bus sl_runtime_bus(const struct sl_runtime *runtime)
+{
+    return sl_runtime_given(runtime, "bus") ? sl_bus_at(runtime->common.bus) : SL_BUS_DEFAULT;
 }
 
 bool sl_runtime_given(const struct sl_runtime *runtime, const char *option)
@@ -190,6 +201,7 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
     struct sl_publisher_options own = *options;
     own.topic = end->topic;
     own.domain = options->domain ? options->domain : runtime->common.domain;
+    own.bus = options->bus != SL_BUS_DEFAULT ? options->bus : sl_runtime_bus(runtime);
     err =
         runtime->plan ? sl_plan_publisher(runtime, &own) : sl_publisher_open(&own, &end->publisher);
     if (err < 0)
@@ -210,6 +222,7 @@ int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_
     struct sl_subscriber_options own = *options;
     own.topic = end->topic;
     own.domain = options->domain ? options->domain : runtime->common.domain;
+    own.bus = options->bus != SL_BUS_DEFAULT ? options->bus : sl_runtime_bus(runtime);
     err = runtime->plan ? sl_plan_subscriber(runtime, &own)
                         : sl_subscriber_open(&own, &end->subscriber);
     if (err < 0)

@@ -54,14 +54,15 @@ int sl_program_main(const struct sl_program *program, int argc, char **argv);
 
 /* ---- for open, work and close ------------------------------------------------------------------
  * The common options, in every program's --help: --name, --domain, --remap FROM:=TO (repeated),
- * --log-level, --cpus LIST, --sched fifo:N|rr:N|other, --mlock, --spin, --stats-period. */
+ * --bus native|iceoryx, --log-level, --cpus LIST, --sched fifo:N|rr:N|other, --mlock, --spin,
+ * --stats-period. */
 
 const char *sl_runtime_name(const struct sl_runtime *runtime);
 
 /* Was this option of the program given, rather than left at its default? */
 bool sl_runtime_given(const struct sl_runtime *runtime, const char *option);
 
-/* Open with the program's domain; `topic` is taken through the remapping, a relative topic
+/* Open with the program's domain and bus; `topic` is taken through the remapping, a relative topic
  * ("points") is put under the node's name ("/lidar/points"). What is opened here is closed by the
  * runtime after close(). options->topic is the unmapped name. -EMFILE beyond SL_RUNTIME_ENDS_MAX.
  */
@@ -76,6 +77,8 @@ int sl_runtime_topic(const struct sl_runtime *runtime, const char *topic,
                      char ret_name[SL_TOPIC_MAX]);
 /* The domain's name as sluice.h takes it: NULL = its default. */
 const char *sl_runtime_domain(const struct sl_runtime *runtime);
+/* What --bus says, as sluice.h takes it. */
+enum sl_bus sl_runtime_bus(const struct sl_runtime *runtime);
 
 /* Wake the loop when `fd` is readable. Not owned; unwatch before closing it. */
 int sl_runtime_watch(struct sl_runtime *runtime, int fd);

@@ -106,7 +106,8 @@ static int program_open(void *state, struct sl_runtime *runtime)
     case TOPICS:
         err = sl_runtime_topic(runtime, p->topic, name);
         if (err == 0)
-            printf("topic %s given %d\n", name, sl_runtime_given(runtime, "topic"));
+            printf("topic %s given %d\nbus %d\n", name, sl_runtime_given(runtime, "topic"),
+                   (int)sl_runtime_bus(runtime));
         return err;
     case HOLD_LOAN:
         err = open_echo(p, runtime);

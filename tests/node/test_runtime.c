@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "core/base/clock.h"
+#include "core/shm/sluice.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -367,6 +368,29 @@ static void topics_stand_below_the_node_and_are_remapped(void **state)
     assert_said(f, "topic /program/points given 0\n");
 }
 
+static void the_bus_is_the_library_s_choice_unless_it_is_given(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *arg;
+        enum sl_bus bus;
+    } cases[] = {{"--topic=a", SL_BUS_DEFAULT},
+                 {"--bus=native", SL_BUS_NATIVE},
+                 {"--bus=iceoryx", SL_BUS_ICEORYX}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char said[16];
+        snprintf(said, sizeof said, "\nbus %d\n", (int)cases[i].bus);
+        START("--mode=topics", cases[i].arg);
+        assert_int_equal(finish(f), 0);
+        assert_said(f, said);
+        close(f->fd);
+        close(f->ready_fd);
+        memset(f->output, 0, f->used);
+        f->used = 0;
+    }
+    f->fd = f->ready_fd = -1;
+}
+
 static void wrong_options_are_told_and_end_with_2(void **state)
 {
     struct fixture *f = *state;
@@ -383,6 +407,7 @@ static void wrong_options_are_told_and_end_with_2(void **state)
         {"--cpus=1000", "program: error: option --cpus: none of 1000 can be used here; there are "},
         {"--sched=fifo:100", "program: error: option --sched: 'fifo:100' is none of: other, batch, "
                              "idle, fifo:N, rr:N (N 1 to 99)\n"},
+        {"--bus=ros", "program: error: option --bus: 'ros' is none of: native, iceoryx\n"},
         {"--spin=1h", "program: error: option --spin: 1h is out of range; give 0 to 10 seconds\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -437,6 +462,7 @@ static void help_shows_own_and_common_options(void **state)
     assert_said(f, "--mode CHOICE");
     assert_said(f, "Common options:");
     assert_said(f, "--remap FROM:=TO");
+    assert_said(f, "native|iceoryx");
     assert_said(f, "program --mode echo");
     assert_null(strstr(f->output, "check-options"));
 }
@@ -462,6 +488,7 @@ int main(void)
         TEST(a_launcher_that_is_gone_already_is_noticed),
         TEST(the_launchers_marks_do_not_reach_children),
         TEST(topics_stand_below_the_node_and_are_remapped),
+        TEST(the_bus_is_the_library_s_choice_unless_it_is_given),
         TEST(wrong_options_are_told_and_end_with_2),
         TEST(check_options_names_the_option_for_the_launcher),
         TEST(processors_and_scheduling_are_set),

@@ -59,6 +59,8 @@ static void options_and_choices_are_offered(void **state)
     expect("sluice snapshot --color=hei", "height\n");
     expect("sluice snapshot -c he", "height\n");
     expect("sluice completion z", "zsh\n");
+    expect("sluice topic hz --bus ", "native\niceoryx\n");
+    expect("sluice topic pub --bus=i", "iceoryx\n");
 }
 
 static void topics_types_and_files_are_offered(void **state)
