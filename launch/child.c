@@ -2,6 +2,7 @@
 #include "launch/child.h"
 
 #include "core/base/error.h"
+#include "core/node/bus.h"
 #include "core/node/process.h"
 
 #include <errno.h>
@@ -55,6 +56,8 @@ static void child_environment(const struct sl_plan_node *node, const char *domai
     char number[16];
     if (domain)
         setenv("SLUICE_DOMAIN", domain, 1);
+    if (node->bus != SL_BUS_DEFAULT)
+        setenv("SLUICE_BUS", sl_bus_name(node->bus), 1);
     unsetenv("SLUICE_LAUNCHED");
     unsetenv("SLUICE_READY_FD");
     if (!node->is_plain) {
@@ -161,6 +164,8 @@ static void emit_line(struct sl_child *child, bool is_error, const char *text, s
     size_t kept_length = length < SL_OUTPUT_LINE_MAX ? length : SL_OUTPUT_LINE_MAX - 1;
     memcpy(kept, text, kept_length);
     kept[kept_length] = '\0';
+    if (child->ready_word && strcmp(kept, child->ready_word) == 0)
+        child->has_said_it = true;
     sl_output_line(child->node->name, is_error, text, length);
 }
 

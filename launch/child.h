@@ -35,7 +35,9 @@ struct sl_child {
     int ready_fd;                         /* readable when it is ready */
     struct sl_child_stream output, error; /* both end at the launcher */
     char last[SL_CHILD_LAST_LINES][SL_OUTPUT_LINE_MAX];
-    unsigned last_count; /* lines written in all; the last ones are kept */
+    unsigned last_count;    /* lines written in all; the last ones are kept */
+    const char *ready_word; /* a line by which it says that it is ready, or NULL */
+    bool has_said_it;
 };
 
 void sl_child_init(struct sl_child *child, const struct sl_plan_node *node, char **argv);

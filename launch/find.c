@@ -113,6 +113,19 @@ static int not_found(const struct sl_plan_node *node, const struct places *place
                          node->exec, near, looked);
 }
 
+static bool search(const struct places *places, const char *name, char *ret_path, size_t size)
+{
+    for (unsigned i = 0; i < places->count; i++) {
+        char path[2 * PATH_MAX];
+        snprintf(path, sizeof path, "%s/%s", places->path[i], name);
+        if (!is_program(path) || strlen(path) >= size)
+            continue;
+        memcpy(ret_path, path, strlen(path) + 1);
+        return true;
+    }
+    return false;
+}
+
 int sl_program_find(const struct sl_plan_node *node, char *ret_path, size_t size)
 {
     char path[2 * PATH_MAX];
@@ -134,16 +147,18 @@ int sl_program_find(const struct sl_plan_node *node, char *ret_path, size_t size
     if (!places)
         return sl_error(-ENOMEM, "no memory to look for %s", node->exec);
     list_places(places, node->is_plain);
-    int err = -ENOENT;
-    for (unsigned i = 0; i < places->count && err < 0; i++) {
-        snprintf(path, sizeof path, "%s/%s", places->path[i], node->exec);
-        if (!is_program(path) || strlen(path) >= size)
-            continue;
-        memcpy(ret_path, path, strlen(path) + 1);
-        err = 0;
-    }
-    if (err < 0)
-        err = not_found(node, places);
+    int err = search(places, node->exec, ret_path, size) ? 0 : not_found(node, places);
     free(places);
     return err;
+}
+
+bool sl_program_search(const char *name, bool is_plain, char *ret_path, size_t size)
+{
+    struct places *places = malloc(sizeof *places);
+    if (!places)
+        return false;
+    list_places(places, is_plain);
+    bool is_there = search(places, name, ret_path, size);
+    free(places);
+    return is_there;
 }

@@ -2,9 +2,11 @@
 /* main.c - the command line of `sluice launch`. */
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/node/bus.h"
 #include "launch/budget.h"
 #include "launch/launch.h"
 #include "launch/plan.h"
+#include "launch/roudi.h"
 #include "launch/supervise.h"
 
 #include <errno.h>
@@ -23,6 +25,7 @@ struct launch_options {
     int64_t grace_ns;
     int64_t stats_period_ns;
     int log_level; /* enum sl_log_level */
+    int bus;       /* index of sl_bus_names; counts if it was given */
     bool no_table;
     bool no_summary;
     bool check;
@@ -54,6 +57,11 @@ static const struct sl_option table[] = {
      .offset = AT(domain),
      .value = "NAME",
      .help = "The domain (default: the file's, else $SLUICE_DOMAIN)"},
+    {.name = "bus",
+     .kind = SL_OPTION_CHOICE,
+     .offset = AT(bus),
+     .choices = sl_bus_names,
+     .help = "What carries the messages of all nodes (default: as the file says)"},
     {.name = "duration",
      .kind = SL_OPTION_DURATION,
      .offset = AT(duration_ns),
@@ -138,7 +146,13 @@ static int read_plan(struct sl_plan *plan)
                            options.arguments, sl_yaml_load);
     for (unsigned i = 0; i < options.set.count && err == 0 && !options.arguments; i++)
         err = sl_plan_set(plan, options.set.text[i]);
-    return err < 0 || options.arguments ? err : sl_plan_check(plan);
+    if (err < 0 || options.arguments)
+        return err;
+    bool has_bus = sl_options_given(&sl_launch_command, "bus");
+    err = sl_plan_choose_bus(plan, has_bus ? sl_bus_at(options.bus) : SL_BUS_DEFAULT);
+    if (err == 0)
+        err = sl_plan_check(plan);
+    return err < 0 ? err : sl_roudi_check(plan);
 }
 
 /* Told before anything starts, and started all the same: not every restart happens, and each node

@@ -3,8 +3,9 @@
  *
  * The file's form is described in docs/launch.md.
  *
- * Life:    sl_plan_create -> sl_plan_read -> sl_plan_set (overrides) -> sl_plan_check -> use ->
- * destroy Owner:   the plan owns every text in it, and the documents that the places point into.
+ * Life:    sl_plan_create -> sl_plan_read -> sl_plan_set (overrides) -> sl_plan_choose_bus ->
+ *          sl_plan_check -> use -> destroy
+ * Owner:   the plan owns every text in it, and the documents that the places point into.
  * Threads: one at a time.
  * Errors:  -errno with a sentence "FILE:LINE:COLUMN: what" and the line with a caret.
  */
@@ -57,6 +58,8 @@ struct sl_plan_node {
     struct sl_plan_settings after; /* names of nodes */
     const char *cpus;              /* "0,1", or NULL */
     const char *sched;             /* "fifo:10", or NULL */
+    enum sl_bus bus;               /* SL_BUS_DEFAULT = as the file; sl_plan_choose_bus puts it in */
+    const struct sl_yaml_node *bus_place; /* NULL = nowhere in the file */
     bool mlock;
     bool required;
     enum sl_restart restart;
@@ -76,8 +79,9 @@ struct sl_plan_argument {
 };
 
 struct sl_plan {
-    const char *domain;  /* or NULL */
-    const char *bus;     /* "native" */
+    const char *domain; /* or NULL */
+    enum sl_bus bus;    /* SL_BUS_DEFAULT = the file does not say */
+    const struct sl_yaml_node *bus_place;
     int64_t duration_ns; /* 0 = until the nodes end */
     struct sl_plan_node node[SL_PLAN_NODES_MAX];
     unsigned node_count;
@@ -106,6 +110,15 @@ int sl_plan_read(struct sl_plan *plan, const char *path, const char *const *give
 /* "node.parameter=value": in place of what the file says. */
 int sl_plan_set(struct sl_plan *plan, const char *override);
 
+/* bus.c: settle every node's bus: `given` (of --bus), else the node's own, else the file's, else
+ * $SLUICE_BUS, else native. */
+int sl_plan_choose_bus(struct sl_plan *plan, enum sl_bus given);
+/* bus.c: is any node on iceoryx? */
+bool sl_plan_needs_roudi(const struct sl_plan *plan);
+/* bus.c: of a checked plan, how many publishers and subscribers there will be on iceoryx, with some
+ * to spare for tools. */
+int sl_plan_ends(const struct sl_plan *plan, uint32_t *ret_publishers, uint32_t *ret_subscribers);
+
 /* Find every program and let it check its parameters; it tells what it would publish and read. */
 int sl_plan_check(struct sl_plan *plan);
 
@@ -118,6 +131,8 @@ void *sl_plan_allocate(struct sl_plan *plan, size_t size_bytes);
 
 /* find.c: where the program of a node lies; -ENOENT names the places. */
 int sl_program_find(const struct sl_plan_node *node, char *ret_path, size_t size);
+/* A name without '/', silently. `is_plain`: also beside this program and in $PATH. */
+bool sl_program_search(const char *name, bool is_plain, char *ret_path, size_t size);
 
 /* command.c: the command line and the additions to the environment of a node's process. Arrays and
  * texts are the plan's, ended by NULL. `check` = for its answer to --plan. */

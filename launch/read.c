@@ -134,11 +134,12 @@ static int read_domain(struct sl_scope *scope, const struct sl_yaml_node *value,
 static int read_bus(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
 {
     (void)target;
-    static const char *const buses[] = {"native", NULL};
-    int bus = 0;
-    int err = sl_scope_choice(scope, value, "bus", buses, &bus);
-    if (err == 0)
-        scope->plan->bus = buses[bus];
+    enum sl_bus bus = SL_BUS_DEFAULT;
+    int err = sl_scope_bus(scope, value, &bus);
+    if (err == 0 && (scope->depth == 0 || !scope->plan->bus)) {
+        scope->plan->bus = bus;
+        scope->plan->bus_place = value;
+    }
     return err;
 }
 

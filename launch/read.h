@@ -46,6 +46,9 @@ int sl_scope_list(struct sl_scope *scope, const struct sl_yaml_node *node, const
 int sl_scope_choice(struct sl_scope *scope, const struct sl_yaml_node *node, const char *what,
                     const char *const *words, int *ret_index);
 
+/* native or iceoryx */
+int sl_scope_bus(struct sl_scope *scope, const struct sl_yaml_node *node, enum sl_bus *ret_bus);
+
 /* One key of a mapping, and who reads its value into `target`. */
 struct sl_schema {
     const char *key;

@@ -97,6 +97,13 @@ static int read_mlock(struct sl_scope *scope, const struct sl_yaml_node *value, 
     return sl_scope_bool(scope, value, "mlock", &node->mlock);
 }
 
+static int read_bus(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    node->bus_place = value;
+    return sl_scope_bus(scope, value, &node->bus);
+}
+
 static int read_required(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
 {
     struct sl_plan_node *node = target;
@@ -170,12 +177,20 @@ static int read_restart(struct sl_scope *scope, const struct sl_yaml_node *value
 
 /* The entry -------------------------------------------------------------------------------------*/
 
-static const struct sl_schema node_schema[] = {
-    {"exec", read_exec},   {"params", read_params},     {"args", read_args},
-    {"remap", read_remap}, {"env", read_env},           {"cpus", read_cpus},
-    {"sched", read_sched}, {"mlock", read_mlock},       {"restart", read_restart},
-    {"after", read_after}, {"required", read_required}, {"ready_timeout", read_ready_timeout},
-    {NULL, NULL}};
+static const struct sl_schema node_schema[] = {{"exec", read_exec},
+                                               {"params", read_params},
+                                               {"args", read_args},
+                                               {"remap", read_remap},
+                                               {"env", read_env},
+                                               {"cpus", read_cpus},
+                                               {"sched", read_sched},
+                                               {"mlock", read_mlock},
+                                               {"restart", read_restart},
+                                               {"bus", read_bus},
+                                               {"after", read_after},
+                                               {"required", read_required},
+                                               {"ready_timeout", read_ready_timeout},
+                                               {NULL, NULL}};
 
 static int check_name(const struct sl_plan *plan, const struct sl_yaml_node *place)
 {

@@ -8,6 +8,7 @@
 #include "launch/child.h"
 #include "launch/orphans.h"
 #include "launch/output.h"
+#include "launch/roudi.h"
 #include "launch/table.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ struct supervisor {
     unsigned count;
     struct sl_domain domain;
     struct sl_table *table;
+    struct sl_roudi_host roudi;
     int epoll_fd, signal_fd;
     uint64_t start_ns, end_ns, next_look_ns, next_lines_ns;
     bool stopping;
@@ -72,7 +74,10 @@ enum source {
     FROM_ERROR,
     SOURCES
 };
-#define FROM_SIGNALS UINT64_MAX
+#define FROM_SIGNALS      UINT64_MAX
+#define FROM_ROUDI        (UINT64_MAX - 1)
+#define FROM_ROUDI_OUTPUT (UINT64_MAX - 2)
+#define FROM_ROUDI_ERROR  (UINT64_MAX - 3)
 
 static bool is_running(const struct member *m)
 {
@@ -353,6 +358,30 @@ static void on_end(struct supervisor *s, struct member *m)
     decide_after_end(s, m, status, sl_clock_monotonic_ns());
 }
 
+/* RouDi -----------------------------------------------------------------------------------------*/
+
+static int open_roudi(struct supervisor *s)
+{
+    struct sl_roudi_host *roudi = &s->roudi;
+    int err = sl_roudi_open(roudi, s->plan, s->signal_fd);
+    if (err == 0 && roudi->pid_fd >= 0)
+        err = watch(s, roudi->pid_fd, FROM_ROUDI);
+    if (err == 0 && roudi->child.output.fd >= 0)
+        err = watch(s, roudi->child.output.fd, FROM_ROUDI_OUTPUT);
+    if (err == 0 && roudi->child.error.fd >= 0)
+        err = watch(s, roudi->child.error.fd, FROM_ROUDI_ERROR);
+    return err;
+}
+
+/* The nodes go on: they are connected, and a robot shall not stop for this. */
+static void on_roudi_end(struct supervisor *s)
+{
+    if (s->roudi.pid_fd < 0)
+        return;
+    sl_roudi_reap(&s->roudi);
+    s->failed = true;
+}
+
 /* Events ----------------------------------------------------------------------------------------*/
 
 static struct member *member_of(struct supervisor *s, pid_t pid)
@@ -374,7 +403,11 @@ static void reap_orphans(struct supervisor *s)
         struct member *m = member_of(s, info.si_pid);
         if (m) {
             on_end(s, m);
+        } else if (info.si_pid == s->roudi.child.pid) {
+            on_roudi_end(s);
         } else {
+            if (info.si_pid == s->roudi.guard)
+                s->roudi.guard = 0;
             waitpid(info.si_pid, NULL, WNOHANG);
             sl_domain_sweep(&s->domain, info.si_pid);
         }
@@ -397,14 +430,9 @@ static void on_signals(struct supervisor *s)
     }
 }
 
-static void on_event(struct supervisor *s, uint64_t data)
+static void on_member_event(struct supervisor *s, struct member *m, enum source source)
 {
-    if (data == FROM_SIGNALS) {
-        on_signals(s);
-        return;
-    }
-    struct member *m = &s->member[data / SOURCES];
-    switch ((enum source)(data % SOURCES)) {
+    switch (source) {
     case FROM_PROCESS:
         on_end(s, m);
         break;
@@ -420,6 +448,19 @@ static void on_event(struct supervisor *s, uint64_t data)
     default:
         break;
     }
+}
+
+static void on_event(struct supervisor *s, uint64_t data)
+{
+    struct sl_child *roudi = &s->roudi.child;
+    if (data == FROM_SIGNALS)
+        on_signals(s);
+    else if (data == FROM_ROUDI)
+        on_roudi_end(s);
+    else if (data == FROM_ROUDI_OUTPUT || data == FROM_ROUDI_ERROR)
+        sl_child_drain(roudi, data == FROM_ROUDI_OUTPUT ? &roudi->output : &roudi->error);
+    else
+        on_member_event(s, &s->member[data / SOURCES], (enum source)(data % SOURCES));
 }
 
 static void on_late(struct supervisor *s, struct member *m, uint64_t now_ns)
@@ -552,7 +593,7 @@ static int open_supervisor(struct supervisor *s)
     s->member = calloc(s->plan->node_count, sizeof *s->member);
     if (!s->member)
         return sl_error(-ENOMEM, "no memory for the nodes");
-    unsigned width = 0;
+    unsigned width = sl_plan_needs_roudi(s->plan) ? (unsigned)strlen(s->roudi.node.name) : 0;
     for (; s->count < s->plan->node_count; s->count++) {
         struct member *m = &s->member[s->count];
         m->node = &s->plan->node[s->count];
@@ -582,13 +623,15 @@ static int open_supervisor(struct supervisor *s)
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->epoll_fd < 0 || s->signal_fd < 0)
         return sl_error(-errno, "cannot make the descriptors to wait with: %s", strerror(errno));
-    return watch(s, s->signal_fd, FROM_SIGNALS);
+    err = watch(s, s->signal_fd, FROM_SIGNALS);
+    return err < 0 ? err : open_roudi(s);
 }
 
 static void close_supervisor(struct supervisor *s)
 {
     for (unsigned i = 0; i < s->count; i++)
         sl_child_finish(&s->member[i].child);
+    sl_roudi_close(&s->roudi);
     if (s->epoll_fd >= 0)
         close(s->epoll_fd);
     if (s->signal_fd >= 0)
@@ -608,7 +651,13 @@ int sl_supervise(struct sl_plan *plan, const struct sl_supervise_options *option
                            .start_ns = sl_clock_monotonic_ns()};
     s.end_ns = options->duration_ns > 0 ? s.start_ns + (uint64_t)options->duration_ns : 0;
     s.next_lines_ns = s.start_ns + (uint64_t)options->stats_period_ns;
+    sl_roudi_init(&s.roudi);
     int err = open_supervisor(&s);
+    if (err == -ECANCELED) {
+        sl_output_note(SL_LOG_INFO, "stopped before RouDi was ready; no node was started");
+        close_supervisor(&s);
+        return 0;
+    }
     if (err < 0) {
         sl_output_note(SL_LOG_ERROR, "%s", sl_error_text());
         close_supervisor(&s);
@@ -616,6 +665,7 @@ int sl_supervise(struct sl_plan *plan, const struct sl_supervise_options *option
     }
     sl_orphans_adopt();
     run(&s);
+    sl_roudi_close(&s.roudi);
     sl_orphans_kill(&s.domain);
     sl_table_refresh(s.table);
     sl_output_close();

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/options.h"
 #include "core/base/words.h"
+#include "core/node/bus.h"
 #include "launch/read.h"
 
 #include <errno.h>
@@ -42,7 +43,6 @@ int sl_plan_create(struct sl_plan **ret_plan)
     struct sl_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return sl_error(-ENOMEM, "no memory for a launch file");
-    plan->bus = "native";
     *ret_plan = plan;
     return 0;
 }
@@ -233,6 +233,15 @@ int sl_scope_choice(struct sl_scope *scope, const struct sl_yaml_node *node, con
                 (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", words[i]);
     }
     return sl_yaml_error(node, -EINVAL, "%s: '%.*s' is none of: %s", what, TEXT_SHOWN, text, all);
+}
+
+int sl_scope_bus(struct sl_scope *scope, const struct sl_yaml_node *node, enum sl_bus *ret_bus)
+{
+    int index = 0;
+    int err = sl_scope_choice(scope, node, "bus", sl_bus_names, &index);
+    if (err == 0)
+        *ret_bus = sl_bus_at(index);
+    return err;
 }
 
 /* `key` NULL: an item of a list */

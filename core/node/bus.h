@@ -17,4 +17,10 @@ static inline enum sl_bus sl_bus_at(int index)
     return (enum sl_bus)(SL_BUS_NATIVE + index);
 }
 
+/* Its word; not for SL_BUS_DEFAULT. */
+static inline const char *sl_bus_name(enum sl_bus bus)
+{
+    return sl_bus_names[bus - SL_BUS_NATIVE];
+}
+
 #endif

@@ -109,6 +109,21 @@ static void write_lines(int64_t count)
     fflush(stdout);
 }
 
+static int child_topics(void *state, struct sl_runtime *runtime)
+{
+    struct child *c = state;
+    if (c->mode == PUBLISH)
+        return sl_runtime_publish(runtime,
+                                  &(struct sl_publisher_options){.topic = "data",
+                                                                 .type = "test/msg/Bytes",
+                                                                 .slot_size = 65536},
+                                  &c->publisher);
+    if (c->mode == SUBSCRIBE)
+        return sl_runtime_subscribe(runtime, &(struct sl_subscriber_options){.topic = "data"},
+                                    &c->subscriber);
+    return 0;
+}
+
 static int child_open(void *state, struct sl_runtime *runtime)
 {
     struct child *c = state;
@@ -129,17 +144,8 @@ static int child_open(void *state, struct sl_runtime *runtime)
         make_grandchild(c, false);
         make_grandchild(c, true);
         return 0;
-    case PUBLISH:
-        return sl_runtime_publish(runtime,
-                                  &(struct sl_publisher_options){.topic = "data",
-                                                                 .type = "test/msg/Bytes",
-                                                                 .slot_size = 65536},
-                                  &c->publisher);
-    case SUBSCRIBE:
-        return sl_runtime_subscribe(runtime, &(struct sl_subscriber_options){.topic = "data"},
-                                    &c->subscriber);
     default:
-        return 0;
+        return child_topics(state, runtime);
     }
 }
 
@@ -212,6 +218,7 @@ int main(int argc, char **argv)
         .option_count = sizeof options / sizeof *options,
         .state_size = sizeof(struct child),
         .open = child_open,
+        .topics = child_topics,
         .work = child_work,
     };
     return sl_program_main(&program, argc, argv);

@@ -162,6 +162,35 @@ static void an_included_file_gets_its_arguments(void **state)
     sl_plan_destroy(plan);
 }
 
+static void a_node_s_bus_stands_above_the_file_s_and_the_first_file_s_above_others(void **state)
+{
+    (void)state;
+    static const char outer[] = "bus: iceoryx\n"
+                                "include: one.yaml\n"
+                                "nodes: {own: {exec: e, bus: native}, none: {exec: e}}\n";
+    setenv("SLUICE_BUS", "native", 1);
+    files[1].path = "./one.yaml";
+    files[1].text = "bus: native\nnodes: {inner: {exec: e}}\n";
+    struct sl_plan *plan = good(outer);
+    assert_int_equal(sl_plan_choose_bus(plan, SL_BUS_DEFAULT), 0);
+    assert_int_equal(plan->node[sl_plan_find(plan, "inner")].bus, SL_BUS_ICEORYX);
+    assert_int_equal(plan->node[sl_plan_find(plan, "own")].bus, SL_BUS_NATIVE);
+    assert_int_equal(plan->node[sl_plan_find(plan, "none")].bus, SL_BUS_ICEORYX);
+    assert_int_equal(sl_yaml_line(plan->node[sl_plan_find(plan, "none")].bus_place), 1);
+    sl_plan_destroy(plan);
+
+    plan = good(outer);
+    assert_int_equal(sl_plan_choose_bus(plan, SL_BUS_ICEORYX), 0);
+    assert_int_equal(plan->node[sl_plan_find(plan, "own")].bus, SL_BUS_ICEORYX);
+    sl_plan_destroy(plan);
+
+    unsetenv("SLUICE_BUS");
+    plan = good("nodes: {a: {exec: e}}\n");
+    assert_int_equal(sl_plan_choose_bus(plan, SL_BUS_DEFAULT), 0);
+    assert_int_equal(plan->node[0].bus, SL_BUS_NATIVE);
+    sl_plan_destroy(plan);
+}
+
 static void set_overrides_a_parameter(void **state)
 {
     (void)state;
@@ -203,7 +232,7 @@ static void an_unknown_key_is_told_with_the_nearest(void **state)
         "                                   ^");
     bad("nodes: {a: {exec: b, zzz: 1}}\n",
         "f.yaml:1:22: a node has no key 'zzz'; it may have: exec, params, args, remap, env, cpus, "
-        "sched, mlock, restart, after, required, ready_timeout\n"
+        "sched, mlock, restart, bus, after, required, ready_timeout\n"
         "    nodes: {a: {exec: b, zzz: 1}}\n"
         "                         ^");
 }
@@ -281,9 +310,12 @@ static void wrong_values_are_told_at_the_value(void **state)
     bad("nodes: {a: {exec: [b]}}\n", "f.yaml:1:19: exec: a text is wanted here, not a list\n"
                                      "    nodes: {a: {exec: [b]}}\n"
                                      "                      ^");
-    bad("bus: iceoryx\nnodes: {a: {exec: b}}\n", "f.yaml:1:6: bus: 'iceoryx' is none of: native\n"
-                                                 "    bus: iceoryx\n"
-                                                 "         ^");
+    bad("bus: ros\nnodes: {a: {exec: b}}\n", "f.yaml:1:6: bus: 'ros' is none of: native, iceoryx\n"
+                                             "    bus: ros\n"
+                                             "         ^");
+    bad("nodes: {a: {exec: b, bus: dds}}\n", "f.yaml:1:27: bus: 'dds' is none of: native, iceoryx\n"
+                                             "    nodes: {a: {exec: b, bus: dds}}\n"
+                                             "                              ^");
 }
 
 static void params_and_args_do_not_go_together(void **state)
@@ -426,6 +458,7 @@ int main(void)
         TEST(arguments_are_put_in_everywhere),
         TEST(the_environment_can_be_asked),
         TEST(an_included_file_gets_its_arguments),
+        TEST(a_node_s_bus_stands_above_the_file_s_and_the_first_file_s_above_others),
         TEST(set_overrides_a_parameter),
         TEST(broken_yaml_is_told_with_place_and_caret),
         TEST(an_unknown_key_is_told_with_the_nearest),
