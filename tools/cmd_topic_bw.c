@@ -18,31 +18,10 @@ static struct bw_options {
 } given;
 
 static const struct sl_option options[] = {
-    {.name = "topic",
-     .kind = SL_OPTION_TEXT,
-     .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED,
-     .offset = offsetof(struct bw_options, topic),
-     .value = "TOPIC",
-     .help = "Its name, as sluice topic list shows it"},
-    {.name = "period",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct bw_options, period_ns),
-     .fallback = "1s",
-     .min = 1e6,
-     .max = 1e13,
-     .help = "Time between two lines"},
-    {.name = "count",
-     .letter = 'n',
-     .kind = SL_OPTION_INT,
-     .offset = offsetof(struct bw_options, count),
-     .value = "LINES",
-     .min = 0,
-     .max = 1e15,
-     .help = "End after so many lines"},
-    {.name = "json",
-     .kind = SL_OPTION_FLAG,
-     .offset = offsetof(struct bw_options, json),
-     .help = "One JSON object a line"},
+    SL_TOOL_TOPIC(struct bw_options),
+    SL_TOOL_PERIOD(struct bw_options),
+    SL_TOOL_COUNT(struct bw_options, "LINES", "End after so many lines"),
+    SL_TOOL_JSON(struct bw_options),
 };
 
 static const struct sl_command command = {
@@ -59,16 +38,14 @@ static void print_line(const struct sl_census_topic *t)
 {
     double size = t->hz > 0 ? t->bytes_s / t->hz : 0;
     if (given.json) {
-        struct sl_json json = {.to = stdout};
-        sl_json_open(&json, NULL, '{');
-        sl_json_text(&json, "topic", t->name);
+        struct sl_json json;
+        sl_json_line(&json, "topic", t->name);
         sl_json_real(&json, "bandwidth_bytes_per_s", t->bytes_s);
         sl_json_real(&json, "rate_hz", t->hz);
         sl_json_real(&json, "message_mean_bytes", size);
         sl_json_count(&json, "messages", t->messages);
         sl_json_count(&json, "bytes", t->bytes);
-        sl_json_close(&json, '}');
-        sl_json_end(&json);
+        sl_json_line_end(&json);
         return;
     }
     char rate[SL_SHOW_MAX], mean[SL_SHOW_MAX], total[SL_SHOW_MAX];

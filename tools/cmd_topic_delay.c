@@ -17,12 +17,7 @@ static struct delay_options {
 } given;
 
 static const struct sl_option options[] = {
-    {.name = "topic",
-     .kind = SL_OPTION_TEXT,
-     .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED,
-     .offset = offsetof(struct delay_options, topic),
-     .value = "TOPIC",
-     .help = "Its name, as sluice topic list shows it"},
+    SL_TOOL_TOPIC(struct delay_options),
     {.name = "window",
      .letter = 'w',
      .kind = SL_OPTION_INT,
@@ -32,25 +27,9 @@ static const struct sl_option options[] = {
      .min = 2,
      .max = SL_WINDOW_MAX,
      .help = "How many messages back to look"},
-    {.name = "period",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct delay_options, period_ns),
-     .fallback = "1s",
-     .min = 1e6,
-     .max = 1e13,
-     .help = "Time between two lines"},
-    {.name = "count",
-     .letter = 'n',
-     .kind = SL_OPTION_INT,
-     .offset = offsetof(struct delay_options, count),
-     .value = "MESSAGES",
-     .min = 0,
-     .max = 1e15,
-     .help = "End after so many messages"},
-    {.name = "json",
-     .kind = SL_OPTION_FLAG,
-     .offset = offsetof(struct delay_options, json),
-     .help = "One JSON object a line"},
+    SL_TOOL_PERIOD(struct delay_options),
+    SL_TOOL_COUNT(struct delay_options, "MESSAGES", "End after so many messages"),
+    SL_TOOL_JSON(struct delay_options),
 };
 
 static const struct sl_command command = {
@@ -128,16 +107,14 @@ static void print_facts(const char *of, const struct sl_window *window)
 static void print_measure(const struct measure *m)
 {
     if (given.json) {
-        struct sl_json json = {.to = stdout};
-        sl_json_open(&json, NULL, '{');
-        sl_json_text(&json, "topic", given.topic);
+        struct sl_json json;
+        sl_json_line(&json, "topic", given.topic);
         sl_json_count(&json, "messages", m->seen);
         sl_json_text(&json, "clock", clock_name(m->clock));
         json_facts(&json, "publish_to_take", &m->transport);
         if (m->age.count > 0)
             json_facts(&json, "stamp_to_take", &m->age);
-        sl_json_close(&json, '}');
-        sl_json_end(&json);
+        sl_json_line_end(&json);
         return;
     }
     print_facts("since publication", &m->transport);
@@ -149,32 +126,15 @@ static void print_measure(const struct measure *m)
     fflush(stdout);
 }
 
-static int look(struct sl_looker *looker, struct measure *m)
+static void on_frame(void *context, const struct sl_frame *frame)
 {
-    uint64_t line_ns = sl_clock_monotonic_ns() + (uint64_t)given.period_ns;
-    uint64_t told = 0;
-    while (!given.count || m->seen < (uint64_t)given.count) {
-        struct sl_frame frame;
-        int got = sl_looker_next(looker, line_ns, &frame);
-        if (got < 0)
-            return got;
-        if (got > 0) {
-            measure_frame(m, &frame);
-            sl_frame_release(&frame);
-        } else if (sl_looker_over(looker)) {
-            break;
-        }
-        uint64_t now_ns = sl_clock_monotonic_ns();
-        if (now_ns < line_ns)
-            continue;
-        line_ns = now_ns + (uint64_t)given.period_ns;
-        if (m->seen != told)
-            print_measure(m);
-        told = m->seen;
-    }
-    if (m->seen != told)
-        print_measure(m);
-    return 0;
+    measure_frame(context, frame);
+}
+
+static void on_line(void *context, bool is_new)
+{
+    if (is_new)
+        print_measure(context);
 }
 
 static int run(void)
@@ -187,7 +147,8 @@ static int run(void)
     if (err == 0)
         err = sl_looker_open(&looker, given.topic, SL_KEEP_LAST, 0, 0);
     if (err == 0)
-        err = look(&looker, &m);
+        err = sl_looker_lines(&looker, (uint64_t)given.period_ns, (uint64_t)given.count, on_frame,
+                              on_line, &m);
     if (err == 0 && m.seen == 0)
         fprintf(stderr, "no message came\n");
     sl_looker_close(&looker);

@@ -21,29 +21,14 @@ static struct echo_options {
 } given;
 
 static const struct sl_option options[] = {
-    {.name = "topic",
-     .kind = SL_OPTION_TEXT,
-     .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED,
-     .offset = offsetof(struct echo_options, topic),
-     .value = "TOPIC",
-     .help = "Its name, as sluice topic list shows it"},
+    SL_TOOL_TOPIC(struct echo_options),
     {.name = "once",
      .letter = '1',
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct echo_options, once),
      .help = "One message: the last that is there, else the next"},
-    {.name = "count",
-     .letter = 'n',
-     .kind = SL_OPTION_INT,
-     .offset = offsetof(struct echo_options, count),
-     .value = "MESSAGES",
-     .min = 0,
-     .max = 1e15,
-     .help = "End after so many messages"},
-    {.name = "json",
-     .kind = SL_OPTION_FLAG,
-     .offset = offsetof(struct echo_options, json),
-     .help = "One JSON object a line"},
+    SL_TOOL_COUNT(struct echo_options, "MESSAGES", "End after so many messages"),
+    SL_TOOL_JSON(struct echo_options),
     {.name = "elements",
      .kind = SL_OPTION_INT,
      .offset = offsetof(struct echo_options, elements),
@@ -129,9 +114,8 @@ static uint32_t elements(void)
 static void show_json(const struct sl_frame *frame, const char *type,
                       const struct sl_schema *schema, const void *body)
 {
-    struct sl_json json = {.to = stdout};
-    sl_json_open(&json, NULL, '{');
-    sl_json_text(&json, "topic", given.topic);
+    struct sl_json json;
+    sl_json_line(&json, "topic", given.topic);
     sl_json_text(&json, "type", type);
     sl_json_count(&json, "seq", frame->seq);
     sl_json_count(&json, "stamp_ns", frame->stamp_ns);
@@ -145,8 +129,7 @@ static void show_json(const struct sl_frame *frame, const char *type,
     } else {
         dump_json(&json, frame);
     }
-    sl_json_close(&json, '}');
-    sl_json_end(&json);
+    sl_json_line_end(&json);
 }
 
 static void show_plain(const struct sl_frame *frame, const char *type,

@@ -4,7 +4,6 @@
  * It goes by when messages were published, not by when this tool got to see them. Messages that it
  * missed are known by their number, so the mean is right even then; smallest, largest and deviation
  * are of messages that followed each other. */
-#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "tools/json.h"
 #include "tools/looker.h"
@@ -22,12 +21,7 @@ static struct hz_options {
 } given;
 
 static const struct sl_option options[] = {
-    {.name = "topic",
-     .kind = SL_OPTION_TEXT,
-     .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED,
-     .offset = offsetof(struct hz_options, topic),
-     .value = "TOPIC",
-     .help = "Its name, as sluice topic list shows it"},
+    SL_TOOL_TOPIC(struct hz_options),
     {.name = "window",
      .letter = 'w',
      .kind = SL_OPTION_INT,
@@ -37,25 +31,9 @@ static const struct sl_option options[] = {
      .min = 2,
      .max = SL_WINDOW_MAX,
      .help = "How many messages back to look"},
-    {.name = "period",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct hz_options, period_ns),
-     .fallback = "1s",
-     .min = 1e6,
-     .max = 1e13,
-     .help = "Time between two lines"},
-    {.name = "count",
-     .letter = 'n',
-     .kind = SL_OPTION_INT,
-     .offset = offsetof(struct hz_options, count),
-     .value = "MESSAGES",
-     .min = 0,
-     .max = 1e15,
-     .help = "End after so many messages"},
-    {.name = "json",
-     .kind = SL_OPTION_FLAG,
-     .offset = offsetof(struct hz_options, json),
-     .help = "One JSON object a line"},
+    SL_TOOL_PERIOD(struct hz_options),
+    SL_TOOL_COUNT(struct hz_options, "MESSAGES", "End after so many messages"),
+    SL_TOOL_JSON(struct hz_options),
 };
 
 static const struct sl_command command = {
@@ -104,9 +82,8 @@ static void print_measure(const struct measure *m)
                     ? (double)m->messages * 1e9 / (double)(m->last_ns - m->first_ns)
                     : 0;
     if (given.json) {
-        struct sl_json json = {.to = stdout};
-        sl_json_open(&json, NULL, '{');
-        sl_json_text(&json, "topic", given.topic);
+        struct sl_json json;
+        sl_json_line(&json, "topic", given.topic);
         sl_json_real(&json, "rate_hz", hz);
         sl_json_real(&json, "interval_mean_ns", f.mean);
         sl_json_real(&json, "interval_min_ns", f.min);
@@ -114,8 +91,7 @@ static void print_measure(const struct measure *m)
         sl_json_real(&json, "interval_std_ns", f.deviation);
         sl_json_count(&json, "messages", m->seen);
         sl_json_count(&json, "not_seen", m->missed_all);
-        sl_json_close(&json, '}');
-        sl_json_end(&json);
+        sl_json_line_end(&json);
         return;
     }
     char min[SL_SHOW_MAX], max[SL_SHOW_MAX], deviation[SL_SHOW_MAX];
@@ -128,36 +104,19 @@ static void print_measure(const struct measure *m)
     fflush(stdout);
 }
 
-static int look(struct sl_looker *looker, struct measure *m)
+static void on_frame(void *context, const struct sl_frame *frame)
 {
-    uint64_t line_ns = sl_clock_monotonic_ns() + (uint64_t)given.period_ns;
-    uint64_t told = 0;
-    int got;
-    while (!given.count || m->seen < (uint64_t)given.count) {
-        struct sl_frame frame;
-        got = sl_looker_next(looker, line_ns, &frame);
-        if (got < 0)
-            return got;
-        if (got > 0) {
-            measure_frame(m, &frame);
-            sl_frame_release(&frame);
-        } else if (sl_looker_over(looker)) {
-            break;
-        }
-        uint64_t now_ns = sl_clock_monotonic_ns();
-        if (now_ns < line_ns)
-            continue;
-        line_ns = now_ns + (uint64_t)given.period_ns;
-        if (m->seen == told && m->seen > 0 && !given.json)
-            printf("no new message (%" PRIu64 " so far)\n", m->seen);
-        else if (m->seen > 1)
-            print_measure(m);
-        told = m->seen;
-        fflush(stdout);
-    }
-    if (m->seen != told && m->seen > 1)
+    measure_frame(context, frame);
+}
+
+static void on_line(void *context, bool is_new)
+{
+    const struct measure *m = context;
+    if (is_new && m->seen > 1)
         print_measure(m);
-    return 0;
+    else if (!is_new && m->seen > 0 && !given.json)
+        printf("no new message (%" PRIu64 " so far)\n", m->seen);
+    fflush(stdout);
 }
 
 static int run(void)
@@ -168,7 +127,8 @@ static int run(void)
     if (err == 0)
         err = sl_looker_open(&looker, given.topic, SL_KEEP_LAST, 0, 0);
     if (err == 0)
-        err = look(&looker, &m);
+        err = sl_looker_lines(&looker, (uint64_t)given.period_ns, (uint64_t)given.count, on_frame,
+                              on_line, &m);
     if (err == 0 && m.seen == 0)
         fprintf(stderr, "no message came\n");
     sl_looker_close(&looker);

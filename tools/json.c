@@ -77,3 +77,16 @@ void sl_json_key(struct sl_json *json, const char *key)
 {
     begin(json, key);
 }
+
+void sl_json_line(struct sl_json *json, const char *key, const char *text)
+{
+    *json = (struct sl_json){.to = stdout};
+    sl_json_open(json, NULL, '{');
+    sl_json_text(json, key, text);
+}
+
+void sl_json_line_end(struct sl_json *json)
+{
+    sl_json_close(json, '}');
+    sl_json_end(json);
+}

@@ -37,6 +37,10 @@ void sl_json_int(struct sl_json *json, const char *key, int64_t value);
 void sl_json_real(struct sl_json *json, const char *key, double value);
 void sl_json_flag(struct sl_json *json, const char *key, bool value);
 
+/* A line on standard output: an object that begins with this; and its end. */
+void sl_json_line(struct sl_json *json, const char *key, const char *text);
+void sl_json_line_end(struct sl_json *json);
+
 /* The key alone; what follows is written by somebody else. */
 void sl_json_key(struct sl_json *json, const char *key);
 

@@ -112,6 +112,35 @@ int sl_looker_next(struct sl_looker *looker, uint64_t until_ns, struct sl_frame 
     }
 }
 
+int sl_looker_lines(struct sl_looker *looker, uint64_t period_ns, uint64_t count,
+                    void (*on_frame)(void *context, const struct sl_frame *frame),
+                    void (*on_line)(void *context, bool is_new), void *context)
+{
+    uint64_t line_ns = sl_clock_monotonic_ns() + period_ns;
+    uint64_t told = 0;
+    while (!count || looker->frames < count) {
+        struct sl_frame frame;
+        int got = sl_looker_next(looker, line_ns, &frame);
+        if (got < 0)
+            return got;
+        if (got > 0) {
+            on_frame(context, &frame);
+            sl_frame_release(&frame);
+        } else if (sl_looker_over(looker)) {
+            break;
+        }
+        uint64_t now_ns = sl_clock_monotonic_ns();
+        if (now_ns < line_ns)
+            continue;
+        line_ns = now_ns + period_ns;
+        on_line(context, looker->frames != told);
+        told = looker->frames;
+    }
+    if (looker->frames != told)
+        on_line(context, true);
+    return 0;
+}
+
 /* Types -----------------------------------------------------------------------------------------*/
 
 struct search {

@@ -41,6 +41,12 @@ int sl_looker_open(struct sl_looker *looker, const char *topic, enum sl_policy p
 int sl_looker_next(struct sl_looker *looker, uint64_t until_ns, struct sl_frame *ret_frame);
 bool sl_looker_over(const struct sl_looker *looker);
 
+/* Every frame to `on_frame`, up to `count` (0 = no end), and `on_line` each period, and at the end
+ * if frames came since: `is_new` tells whether any did. 0 when it is over, or an error. */
+int sl_looker_lines(struct sl_looker *looker, uint64_t period_ns, uint64_t count,
+                    void (*on_frame)(void *context, const struct sl_frame *frame),
+                    void (*on_line)(void *context, bool is_new), void *context);
+
 /* The type of a frame's publisher, "?" if it is gone already. */
 const char *sl_looker_type(struct sl_looker *looker, const struct sl_frame *frame);
 

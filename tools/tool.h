@@ -78,6 +78,29 @@ extern const struct sl_option sl_span_options[];
         "Time", sl_span_options, 2, &sl_span \
     }
 
+/* Single ones: lines of a command's own table, whose state is `type`. */
+#define SL_TOOL_TOPIC(type) /* const char *topic */                                          \
+    {                                                                                        \
+        .name = "topic", .kind = SL_OPTION_TEXT,                                             \
+        .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED, .offset = offsetof(type, topic), \
+        .value = "TOPIC", .help = "Its name, as sluice topic list shows it"                  \
+    }
+#define SL_TOOL_PERIOD(type) /* int64_t period_ns */                                       \
+    {                                                                                      \
+        .name = "period", .kind = SL_OPTION_DURATION, .offset = offsetof(type, period_ns), \
+        .fallback = "1s", .min = 1e6, .max = 1e13, .help = "Time between two lines"        \
+    }
+#define SL_TOOL_COUNT(type, of, text) /* int64_t count; 0 = no end */                           \
+    {                                                                                           \
+        .name = "count", .letter = 'n', .kind = SL_OPTION_INT, .offset = offsetof(type, count), \
+        .value = of, .min = 0, .max = 1e15, .help = text                                        \
+    }
+#define SL_TOOL_JSON(type) /* bool json */                                      \
+    {                                                                           \
+        .name = "json", .kind = SL_OPTION_FLAG, .offset = offsetof(type, json), \
+        .help = "One JSON object a line"                                        \
+    }
+
 /* ---- Ending -----------------------------------------------------------------------------------*/
 
 /* From here on SIGINT, SIGTERM and SIGHUP only set a flag (and interrupt waiting). */
