@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -332,6 +333,68 @@ static void a_signal_ends_the_waiting_for_roudi(void **state)
     assert_nothing_is_left(f);
 }
 
+static unsigned count_clients(void)
+{
+    glob_t found;
+    if (glob("/tmp/sluice.*.lock", 0, NULL, &found) != 0)
+        return 0;
+    unsigned count = (unsigned)found.gl_pathc;
+    globfree(&found);
+    return count;
+}
+
+static void nodes_meet_over_iceoryx(void **state)
+{
+    struct fixture *f = *state;
+    start(f,
+          "bus: iceoryx\n"
+          "nodes:\n"
+          "  eye: {exec: child, params: {mode: subscribe}, remap: {data: /cam/data}}\n"
+          "  cam: {exec: child, params: {mode: publish, count: 100, period: 10ms}, after: eye, "
+          "required: true}\n",
+          NULL);
+    wait_for(f, "sluice: cam is ready");
+    assert_int_equal(count_clients(), 2); /* neither fell back to native */
+    assert_int_equal(finish(f), 0);
+    assert_said(f, "frames 100, losses 0");
+    assert_said(f, "  /cam/data: 100 frames, 6.6 MB; taken ");
+    assert_no_sockets();
+    assert_nothing_is_left(f);
+}
+
+static void a_program_that_is_told_its_bus_does_not_fall_back(void **state)
+{
+    struct fixture *f = *state;
+    const char *modes[] = {"publish", "subscribe"};
+    for (int i = 0; i < 2; i++) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "nodes: {a: {exec: child, args: [--mode, %s, --bus, iceoryx]}}\n", modes[i]);
+        f->used = 0;
+        assert_int_equal(launch(f, text, NULL), 1);
+        assert_said(f, "iceoryx: no RouDi runs");
+    }
+}
+
+static void a_node_killed_on_iceoryx_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    start(f,
+          "bus: iceoryx\n"
+          "nodes: {cam: {exec: child, params: {mode: publish, pids: $(env PIDS)}}}\n",
+          NULL);
+    wait_for(f, "sluice: cam is ready");
+    assert_int_equal(count_clients(), 1);
+    FILE *file = fopen(f->pids, "r");
+    int pid = 0;
+    assert_int_equal(fscanf(file, "%d", &pid), 1);
+    fclose(file);
+    kill(pid, SIGKILL);
+    assert_int_equal(finish(f), 1);
+    assert_no_sockets();
+    assert_nothing_is_left(f);
+}
+
 /* What clients that were killed leave; the one that lives holds its lock. */
 static void traces_of_dead_clients_are_removed_and_of_live_ones_kept(void **state)
 {
@@ -575,6 +638,9 @@ int main(void)
         TEST(one_node_on_iceoryx_is_enough),
         TEST(native_needs_no_roudi),
         TEST(a_signal_ends_the_waiting_for_roudi),
+        TEST(nodes_meet_over_iceoryx),
+        TEST(a_program_that_is_told_its_bus_does_not_fall_back),
+        TEST(a_node_killed_on_iceoryx_leaves_nothing),
         TEST(traces_of_dead_clients_are_removed_and_of_live_ones_kept),
         TEST(a_killed_launcher_takes_roudi_along),
         TEST(a_killed_roudi_is_told_and_the_nodes_go_on),
