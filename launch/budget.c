@@ -4,6 +4,8 @@
 #include "launch/budget.h"
 
 #include "core/base/error.h"
+#include "core/shm/roudi.h"
+#include "launch/roudi.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -419,6 +421,19 @@ static void check_limits(struct sl_budget *b, const struct sl_memory_limits *lim
 
 /* ---------------------------------------------------------------------------------------------- */
 
+/* It takes its memory once, whoever is restarted. */
+static void add_roudi(struct sl_budget *b, const struct sl_plan *plan)
+{
+    struct sl_roudi roudi;
+    uint32_t publishers, subscribers;
+    if (!sl_plan_needs_roudi(plan) || sl_roudi_find(&roudi) == 0)
+        return;
+    sl_plan_count_ends(b, &publishers, &subscribers);
+    b->roudi_bytes = sl_roudi_memory(publishers, subscribers);
+    b->total_bytes += b->roudi_bytes;
+    b->restart_bytes += b->roudi_bytes;
+}
+
 int sl_budget_make(const struct sl_plan *plan, const struct sl_memory_limits *limits,
                    struct sl_budget *ret_budget)
 {
@@ -435,6 +450,7 @@ int sl_budget_make(const struct sl_plan *plan, const struct sl_memory_limits *li
     if (!limits)
         sl_memory_available(&own);
     add_up(b);
+    add_roudi(b, plan);
     add_locks(b);
     check_limits(b, limits ? limits : &own); /* its notes first: they are problems */
     for (unsigned i = 0; i < b->publisher_count; i++)

@@ -78,6 +78,7 @@ struct sl_budget {
     unsigned publisher_count;
     struct sl_budget_subscriber *subscriber;
     unsigned subscriber_count;
+    uint64_t roudi_bytes;   /* of iceoryx's daemon, if this launch must start it */
     uint64_t total_bytes;   /* when all run */
     uint64_t restart_bytes; /* when all that may be restarted stand there twice */
     struct sl_budget_limit limit[SL_BUDGET_LIMITS];

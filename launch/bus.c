@@ -79,32 +79,31 @@ static uint32_t receivers(const struct sl_budget *budget, const struct sl_budget
     return count > 0 ? count : 1;
 }
 
-static void count_ends(const struct sl_budget *budget, uint32_t *publishers, uint32_t *subscribers)
+void sl_plan_count_ends(const struct sl_budget *budget, uint32_t *ret_publishers,
+                        uint32_t *ret_subscribers)
 {
+    *ret_publishers = *ret_subscribers = BESIDE;
     for (unsigned i = 0; i < budget->publisher_count; i++)
-        *publishers += is_on_iceoryx(budget->publisher[i].node);
+        *ret_publishers += is_on_iceoryx(budget->publisher[i].node);
     for (unsigned i = 0; i < budget->subscriber_count; i++)
         if (is_on_iceoryx(budget->subscriber[i].node))
-            *subscribers += receivers(budget, &budget->subscriber[i]);
+            *ret_subscribers += receivers(budget, &budget->subscriber[i]);
     for (unsigned i = 0; i < budget->node_count; i++) {
         if (budget->node[i].is_known || !is_on_iceoryx(budget->node[i].node))
             continue;
-        *publishers += UNKNOWN_PUBLISHERS;
-        *subscribers += UNKNOWN_SUBSCRIBERS;
+        *ret_publishers += UNKNOWN_PUBLISHERS;
+        *ret_subscribers += UNKNOWN_SUBSCRIBERS;
     }
 }
 
 int sl_plan_ends(const struct sl_plan *plan, uint32_t *ret_publishers, uint32_t *ret_subscribers)
 {
-    uint32_t publishers = BESIDE, subscribers = BESIDE;
     struct sl_budget *budget = malloc(sizeof *budget);
     int err = budget ? sl_budget_make(plan, NULL, budget)
                      : sl_error(-ENOMEM, "no memory to count topics");
     if (err == 0) {
-        count_ends(budget, &publishers, &subscribers);
+        sl_plan_count_ends(budget, ret_publishers, ret_subscribers);
         sl_budget_finish(budget);
-        *ret_publishers = publishers;
-        *ret_subscribers = subscribers;
     }
     free(budget);
     return err;

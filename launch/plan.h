@@ -118,6 +118,9 @@ bool sl_plan_needs_roudi(const struct sl_plan *plan);
 /* bus.c: of a checked plan, how many publishers and subscribers there will be on iceoryx, with some
  * to spare for tools. */
 int sl_plan_ends(const struct sl_plan *plan, uint32_t *ret_publishers, uint32_t *ret_subscribers);
+struct sl_budget;
+void sl_plan_count_ends(const struct sl_budget *budget, uint32_t *ret_publishers,
+                        uint32_t *ret_subscribers);
 
 /* Find every program and let it check its parameters; it tells what it would publish and read. */
 int sl_plan_check(struct sl_plan *plan);

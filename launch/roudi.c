@@ -90,12 +90,17 @@ int sl_roudi_config(uint32_t publishers, uint32_t subscribers, char to[SL_ROUDI_
                     sl_iceoryx_chunks(publishers, subscribers));
 }
 
+uint64_t sl_roudi_memory(uint32_t publishers, uint32_t subscribers)
+{
+    uint64_t chunks = sl_iceoryx_chunks(publishers, subscribers);
+    return MANAGEMENT_BYTES + chunks * (sl_iceoryx_chunk_size() + CHUNK_HEADER);
+}
+
 /* RouDi would be ended by SIGBUS half-way. */
 static int check_memory(uint32_t publishers, uint32_t subscribers)
 {
     struct statvfs info;
-    uint64_t chunks = sl_iceoryx_chunks(publishers, subscribers);
-    uint64_t wanted = MANAGEMENT_BYTES + chunks * (sl_iceoryx_chunk_size() + CHUNK_HEADER);
+    uint64_t wanted = sl_roudi_memory(publishers, subscribers);
     if (statvfs(MEMORY_FOLDER, &info) < 0)
         return sl_error(-errno, "%s, which RouDi needs: %s", MEMORY_FOLDER, strerror(errno));
     uint64_t free_bytes = (uint64_t)info.f_bavail * info.f_frsize;

@@ -47,6 +47,9 @@ int sl_roudi_check(const struct sl_plan *plan);
 /* The configuration for so many publishers and subscribers. Returns its length. */
 int sl_roudi_config(uint32_t publishers, uint32_t subscribers, char to[SL_ROUDI_CONFIG_MAX]);
 
+/* Bytes of shared memory that it takes with this configuration, at most. */
+uint64_t sl_roudi_memory(uint32_t publishers, uint32_t subscribers);
+
 void sl_roudi_init(struct sl_roudi_host *host);
 
 /* Find or start what the plan needs, which may be nothing, and wait until it is ready. Lines are

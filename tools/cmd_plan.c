@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plan.c - sluice plan: the memory of a launch file, before it is started. */
 #include "core/base/error.h"
+#include "core/node/bus.h"
 #include "launch/budget.h"
 #include "tools/json.h"
 #include "tools/tool.h"
@@ -15,6 +16,7 @@ static struct plan_options {
     const char *file;
     struct sl_option_list given;
     struct sl_option_list set;
+    int bus; /* index of sl_bus_names; counts if it was given */
     bool json;
 } given;
 
@@ -36,6 +38,11 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct plan_options, set),
      .value = "NODE.PARAM=VALUE",
      .help = "Another value for a node's parameter; may be given several times"},
+    {.name = "bus",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct plan_options, bus),
+     .choices = sl_bus_names,
+     .help = "What carries the messages of all nodes (default: as the file says)"},
     {.name = "json",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct plan_options, json),
@@ -159,6 +166,9 @@ static void print_budget(const struct sl_budget *b)
            w.slots, "SLOTS", "SLOT", "POOL", "RING", "CONTROL", "LEDGERS", "TOTAL", "RESTARTING");
     for (unsigned i = 0; i < b->node_count; i++)
         print_node(b, &b->node[i], &w);
+    if (b->roudi_bytes)
+        printf("RouDi, for bus: iceoryx, which the launch starts: %s of /dev/shm.\n",
+               memory(b->roudi_bytes, total));
     printf("\nSlots = loans + retained + subscribers*quota + visitors + 1.\n");
     printf("Total %s%s", memory(b->total_bytes, total), b->unknown_count ? " that is known" : "");
     if (b->restart_bytes != b->total_bytes)
@@ -267,6 +277,7 @@ static void json_budget(const struct sl_budget *b)
     sl_json_flag(&json, "fits", b->does_fit);
     sl_json_count(&json, "total_bytes", b->total_bytes);
     sl_json_count(&json, "restart_bytes", b->restart_bytes);
+    sl_json_count(&json, "roudi_bytes", b->roudi_bytes);
     sl_json_count(&json, "unknown_nodes", b->unknown_count);
     sl_json_open(&json, "nodes", '[');
     for (unsigned i = 0; i < b->node_count; i++)
@@ -290,6 +301,9 @@ static int read_plan(struct sl_plan *plan)
         sl_plan_read(plan, given.file, given.given.text, given.given.count, false, sl_yaml_load);
     for (unsigned i = 0; i < given.set.count && err == 0; i++)
         err = sl_plan_set(plan, given.set.text[i]);
+    bool has_bus = sl_options_given(&command, "bus");
+    if (err == 0)
+        err = sl_plan_choose_bus(plan, has_bus ? sl_bus_at(given.bus) : SL_BUS_DEFAULT);
     return err < 0 ? err : sl_plan_check(plan);
 }
 

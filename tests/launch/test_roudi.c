@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/iceoryx.h"
+#include "launch/budget.h"
 #include "launch/roudi.h"
 #include "tests/launch/fixture.h"
 
@@ -265,6 +266,33 @@ static void the_pool_is_for_the_ends_that_the_nodes_tell(void **state)
     assert_int_equal(subscribers[2], subscribers[0] + 2 + 4);
     assert_int_equal(publishers[3], publishers[0] + 1);
     assert_int_equal(subscribers[3], subscribers[0] + 1);
+}
+
+static void the_budget_has_room_for_roudi_unless_one_runs(void **state)
+{
+    struct fixture *f = *state;
+    struct sl_budget *budget = calloc(1, sizeof *budget);
+    pid_t roudi = 0;
+    uint64_t total_bytes[3];
+    for (int i = 0; i < 3; i++) {
+        struct sl_plan *plan;
+        if (i == 2)
+            roudi = foreign_start(f, "off");
+        write_file(f, "f.yaml", "nodes: {a: {exec: child, params: {mode: publish}}}\n");
+        assert_int_equal(sl_plan_create(&plan), 0);
+        if (sl_plan_read(plan, f->file, NULL, 0, false, sl_yaml_load) < 0 ||
+            sl_plan_choose_bus(plan, i == 0 ? SL_BUS_NATIVE : SL_BUS_ICEORYX) < 0 ||
+            sl_plan_check(plan) < 0 || sl_budget_make(plan, NULL, budget) < 0)
+            fail_msg("%s", sl_error_text());
+        total_bytes[i] = budget->total_bytes;
+        assert_int_equal(budget->roudi_bytes > 0, i == 1);
+        assert_int_equal(budget->total_bytes - budget->roudi_bytes, total_bytes[0]);
+        sl_budget_finish(budget);
+        sl_plan_destroy(plan);
+    }
+    assert_true(total_bytes[1] > total_bytes[0] + (64 << 20));
+    foreign_end(roudi);
+    free(budget);
 }
 
 /* Its life --------------------------------------------------------------------------------------*/
@@ -633,6 +661,7 @@ int main(void)
         cmocka_unit_test(the_configuration_is_one_pool_of_descriptors),
         TEST(the_configuration_is_handed_over_and_removed),
         TEST(the_pool_is_for_the_ends_that_the_nodes_tell),
+        TEST(the_budget_has_room_for_roudi_unless_one_runs),
         TEST(roudi_is_there_before_the_first_node_until_after_the_last),
         TEST(roudi_ends_when_a_node_fails),
         TEST(one_node_on_iceoryx_is_enough),
