@@ -27,6 +27,7 @@ struct common_options {
     const char *sched;
     bool mlock;
     int64_t spin_ns;
+    int64_t wake_batch, wake_after_ns;
     int64_t stats_period_ns;
     bool check_options, plan;
 };

@@ -64,6 +64,21 @@ static const struct sl_option common_table[] = {
      .fallback = "0",
      .max = 1e10,
      .help = "Look for work so long before sleeping: less delay, more processor"},
+    {.name = "wake-batch",
+     .kind = SL_OPTION_INT,
+     .offset = COMMON(wake_batch),
+     .value = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = 65536,
+     .help = "Sleep until so many messages of a publisher have come: less processor, more delay"},
+    {.name = "wake-after",
+     .kind = SL_OPTION_DURATION,
+     .offset = COMMON(wake_after_ns),
+     .fallback = "1ms",
+     .min = 1e3,
+     .max = 1e12,
+     .help = "With --wake-batch: for fewer messages, sleep no longer than this"},
     {.name = "stats-period",
      .kind = SL_OPTION_DURATION,
      .offset = COMMON(stats_period_ns),
@@ -223,6 +238,10 @@ int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_
     own.topic = end->topic;
     own.domain = options->domain ? options->domain : runtime->common.domain;
     own.bus = options->bus != SL_BUS_DEFAULT ? options->bus : sl_runtime_bus(runtime);
+    if (own.wake_batch == 0) {
+        own.wake_batch = (uint32_t)runtime->common.wake_batch;
+        own.wake_after_ns = runtime->common.wake_after_ns;
+    }
     err = runtime->plan ? sl_plan_subscriber(runtime, &own)
                         : sl_subscriber_open(&own, &end->subscriber);
     if (err < 0)

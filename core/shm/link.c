@@ -127,6 +127,18 @@ static int map_ledger(struct sl_link *l, const struct sl_welcome *w)
     return 0;
 }
 
+/* What is asked for, as far as so many messages can be there at one time, with as much to spare: a
+ * reader that is woken when the ring is full comes too late. */
+static uint32_t batch_of(const struct sl_subscriber *s, const struct sl_reader *r)
+{
+    uint32_t batch = s->options.wake_batch, most = (r->ring.mask + 1) / 2;
+    if (r->slot_count > 0 && r->slot_count / 2 < most)
+        most = r->slot_count / 2;
+    if (r->policy == SL_KEEP_LAST && r->depth > 0 && r->depth < most)
+        most = r->depth;
+    return batch < most ? batch : most;
+}
+
 /* Map what came with the welcome. Descriptors that were used become -1. */
 static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
 {
@@ -158,6 +170,7 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
     r->policy = s->options.policy;
     r->depth = s->options.depth;
     r->quota = w->quota < s->options.quota ? w->quota : s->options.quota;
+    r->batch = batch_of(s, r);
     l->retain = w->retain;
     return 0;
 }

@@ -297,20 +297,20 @@ bool sl_reader_detach(struct sl_reader *r)
     return atomic_fetch_sub_explicit(&r->holds_released, others, memory_order_acq_rel) == others;
 }
 
-bool sl_reader_arm(struct sl_reader *r, enum sl_wake_mode mode)
+bool sl_reader_arm_for(struct sl_reader *r, enum sl_wake_mode mode, uint32_t count)
 {
-    uint64_t head = sl_ring_head(&r->ring);
-    if (head > r->cursor)
+    uint64_t at = r->cursor + count;
+    if (sl_ring_head(&r->ring) >= at)
         return false;
     atomic_store_explicit(&r->ledger->wake_mode, mode, memory_order_relaxed);
     /* S1 */
-    atomic_store_explicit(&r->ledger->wake_at, r->cursor + 1, memory_order_release);
+    atomic_store_explicit(&r->ledger->wake_at, at, memory_order_release);
     SL_FAIL_POINT(ARM_ASKED);
     /* S2: pairs with W2: asked before looking a last time; either the publisher sees the request,
-     * or we see its message. */
+     * or we see the message that was asked for. */
     sl_fence_full();
     SL_FAIL_POINT(ARM_FENCED);
-    if (sl_ring_head(&r->ring) <= r->cursor)
+    if (sl_ring_head(&r->ring) < at)
         return true;
     sl_reader_disarm(r);
     return false;

@@ -24,6 +24,7 @@ struct sl_reader {
     enum sl_policy policy;
     uint32_t depth;
     uint32_t quota;
+    uint32_t batch; /* how many messages are worth a wake-up; 0, 1 = every one */
 
     uint64_t cursor; /* last message done with; the ledger has a copy */
     uint64_t taken;
@@ -61,8 +62,13 @@ static inline enum sl_word_state sl_reader_state(const struct sl_reader *reader)
     return (enum sl_word_state)atomic_load_explicit(&reader->word->state, memory_order_acquire);
 }
 
-/* Ask to be woken at the next message. False if it is there already (then nothing is asked). */
-bool sl_reader_arm(struct sl_reader *reader, enum sl_wake_mode mode);
+/* Ask to be woken when `count` messages are there. False if they are already (then nothing is
+ * asked). */
+bool sl_reader_arm_for(struct sl_reader *reader, enum sl_wake_mode mode, uint32_t count);
+static inline bool sl_reader_arm(struct sl_reader *reader, enum sl_wake_mode mode)
+{
+    return sl_reader_arm_for(reader, mode, 1);
+}
 void sl_reader_disarm(struct sl_reader *reader);
 
 #endif

@@ -387,6 +387,9 @@ static bool demote_slow(struct sl_slots *slots, struct sl_channel *channel, uint
         if (!peer_blocks(p, channel, needed))
             continue;
         blocked = true;
+        /* It sleeps until more messages have come than now can come. */
+        if (atomic_load_explicit(&p->ledger->wake_at, memory_order_relaxed) > p->channel->head)
+            wake_peer(p);
         if (*since_ns == 0 || (int64_t)(now_ns - *since_ns) <= p->channel->lossless_timeout_ns)
             continue;
         atomic_store(&p->lossless, false);

@@ -208,8 +208,12 @@ struct sl_subscriber_options {
     uint32_t history; /* how many messages of before the attaching to begin with */
     bool visitor;     /* a tool that looks on: quota 1, does not count as a subscriber */
     int64_t spin_ns;  /* sl_wait looks for so long before it sleeps */
-    enum sl_bus
-        bus; /* iceoryx: reads only publishers that send so; a visitor's default is native */
+    /* Once asleep, be woken when so many messages of one publisher have come (never more than half
+     * of what its ring and slots keep, or `depth`), or, for fewer, so long after falling asleep. If
+     * nothing has come by then, the first message wakes. */
+    uint32_t wake_batch;   /* 0, 1 = every message wakes */
+    int64_t wake_after_ns; /* 0 = 1 ms */
+    enum sl_bus bus;       /* iceoryx: reads only what is sent so; a visitor's default is native */
 };
 
 /* A message that is held. Read-only; read twice only what you would trust twice. */

@@ -22,6 +22,7 @@ enum {
     OPEN_TIMEOUT_MS = 1000,     /* for publishers that are there to answer */
     ARM_TRIES = 4,              /* to find nothing and be told of the next */
     LATENCY_SAMPLE_NS = 100000, /* at most one latency sample for so much of publish time */
+    WAKE_AFTER_NS = 1000000,    /* at the latest, if messages wake by the batch */
 };
 /* Links. --------------------------------------------------------------------------------------- */
 
@@ -205,6 +206,8 @@ static int take_any(struct sl_subscriber *s, struct sl_frame *ret_frame)
 int sl_subscriber_take(struct sl_subscriber *s, struct sl_frame *ret_frame)
 {
     int err = take_any(s, ret_frame);
+    if (err == 0)
+        s->batch_end_ns = 0;
     for (int tries = 0; err == -EAGAIN && s->epoll_fd >= 0; tries++) {
         if (!sl_subscriber_arm(s))
             return -EAGAIN;
@@ -282,7 +285,11 @@ int sl_subscriber_complete(struct sl_subscriber_options *o)
     if (o->policy > SL_LOSSLESS || o->quota > SL_QUOTA_MAX)
         return sl_error(-EINVAL, "topic %s: no policy %d, or a quota above %u", o->topic,
                         (int)o->policy, SL_QUOTA_MAX);
+    if (o->wake_after_ns < 0)
+        return sl_error(-EINVAL, "topic %s: wake_after_ns %lld; 0 means 1 ms", o->topic,
+                        (long long)o->wake_after_ns);
     o->quota = o->visitor ? 1 : o->quota ? o->quota : QUOTA_DEFAULT;
+    o->wake_after_ns = o->wake_after_ns ? o->wake_after_ns : WAKE_AFTER_NS;
     return 0;
 }
 
@@ -297,7 +304,7 @@ int sl_subscriber_open(const struct sl_subscriber_options *options,
     struct sl_subscriber *s = calloc(1, sizeof *s);
     if (!s)
         return sl_error(-ENOMEM, "no memory for a subscriber");
-    s->domain.fd = s->epoll_fd = s->event_fd = -1;
+    s->domain.fd = s->epoll_fd = s->event_fd = s->timer_fd = -1;
     s->options = completed;
     snprintf(s->topic, sizeof s->topic, "%s", options->topic);
     snprintf(s->type, sizeof s->type, "%s", options->type ? options->type : "");
@@ -347,6 +354,8 @@ void sl_subscriber_close(struct sl_subscriber *s)
         close(s->epoll_fd);
     if (s->event_fd >= 0)
         close(s->event_fd);
+    if (s->timer_fd >= 0)
+        close(s->timer_fd);
     sl_domain_close(&s->domain);
     free(s);
 }

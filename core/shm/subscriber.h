@@ -73,6 +73,8 @@ struct sl_subscriber {
     struct sl_link *link[SL_LINKS_MAX]; /* changed under the lock: the service thread looks, too */
     unsigned link_count, turn;
     int epoll_fd, event_fd; /* made by sl_subscriber_fd; -1 */
+    int timer_fd;           /* made with them where messages wake by the batch; -1 */
+    uint64_t batch_end_ns;  /* of the time that the descriptor waits for a batch; 0 = not begun */
 };
 
 /* link.c, with the service lock held: */

@@ -59,6 +59,13 @@ lease  | both | fails | -DNOTE_EARLY
 lease  | both | fails | -DNOT_RETIRED
 wake   | both | holds |
 wake   | both | holds | -DMODE_FIRST
+wake   | both | holds | -DN=5 -DBATCH=2
+wake   | both | holds | -DN=5 -DBATCH=3
+wake   | both | fails | -DN=5 -DBATCH=2 -DNO_S2
+wake   | both | fails | -DN=5 -DBATCH=2 -DNO_LOOK
+wake   | both | fails | -DN=5 -DBATCH=2 -DNO_W2
+wake   | both | fails | -DN=5 -DBATCH=3 -DNO_S2
+wake   | both | fails | -DN=5 -DBATCH=3 -DNO_W2
 wake   | both | fails | -DNO_S2
 wake   | both | fails | -DNO_LOOK
 wake   | both | fails | -DNO_W2

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wake.pml - asking to be woken, and waking: nobody sleeps beside a message.
  *
- * Follows reader.c (sl_reader_arm: S1, S2), slots.c (look_around: W2 and the crossing), wake.c, and
+ * Follows reader.c (sl_reader_arm_for: S1, S2), slots.c (look_around: W2 and the crossing), wake.c, and
  * the two ways of sleeping in subscriber.c: sl_wait (the futex word is read before arming) and
  * connections for epoll (drained before arming). A subscriber may change its way at each sleep.
  * Claim: no sleep for ever (spin finds one as an invalid end state).
+ *
+ * With BATCH, it asks to be woken when so many messages are there, or when a time is over; if nothing
+ * has come by then, it asks for the next one. That time may be so long that only the end of all
+ * messages is later: a lost wake-up is then a sleep for ever, as the time helps only where part of a
+ * batch is left.
  *
  * The request needs no order with its mode: a publisher that reads an old mode has shown its head
  * before, and the subscriber, which looks at the head once more, does not sleep. So the model stores
@@ -34,6 +39,11 @@
 byte word;            /* the futex word; its changes are read-modify-writes behind a system call */
 bool sleeps_on_word;  /* in the kernel */
 bool readable;        /* the connection has a byte */
+
+#ifndef BATCH
+#define BATCH 1
+#endif
+bool done; /* nothing comes any more */
 
 proctype Publisher()
 {
@@ -65,36 +75,44 @@ proctype Publisher()
         fi;
         at = 0; mode = 0
     :: else -> break
-    od
+    od;
+    fence_full(PUB);
+    done = true
 }
+
+/* the time for a batch is over */
+#define OVER (count > 1 && (is_short || (done && mem[HEAD] < cursor + count)))
 
 proctype Subscriber()
 {
-    byte cursor, value;
-    bool mode;
+    byte cursor, value, count;
+    bool mode, is_short;
+    count = BATCH;
 again:
     if
     :: LD(SUB, HEAD) > cursor ->
         cursor = LD(SUB, HEAD);
+        count = BATCH;
         if :: cursor == N -> goto out :: else -> goto again fi
     :: else
     fi;
     if :: mode = FUTEX :: mode = CONNECTION fi;
+    if :: count > 1 -> is_short = true :: is_short = false fi;
 #ifndef VALUE_LATE
     if :: mode == FUTEX -> value = word :: else fi; /* sleep_on */
 #endif
 #ifndef DRAIN_LATE
     if :: mode == CONNECTION -> readable = false :: else fi; /* drain_link */
 #endif
-    /* sl_reader_arm */
+    /* sl_reader_arm_for */
     store(SUB, MODE, mode);
-    store(SUB, WAKE_AT, cursor + 1); /* S1 */
+    store(SUB, WAKE_AT, cursor + count); /* S1 */
 #ifndef NO_S2
     fence_full(SUB); /* S2 */
 #endif
 #ifndef NO_LOOK
     if
-    :: LD(SUB, HEAD) > cursor -> store(SUB, WAKE_AT, 0); goto again /* disarm */
+    :: LD(SUB, HEAD) >= cursor + count -> store(SUB, WAKE_AT, 0); goto again /* disarm */
     :: else
     fi;
 #endif
@@ -108,8 +126,12 @@ again:
     :: mode == FUTEX ->
         /* the kernel compares and sleeps at once */
         atomic { if :: word == value -> sleeps_on_word = true :: else fi };
-        !sleeps_on_word
-    :: else -> readable
+        if
+        :: !sleeps_on_word
+        :: atomic { sleeps_on_word && OVER -> sleeps_on_word = false; count = 1 }
+        fi
+    :: mode == CONNECTION && readable
+    :: mode == CONNECTION && !readable && OVER -> count = 1
     fi;
     store(SUB, WAKE_AT, 0); /* sl_reader_disarm */
     value = 0;

@@ -148,8 +148,8 @@ static int work_echo(struct program *p)
     }
     if (p->taken == TIMERS)
         return -ECANCELED;
-    if (err < 0 && err != -EAGAIN)
-        return err;
+    if (err != -EAGAIN)
+        return err < 0 ? err : 1; /* take until there is nothing */
     if (p->published > p->taken)
         return 0;
     err = sl_publisher_loan(p->publisher, &p->loan);

@@ -255,6 +255,17 @@ static void spinning_does_the_same_without_sleeping(void **state)
     assert_said(f, "taken 200\n");
 }
 
+/* Each message is the answer to the one before, so no batch ever becomes full. */
+static void messages_by_the_batch_wait_for_their_time(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t start_ns = sl_clock_monotonic_ns();
+    START("--mode=echo", "--wake-batch=4", "--wake-after=2ms");
+    assert_int_equal(finish(f), 0);
+    assert_said(f, "taken 200\n");
+    assert_true(sl_clock_monotonic_ns() - start_ns >= 199 * 2 * SL_NS_PER_MS);
+}
+
 static void a_line_of_statistics_comes_every_period(void **state)
 {
     struct fixture *f = *state;
@@ -482,6 +493,7 @@ int main(void)
         TEST(a_watched_descriptor_wakes),
         TEST(a_subscriber_wakes_the_loop),
         TEST(spinning_does_the_same_without_sleeping),
+        TEST(messages_by_the_batch_wait_for_their_time),
         TEST(a_line_of_statistics_comes_every_period),
         TEST(a_loan_that_open_keeps_counts_as_possible),
         TEST(a_launched_program_dies_with_its_launcher),
