@@ -28,6 +28,7 @@ struct common_options {
     bool mlock;
     int64_t spin_ns;
     int64_t wake_batch, wake_after_ns;
+    bool relay;
     int64_t stats_period_ns;
     bool check_options, plan;
 };

@@ -79,6 +79,10 @@ static const struct sl_option common_table[] = {
      .min = 1e3,
      .max = 1e12,
      .help = "With --wake-batch: for fewer messages, sleep no longer than this"},
+    {.name = "relay",
+     .kind = SL_OPTION_FLAG,
+     .offset = COMMON(relay),
+     .help = "Wake subscribers by a thread of its own, so that publishing does not wait for it"},
     {.name = "stats-period",
      .kind = SL_OPTION_DURATION,
      .offset = COMMON(stats_period_ns),
@@ -217,6 +221,7 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
     own.topic = end->topic;
     own.domain = options->domain ? options->domain : runtime->common.domain;
     own.bus = options->bus != SL_BUS_DEFAULT ? options->bus : sl_runtime_bus(runtime);
+    own.relay |= runtime->common.relay;
     err =
         runtime->plan ? sl_plan_publisher(runtime, &own) : sl_publisher_open(&own, &end->publisher);
     if (err < 0)

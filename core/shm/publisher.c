@@ -137,6 +137,17 @@ static int show(struct sl_publisher *p)
     return sl_connections_open(p);
 }
 
+static int open_relay(struct sl_publisher *p)
+{
+    p->relay = (struct sl_relay){.slots = &p->pool->slots, .channel = &p->channel};
+    int err = sl_relay_add(&p->relay);
+    if (err < 0)
+        return err;
+    p->channel.relay = &p->relay;
+    p->has_relay = true;
+    return 0;
+}
+
 int sl_publisher_open(const struct sl_publisher_options *options,
                       struct sl_publisher **ret_publisher)
 {
@@ -162,6 +173,8 @@ int sl_publisher_open(const struct sl_publisher_options *options,
     SL_FAIL_POINT(OPEN_SERVICE);
     p->has_service = true;
     p->pool->users++;
+    if (p->options.relay && (err = open_relay(p)) < 0)
+        goto failed;
     sl_service_lock();
     err = show(p);
     sl_service_unlock();
@@ -180,6 +193,8 @@ void sl_publisher_close(struct sl_publisher *p)
     if (!p)
         return;
     SL_FAIL_POINT(CLOSE_BEGUN);
+    if (p->has_relay)
+        sl_relay_remove(&p->relay);
     if (p->has_service) {
         /* A pool of its own ends here: nobody writes it any more, and who is behind may still read
          * what stands. */

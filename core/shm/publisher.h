@@ -10,6 +10,7 @@
 
 #include "core/base/clock.h"
 #include "core/shm/pool.h"
+#include "core/shm/relay.h"
 #include "core/shm/service.h"
 #include "core/shm/sizes.h"
 #include "core/shm/statspage.h"
@@ -52,7 +53,8 @@ struct sl_publisher {
     struct sl_retry listen_again; /* descriptors had run out */
     struct sl_connection *connections;
     unsigned subscriber_count, visitor_count;
-    bool has_service;
+    struct sl_relay relay;
+    bool has_service, has_relay;
     bool *word_used; /* ring.word_count of them */
 };
 

@@ -6,6 +6,7 @@
 #include "core/shm/failpoint.h"
 #include "core/shm/handshake.h"
 #include "core/shm/order.h"
+#include "core/shm/relay.h"
 #include "core/shm/wake.h"
 
 #include <errno.h>
@@ -525,19 +526,51 @@ static int note_use(struct sl_slot *slot, struct sl_channel *channel, uint64_t s
     return 0;
 }
 
+static bool wants_to_know(const struct sl_peer *peer, const struct sl_channel *channel,
+                          uint64_t old_head, uint64_t head)
+{
+    if (peer->channel != channel)
+        return false;
+    uint64_t wake_at = atomic_load_explicit(&peer->ledger->wake_at, memory_order_relaxed);
+    return wake_at > old_head && wake_at <= head && peer_counts(peer);
+}
+
+/* Wake whose request was crossed; or have it done, if there is a relay. */
+static void wake_crossed(const struct sl_scan *scan, const struct sl_channel *channel,
+                         uint64_t old_head, uint64_t head, struct sl_relay *relay)
+{
+    for (unsigned i = 0; i < scan->count; i++) {
+        if (!wants_to_know(scan->peer[i], channel, old_head, head))
+            continue;
+        if (relay) {
+            sl_relay_ring(relay);
+            return;
+        }
+        wake_peer(scan->peer[i]);
+    }
+}
+
+/* A request at or before `told` is no reason: when that head was read, before the requests, it was
+ * seen and answered, or its writer looks at the head after that and does not sleep. */
+uint64_t sl_slots_wake(struct sl_slots *slots, const struct sl_channel *channel, uint64_t told)
+{
+    uint64_t head = sl_ring_head(&channel->ring);
+    atomic_store_explicit(&slots->relaying, 1, memory_order_relaxed);
+    /* W2 of the relay: pairs with S2; the head before looking at wake requests. Also as in
+     * scan_begin: faces the fence in replace_scan. */
+    sl_fence_full();
+    const struct sl_scan *scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
+    wake_crossed(scan, channel, told, head, NULL);
+    atomic_store_explicit(&slots->relaying, 0, memory_order_release);
+    return head;
+}
+
 /* Tell who asked to be told, and have a slot at hand before the next one is needed. */
 static void look_around(struct sl_slots *slots, struct sl_channel *channel, uint64_t old_head)
 {
     const struct sl_scan *scan = scan_begin(slots);
     SL_FAIL_POINT(PUBLISH_WAKING);
-    for (unsigned i = 0; i < scan->count; i++) {
-        const struct sl_peer *p = scan->peer[i];
-        if (p->channel != channel)
-            continue;
-        uint64_t wake_at = atomic_load_explicit(&p->ledger->wake_at, memory_order_relaxed);
-        if (wake_at > old_head && wake_at <= channel->head && peer_counts(p))
-            wake_peer(p);
-    }
+    wake_crossed(scan, channel, old_head, channel->head, channel->relay);
     SL_FAIL_POINT(PUBLISH_WOKEN);
     if (slots->ahead_count == 0 && slots->count > 0)
         recycle(slots, scan, true);
@@ -608,19 +641,25 @@ void sl_slots_forget(struct sl_slots *slots, struct sl_channel *channel)
 
 /* Peers. --------------------------------------------------------------------------------------- */
 
-static void replace_scan(struct sl_slots *slots, struct sl_scan *next)
+/* A scan is a fraction of a microsecond, and at most a few system calls, long. Sleeping lets a
+ * thread of lower priority on the same core come to its end. */
+static void wait_for_end(const _Atomic uint32_t *scanning)
 {
-    struct sl_scan *old = atomic_exchange(&slots->scan, next);
-    sl_fence_full(); /* see scan_begin */
-    /* A scan is a fraction of a microsecond, and at most a few system calls, long. Sleeping lets a
-     * publishing thread of lower priority on the same core come to its end. */
     struct timespec pause = {.tv_nsec = 50000};
-    for (int looks = 0; atomic_load_explicit(&slots->scanning, memory_order_acquire); looks++) {
+    for (int looks = 0; atomic_load_explicit(scanning, memory_order_acquire); looks++) {
         if (looks < 16)
             sched_yield();
         else
             nanosleep(&pause, NULL);
     }
+}
+
+static void replace_scan(struct sl_slots *slots, struct sl_scan *next)
+{
+    struct sl_scan *old = atomic_exchange(&slots->scan, next);
+    sl_fence_full(); /* see scan_begin */
+    wait_for_end(&slots->scanning);
+    wait_for_end(&slots->relaying);
     free(old);
 }
 

@@ -16,7 +16,8 @@
  * next use of the slot as a hold would: for another lease, each time.
  *
  * Life:    sl_slots_init -> channels and peers come and go -> sl_slots_finish
- * Threads: one publishing thread; peers are added and removed by one other (the service thread).
+ * Threads: one publishing thread; peers are added and removed by one other (the service thread);
+ *          one more may wake (the relay thread, see relay.h).
  * Errors:  -EAGAIN no slot; others as named.
  */
 #ifndef SL_SHM_SLOTS_H
@@ -39,6 +40,7 @@ struct sl_channel {
     uint64_t blocked_since_ns; /* a lossless subscriber stands in the way; 0 = none does */
     uint32_t demoted;
     uint32_t promised;               /* loans that will become messages of it */
+    struct sl_relay *relay;          /* who wakes its subscribers; NULL = the publishing thread */
     _Atomic uint32_t lossless_count; /* peers that are lossless; 0 = no need to look at cursors */
 };
 
@@ -106,6 +108,7 @@ struct sl_slots {
 
     _Atomic(struct sl_scan *) scan;
     _Atomic uint32_t scanning; /* the publishing thread looks at the scan list */
+    _Atomic uint32_t relaying; /* the relay thread does */
 };
 
 int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *state);
@@ -131,6 +134,10 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
                      struct sl_descriptor *d, const struct sl_ring_payload *payload);
 /* A channel ends: its loans go back, its messages no longer count. */
 void sl_slots_forget(struct sl_slots *slots, struct sl_channel *channel);
+
+/* Relay thread: wake who asked for a head behind `told`, up to the one that is there now, which is
+ * returned. */
+uint64_t sl_slots_wake(struct sl_slots *slots, const struct sl_channel *channel, uint64_t told);
 
 /* For statistics: slots that are held by anybody now. Any thread that excludes
  * sl_slots_remove_peer. */

@@ -96,6 +96,8 @@ struct sl_publisher_options {
     int64_t lease_ns; /* a frame that is held for longer after its slot would have been reused may
                          be overwritten when slots run out: its readers must ask sl_frame_check
                          after reading. 0 = never */
+    bool relay;       /* a thread of its own (one a process) makes the system calls that wake
+                         subscribers, so that publishing costs the same whoever sleeps */
     uint32_t mode;    /* permission of its socket; 0 = 0600 */
     enum sl_bus bus;  /* iceoryx: subscribers of both kinds can read it */
 };

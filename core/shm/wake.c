@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* futex words are shared between processes: no FUTEX_PRIVATE_FLAG anywhere. */
+/* futex words are shared between processes: no FUTEX_PRIVATE_FLAG but where the name says so. */
 
 void sl_wake_futex_unchanged(const _Atomic uint32_t *word)
 {
@@ -22,6 +22,16 @@ void sl_wake_futex(_Atomic uint32_t *word)
 {
     atomic_fetch_add_explicit(word, 1, memory_order_release);
     sl_wake_futex_unchanged(word);
+}
+
+void sl_sleep_private(const _Atomic uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void sl_wake_private(const _Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 void sl_wake_connection(int fd)

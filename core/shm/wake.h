@@ -15,6 +15,9 @@
 void sl_wake_futex(_Atomic uint32_t *word);
 /* Wake who sleeps on a word that this process may only read. */
 void sl_wake_futex_unchanged(const _Atomic uint32_t *word);
+/* The same within this process: sleep while the word is `value`, and wake who does. */
+void sl_sleep_private(const _Atomic uint32_t *word, uint32_t value);
+void sl_wake_private(const _Atomic uint32_t *word);
 /* One message on the connection; never blocks, never raises a signal. A full queue is fine: then
  * the other end is readable already. */
 void sl_wake_connection(int fd);

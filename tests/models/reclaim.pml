@@ -5,6 +5,7 @@
  * 1 has a subscriber that leaves; list 2 is without it; in list 3 another has come. Freeing a list
  * stands for freeing those who are only in it: their ledgers are unmapped.
  * Claim: nothing is looked at behind its end, and a swap comes to its end.
+ * The relay thread looks in the same way (sl_slots_wake), with a flag of its own that a swap waits for.
  *
  * The swap is an exchange, which on x86 is a full barrier and elsewhere is not: a later load may
  * overtake its store. recycle loads the list a second time, behind its own fence; it would not have

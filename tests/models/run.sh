@@ -71,6 +71,15 @@ wake   | both | fails | -DNO_LOOK
 wake   | both | fails | -DNO_W2
 wake   | both | fails | -DVALUE_LATE
 wake   | both | fails | -DDRAIN_LATE
+wake   | both | holds | -DRELAY -DN=3
+wake   | both | holds | -DRELAY -DN=3 -DBATCH=2
+wake   | both | fails | -DRELAY -DNO_S2
+wake   | both | fails | -DRELAY -DNO_LOOK
+wake   | both | fails | -DRELAY -DNO_W2
+wake   | both | fails | -DRELAY -DHEAD_LATE
+wake   | both | fails | -DRELAY -DDUE_LATE
+wake   | both | fails | -DRELAY -DRING_IF_ASLEEP
+wake   | both | fails | -DRELAY -DOWN_CROSSING
 order  | SC   | holds |
 order  | SC   | fails | -DZERO
 quota  | SC   | holds |
@@ -114,6 +123,7 @@ take   | both | holds | -DS=3 -DN=6
 take   | both | holds | -DS=3 -DN=5 -DTHREADS
 take   | both | holds | -DS=3 -DN=4 -DREADERS=2
 shared | both | holds | -DN=5
+wake   | both | holds | -DRELAY -DN=4 -DBATCH=2
 '
 
 # One search, in its own folder: model, memory, expected, flags -> a line of the table.

@@ -11,6 +11,9 @@
  * messages is later: a lost wake-up is then a sleep for ever, as the time helps only where part of a
  * batch is left.
  *
+ * With RELAY, the publisher that sees a crossing only notes it and rings (relay.c); the relay looks at
+ * the requests once more (slots.c, sl_slots_wake) and wakes, while further messages come.
+ *
  * The request needs no order with its mode: a publisher that reads an old mode has shown its head
  * before, and the subscriber, which looks at the head once more, does not sleep. So the model stores
  * both relaxed, and MODE_FIRST, which reads the mode before the request, must pass.
@@ -21,11 +24,21 @@
  *  NO_W2           look_around reads the requests without the fence behind the head
  *  VALUE_LATE      the futex word is read after arming
  *  DRAIN_LATE      the connection is drained after arming
+ *  With RELAY:
+ *  HEAD_LATE       the relay reads the head behind the requests (what its fence forbids)
+ *  DUE_LATE        what is due is taken away after the look
+ *  RING_IF_ASLEEP  the relay is not told to look again while it looks
+ *  OWN_CROSSING    the relay knows the last head only, and not the one it told of before
  */
 #ifndef N
 #define N 4
 #endif
-#define NP  2
+#ifdef RELAY
+#define NP 3
+#define RLY 2
+#else
+#define NP 2
+#endif
 #define SUB 0
 #define PUB 1
 #define HEAD    1
@@ -44,6 +57,71 @@ bool readable;        /* the connection has a byte */
 #define BATCH 1
 #endif
 bool done; /* nothing comes any more */
+
+#ifdef RELAY
+#define AWAKE  0
+#define RUNG   1
+#define ASLEEP 2
+bool is_due, was_due;
+byte relay_state;
+
+/* relay.c: sl_relay_ring. The read-modify-writes release what was stored before them. */
+inline ring()
+{
+    d_step { sb[PUB].n == 0 -> was_due = is_due; is_due = true };
+    if
+    :: !was_due ->
+#ifdef RING_IF_ASLEEP
+        atomic { if :: relay_state == ASLEEP -> relay_state = RUNG :: else fi }
+#else
+        atomic { relay_state = RUNG } /* and the kernel wakes it */
+#endif
+    :: else
+    fi
+}
+
+proctype Relay()
+{
+    byte head, at, told;
+    bool mode;
+end:
+    do
+    :: relay_state != ASLEEP ->
+        relay_state = AWAKE;
+        if
+        :: is_due ->
+#ifndef DUE_LATE
+            is_due = false;
+#endif
+            /* sl_slots_wake */
+#ifdef HEAD_LATE
+            at = LD(RLY, WAKE_AT);
+            mode = LD(RLY, MODE);
+            head = LD(RLY, HEAD);
+#else
+            head = LD(RLY, HEAD);
+            at = LD(RLY, WAKE_AT); /* W2 of the relay stands between them */
+            mode = LD(RLY, MODE);
+#endif
+#ifdef OWN_CROSSING
+            told = head - 1;
+#endif
+            if
+            :: at > told && at <= head && mode == FUTEX -> atomic { word++; sleeps_on_word = false }
+            :: at > told && at <= head && mode == CONNECTION -> readable = true
+            :: else
+            fi;
+            told = head;
+            head = 0; at = 0; mode = 0;
+#ifdef DUE_LATE
+            is_due = false
+#endif
+        :: else
+        fi;
+        atomic { if :: relay_state == AWAKE -> relay_state = ASLEEP :: else fi }
+    od
+}
+#endif
 
 proctype Publisher()
 {
@@ -68,8 +146,12 @@ proctype Publisher()
         :: at > old && at <= head -> /* crossing */
             /* a system call empties the buffer; the kernel's lock orders the wake-up */
             if
+#ifdef RELAY
+            :: true -> ring()
+#else
             :: mode == FUTEX -> atomic { fence_full(PUB); word++; sleeps_on_word = false }
             :: else -> atomic { fence_full(PUB); readable = true }
+#endif
             fi
         :: else
         fi;
@@ -142,5 +224,8 @@ out:
 
 init
 {
+#ifdef RELAY
+    atomic { relay_state = ASLEEP; run Drain(RLY); run Relay() };
+#endif
     atomic { run Drain(SUB); run Drain(PUB); run Subscriber(); run Publisher() }
 }

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/shm/sluice.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
@@ -266,6 +267,28 @@ static void messages_by_the_batch_wait_for_their_time(void **state)
     assert_true(sl_clock_monotonic_ns() - start_ns >= 199 * 2 * SL_NS_PER_MS);
 }
 
+/* What woke it, is not seen; that there is such a thread, is. */
+static void relay_is_a_thread_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    char path[64];
+    START("--mode=hold-loan", "--relay");
+    wait_ready(f);
+    unsigned threads = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)f->pid);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        threads += entry->d_name[0] != '.';
+    closedir(folder);
+    assert_int_equal(threads, 3); /* main, service, relay */
+    kill(f->pid, SIGTERM);
+    assert_int_equal(finish(f), 0);
+    START("--mode=echo", "--relay");
+    assert_int_equal(finish(f), 0);
+    assert_said(f, "taken 200\n");
+}
+
 static void a_line_of_statistics_comes_every_period(void **state)
 {
     struct fixture *f = *state;
@@ -494,6 +517,7 @@ int main(void)
         TEST(a_subscriber_wakes_the_loop),
         TEST(spinning_does_the_same_without_sleeping),
         TEST(messages_by_the_batch_wait_for_their_time),
+        TEST(relay_is_a_thread_of_its_own),
         TEST(a_line_of_statistics_comes_every_period),
         TEST(a_loan_that_open_keeps_counts_as_possible),
         TEST(a_launched_program_dies_with_its_launcher),
