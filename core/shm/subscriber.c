@@ -208,7 +208,7 @@ int sl_subscriber_take(struct sl_subscriber *s, struct sl_frame *ret_frame)
     int err = take_any(s, ret_frame);
     if (err == 0)
         s->batch_end_ns = 0;
-    for (int tries = 0; err == -EAGAIN && s->epoll_fd >= 0; tries++) {
+    for (int tries = 0; err == -EAGAIN && s->is_polled; tries++) {
         if (!sl_subscriber_arm(s))
             return -EAGAIN;
         if (tries == ARM_TRIES) { /* a publisher that retires as fast as we look */

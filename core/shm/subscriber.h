@@ -72,9 +72,11 @@ struct sl_subscriber {
     char refusal_seen[SL_WELCOME_TEXT];
     struct sl_link *link[SL_LINKS_MAX]; /* changed under the lock: the service thread looks, too */
     unsigned link_count, turn;
-    int epoll_fd, event_fd; /* made by sl_subscriber_fd; -1 */
-    int timer_fd;           /* made with them where messages wake by the batch; -1 */
-    uint64_t batch_end_ns;  /* of the time that the descriptor waits for a batch; 0 = not begun */
+    bool is_polled; /* its user waits on the descriptor: takes that find nothing arm it */
+    int epoll_fd;   /* made by sl_subscriber_fd, or where sl_wait cannot sleep on futexes; -1 */
+    _Atomic int event_fd;
+    int timer_fd;          /* made with them where messages wake by the batch; -1 */
+    uint64_t batch_end_ns; /* of the time that the descriptor waits for a batch; 0 = not begun */
 };
 
 /* link.c, with the service lock held: */
@@ -89,8 +91,8 @@ void sl_subscriber_adopt(struct sl_subscriber *subscriber); /* fetch what the se
 void sl_subscriber_leave(struct sl_subscriber *subscriber, unsigned index);
 uint32_t sl_subscriber_held(const struct sl_subscriber *subscriber);
 
-/* wait.c, in the taking thread: nothing to take, so ask for a message on each connection. True if
- * there is something after all. */
+/* wait.c, in the taking thread: nothing to take, so have the descriptor be readable at the next
+ * message. True if there is something after all. */
 bool sl_subscriber_arm(struct sl_subscriber *subscriber);
 void sl_subscriber_watch(const struct sl_subscriber *subscriber, const struct sl_link *link);
 void sl_subscriber_ring(struct sl_subscriber *subscriber); /* leave its descriptor readable */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -40,6 +41,13 @@ void sl_wake_connection(int fd)
     (void)sent;
 }
 
+static _Atomic bool waitv_is_refused;
+
+unsigned sl_sleep_words_max(void)
+{
+    return atomic_load_explicit(&waitv_is_refused, memory_order_relaxed) ? 1 : SL_WAKE_WORDS_MAX;
+}
+
 static struct timespec to_timespec(uint64_t ns)
 {
     return (struct timespec){.tv_sec = (time_t)(ns / SL_NS_PER_S),
@@ -49,6 +57,8 @@ static struct timespec to_timespec(uint64_t ns)
 int sl_sleep_futex(const _Atomic uint32_t *const *words, const uint32_t *values, unsigned count,
                    uint64_t deadline_ns)
 {
+    if (count > sl_sleep_words_max())
+        return -ENOSYS;
     struct timespec deadline = to_timespec(deadline_ns);
     struct timespec *until = deadline_ns ? &deadline : NULL;
     long result;
@@ -59,8 +69,6 @@ int sl_sleep_futex(const _Atomic uint32_t *const *words, const uint32_t *values,
     } else {
 #ifdef SYS_futex_waitv
         struct futex_waitv wait[SL_WAKE_WORDS_MAX];
-        if (count > SL_WAKE_WORDS_MAX)
-            return -ENOSYS;
         for (unsigned i = 0; i < count; i++)
             wait[i] = (struct futex_waitv){
                 .val = values[i],
@@ -68,12 +76,13 @@ int sl_sleep_futex(const _Atomic uint32_t *const *words, const uint32_t *values,
                 .flags = FUTEX_32,
             };
         result = syscall(SYS_futex_waitv, wait, count, 0, until, CLOCK_MONOTONIC);
+        if (result < 0 && (errno == ENOSYS || errno == EPERM)) /* an old kernel, or a sandbox */
+            atomic_store_explicit(&waitv_is_refused, true, memory_order_relaxed);
 #else
         return -ENOSYS;
 #endif
     }
     if (result >= 0 || errno == EAGAIN)
         return 0;
-    /* A sandbox may refuse the call in its own way: whoever asked looks again and again then. */
     return errno == ETIMEDOUT || errno == EINTR ? -errno : -ENOSYS;
 }

@@ -22,9 +22,13 @@ void sl_wake_private(const _Atomic uint32_t *word);
  * the other end is readable already. */
 void sl_wake_connection(int fd);
 
+/* How many words one sleep takes, as far as is known: 1 once the kernel has refused futex_waitv. */
+unsigned sl_sleep_words_max(void);
+
 /* Sleep until one of the words is not `value` any more, is woken, or the deadline (CLOCK_MONOTONIC;
- * 0 = none) has passed. Returns 0, -ETIMEDOUT, -EINTR, or -ENOSYS (more than one word and no
- * futex_waitv: poll instead). May return 0 for no reason. */
+ * 0 = none) has passed. Returns 0, -ETIMEDOUT, -EINTR, or -ENOSYS (more words than
+ * sl_sleep_words_max, or refused for another reason: wait in another way). May return 0 for no
+ * reason. */
 int sl_sleep_futex(const _Atomic uint32_t *const *words, const uint32_t *values, unsigned count,
                    uint64_t deadline_ns);
 

@@ -11,6 +11,12 @@
 
 #define SECOND ((int64_t)SL_NS_PER_S)
 
+enum {
+    ROUNDS = 30,
+    PUBLISHERS = 2,
+    IDLE = 100,
+};
+
 /* Messages from another thread, each when `go` was written to its pipe. */
 struct sender {
     struct sl_publisher *publisher;
@@ -121,6 +127,70 @@ static void sleeper_wakes_for_a_publisher_that_comes(void **state)
         sl_publisher_close(p);
     }
     sl_subscriber_close(s);
+}
+
+struct opener {
+    pthread_t thread;
+    struct sl_publisher *publisher;
+};
+
+static void *open_one(void *context)
+{
+    struct opener *opener = context;
+    opener->publisher = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    return NULL;
+}
+
+struct receiver {
+    struct sl_subscriber *subscriber[1 + IDLE]; /* all but the first hear nothing */
+    atomic_uint taken;
+    unsigned wanted;
+};
+
+static void *receive(void *context)
+{
+    struct receiver *r = context;
+    for (unsigned taken = 0; taken < r->wanted;) {
+        struct sl_frame f;
+        assert_int_equal(sl_wait(r->subscriber, 1 + IDLE, 10 * SECOND), 0);
+        while (sl_subscriber_take(r->subscriber[0], &f) == 0) {
+            sl_frame_release(&f);
+            atomic_store(&r->taken, ++taken);
+        }
+    }
+    return NULL;
+}
+
+/* The news of one may come between the look and the request of a sleeper that was woken by another
+ * one's; the more it waits for, the longer is that moment. It must not fall asleep without having
+ * asked all. */
+static void publishers_that_come_together_are_both_listened_to(void **state)
+{
+    (void)state;
+    struct receiver r = {.wanted = ROUNDS * PUBLISHERS};
+    r.subscriber[0] = subscriber_of((struct sl_subscriber_options){0});
+    for (int i = 0; i < IDLE; i++)
+        r.subscriber[1 + i] = subscriber_of((struct sl_subscriber_options){.topic = "/idle"});
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, receive, &r), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct opener opener[PUBLISHERS];
+        for (int i = 0; i < PUBLISHERS; i++)
+            assert_int_equal(pthread_create(&opener[i].thread, NULL, open_one, &opener[i]), 0);
+        for (int i = 0; i < PUBLISHERS; i++)
+            pthread_join(opener[i].thread, NULL);
+        for (unsigned i = 0; i < PUBLISHERS; i++)
+            await(status_of(opener[i].publisher).subscribers == 1);
+        for (unsigned i = 0; i < PUBLISHERS; i++) { /* each by itself must wake */
+            assert_ok(publish(opener[(i + round) % PUBLISHERS].publisher, i, 100));
+            await(atomic_load(&r.taken) == round * PUBLISHERS + i + 1);
+        }
+        for (int i = 0; i < PUBLISHERS; i++)
+            sl_publisher_close(opener[i].publisher);
+    }
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 1 + IDLE; i++)
+        sl_subscriber_close(r.subscriber[i]);
 }
 
 static void ignore_signal(int number)
@@ -469,6 +539,7 @@ int main(int argc, char **argv)
         TEST(message_that_is_there_needs_no_sleep),
         TEST(sleeper_wakes_for_each_message),
         TEST(sleeper_wakes_for_a_publisher_that_comes),
+        TEST(publishers_that_come_together_are_both_listened_to),
         TEST(signal_ends_the_wait),
         TEST(another_thread_may_end_the_wait),
         TEST(one_of_many_that_is_ready_is_named),
