@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lossless.pml - a subscriber that misses nothing: its cursor, and the publisher that waits for it.
  *
- * Follows reader.c (sl_reader_attach, T4 in try_take), slots.c (lossless_floor, may_recycle,
- * overwritten_by_next, sl_slots_may_publish, sl_slots_loan) and connection.c (the cursor before
- * attaching stands in nobody's way). Loans are promised entries: several may be out at a time.
- * Claim: every message behind the head that was current when attaching ended stands when the reader
- * comes to it, and is not retired before it is held; and the publisher gets to its last message,
- * also when the subscriber never attaches (a wait for ever is an invalid end state).
+ * Follows connection.c (attach: the head, the cursor, the counting, the welcome), reader.c
+ * (sl_reader_attach, T4 in try_take), slots.c (lossless_floor, may_recycle, overwritten_by_next,
+ * sl_slots_may_publish, sl_slots_loan). Loans are promised entries: several may be out at a time.
+ * Claim: every message behind the head of the moment at which it was counted stands when the reader
+ * comes to it, and is not retired before it is held; the reader does not begin behind that head; and
+ * the publisher gets to its last message, also when the subscriber hangs up without attaching (a
+ * wait for ever is an invalid end state).
+ *
+ * LOOSE is sl_reader_attach by itself, over a ledger whose cursor stands in nobody's way before: its
+ * own promise, that of the head that is current when it returns. Where the publisher counts the
+ * subscriber by a cursor of its own before, as connection.c does, the fence and the second look of
+ * attaching are not needed (NO_REREAD must pass); they do not cost anything that matters.
  *
  * Which slot a message stands in is known here; that its words are not torn is for take.pml.
  *
  * Parameters: R entries, S slots, N messages, LOANS out at one time, H messages of history wanted.
  * Mutations, each of which must fail:
- *  NO_ATTACH_FENCE  the head is read again without the fence behind the cursor
- *  NO_REREAD        ... or not at all
+ *  NO_ATTACH_FENCE  LOOSE: the head is read again without the fence behind the cursor
+ *  NO_REREAD        LOOSE: ... or not at all
+ *  NO_COUNT_FENCE   it is welcomed before the publisher sees that it counts
+ *  HEAD_LATE        the welcome tells of the head behind the counting
+ *  UNBOUND          it is counted, and its cursor stands in nobody's way until it attaches
  *  NO_FENCE         the publisher reads cursors without a fence behind its head
  *  NO_PROMISED      loans that are out do not count
  *  OFF_BY_ONE       the message at the floor may be overwritten
  *  NO_FLOOR         slots of unread messages are recycled
  *  CURSOR_FIRST     the cursor is stored before the hold (what T4 forbids)
- *  CURSOR_ZERO      the cursor counts before its reader has attached
+ *  CURSOR_ZERO      LOOSE: the cursor counts before its reader has attached
  */
 #ifndef R
 #define R 2
@@ -36,30 +45,84 @@
 #ifndef H
 #define H 0
 #endif
+#ifdef LOOSE
 #define NP     2
+#else
+#define NP     3
+#define SVC    2
+#endif
 #define READER 0
 #define PUB    1
 #define HEAD       1
 #define CURSOR     2
-#define STATE(seq) (3 + (seq) % R)
-#define HELD(k)    (3 + R + (k))
-#define NADDR      (2 + R + S)
+#define COUNTED    3 /* the subscriber is in the scan list */
+#define STATE(seq) (4 + (seq) % R)
+#define HELD(k)    (4 + R + (k))
+#define NADDR      (3 + R + S)
 #define NO_CONSTRAINT 254
 #include "memory.pml"
 
 byte slot_of[N + 1];
+byte head;         /* the publisher's */
+byte promise;      /* what is behind this head, is not lost */
+
+#ifndef LOOSE
+chan welcome = [1] of { byte };
+bool has_hung_up;
+
+/* connection.c: attach; drop_connection */
+proctype Service()
+{
+    byte h;
+#ifndef HEAD_LATE
+    h = LD(SVC, HEAD);
+#endif
+#ifdef UNBOUND
+    store(SVC, CURSOR, NO_CONSTRAINT);
+#else
+    store(SVC, CURSOR, h);
+#endif
+    store_release(SVC, COUNTED, 1); /* sl_slots_add_peer */
+#ifndef NO_COUNT_FENCE
+    fence_full(SVC);
+#endif
+    promise = ( mem[HEAD] > head -> mem[HEAD] : head );
+#ifdef HEAD_LATE
+    h = LD(SVC, HEAD);
+#endif
+    welcome ! h;
+    h = 0;
+    has_hung_up;
+    store_release(SVC, COUNTED, 0);
+    fence_full(SVC)
+}
+#endif
+
+/* reader.c: first_cursor; `at` is where the reader wants to begin */
+#define LEAST(head)     ((head) > R -> (head) - R : 0)
+#define FIRST(at, head) ((at) < LEAST(head) -> LEAST(head) : ((at) < (head) -> (at) : (head)))
 
 proctype Reader()
 {
-    byte c, head, now, k, v;
+    byte c, seen, now, k, v, at;
     if
     :: skip
     :: goto out /* connected, and never attaches */
     fi;
-    head = LD(READER, HEAD);
+#ifdef LOOSE
+    at = 99; /* the newest */
+#else
+    welcome ? at;
+    at = ( at > H -> at - H : 0 );
+#endif
+    seen = LD(READER, HEAD);
     do
     :: skip;
-        c = ( head > H -> head - H : 0 );
+#ifdef LOOSE
+        c = ( seen > H -> seen - H : 0 );
+#else
+        c = FIRST(at, seen);
+#endif
         store_release(READER, CURSOR, c);
 #ifndef NO_ATTACH_FENCE
         fence_full(READER);
@@ -69,12 +132,16 @@ proctype Reader()
 #else
         now = LD(READER, HEAD);
         if
-        :: now == head -> break
-        :: else -> head = now
+        :: now == seen -> break
+        :: else -> seen = now
         fi
 #endif
     od;
-    now = 0;
+    now = 0; at = 0;
+#ifdef LOOSE
+    promise = seen;
+#endif
+    assert(c <= promise);
     do
     :: c < N ->
         c++;
@@ -84,7 +151,7 @@ again:
         if
         :: v != (c << 1 | 1) -> /* retired, or gone */
             v = 0;
-            assert(c <= head);
+            assert(c <= promise);
             store_release(READER, CURSOR, c)
         :: else ->
             v = 0;
@@ -98,7 +165,7 @@ again:
             :: LD(READER, STATE(c)) != (c << 1 | 1) -> /* T3 */
                 store_release(READER, HELD(k), 0);
                 k = 0;
-                assert(c <= head);
+                assert(c <= promise);
                 goto again
             :: else
             fi;
@@ -111,10 +178,14 @@ again:
     :: else -> break
     od;
 out:
+#ifdef LOOSE
     skip
+#else
+    has_hung_up = true
+#endif
 }
 
-byte order[S], order_count, use[S], pending[LOANS], loaned, head;
+byte order[S], order_count, use[S], pending[LOANS], loaned;
 bool is_retired[S];
 
 inline remove_from_order(at)
@@ -148,12 +219,21 @@ inline remove_from_order(at)
 #define UNREAD(seq, cursor) ((seq) >= (cursor) + 1)
 #endif
 
+/* lossless_floor, less one */
+#ifdef LOOSE
+#define FLOOR cursor = LD(PUB, CURSOR)
+#define HAS_CHANGED (mem[CURSOR] != cursor)
+#else
+#define FLOOR if :: LD(PUB, COUNTED) -> cursor = LD(PUB, CURSOR) :: else -> cursor = NO_CONSTRAINT fi
+#define HAS_CHANGED (mem[CURSOR] != cursor || !mem[COUNTED])
+#endif
+
 /* slots.c: sl_slots_loan; `k` = S if there is none */
 inline loan()
 {
     k = S;
     SCAN_FENCE; /* scan_begin in sl_slots_may_publish */
-    cursor = LD(PUB, CURSOR);
+    FLOOR;
     if
     :: BLOCKED(cursor)
     :: else ->
@@ -165,7 +245,7 @@ inline loan()
             :: use[k] == 0 -> skip
             :: use[k] != 0 && LD(PUB, HELD(k)) != 0 -> k = S
             :: else ->
-                cursor = LD(PUB, CURSOR);
+                FLOOR;
                 if
                 :: !is_retired[k] && UNREAD(use[k], cursor) -> k = S
                 :: else ->
@@ -210,7 +290,7 @@ again:
         loan();
         if
         :: k == S && loaned == 0 -> /* -EAGAIN: tried again when something has changed */
-            (mem[CURSOR] != cursor || !BLOCKED(cursor));
+            (HAS_CHANGED || !BLOCKED(cursor));
             d_step { k = 0; cursor = 0 };
             goto again
         :: k == S && loaned > 0
@@ -247,8 +327,11 @@ out:
 
 init
 {
-#ifndef CURSOR_ZERO
+#if defined(LOOSE) && !defined(CURSOR_ZERO)
     mem[CURSOR] = NO_CONSTRAINT;
+#endif
+#ifndef LOOSE
+    atomic { run Drain(SVC); run Service() };
 #endif
     atomic { run Drain(READER); run Drain(PUB); run Reader(); run Publisher() }
 }

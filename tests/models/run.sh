@@ -104,19 +104,30 @@ reclaim | both | fails | -DLIST_KEPT
 reclaim | both | fails | -DEND_EARLY
 reclaim | PSO  | fails | -DNO_SWAP_FENCE
 reclaim | both | fails | -DNO_WAIT
-lossless | both | holds |
-lossless | both | holds | -DS=2 -DR=4
-lossless | both | holds | -DS=2 -DR=3 -DH=1
-lossless | both | fails | -DNO_ATTACH_FENCE
-lossless | both | fails | -DNO_REREAD
-lossless | both | fails | -DNO_FENCE
+lossless | both | holds | -DN=4
+lossless | both | holds | -DN=4 -DNO_REREAD
+lossless | both | holds | -DN=4 -DS=2 -DR=4
+lossless | both | holds | -DN=4 -DS=2 -DR=3 -DH=1
+lossless | both | fails | -DN=4 -DNO_COUNT_FENCE
+lossless | both | fails | -DN=4 -DHEAD_LATE
+lossless | both | fails | -DN=4 -DUNBOUND
 lossless | both | fails | -DNO_PROMISED
 lossless | both | fails | -DOFF_BY_ONE
 lossless | both | fails | -DS=2 -DR=4 -DNO_FLOOR
-lossless | both | fails | -DS=2 -DR=4 -DNO_FENCE
 lossless | both | fails | -DS=2 -DR=4 -DCURSOR_FIRST
 lossless | both | fails | -DCURSOR_FIRST
-lossless | both | fails | -DCURSOR_ZERO
+lossless | both | holds | -DLOOSE
+lossless | both | holds | -DLOOSE -DS=2 -DR=4
+lossless | both | holds | -DLOOSE -DS=2 -DR=3 -DH=1
+lossless | both | fails | -DLOOSE -DNO_ATTACH_FENCE
+lossless | both | fails | -DLOOSE -DNO_REREAD
+lossless | both | fails | -DLOOSE -DNO_FENCE
+lossless | both | fails | -DLOOSE -DS=2 -DR=4 -DNO_FENCE
+lossless | both | fails | -DLOOSE -DNO_PROMISED
+lossless | both | fails | -DLOOSE -DOFF_BY_ONE
+lossless | both | fails | -DLOOSE -DS=2 -DR=4 -DNO_FLOOR
+lossless | both | fails | -DLOOSE -DCURSOR_FIRST
+lossless | both | fails | -DLOOSE -DCURSOR_ZERO
 '
 full_rows='
 take   | both | holds | -DS=3 -DN=6
