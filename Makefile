@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 DEMO = build/release/bin/sluice launch launch/demo.yaml
 
-.PHONY: help demo build test bench fuzz format install clean
+.PHONY: help demo build test bench fuzz format install deb clean
 
 help:
 	@echo "make demo     a simulated lidar, two consumers, a picture (about half a minute)"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench    the measurements that README quotes"
 	@echo "make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds (clang)"
 	@echo "make format   clang-format over all C files"
+	@echo "make deb      Debian packages, into build/release/packages"
 	@echo "make install  into PREFIX=$(PREFIX), DESTDIR is respected"
 
 build/release/build.ninja:
@@ -52,6 +53,11 @@ format:
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
+
+deb: build
+	@cmake/packages.sh deb
+	@cd build/release && cpack
+	@ls build/release/packages/*.deb
 
 clean:
 	@cmake -E rm -rf build demo-out

@@ -46,22 +46,25 @@ function(sluice_shared_library)
   endif()
   target_include_directories(sluice_shared INTERFACE "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 
-  install(TARGETS sluice_shared EXPORT sluiceTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-  install(FILES "${PROJECT_SOURCE_DIR}/core/shm/sluice.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+  install(TARGETS sluice_shared EXPORT sluiceTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    NAMELINK_COMPONENT dev)
+  install(FILES "${PROJECT_SOURCE_DIR}/core/shm/sluice.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+    COMPONENT dev)
   set(package "${CMAKE_INSTALL_LIBDIR}/cmake/sluice")
-  install(EXPORT sluiceTargets NAMESPACE sluice:: DESTINATION "${package}")
+  install(EXPORT sluiceTargets NAMESPACE sluice:: DESTINATION "${package}" COMPONENT dev)
   configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/sluiceConfig.cmake.in"
     "${PROJECT_BINARY_DIR}/sluiceConfig.cmake" INSTALL_DESTINATION "${package}")
   write_basic_package_version_file("${PROJECT_BINARY_DIR}/sluiceConfigVersion.cmake"
     COMPATIBILITY SameMinorVersion)
   install(FILES "${PROJECT_BINARY_DIR}/sluiceConfig.cmake"
-    "${PROJECT_BINARY_DIR}/sluiceConfigVersion.cmake" DESTINATION "${package}")
+    "${PROJECT_BINARY_DIR}/sluiceConfigVersion.cmake" DESTINATION "${package}" COMPONENT dev)
 
   # Relative to where the file lies, so that the tree may be installed anywhere and moved.
   cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
     BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE SLUICE_PC_PREFIX)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/sluice.pc.in" "${PROJECT_BINARY_DIR}/sluice.pc" @ONLY)
-  install(FILES "${PROJECT_BINARY_DIR}/sluice.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  install(FILES "${PROJECT_BINARY_DIR}/sluice.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+    COMPONENT dev)
 endfunction()
 
 function(sluice_install)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # packages.sh - installs the Debian packages that are missing, and asks for nothing.
 #
-# Usage: cmake/packages.sh build|test|arm64|fuzz
+# Usage: cmake/packages.sh build|test|deb|arm64|fuzz
 # Needs root or a sudo that asks for no password; otherwise it says what to install and fails.
 # Does nothing, quickly, when everything is there.
 set -euo pipefail
@@ -12,6 +12,9 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libiceoryx-binding-c-dev)
 test_packages=(git clang-format spin iproute2 procps mandoc iceoryx)
 fuzz_packages=(clang llvm libclang-rt-14-dev)
+# What `make deb` needs, and to look at what it made.
+deb_packages=(dpkg-dev file)
+test_packages+=("${deb_packages[@]}" systemd)
 # The cross compiler, and what is unpacked for it (not installed) by arm64_root.sh.
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 arm64_libraries=(libc6-dev libfyaml-dev libpcap0.8-dev libpng-dev libcmocka-dev)
@@ -19,10 +22,11 @@ arm64_libraries=(libc6-dev libfyaml-dev libpcap0.8-dev libpng-dev libcmocka-dev)
 case ${1:-build} in
 build) wanted=("${build_packages[@]}") ;;
 test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+deb) wanted=("${build_packages[@]}" "${deb_packages[@]}") ;;
 arm64) wanted=("${build_packages[@]}" "${arm64_packages[@]}") ;;
 fuzz) wanted=("${build_packages[@]}" "${fuzz_packages[@]}") ;;
 *)
-    echo "usage: $0 build|test|arm64|fuzz" >&2
+    echo "usage: $0 build|test|deb|arm64|fuzz" >&2
     exit 2
     ;;
 esac
