@@ -19,6 +19,7 @@
 
 #define BACKLOG      128
 #define HIDDEN_CHARS 40
+#define LISTEN_TRIES 100
 #define SHORT_CHARS  24 /* of the topic in a file name, for people who look into the directory */
 
 static int check_name(const char *name)
@@ -59,16 +60,28 @@ int sl_domain_root(char *path, size_t size, bool *ret_private)
     return 0;
 }
 
+static int not_opened(int at, const char *name, const char *path, int err)
+{
+    struct stat st;
+    if (err == EACCES && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return sl_error(-err,
+                        "directory %s cannot be opened: %s (user %u's, group %u's, mode %04o): "
+                        "join that group, or set SLUICE_ROOT",
+                        path, strerror(err), (unsigned)st.st_uid, (unsigned)st.st_gid,
+                        st.st_mode & 07777u);
+    return sl_error(-err, "directory %s cannot be opened: %s", path,
+                    err == ELOOP || err == ENOTDIR ? "it is a link or a file" : strerror(err));
+}
+
 /* Open a directory without following a link, and look at what was opened, not at its name. */
-static int open_checked(int at, const char *name, const char *path, bool create, mode_t mode)
+static int open_checked(int at, const char *name, const char *path, bool create, mode_t mode,
+                        struct stat *ret_stat)
 {
     if (create && mkdirat(at, name, mode) < 0 && errno != EEXIST)
         return sl_error(-errno, "directory %s cannot be made: %s", path, strerror(errno));
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return sl_error(-errno, "directory %s cannot be opened: %s", path,
-                        errno == ELOOP || errno == ENOTDIR ? "it is a link or a file"
-                                                           : strerror(errno));
+        return not_opened(at, name, path, errno);
     struct stat st;
     int err = 0;
     if (fstat(fd, &st) < 0)
@@ -86,6 +99,7 @@ static int open_checked(int at, const char *name, const char *path, bool create,
         close(fd);
         return err;
     }
+    *ret_stat = st;
     return fd;
 }
 
@@ -106,13 +120,15 @@ int sl_domain_open(const char *name, bool create, struct sl_domain *ret_domain)
     snprintf(d.name, sizeof d.name, "%s", name);
     if ((size_t)snprintf(d.path, sizeof d.path, "%s/%s", root, name) >= sizeof d.path)
         return sl_error(-ENAMETOOLONG, "%s/%s is too long for a directory of sockets", root, name);
-    int root_fd = open_checked(AT_FDCWD, root, root, create, is_private ? 0700 : 0755);
+    struct stat st;
+    int root_fd = open_checked(AT_FDCWD, root, root, create, is_private ? 0700 : 0755, &st);
     if (root_fd < 0)
         return root_fd;
-    d.fd = open_checked(root_fd, name, d.path, create, 0700);
+    d.fd = open_checked(root_fd, name, d.path, create, 0700, &st);
     close(root_fd);
     if (d.fd < 0)
         return d.fd;
+    d.socket_mode = (st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP) ? 0660 : 0600;
     if (create && faccessat(d.fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
         err = sl_error(-errno,
                        "directory %s: we may not write there (%s); ask its owner, or set "
@@ -246,6 +262,25 @@ static int socket_address(const struct sl_domain *domain, const char *file, stru
     return 0;
 }
 
+/* Bound under a hidden name, shown by rename when it listens. Raw errors. */
+static int listen_and_show(const struct sl_domain *domain, const struct sl_socket_name *name,
+                           const char *hidden, const struct sockaddr_un *address, mode_t mode)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
+        (SL_FAIL_POINT(LISTEN_BOUND), fchmodat(domain->fd, hidden, mode, 0) == 0) &&
+        listen(fd, BACKLOG) == 0 &&
+        (SL_FAIL_POINT(LISTEN_LISTENING),
+         renameat(domain->fd, hidden, domain->fd, name->file) == 0))
+        return fd;
+    int err = -errno;
+    unlinkat(domain->fd, hidden, 0);
+    close(fd);
+    return err;
+}
+
 int sl_domain_listen(const struct sl_domain *domain, const struct sl_socket_name *name, mode_t mode)
 {
     char hidden[HIDDEN_CHARS];
@@ -255,20 +290,17 @@ int sl_domain_listen(const struct sl_domain *domain, const struct sl_socket_name
     int err = socket_address(domain, hidden, &address);
     if (err < 0)
         return err;
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (mode == 0)
+        mode = domain->socket_mode;
+    /* In another container our pid may be that of a dead process which is swept up after. */
+    int tries = 0;
+    int fd;
+    do
+        fd = listen_and_show(domain, name, hidden, &address, mode);
+    while (fd == -ENOENT && ++tries < LISTEN_TRIES);
     if (fd < 0)
-        return sl_error(-errno, "no socket: %s", strerror(errno));
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        (SL_FAIL_POINT(LISTEN_BOUND), fchmodat(domain->fd, hidden, mode, 0) < 0) ||
-        listen(fd, BACKLOG) < 0 ||
-        (SL_FAIL_POINT(LISTEN_LISTENING),
-         renameat(domain->fd, hidden, domain->fd, name->file) < 0)) {
-        err = sl_error(-errno, "socket %s/%s cannot be made: %s", domain->path, name->file,
-                       strerror(errno));
-        unlinkat(domain->fd, hidden, 0);
-        close(fd);
-        return err;
-    }
+        return sl_error(fd, "socket %s/%s cannot be made: %s", domain->path, name->file,
+                        strerror(-fd));
     SL_FAIL_POINT(LISTEN_SHOWN);
     return fd;
 }

@@ -28,6 +28,9 @@ struct sl_domain {
     int fd; /* the directory, O_PATH-like; -1 = closed */
     char name[SL_DOMAIN_MAX];
     char path[128]; /* for messages */
+    /* Of sockets that ask for no other: 0600, or 0660 where the directory is setgid and its group
+     * may write, as a system's shared domain is made. */
+    mode_t socket_mode;
 };
 
 enum sl_socket_kind {
@@ -59,7 +62,8 @@ void sl_socket_name_make(struct sl_socket_name *name, enum sl_socket_kind kind, 
 /* Reads a file's name back; false if it is none of ours. */
 bool sl_socket_name_parse(const char *file, struct sl_socket_name *ret_name);
 
-/* A listening socket under that name, non-blocking; it appears when it listens. */
+/* A listening socket under that name, non-blocking; it appears when it listens. `mode` 0 = the
+ * domain's. */
 int sl_domain_listen(const struct sl_domain *domain, const struct sl_socket_name *name,
                      mode_t mode);
 void sl_domain_unlink(const struct sl_domain *domain, const struct sl_socket_name *name);

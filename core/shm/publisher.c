@@ -37,7 +37,6 @@ int sl_publisher_complete(struct sl_publisher_options *o)
     o->subscribers = o->subscribers ? o->subscribers : SUBSCRIBERS_DEFAULT;
     o->quota = o->quota ? o->quota : QUOTA_DEFAULT;
     o->inline_max = o->inline_max ? o->inline_max : INLINE_DEFAULT;
-    o->mode = o->mode ? o->mode : 0600;
     if (o->lease_ns < 0)
         return sl_error(-EINVAL, "topic %s: a lease of %lld ns; 0 means none", o->topic,
                         (long long)o->lease_ns);

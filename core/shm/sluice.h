@@ -98,7 +98,7 @@ struct sl_publisher_options {
                          after reading. 0 = never */
     bool relay;       /* a thread of its own (one a process) makes the system calls that wake
                          subscribers, so that publishing costs the same whoever sleeps */
-    uint32_t mode;    /* permission of its socket; 0 = 0600 */
+    uint32_t mode;    /* permission of its socket; 0 = 0600, in a group's domain 0660 */
     enum sl_bus bus;  /* iceoryx: subscribers of both kinds can read it */
 };
 

@@ -155,7 +155,7 @@ static void open_door(const struct sl_domain *domain)
     door->domain = *domain;
     door->domain.fd = dup(domain->fd);
     sl_socket_name_make(&door->name, SL_SOCKET_NODE, sl_statspage_node(), page.instance);
-    door->watch.fd = sl_domain_listen(&door->domain, &door->name, 0600);
+    door->watch.fd = sl_domain_listen(&door->domain, &door->name, 0);
     door->watch.ready = door_ready;
     if (door->watch.fd < 0 || sl_service_watch(&door->watch, EPOLLIN) < 0)
         close_door(door);

@@ -3,13 +3,16 @@
 #include "tests/shm/support.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OTHER_USER 65534
+#define OTHER_USER       65534
+#define SWEPT_PUBLISHERS 500
 
 static void expect_both_fail(int err, const char *says)
 {
@@ -187,6 +190,38 @@ static void user_without_permission_gets_told_and_leaves_nothing(void **state)
     sl_publisher_close(p);
 }
 
+/* As packaging/tmpfiles.conf makes it. */
+static void setgid_directory_is_shared_by_its_group(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("only root can become somebody else\n");
+        return;
+    }
+    assert_int_equal(chmod(shm_root(), 0755), 0);
+    assert_int_equal(mkdir(below_root("default"), 0700), 0);
+    assert_int_equal(chown(below_root("default"), 0, OTHER_USER), 0);
+    static const mode_t modes[] = {02770, 0770, 02750};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(chmod(below_root("default"), modes[i]), 0);
+        struct sl_domain domain;
+        assert_ok(sl_domain_open(NULL, true, &domain));
+        assert_int_equal(domain.socket_mode, modes[i] == 02770 ? 0660 : 0600);
+        sl_domain_close(&domain);
+        struct sl_publisher *p =
+            publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+        unsigned sockets = count_sockets();
+        assert_int_equal(as_other_user(false), modes[i] == 02770 ? WAS_ATTACHED : WAS_REFUSED);
+        assert_int_equal(as_other_user(true), modes[i] == 02750 ? WAS_REFUSED : NOBODY_THERE);
+        assert_int_equal(count_sockets(), sockets);
+        sl_publisher_close(p);
+    }
+    assert_int_equal(chown(below_root("default"), 0, OTHER_USER - 1), 0);
+    assert_int_equal(chmod(below_root("default"), 02770), 0);
+    assert_int_equal(as_other_user(false), WAS_REFUSED);
+    assert_int_equal(as_other_user(true), WAS_REFUSED);
+}
+
 static void socket_without_permission_is_told(void **state)
 {
     (void)state;
@@ -195,11 +230,16 @@ static void socket_without_permission_is_told(void **state)
         return;
     }
     assert_int_equal(chmod(shm_root(), 0755), 0);
-    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
-    assert_int_equal(chmod(below_root("default"), 01777), 0); /* they may make sockets there */
-    assert_int_equal(as_other_user(false), WAS_REFUSED);
-    assert_int_equal(status_of(p).subscribers, 0);
-    sl_publisher_close(p);
+    struct sl_publisher *p;
+    for (mode_t mode = 0; mode <= 0660; mode += 0660) { /* the group is ours, not theirs */
+        p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE, .mode = mode});
+        unsigned sockets = count_sockets();
+        assert_int_equal(chmod(below_root("default"), 01777), 0); /* they may make sockets there */
+        assert_int_equal(as_other_user(false), WAS_REFUSED);
+        assert_int_equal(status_of(p).subscribers, 0);
+        assert_int_equal(count_sockets(), sockets);
+        sl_publisher_close(p);
+    }
     p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE, .mode = 0666});
     assert_int_equal(as_other_user(false), WAS_ATTACHED);
     await(status_of(p).subscribers == 0);
@@ -252,6 +292,36 @@ static void sweeping_spares_the_living(void **state)
     assert_int_equal(reader_status_of(s).publishers, 1);
     sl_subscriber_close(s);
     sl_publisher_close(p);
+}
+
+static atomic_bool swept_enough;
+static void *sweep_again_and_again(void *domain)
+{
+    while (!atomic_load(&swept_enough))
+        sl_domain_sweep(domain, getpid());
+    return NULL;
+}
+
+/* As between two containers, whose processes have the same numbers. */
+static void sweeping_our_number_does_not_keep_us_from_publishing(void **state)
+{
+    (void)state;
+    struct sl_domain domain;
+    pthread_t thread;
+    assert_ok(sl_domain_open(NULL, true, &domain));
+    atomic_store(&swept_enough, false);
+    assert_int_equal(pthread_create(&thread, NULL, sweep_again_and_again, &domain), 0);
+    int err = 0;
+    for (int i = 0; i < SWEPT_PUBLISHERS && err == 0; i++) {
+        struct sl_publisher_options o = {.topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE};
+        struct sl_publisher *p = NULL;
+        err = sl_publisher_open(&o, &p);
+        sl_publisher_close(p);
+    }
+    atomic_store(&swept_enough, true);
+    pthread_join(thread, NULL);
+    sl_domain_close(&domain);
+    assert_ok(err);
 }
 
 static void other_files_in_the_directory_do_no_harm(void **state)
@@ -328,9 +398,11 @@ int main(int argc, char **argv)
         TEST(directory_of_somebody_else_is_refused),
         TEST(root_with_too_long_a_name_is_refused),
         TEST(user_without_permission_gets_told_and_leaves_nothing),
+        TEST(setgid_directory_is_shared_by_its_group),
         TEST(socket_without_permission_is_told),
         TEST(socket_of_a_killed_process_is_removed_by_who_finds_it),
         TEST(sweeping_spares_the_living),
+        TEST(sweeping_our_number_does_not_keep_us_from_publishing),
         TEST(other_files_in_the_directory_do_no_harm),
         TEST(socket_names_can_be_read_back),
     };
