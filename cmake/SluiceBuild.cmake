@@ -75,6 +75,9 @@ function(sluice_test_properties name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  if(SLUICE_EMULATED)
+    math(EXPR arg_TIMEOUT "5 * ${arg_TIMEOUT}")
+  endif()
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
     LABELS "${arg_LABELS}"
     ENVIRONMENT "SLUICE_BUILD=${PROJECT_BINARY_DIR};SLUICE_SOURCE=${PROJECT_SOURCE_DIR}")

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define OTHER_USER       65534
-#define SWEPT_PUBLISHERS 500
+#define SWEPT_PUBLISHERS 200
 
 static void expect_both_fail(int err, const char *says)
 {
