@@ -29,12 +29,14 @@ static void nodes_start_when_those_before_are_ready(void **state)
                             "  third: {exec: child, params: {say: three}, after: second}\n"
                             "  second: {exec: child, params: {say: two}, after: [first]}\n"
                             "  first: {exec: child, params: {say: one}}\n",
-                            ARGS("--duration=1s")),
+                            ARGS(SLUICE_EMULATED ? "--duration=10s" : "--duration=1s")),
                      0);
     assert_order(f, "first is ready", "second is ready");
     assert_order(f, "second is ready", "third is ready");
     assert_said(f, "first  | one\n");
-    assert_order(f, "third is ready", "1 s have passed: stopping all");
+    assert_order(f, "third is ready",
+                 SLUICE_EMULATED ? "10 s have passed: stopping all"
+                                 : "1 s have passed: stopping all");
     assert_no_sockets();
 }
 
@@ -174,12 +176,13 @@ static void always_restarts_what_ended_well(void **state)
 static void a_node_that_is_not_ready_in_time_is_stopped(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(launch(f,
-                            "nodes: {a: {exec: child, params: {mode: late}, "
-                            "ready_timeout: 300ms}}\n",
-                            NULL),
-                     1);
-    assert_said(f, "a is not ready after 300 ms; it is stopped");
+    /* time enough to get as far as to ask for SIGTERM */
+    const char *file =
+        SLUICE_EMULATED ? "nodes: {a: {exec: child, params: {mode: late}, ready_timeout: 5s}}\n"
+                        : "nodes: {a: {exec: child, params: {mode: late}, ready_timeout: 300ms}}\n";
+    assert_int_equal(launch(f, file, NULL), 1);
+    assert_said(f, SLUICE_EMULATED ? "a is not ready after 5 s; it is stopped"
+                                   : "a is not ready after 300 ms; it is stopped");
     assert_said(f, "a ended with status 0 before it was ready; it is not started again");
     assert_said(f, "a wrote nothing");
 }
