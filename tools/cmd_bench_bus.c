@@ -320,8 +320,10 @@ static int run(void)
     struct sl_bench_bus_options bus = effort();
     unsigned chosen = 0;
     int err = choose_parts(given.only, &chosen);
-    if (err < 0)
-        return err;
+    if (err < 0) {
+        fprintf(stderr, "sluice bench bus: %s\n", sl_error_text());
+        return SL_EXIT_USAGE;
+    }
     sl_bench_begin(&bench, command.name);
     if (chosen & 1u) {
         bus.with_iceoryx = bus_roudi_open() == 0;

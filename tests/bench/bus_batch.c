@@ -58,6 +58,8 @@ static int open_subscriber(struct bench *b, unsigned i)
         .topic = topic.name,
         .domain = b->run.domain,
         .quota = 1,
+        .wake_batch = sizes[i],
+        .wake_after_ns = PATIENCE_OF_A_BATCH_NS,
     };
     int err = sl_subscriber_open(&options, &b->subscriber[i]);
     return err < 0 ? err : bus_await_publisher(b->subscriber[i]);

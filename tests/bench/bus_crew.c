@@ -63,12 +63,12 @@ void bus_end(struct bus_run *run)
     sl_domain_close(&own);
 }
 
+static cpu_set_t allowed; /* to this process when it began the pair */
+
 /* The side's processor: the first or the second of those that are allowed. */
-static void pin(int side)
+void bus_pin(int side)
 {
-    cpu_set_t allowed, one;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
-        return;
+    cpu_set_t one;
     int nth = CPU_COUNT(&allowed) > side ? side : 0;
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &allowed) || nth-- > 0)
@@ -78,6 +78,11 @@ static void pin(int side)
         sched_setaffinity(0, sizeof one, &one);
         return;
     }
+}
+
+void bus_roam(void)
+{
+    sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 /* What a child leaves behind. */
@@ -95,7 +100,7 @@ static pid_t start(int (*work)(void *, int), void *context, int side, struct out
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    pin(side);
+    bus_pin(side);
     int err = work(context, side);
     if (err < 0) {
         snprintf(outcome->sentence, sizeof outcome->sentence, "%s", sl_error_text());
@@ -148,6 +153,8 @@ int bus_run_pair(int (*work)(void *context, int side), void *context)
         return -ENOMEM;
     pid_t pids[2] = {0};
     int err = 0;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+        CPU_ZERO(&allowed); /* then nobody is pinned */
     for (int side = 0; side < 2 && err == 0; side++) {
         pids[side] = start(work, context, side, &outcome[side]);
         if (pids[side] < 0)

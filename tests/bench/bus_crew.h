@@ -45,6 +45,10 @@ void bus_end(struct bus_run *run); /* also of one that could not begin */
  * those that this one may use. The first that fails ends the other, and its sentence is told. */
 int bus_run_pair(int (*work)(void *context, int side), void *context);
 
+/* Threads that a side starts from here on may run on any processor, and from there on its own. */
+void bus_roam(void);
+void bus_pin(int side);
+
 /* Both sides come here; neither goes on before the other has come. Not for what is timed. */
 struct bus_meeting {
     _Alignas(128) _Atomic uint32_t come[2];

@@ -38,7 +38,8 @@ static const struct fan fans[] = {
     {SL_BENCH_IDLE, 8, 0},       {SL_BENCH_IDLE, 16, 0},     {SL_BENCH_IDLE, 32, 0},
     {SL_BENCH_IDLE, 64, 0},      {SL_BENCH_READING, 16, 1},  {SL_BENCH_READING, 16, 4},
     {SL_BENCH_READING, 16, 16},  {SL_BENCH_SLEEPING, 16, 1}, {SL_BENCH_SLEEPING, 16, 4},
-    {SL_BENCH_SLEEPING, 16, 16},
+    {SL_BENCH_SLEEPING, 16, 16}, {SL_BENCH_RELAYED, 16, 1},  {SL_BENCH_RELAYED, 16, 4},
+    {SL_BENCH_RELAYED, 16, 16},
 };
 enum {
     FANS = sizeof fans / sizeof *fans
@@ -95,6 +96,7 @@ static int open_publisher(struct bench *b, unsigned fan)
         .slot_size = BUS_LINE,
         .subscribers = ATTACHED_MAX,
         .quota = 1,
+        .relay = fans[fan].crowd == SL_BENCH_RELAYED,
     };
     return sl_publisher_open(&options, &b->publisher[fan]);
 }
@@ -142,9 +144,11 @@ static double clock_costs_ns(struct bus_samples *samples)
 static int lead(struct bench *b)
 {
     int err = bus_samples_init(&b->samples, b->run.iterations);
+    bus_roam(); /* the relay is not to stand in the way of who publishes */
     for (unsigned f = 0; f < FANS && err == 0; f++)
         if (topic_of(f) == f)
             err = open_publisher(b, f);
+    bus_pin(0);
     if (err == 0)
         err = bus_meet(&b->shared->meeting, 0);
     for (unsigned f = 0; f < FANS && err == 0; f++)

@@ -25,7 +25,6 @@ enum {
     SLOTS_OF_SMALL = 32, /* about what a publisher of 8 subscribers has by default */
     SLOTS_OF_LARGE = 8,  /* 0.5 GB each */
     QUICK_BYTES = 1 << 20,
-    GREETING_NS = 1000000,
 };
 
 enum lane_kind {
@@ -78,7 +77,6 @@ struct shared {
     _Alignas(128) _Atomic uint64_t back;
     _Alignas(128) unsigned char payload[2][SLOTS_OF_SMALL][2 * BUS_LINE];
     struct bus_meeting meeting;
-    _Atomic bool has_heard[2]; /* iceoryx's queues are connected */
     struct bus_figures figures[BUS_ROUNDS_MAX][PLANS];
 };
 
@@ -99,6 +97,7 @@ struct bench {
     /* of one process, from here on */
     int side; /* 0 throws first, 1 answers */
     uint64_t value;
+    unsigned char body[SL_INLINE_MAX]; /* inline */
     struct sl_domain iceoryx_domain;
     struct bus_samples samples;
     struct lane lane[PLANS];
@@ -146,11 +145,9 @@ static int send_slot(struct bench *b, struct lane *l, uint64_t value)
 
 static int send_inline(struct bench *b, struct lane *l, uint64_t value)
 {
-    (void)b;
-    unsigned char body[SL_INLINE_MAX];
     const struct sl_message message = {.stamp_ns = value};
-    bus_mark(body, l->plan->bytes, value);
-    int err = sl_publisher_publish_inline(l->publisher, body, l->plan->bytes, &message);
+    bus_mark(b->body, l->plan->bytes, value);
+    int err = sl_publisher_publish_inline(l->publisher, b->body, l->plan->bytes, &message);
     sl_frame_release(&l->frame);
     return err;
 }
@@ -164,28 +161,39 @@ static int receive_message(struct bench *b, struct lane *l, uint64_t value)
     return bus_is_marked(l->frame.body, l->plan->bytes, value) ? 0 : -EIO;
 }
 
+/* All 64 bytes, but no flag that asks for more than them. */
+static struct sl_descriptor marked_descriptor(uint64_t value)
+{
+    return (struct sl_descriptor){
+        .seq = value,
+        .stamp_ns = value,
+        .publish_ns = value,
+        .body_length = (uint32_t)value,
+        .data_length = (uint32_t)value,
+        .fence = value,
+    };
+}
+
 static int send_binding(struct bench *b, struct lane *l, uint64_t value)
 {
     (void)b;
-    struct sl_descriptor d;
+    const struct sl_descriptor d = marked_descriptor(value);
     int err = sl_iceoryx_reserve(l->sender);
-    if (err < 0)
-        return err;
-    bus_mark_line(&d, value);
-    sl_iceoryx_send(l->sender, &d, NULL, 0, NULL);
-    return 0;
+    if (err == 0)
+        sl_iceoryx_send(l->sender, &d, NULL, 0, NULL);
+    return err == -EAGAIN ? -ENOBUFS : err;
 }
 
 static int receive_binding(struct bench *b, struct lane *l, uint64_t value)
 {
     (void)b;
-    struct sl_descriptor d;
+    struct sl_descriptor d, expected = marked_descriptor(value);
     struct sl_range ranges[SL_RANGES_MAX];
     unsigned char body[SL_INLINE_MAX];
     int got = sl_iceoryx_receive(l->receiver, &d, ranges, body);
-    if (got <= 0 || bus_line_is(&d, 0)) /* 0: a greeting that is left over */
+    if (got <= 0)
         return got < 0 ? got : -EAGAIN;
-    return bus_line_is(&d, value) ? 0 : -EIO;
+    return memcmp(&d, &expected, sizeof d) == 0 ? 0 : -EIO;
 }
 
 static inline __attribute__((always_inline)) int receive_one(struct bench *b, struct lane *l,
@@ -296,34 +304,18 @@ static int open_receiving(struct bench *b, struct lane *l)
     return err;
 }
 
-/* iceoryx connects when RouDi gets round to it: greet until both have heard the other. */
-static int greet(struct bench *b, struct lane *l)
-{
-    struct bus_patience patience = {0};
-    uint64_t next_ns = 0;
-    while (!atomic_load(&b->shared->has_heard[0]) || !atomic_load(&b->shared->has_heard[1])) {
-        struct sl_descriptor d;
-        struct sl_range ranges[SL_RANGES_MAX];
-        unsigned char body[SL_INLINE_MAX];
-        if (sl_iceoryx_receive(l->receiver, &d, ranges, body) > 0)
-            atomic_store(&b->shared->has_heard[b->side], true);
-        if (sl_clock_monotonic_ns() > next_ns) {
-            int err = send_binding(b, l, 0);
-            if (err < 0 && err != -EAGAIN)
-                return err;
-            next_ns = sl_clock_monotonic_ns() + GREETING_NS;
-        }
-        if (bus_patience_ask(&patience))
-            return sl_error(-ETIMEDOUT, "iceoryx does not connect the two processes");
-    }
-    return 0;
-}
-
-/* Nobody throws before the other side has attached. */
+/* Nobody throws before the other side has attached. iceoryx connects when RouDi gets round to it.
+ */
 static int await_attached(struct bench *b, struct lane *l)
 {
-    if (l->plan->kind == BINDING)
-        return greet(b, l);
+    (void)b;
+    if (l->plan->kind == BINDING) {
+        struct bus_patience patience = {0};
+        while (!sl_iceoryx_receiver_is_connected(l->receiver))
+            if (bus_patience_ask(&patience))
+                return sl_error(-ETIMEDOUT, "iceoryx does not connect the two processes");
+        return 0;
+    }
     int err = bus_await_subscribers(l->publisher, 1 + l->plan->crowd);
     return err < 0 ? err : bus_await_publisher(l->subscriber);
 }
@@ -355,10 +347,8 @@ static void close_lanes(struct bench *b)
             sl_subscriber_close(l->crowd[j]);
         sl_subscriber_close(l->subscriber);
         sl_publisher_close(l->publisher);
-        if (l->receiver)
-            sl_iceoryx_receiver_close(l->receiver);
-        if (l->sender)
-            sl_iceoryx_sender_close(l->sender);
+        sl_iceoryx_receiver_close(l->receiver);
+        sl_iceoryx_sender_close(l->sender);
     }
     sl_domain_close(&b->iceoryx_domain);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_bench.c - how figures are told: machine, windows of durations, JSON, the bus bench as a
- * whole. */
+/* test_bench.c - how figures are told: machine, windows of durations, JSON. */
 #include "tests/emulated.h"
 #include "tests/tools/harness.h"
 
-#include "core/base/yaml.h"
 #include "tools/json.h"
 #include "tools/machine.h"
 #include "tools/process.h"
@@ -17,26 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void bench_json_is_flat_and_has_the_keys_that_others_read(void **state)
-{
-    (void)state;
-    struct run r =
-        run("sluice", "bench", "bus", "--json", "--rounds", "1", "--iterations", "100", NULL);
-    if (r.status != 0)
-        fail_msg("status %d: %s", r.status, r.err);
-    static const char *const keys[] = {"raw_p50_ns", "native_p50_ns", "native_p99_ns",
-                                       "native_16_subscribers_p50_ns", "machine_cores"};
-    struct sl_yaml *json = json_parse(r.out);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        assert_true(json_number(json, keys[i]) > 0);
-    assert_string_equal(json_text(json, "command"), "sluice bench bus");
-    const struct sl_yaml_node *root = sl_yaml_root(json);
-    for (unsigned i = 0; i < sl_yaml_count(root); i++)
-        assert_true(sl_yaml_is(sl_yaml_item(root, i), SL_YAML_SCALAR));
-    sl_yaml_destroy(json);
-    run_free(&r);
-}
 
 static void window_keeps_the_last_values(void **state)
 {
@@ -112,9 +90,7 @@ static void own_process_is_read_from_proc(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(bench_json_is_flat_and_has_the_keys_that_others_read),
         cmocka_unit_test(window_keeps_the_last_values),
         cmocka_unit_test(json_writes_what_a_reader_reads),
         cmocka_unit_test(figures_are_shown_with_three_digits_and_a_unit),
