@@ -77,7 +77,7 @@ static int send_batch(struct bench *b, unsigned i)
     while (err == 0 &&
            atomic_load_explicit(&b->shared->answered, memory_order_acquire) != b->batches)
         if (bus_is_worn_out(&patience))
-            err = bus_no_answer();
+            err = bus_no_answer("a batch");
     bus_sample(&b->samples, sl_clock_monotonic_ns() - start_ns);
     return err;
 }
@@ -90,7 +90,7 @@ static int receive_batch(struct bench *b, unsigned i)
         if (err == -EAGAIN) {
             err = sl_subscriber_wait(b->subscriber[i], BUS_PATIENCE_S * (int64_t)SL_NS_PER_S);
             if (err < 0 && err != -EINTR)
-                return err == -ETIMEDOUT ? bus_no_answer() : err;
+                return err == -ETIMEDOUT ? bus_no_answer("a batch") : err;
             continue;
         }
         if (err < 0)

@@ -172,12 +172,12 @@ int bus_run_pair(int (*work)(void *context, int side), void *context)
 
 int bus_meet(struct bus_meeting *meeting, int side)
 {
-    struct bus_patience patience = {0};
+    struct bus_patience patience = {.limit_s = BUS_OPENING_S};
     const struct timespec pause = {.tv_nsec = MEETING_PAUSE_NS};
     uint32_t turn = atomic_fetch_add(&meeting->come[side], 1) + 1;
     while ((int32_t)(atomic_load(&meeting->come[!side]) - turn) < 0)
         if (bus_is_worn_out(&patience))
-            return bus_no_answer();
+            return bus_no_answer("meeting");
         else if (patience.looks >= BUS_LOOKS)
             nanosleep(&pause, NULL);
     return 0;
@@ -192,7 +192,7 @@ struct bus_topic bus_topic(const char *name, unsigned number)
 
 int bus_await_subscribers(struct sl_publisher *publisher, unsigned count)
 {
-    struct bus_patience patience = {.looks = BUS_LOOKS - 1};
+    struct bus_patience patience = {.limit_s = BUS_OPENING_S};
     struct sl_publisher_status status = {0};
     for (;;) {
         sl_publisher_status(publisher, &status);
@@ -206,7 +206,7 @@ int bus_await_subscribers(struct sl_publisher *publisher, unsigned count)
 
 int bus_await_publisher(struct sl_subscriber *subscriber)
 {
-    struct bus_patience patience = {0};
+    struct bus_patience patience = {.limit_s = BUS_OPENING_S};
     for (;;) {
         struct sl_subscriber_status status = {0};
         struct sl_frame frame = {0};
@@ -228,14 +228,15 @@ bool bus_patience_ask(struct bus_patience *patience)
 {
     uint64_t now_ns = sl_clock_monotonic_ns();
     if (patience->until_ns == 0)
-        patience->until_ns = now_ns + BUS_PATIENCE_S * SL_NS_PER_S;
+        patience->until_ns =
+            now_ns + (patience->limit_s ? patience->limit_s : BUS_PATIENCE_S) * SL_NS_PER_S;
     sched_yield(); /* the other side may stand behind us, on a machine with one processor */
     return now_ns > patience->until_ns;
 }
 
-int bus_no_answer(void)
+int bus_no_answer(const char *where)
 {
-    return sl_error(-ETIMEDOUT, "the other process does not answer");
+    return sl_error(-ETIMEDOUT, "%s: the other process does not answer", where);
 }
 
 void bus_spin_ns(uint64_t ns)

@@ -23,7 +23,8 @@
 #include <string.h>
 
 #define BUS_LINE       64
-#define BUS_PATIENCE_S 20 /* for one message */
+#define BUS_PATIENCE_S 20  /* for one message */
+#define BUS_OPENING_S  120 /* for a side to open all that it needs */
 #define BUS_ROUNDS_MAX 101
 #define BUS_TYPE       "bench/msg/Bytes"
 
@@ -70,6 +71,7 @@ int bus_await_publisher(struct sl_subscriber *subscriber);
 
 struct bus_patience {
     unsigned looks;
+    unsigned limit_s; /* 0 = BUS_PATIENCE_S */
     uint64_t until_ns;
 };
 
@@ -77,13 +79,13 @@ struct bus_patience {
 
 bool bus_patience_ask(struct bus_patience *patience);
 
-/* Between two looks of one that spins. True: it has waited for BUS_PATIENCE_S. */
+/* Between two looks of one that spins. True: it has waited for long enough. */
 static inline bool bus_is_worn_out(struct bus_patience *patience)
 {
     return ++patience->looks % BUS_LOOKS == 0 && bus_patience_ask(patience);
 }
 
-int bus_no_answer(void); /* the error for it */
+int bus_no_answer(const char *where); /* the error for it */
 
 void bus_spin_ns(uint64_t ns);
 

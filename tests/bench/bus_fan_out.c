@@ -108,7 +108,7 @@ static int await_taken(struct bench *b, const struct fan *fan, uint64_t seq)
     for (unsigned i = 0; i < fan->active; i++)
         while (atomic_load_explicit(&b->shared->taken[i].seq, memory_order_acquire) != seq)
             if (bus_is_worn_out(&patience))
-                return bus_no_answer();
+                return bus_no_answer("fan-out");
     return 0;
 }
 

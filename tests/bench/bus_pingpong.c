@@ -203,7 +203,7 @@ static inline __attribute__((always_inline)) int receive_one(struct bench *b, st
     int err;
     while ((err = receive(b, l, b->value)) == -EAGAIN)
         if (bus_is_worn_out(&patience))
-            return bus_no_answer();
+            return bus_no_answer(l->plan->name);
     return err < 0 ? sl_error(err, "%s: message %llu is not what was sent (%s)", l->plan->name,
                               (unsigned long long)b->value, strerror(-err))
                    : 0;
@@ -310,7 +310,7 @@ static int await_attached(struct bench *b, struct lane *l)
 {
     (void)b;
     if (l->plan->kind == BINDING) {
-        struct bus_patience patience = {0};
+        struct bus_patience patience = {.limit_s = BUS_OPENING_S};
         while (!sl_iceoryx_receiver_is_connected(l->receiver))
             if (bus_patience_ask(&patience))
                 return sl_error(-ETIMEDOUT, "iceoryx does not connect the two processes");

@@ -103,7 +103,7 @@ static int cause_events(struct bench *b, unsigned hz)
         while (err == 0 &&
                atomic_load_explicit(&b->shared->answered, memory_order_acquire) != b->events)
             if (bus_is_worn_out(&patience))
-                err = bus_no_answer();
+                err = bus_no_answer("waking");
         if (next_ns < sl_clock_monotonic_ns())
             next_ns = sl_clock_monotonic_ns(); /* no two events at once to catch up */
     }
@@ -151,7 +151,7 @@ static int sleep_on_bus(struct bench *b, uint64_t *ret_latency_ns)
     while ((err = sl_subscriber_take(b->subscriber, &frame)) == -EAGAIN) {
         err = sl_subscriber_wait(b->subscriber, BUS_PATIENCE_S * (int64_t)SL_NS_PER_S);
         if (err < 0 && err != -EINTR)
-            return err == -ETIMEDOUT ? bus_no_answer() : err;
+            return err == -ETIMEDOUT ? bus_no_answer("waking") : err;
     }
     if (err < 0)
         return err;
@@ -166,7 +166,7 @@ static int sleep_on_futex(struct bench *b, uint32_t seen, uint64_t *ret_latency_
     uint64_t deadline_ns = sl_clock_monotonic_ns() + BUS_PATIENCE_S * SL_NS_PER_S;
     while (atomic_load_explicit(word, memory_order_acquire) == seen)
         if (sl_sleep_futex(&word, &seen, 1, deadline_ns) == -ETIMEDOUT)
-            return bus_no_answer();
+            return bus_no_answer("waking");
     *ret_latency_ns =
         sl_clock_monotonic_ns() - atomic_load_explicit(&b->shared->stamp_ns, memory_order_relaxed);
     return 0;
