@@ -37,9 +37,10 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_INT,
      .offset = offsetof(struct bus_options, iterations),
      .value = "N",
+     .fallback = "20000",
      .min = 100,
      .max = 1e8,
-     .help = "Of each measurement in a round (20000 round trips, 5000 publications, 200 batches)"},
+     .help = "Round trips in each measurement of a round; others in proportion"},
     {.name = "wake",
      .kind = SL_OPTION_DURATION,
      .offset = offsetof(struct bus_options, wake_ns),
@@ -143,14 +144,15 @@ static void print_fan_out(const struct sl_bench_fan_out *r)
 {
     printf("Loaning and publishing 64 bytes (with one reading of the clock: %.0f ns)\n",
            r->clock_ns);
-    printf("  %-40s %10s %10s\n", "subscribers", "p50 ns", "mean ns");
+    printf("  %-40s %10s %10s %10s\n", "subscribers", "p50 ns", "mean ns", "/ one");
     for (unsigned i = 0; i < r->count; i++) {
         char who[64];
         int used = snprintf(who, sizeof who, "%u attached", r->fan[i].attached);
         if (r->fan[i].active > 0)
             snprintf(who + used, sizeof who - (size_t)used, ", %u of them %s", r->fan[i].active,
                      crowd_names[r->fan[i].crowd]);
-        printf("  %-40s %10.1f %10.1f\n", who, r->fan[i].p50_ns, r->fan[i].mean_ns);
+        printf("  %-40s %10.1f %10.1f %10.2f\n", who, r->fan[i].p50_ns, r->fan[i].mean_ns,
+               r->fan[i].p50_ns / r->fan[0].p50_ns);
     }
     printf("\n");
 }
@@ -305,7 +307,7 @@ static struct sl_bench_bus_options effort(void)
     if (given.quick) {
         bus.is_quick = true;
         bus.rounds = sl_options_given(&command, "rounds") ? bus.rounds : 1;
-        bus.iterations = bus.iterations ? bus.iterations : 100;
+        bus.iterations = sl_options_given(&command, "iterations") ? bus.iterations : 500;
         bus.wake_ns = sl_options_given(&command, "wake") ? bus.wake_ns : 50000000;
         bus.idle_ns = 200000000;
     }

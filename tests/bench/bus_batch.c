@@ -12,7 +12,7 @@
 #include <errno.h>
 
 enum {
-    BATCHES_A_ROUND_DEFAULT = 200,
+    SHARE = 100, /* batches a round, of the round trips of ping-pong */
     TO_SLEEP_NS = 60000,
     PATIENCE_OF_A_BATCH_NS = 1000000000, /* the sleeper is to be woken by the count, not by this */
 };
@@ -155,7 +155,7 @@ int sl_bench_bus_batch(const struct sl_bench_bus_options *options,
                        struct sl_bench_batch *ret_result)
 {
     struct bench b = {0};
-    int err = bus_begin(&b.run, options, BATCHES_A_ROUND_DEFAULT, sizeof *b.shared);
+    int err = bus_begin(&b.run, options, SHARE, sizeof *b.shared);
     b.shared = b.run.shared;
     if (err == 0)
         err = bus_run_pair(run_side, &b);

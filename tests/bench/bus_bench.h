@@ -20,7 +20,7 @@
 
 struct sl_bench_bus_options {
     unsigned rounds;     /* interleaved repetitions; 0 = 11 */
-    unsigned iterations; /* round trips, or publications, in each measurement; 0 = 20000 */
+    unsigned iterations; /* round trips in each measurement, others in proportion; 0 = 20000 */
     int64_t wake_ns;     /* for each rate of waking; 0 = 2 s */
     int64_t idle_ns;     /* for which a subscriber's processor time is counted; 0 = 2 s */
     bool is_quick;       /* without payloads that take long to map */

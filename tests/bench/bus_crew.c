@@ -17,13 +17,15 @@
 
 enum {
     ROUNDS_DEFAULT = 11,
+    ITERATIONS_DEFAULT = 20000,
+    ITERATIONS_MIN = 10,
     SENTENCE_MAX = 400,
     MEETING_PAUSE_NS = 200000, /* the other side may take long: do not heat its neighbour */
 };
 
 /* Processes. ----------------------------------------------------------------------------------- */
 
-static void *share(size_t size)
+static void *map_shared(size_t size)
 {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory != MAP_FAILED)
@@ -32,22 +34,24 @@ static void *share(size_t size)
     return NULL;
 }
 
-int bus_begin(struct bus_run *run, const struct sl_bench_bus_options *options,
-              unsigned iterations_default, size_t shared_size)
+int bus_begin(struct bus_run *run, const struct sl_bench_bus_options *options, unsigned share,
+              size_t shared_size)
 {
     *run = (struct bus_run){
         .options = options,
         .rounds = options->rounds ? options->rounds : ROUNDS_DEFAULT,
-        .iterations = options->iterations ? options->iterations : iterations_default,
+        .iterations = (options->iterations ? options->iterations : ITERATIONS_DEFAULT) / share,
         .shared_size = shared_size,
     };
+    if (run->iterations < ITERATIONS_MIN)
+        run->iterations = ITERATIONS_MIN;
     if (run->rounds > BUS_ROUNDS_MAX)
         return sl_error(-EINVAL, "%u rounds; give at most %d", run->rounds, BUS_ROUNDS_MAX);
     if (options->domain)
         snprintf(run->domain, sizeof run->domain, "%s", options->domain);
     else
         snprintf(run->domain, sizeof run->domain, "bench-%d", (int)getpid());
-    run->shared = share(shared_size);
+    run->shared = map_shared(shared_size);
     return run->shared ? 0 : -ENOMEM;
 }
 
@@ -148,7 +152,7 @@ static int await_pair(pid_t pids[2], const struct outcome *outcome)
 
 int bus_run_pair(int (*work)(void *context, int side), void *context)
 {
-    struct outcome *outcome = share(2 * sizeof *outcome);
+    struct outcome *outcome = map_shared(2 * sizeof *outcome);
     if (!outcome)
         return -ENOMEM;
     pid_t pids[2] = {0};

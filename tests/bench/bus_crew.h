@@ -38,8 +38,9 @@ struct bus_run {
     void *shared; /* zeroed memory, shared with the processes */
     size_t shared_size;
 };
-int bus_begin(struct bus_run *run, const struct sl_bench_bus_options *options,
-              unsigned iterations_default, size_t shared_size);
+/* `share`: so many round trips take as long as one iteration of this measurement. */
+int bus_begin(struct bus_run *run, const struct sl_bench_bus_options *options, unsigned share,
+              size_t shared_size);
 void bus_end(struct bus_run *run); /* also of one that could not begin */
 
 /* Run work(context, 0) and work(context, 1) in two processes, each on a processor of its own out of

@@ -20,7 +20,7 @@
 enum {
     ATTACHED_MAX = 64,
     ACTIVE_MAX = 16,
-    ITERATIONS_DEFAULT = 5000,
+    SHARE = 4,           /* of the round trips of ping-pong */
     SLEEPERS_SHARE = 20, /* of the iterations: each waits until the sleepers sleep again */
     READERS_SHARE = 4,
     TO_SLEEP_NS = 60000, /* from the last taking until all sleep, and for each of them */
@@ -327,7 +327,7 @@ int sl_bench_bus_fan_out(const struct sl_bench_bus_options *options,
                          struct sl_bench_fan_out *ret_result)
 {
     struct bench b = {0};
-    int err = bus_begin(&b.run, options, ITERATIONS_DEFAULT, sizeof *b.shared);
+    int err = bus_begin(&b.run, options, SHARE, sizeof *b.shared);
     b.shared = b.run.shared;
     if (err == 0)
         err = bus_run_pair(run_side, &b);

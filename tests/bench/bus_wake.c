@@ -21,7 +21,7 @@
 #define IDLE_NS_DEFAULT INT64_C(2000000000)
 
 enum {
-    HOT_EVENTS_DEFAULT = 4000,
+    SHARE = 5,      /* hot events, of the round trips of ping-pong */
     EVENTS_MIN = 4, /* two of each kind */
     IDLE_TOPICS = 10,
 };
@@ -273,7 +273,7 @@ static void conclude(const struct shared *shared, struct sl_bench_wake *to)
 int sl_bench_bus_wake(const struct sl_bench_bus_options *options, struct sl_bench_wake *ret_result)
 {
     struct bench b = {0};
-    int err = bus_begin(&b.run, options, HOT_EVENTS_DEFAULT, sizeof *b.shared);
+    int err = bus_begin(&b.run, options, SHARE, sizeof *b.shared);
     b.shared = b.run.shared;
     if (err == 0)
         err = bus_run_pair(run_side, &b);
