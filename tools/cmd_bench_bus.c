@@ -46,8 +46,8 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct bus_options, wake_ns),
      .value = "TIME",
      .fallback = "2s",
-     .min = 0.001,
-     .max = 3600,
+     .min = 1e6,
+     .max = 3.6e12,
      .help = "For how long each rate of waking is measured"},
     {.name = "quick",
      .kind = SL_OPTION_FLAG,
@@ -77,7 +77,7 @@ static void tell(struct sl_bench *bench, const char *stem, const char *unit, dou
 /* One after the other, for people. */
 static void print_bar(const char *what, double value, const char *unit, const char *bar)
 {
-    printf("  %-58s %8.2f%s  (%s)\n", what, value, unit, bar);
+    printf("  %-56s %10.4g%s  (%s)\n", what, value, unit, bar);
 }
 
 /* Ping-pong. ----------------------------------------------------------------------------------- */
