@@ -3,7 +3,9 @@
 
 #include "core/base/error.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -55,6 +57,22 @@ int bus_begin(struct bus_run *run, const struct sl_bench_bus_options *options, u
     return run->shared ? 0 : -ENOMEM;
 }
 
+/* The processes are gone; what one that was killed left, and iceoryx's locks, go with it. */
+static void remove_domain(const struct sl_domain *domain)
+{
+    int fd = openat(domain->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    if (!folder && fd >= 0)
+        close(fd);
+    while (folder && (entry = readdir(folder)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(domain->fd, entry->d_name, 0);
+    if (folder)
+        closedir(folder);
+    rmdir(domain->path);
+}
+
 void bus_end(struct bus_run *run)
 {
     struct sl_domain own;
@@ -63,7 +81,7 @@ void bus_end(struct bus_run *run)
     run->shared = NULL;
     if (run->options->domain || !run->domain[0] || sl_domain_open(run->domain, false, &own) < 0)
         return;
-    rmdir(own.path);
+    remove_domain(&own);
     sl_domain_close(&own);
 }
 
