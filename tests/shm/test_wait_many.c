@@ -17,11 +17,17 @@
 
 #define SECOND ((int64_t)SL_NS_PER_S)
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SHARE 200
+#else
+#define SHARE 1000
+#endif
+
 enum {
     TOPICS_MAX = 300,
     FEW = 10,
-    MANY = 150,        /* two words each; futex_waitv takes 128 */
-    IDLE_SHARE = 1000, /* a sleeper uses less than one part of so many of a processor */
+    MANY = 150,         /* two words each; futex_waitv takes 128 */
+    IDLE_SHARE = SHARE, /* a sleeper uses less than one part of so many of a processor */
 };
 
 static struct sl_publisher *publisher[TOPICS_MAX];
