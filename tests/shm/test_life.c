@@ -386,7 +386,7 @@ static int use_topics(uint64_t count)
     fprintf(stderr, "%zu bytes, %u mappings, %u descriptors; then %zu, %u, %u\n", left[0].bytes,
             left[0].maps, left[0].fds, left[1].bytes, left[1].maps, left[1].fds);
     must(left[1].bytes <= left[0].bytes + count * 8 ? 0 : -ENOMEM);
-    must(left[1].maps <= left[0].maps + count / 50 ? 0 : -ENOMEM);
+    must(left[1].maps <= left[0].maps + count / 5 ? 0 : -ENOMEM);
     must(left[1].fds == left[0].fds ? 0 : -EMFILE);
     must(left[1].segments == 0 && left[1].files == 0 ? 0 : -ENOTEMPTY);
     return 0;
