@@ -115,10 +115,15 @@ static void apply_policy(struct sl_reader *r)
         pass_over(r, head - depth, r->policy == SL_LATEST ? SL_LOSS_SKIPPED : SL_LOSS_OVERRUN);
 }
 
-/* The ring has gone over us: begin again at its oldest entry, with a little start. */
+/* The ring has gone over us: begin again at its oldest entry, with a little start, or at what the
+ * queue still has. */
 static void catch_up(struct sl_reader *r)
 {
     uint64_t head = sl_ring_head(&r->ring);
+    if (r->inbox && sl_inbox_next(r->inbox) > r->cursor + 1) {
+        pass_over(r, sl_inbox_next(r->inbox) - 1, SL_LOSS_OVERRUN);
+        return;
+    }
     uint64_t keep = ((uint64_t)r->ring.mask + 1) * 3 / 4;
     uint64_t to = head > keep ? head - keep : 0;
     pass_over(r, to > r->cursor ? to : r->cursor + 1, SL_LOSS_OVERRUN);

@@ -61,6 +61,12 @@ static inline void sl_transport_send(struct sl_ring_map *ring, struct sl_iceoryx
 enum sl_ring_look sl_inbox_look(struct sl_inbox *inbox, const struct sl_ring_map *ring,
                                 uint64_t seq, struct sl_taken *ret_taken);
 
+/* The first message that waits in the queue, as far as that was looked at; 0 = none. */
+static inline uint64_t sl_inbox_next(const struct sl_inbox *inbox)
+{
+    return inbox->has_next ? inbox->next.seq : 0;
+}
+
 /* Is message `seq` there? Fills d and by_queue if it stands. */
 static inline enum sl_ring_look sl_transport_look(struct sl_inbox *inbox,
                                                   const struct sl_ring_map *ring, uint64_t seq,

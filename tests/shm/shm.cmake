@@ -25,3 +25,20 @@ endif()
 target_compile_definitions(sluice_shm_failpoints PRIVATE ${shm_definitions} PUBLIC SLUICE_FAIL_POINTS)
 sluice_test(shm_crash SOURCES crash.c crash_board.c crash_publish.c crash_read.c ${shm_support}
             LINK sluice_shm_failpoints TIMEOUT 300)
+
+# What is the same over both transports: the suite of shm.cmake once more, each program with a RouDi
+# of its own.
+function(over_iceoryx name)
+  get_property(iceoryx GLOBAL PROPERTY SLUICE_ICEORYX_LINK)
+  if(NOT iceoryx OR NOT TARGET test_shm_${name})
+    return()
+  endif()
+  add_test(NAME shm_${name}_iceoryx COMMAND "${PROJECT_SOURCE_DIR}/tests/with_roudi.sh"
+    $<TARGET_FILE:test_shm_${name}> ${ARGN})
+  sluice_test_properties(shm_${name}_iceoryx TIMEOUT 300)
+  set_property(TEST shm_${name}_iceoryx APPEND PROPERTY ENVIRONMENT SLUICE_BUS=iceoryx)
+endfunction()
+
+foreach(name publish policy lossless wait wait_many batch relay lease life domain stats death stress crash)
+  over_iceoryx(${name})
+endforeach()

@@ -55,6 +55,10 @@ void look_again_soon(void);
 int shm_setup(void **state);
 int shm_teardown(void **state);
 const char *shm_root(void);
+/* The suite runs over both transports ($SLUICE_BUS). True: over iceoryx, where what the test asks
+ * for is not to be had; it says why, and the test returns. */
+bool is_not_for_iceoryx(const char *why);
+bool is_over_iceoryx(void);
 unsigned count_sockets(void); /* files in the default domain */
 unsigned count_fds(void);
 unsigned count_mappings(void); /* of segments */

@@ -194,6 +194,8 @@ static void user_without_permission_gets_told_and_leaves_nothing(void **state)
 static void setgid_directory_is_shared_by_its_group(void **state)
 {
     (void)state;
+    if (is_not_for_iceoryx("RouDi admits its own user only"))
+        return;
     if (geteuid() != 0) {
         print_message("only root can become somebody else\n");
         return;
@@ -225,6 +227,8 @@ static void setgid_directory_is_shared_by_its_group(void **state)
 static void socket_without_permission_is_told(void **state)
 {
     (void)state;
+    if (is_not_for_iceoryx("RouDi admits its own user only"))
+        return;
     if (geteuid() != 0) {
         print_message("only root can become somebody else\n");
         return;

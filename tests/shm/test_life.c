@@ -203,13 +203,19 @@ static void last_release_in_another_thread_ends_the_mapping(void **state)
 #define CYCLES 2000
 #endif
 
+/* Each opening over iceoryx asks RouDi, and is answered in milliseconds. */
+static unsigned cycles(void)
+{
+    return is_over_iceoryx() ? CYCLES / 10 : CYCLES;
+}
+
 static void opening_and_closing_leaves_nothing(void **state)
 {
     (void)state;
     unsigned fds = count_fds();
     struct sl_publisher *other = NULL;
-    for (uint64_t i = 0; i < CYCLES; i++) {
-        if (i == CYCLES / 10) /* from here on the service thread stays */
+    for (uint64_t i = 0; i < cycles(); i++) {
+        if (i == cycles() / 10) /* from here on the service thread stays */
             other = publisher_of((struct sl_publisher_options){.topic = "/other"});
         struct sl_publisher *p =
             publisher_of((struct sl_publisher_options){.slot_size = 64, .slot_count = 4});
@@ -242,7 +248,7 @@ static void *open_and_close(void *context)
     struct sl_publisher_options publisher = {
         .topic = TOPIC, .type = TYPE, .slot_size = 64, .slot_count = 8};
     struct sl_subscriber_options subscriber = {.topic = TOPIC};
-    for (int i = 0; i < CYCLES / 20; i++) {
+    for (unsigned i = 0; i < cycles() / 20; i++) {
         struct sl_publisher *p = NULL;
         struct sl_subscriber *s = NULL;
         struct sl_frame f;
@@ -395,7 +401,7 @@ static int use_topics(uint64_t count)
 static void thousands_of_topics_leave_nothing(void **state)
 {
     (void)state;
-    struct child child = child_start("use-topics", CYCLES / 2);
+    struct child child = child_start("use-topics", cycles() / 2);
     assert_int_equal(child_end(&child), 0);
 }
 
@@ -412,6 +418,8 @@ static unsigned topics_that_fit(unsigned wanted)
 static void a_thousand_topics_at_once(void **state)
 {
     (void)state;
+    if (is_not_for_iceoryx("a host has 512 publishers"))
+        return;
     static struct sl_publisher *p[CYCLES / 2];
     static struct sl_subscriber *s[CYCLES / 2];
     struct rlimit before;
