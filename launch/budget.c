@@ -108,6 +108,7 @@ static int read_publisher(struct sl_budget *b, const struct sl_plan_node *node, 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         is_fine = is_fine && get_number(line, numbers[i].key, numbers[i].to);
     p->is_lossless = get_flag(line, "lossless");
+    p->is_huge = get_flag(line, "huge");
     return is_fine ? 0 : bad_answer(node, line);
 }
 
@@ -172,12 +173,17 @@ static int read_node(struct sl_budget *b, const struct sl_plan_node *node)
 
 static void add_up(struct sl_budget *b)
 {
-    for (unsigned i = 0; i < b->node_count; i++) {
-        struct sl_budget_node *n = &b->node[i];
+    for (unsigned k = 0; k < b->node_count; k++) {
+        struct sl_budget_node *n = &b->node[k];
         n->total_bytes = n->process_bytes;
-        for (unsigned p = 0; p < b->publisher_count; p++)
-            if (b->publisher[p].node == n->node)
-                n->total_bytes += b->publisher[p].total_bytes;
+        for (unsigned i = 0; i < b->publisher_count; i++) {
+            const struct sl_budget_publisher *p = &b->publisher[i];
+            if (p->node != n->node)
+                continue;
+            n->total_bytes += p->total_bytes;
+            b->huge_bytes += p->is_huge ? p->pool_bytes : 0;
+            b->huge_restart_bytes += p->is_huge ? p->pool_bytes * (n->may_restart ? 2 : 1) : 0;
+        }
         b->total_bytes += n->total_bytes;
         b->restart_bytes += n->total_bytes * (n->may_restart ? 2 : 1);
         b->unknown_count += !n->is_known;
@@ -345,18 +351,20 @@ static struct sl_budget_limit *limit(struct sl_budget *b, enum sl_budget_limit_k
     return l;
 }
 
-/* Machine and cgroup: all segments together. */
+/* Machine and cgroup: all segments together but those in huge pages, which are set aside. */
 static void check_memory(struct sl_budget *b, enum sl_budget_limit_kind kind, uint64_t left_bytes,
                          const char *name, const char *remedy)
 {
-    struct sl_budget_limit *l = limit(b, kind, left_bytes, b->restart_bytes, true);
+    uint64_t wanted_bytes = b->total_bytes - b->huge_bytes;
+    uint64_t restart_bytes = b->restart_bytes - b->huge_restart_bytes;
+    struct sl_budget_limit *l = limit(b, kind, left_bytes, restart_bytes, true);
     snprintf(l->name, sizeof l->name, "%s", name);
     if (l->does_fit)
         return;
     char slots[256];
-    bool fits_at_first = b->total_bytes <= left_bytes;
+    bool fits_at_first = wanted_bytes <= left_bytes;
     note(b, true, "%.1f MiB are wanted%s, %.1f MiB are left of %s; %s, %s",
-         (double)(fits_at_first ? b->restart_bytes : b->total_bytes) / MIB,
+         (double)(fits_at_first ? restart_bytes : wanted_bytes) / MIB,
          fits_at_first ? " while nodes are restarted (frames of before stand beside the new ones)"
                        : "",
          (double)left_bytes / MIB, name, fewer_slots(b, slots, sizeof slots), remedy);
@@ -406,6 +414,23 @@ static void check_lock(struct sl_budget *b, uint64_t left_bytes)
         snprintf(l->name, sizeof l->name, "RLIMIT_MEMLOCK (ulimit -l)");
 }
 
+static void check_huge(struct sl_budget *b, const struct sl_memory_limits *limits)
+{
+    struct sl_budget_limit *l =
+        limit(b, SL_BUDGET_HUGE, limits->huge_bytes, b->huge_restart_bytes, b->huge_bytes > 0);
+    snprintf(l->name, sizeof l->name, "free huge pages");
+    if (l->does_fit)
+        return;
+    uint64_t missing_bytes = b->huge_restart_bytes - limits->huge_bytes;
+    uint64_t page_bytes = limits->huge_page_bytes ? limits->huge_page_bytes : missing_bytes;
+    note(b, true,
+         "%.1f MiB of huge pages are wanted%s, %.1f MiB are free; set %" PRIu64
+         " more aside (sysctl vm.nr_hugepages), or leave huge-pages out",
+         (double)b->huge_restart_bytes / MIB,
+         b->huge_bytes <= limits->huge_bytes ? " while nodes are restarted" : "",
+         (double)limits->huge_bytes / MIB, (missing_bytes + page_bytes - 1) / page_bytes);
+}
+
 static void check_limits(struct sl_budget *b, const struct sl_memory_limits *limits)
 {
     char name[SL_MEMORY_LIMIT_TEXT_MAX + 16];
@@ -417,6 +442,7 @@ static void check_limits(struct sl_budget *b, const struct sl_memory_limits *lim
     check_memory(b, SL_BUDGET_CGROUP, limits->cgroup_bytes, name, "or raise that limit");
     check_file(b, limits->file_bytes);
     check_lock(b, limits->lock_all_bytes);
+    check_huge(b, limits);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@ struct sl_budget_publisher {
     uint64_t slot_count, loans, retain, subscribers, quota, visitors;
     uint64_t pool_bytes, control_bytes, ring_bytes, ledgers, ledger_bytes, total_bytes;
     bool is_lossless; /* allows it */
+    bool is_huge;     /* the pool lies in huge pages */
 };
 
 struct sl_budget_subscriber {
@@ -52,7 +53,8 @@ enum sl_budget_limit_kind {
     SL_BUDGET_MACHINE,
     SL_BUDGET_CGROUP,
     SL_BUDGET_FILE,
-    SL_BUDGET_LOCK
+    SL_BUDGET_LOCK,
+    SL_BUDGET_HUGE
 };
 
 /* One limit: what is left, and what is wanted of it. */
@@ -64,7 +66,7 @@ struct sl_budget_limit {
     bool is_asked; /* false: nothing is wanted of it */
     bool does_fit;
 };
-#define SL_BUDGET_LIMITS 4
+#define SL_BUDGET_LIMITS 5
 
 struct sl_budget_note {
     bool is_problem; /* it does not fit; otherwise a warning */
@@ -78,9 +80,10 @@ struct sl_budget {
     unsigned publisher_count;
     struct sl_budget_subscriber *subscriber;
     unsigned subscriber_count;
-    uint64_t roudi_bytes;   /* of iceoryx's daemon, if this launch must start it */
-    uint64_t total_bytes;   /* when all run */
-    uint64_t restart_bytes; /* when all that may be restarted stand there twice */
+    uint64_t roudi_bytes;                    /* of iceoryx's daemon, if this launch must start it */
+    uint64_t total_bytes;                    /* when all run */
+    uint64_t restart_bytes;                  /* when all that may be restarted stand there twice */
+    uint64_t huge_bytes, huge_restart_bytes; /* of these, in huge pages */
     struct sl_budget_limit limit[SL_BUDGET_LIMITS];
     unsigned limit_count;
     struct sl_budget_note note[SL_BUDGET_NOTES];

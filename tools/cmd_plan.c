@@ -59,7 +59,8 @@ static const struct sl_command command = {
         "each who may read. A node with restart: counts twice while it is\nrestarted: what readers "
         "hold of the old pool stays. What programs with args: take is not known.\n\n"
         "The sum is compared with the free memory, the limits of all cgroups above this shell, "
-        "RLIMIT_FSIZE, and\nwith RLIMIT_MEMLOCK for nodes with mlock:. Memory that nodes take now "
+        "RLIMIT_FSIZE, and\nwith RLIMIT_MEMLOCK for nodes with mlock: and the free huge pages for "
+        "those with huge-pages. Memory that nodes take now "
         "counts as taken, also those of\nthis file.\n\n"
         "The exit status is 0 if it fits (there may be warnings), 1 if it does not, 2 if the file "
         "or the arguments\nare wrong.",
@@ -188,7 +189,8 @@ static void print_budget(const struct sl_budget *b)
 static const char *const limit_keys[] = {[SL_BUDGET_MACHINE] = "machine",
                                          [SL_BUDGET_CGROUP] = "cgroup",
                                          [SL_BUDGET_FILE] = "file",
-                                         [SL_BUDGET_LOCK] = "lock"};
+                                         [SL_BUDGET_LOCK] = "lock",
+                                         [SL_BUDGET_HUGE] = "hugepages"};
 
 static void json_publisher(const struct sl_budget_publisher *p, struct sl_json *json)
 {
@@ -202,6 +204,7 @@ static void json_publisher(const struct sl_budget_publisher *p, struct sl_json *
     sl_json_count(json, "subscribers", p->subscribers);
     sl_json_count(json, "quota", p->quota);
     sl_json_count(json, "visitors", p->visitors);
+    sl_json_flag(json, "huge_pages", p->is_huge);
     sl_json_count(json, "pool_bytes", p->pool_bytes);
     sl_json_count(json, "ring_bytes", p->ring_bytes);
     sl_json_count(json, "control_bytes", p->control_bytes);

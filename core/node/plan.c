@@ -6,11 +6,10 @@
  *
  *   process    bytes (its counters), vm_bytes (mapped now, before any topic), mlock (0 or 1)
  *   publish    topic, type, slot_count, slot_size (their distance), loans, retain, subscribers,
- *              quota, visitors, ring, inline_max, side_size, lossless, pool_bytes, control_bytes,
- *              ring_bytes, ledgers, ledger_bytes (of one), total_bytes
- *   subscribe  topic, type (empty = any), policy, quota, visitor
- *   unknown    the program does not tell its topics
- *   end        nothing was cut off
+ *              quota, visitors, ring, inline_max, side_size, lossless, huge (the pool lies in huge
+ *              pages), pool_bytes, control_bytes, ring_bytes, ledgers, ledger_bytes (of one),
+ * total_bytes subscribe  topic, type (empty = any), policy, quota, visitor unknown    the program
+ * does not tell its topics end        nothing was cut off
  *
  * Keys may be added, and come in any order; none changes its meaning.
  */
@@ -35,14 +34,14 @@ int sl_plan_publisher(struct sl_runtime *runtime, const struct sl_publisher_opti
         err = sl_publisher_sizes(&o, &sizes);
     if (err < 0)
         return err;
-    fprintf(runtime->plan,
-            "publish\ttopic=%s\ttype=%s\tslot_count=%" PRIu32 "\tslot_size=%" PRIu64
-            "\tloans=%" PRIu32 "\tretain=%" PRIu32 "\tsubscribers=%" PRIu32 "\tquota=%" PRIu32
-            "\tvisitors=%d"
-            "\tring=%" PRIu32 "\tinline_max=%" PRIu32 "\tside_size=%" PRIu32 "\tlossless=%d",
-            o.topic, o.type ? o.type : "", o.slot_count, sizes.pool.slot_size, o.loans, o.retain,
-            o.subscribers, o.quota, SL_VISITORS, o.ring, o.inline_max, sizes.pool.side_size,
-            o.lossless);
+    fprintf(
+        runtime->plan,
+        "publish\ttopic=%s\ttype=%s\tslot_count=%" PRIu32 "\tslot_size=%" PRIu64 "\tloans=%" PRIu32
+        "\tretain=%" PRIu32 "\tsubscribers=%" PRIu32 "\tquota=%" PRIu32 "\tvisitors=%d"
+        "\tring=%" PRIu32 "\tinline_max=%" PRIu32 "\tside_size=%" PRIu32 "\tlossless=%d\thuge=%d",
+        o.topic, o.type ? o.type : "", o.slot_count, sizes.pool.slot_size, o.loans, o.retain,
+        o.subscribers, o.quota, SL_VISITORS, o.ring, o.inline_max, sizes.pool.side_size, o.lossless,
+        o.huge_pages);
     fprintf(runtime->plan,
             "\tpool_bytes=%" PRIu64 "\tcontrol_bytes=%" PRIu64 "\tring_bytes=%" PRIu64
             "\tledgers=%" PRIu32 "\tledger_bytes=%" PRIu64 "\ttotal_bytes=%" PRIu64 "\n",

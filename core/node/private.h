@@ -25,7 +25,7 @@ struct common_options {
     int log_level; /* enum sl_log_level */
     const char *cpus;
     const char *sched;
-    bool mlock;
+    bool mlock, huge_pages;
     int64_t spin_ns;
     int64_t wake_batch, wake_after_ns;
     bool relay;

@@ -58,6 +58,10 @@ static const struct sl_option common_table[] = {
      .kind = SL_OPTION_FLAG,
      .offset = COMMON(mlock),
      .help = "Keep the process's memory from being swapped out"},
+    {.name = "huge-pages",
+     .kind = SL_OPTION_FLAG,
+     .offset = COMMON(huge_pages),
+     .help = "Slots in huge pages, which must have been set aside (sysctl vm.nr_hugepages)"},
     {.name = "spin",
      .kind = SL_OPTION_DURATION,
      .offset = COMMON(spin_ns),
@@ -222,6 +226,7 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
     own.domain = options->domain ? options->domain : runtime->common.domain;
     own.bus = options->bus != SL_BUS_DEFAULT ? options->bus : sl_runtime_bus(runtime);
     own.relay |= runtime->common.relay;
+    own.huge_pages |= runtime->common.huge_pages;
     err =
         runtime->plan ? sl_plan_publisher(runtime, &own) : sl_publisher_open(&own, &end->publisher);
     if (err < 0)

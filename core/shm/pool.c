@@ -82,6 +82,7 @@ static int make_memory(struct sl_pool *pool, const struct sl_pool_options *optio
     struct sl_memory_config config = {
         .name = "sluice-pool",
         .size_bytes = sizes.pool_bytes,
+        .provider = options->huge_pages ? SL_MEMORY_HUGE : NULL,
         .lock = options->lock,
     };
     err = sl_memory_create(&config, &pool->memory);

@@ -82,6 +82,7 @@ static int make_pool(struct sl_publisher *p)
         .slot_size = o->slot_size,
         .slot_count = o->slot_count,
         .side_size = o->side_size,
+        .huge_pages = o->huge_pages,
     };
     return sl_pool_create_own(&pool, &p->pool);
 }

@@ -22,6 +22,9 @@ int sl_pool_sizes(const struct sl_pool_options *options, struct sl_pool_sizes *r
         .side_size = (options->side_size + 63) / 64 * 64,
     };
     sizes.pool_bytes = sl_memory_round(sizes.slot_size * options->slot_count);
+    int err = options->huge_pages ? sl_memory_round_huge(sizes.pool_bytes, &sizes.pool_bytes) : 0;
+    if (err < 0)
+        return err;
     sizes.control_bytes = sl_memory_round(sl_control_size(options->slot_count, sizes.side_size));
     *ret_sizes = sizes;
     return 0;
@@ -36,6 +39,7 @@ int sl_publisher_sizes(struct sl_publisher_options *options, struct sl_publisher
             .slot_size = options->slot_size,
             .slot_count = options->slot_count,
             .side_size = options->side_size,
+            .huge_pages = options->huge_pages,
         };
         err = sl_pool_sizes(&pool, &sizes.pool);
     }

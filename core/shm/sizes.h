@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sizes.h - how much memory a publisher takes: computed here, before and when it is opened.
  *
- * Pure: nothing is opened, nothing of the machine is looked at but its page size.
+ * Pure: nothing is opened, nothing of the machine is looked at but the size of its pages.
  *
  * Threads: any.
- * Errors:  -EINVAL with the sentence that opening would fail with.
+ * Errors:  -EINVAL, or -ENODEV where huge pages are asked for and the kernel has none, with the
+ *          sentence that opening would fail with.
  */
 #ifndef SL_SHM_SIZES_H
 #define SL_SHM_SIZES_H

@@ -69,6 +69,7 @@ struct sl_pool_options {
     uint32_t slot_count; /* loans + retained + what all subscribers may hold + 1 */
     uint32_t side_size;  /* bytes beside each slot for a prefix and a suffix; 0 = none */
     bool lock;           /* mlock it; not being allowed to is no error */
+    bool huge_pages;     /* the slots in huge pages; if there are too few, it is -ENOMEM */
 };
 
 /* Several publishers of one process can write into one pool. -ENOMEM if it does not fit. */
@@ -91,6 +92,7 @@ struct sl_publisher_options {
     uint32_t retain;             /* the last N messages are never recycled, for late subscribers */
     uint32_t inline_max;         /* bytes of the largest inline message; 0 = 64, at most 448 */
     uint32_t side_size;          /* as in sl_pool_options, for a pool of its own */
+    bool huge_pages;             /* the same */
     bool lossless;               /* let subscribers ask for every message */
     int64_t lossless_timeout_ns; /* one that blocks for longer loses that right; 0 = 1 s */
     int64_t lease_ns; /* a frame that is held for longer after its slot would have been reused may

@@ -236,6 +236,20 @@ static uint64_t lock_all_limit(void)
     return limit.rlim_max;
 }
 
+/* Free ones less those promised already; and surplus ones, as far as the administrator allows. */
+static void look_at_huge_pages(const char *root, struct sl_memory_limits *limits)
+{
+    uint64_t free = read_key(root, "/proc", "meminfo", "HugePages_Free");
+    uint64_t reserved = read_key(root, "/proc", "meminfo", "HugePages_Rsvd");
+    uint64_t surplus = read_key(root, "/proc", "meminfo", "HugePages_Surp");
+    uint64_t more = 0;
+    read_number(root, "/proc/sys/vm", "nr_overcommit_hugepages", &more);
+    limits->huge_page_bytes = read_key(root, "/proc", "meminfo", "Hugepagesize") * 1024;
+    uint64_t pages =
+        (free > reserved ? free - reserved : 0) + (more > surplus ? more - surplus : 0);
+    limits->huge_bytes = pages * limits->huge_page_bytes;
+}
+
 void sl_memory_available_below(const char *root, struct sl_memory_limits *ret_limits)
 {
     struct sl_memory_limits limits = {
@@ -246,6 +260,7 @@ void sl_memory_available_below(const char *root, struct sl_memory_limits *ret_li
         .lock_bytes = resource_limit(RLIMIT_MEMLOCK),
         .lock_all_bytes = lock_all_limit(),
     };
+    look_at_huge_pages(root, &limits);
     if (limits.machine_bytes == 0) /* no /proc */
         limits.machine_bytes = UINT64_MAX;
     narrow(&limits, limits.machine_bytes, "%s of %s", "free memory", "the machine");
@@ -295,4 +310,21 @@ int sl_memory_limits_check(const char *what, uint64_t size_bytes)
         "%s wants %.1f MiB of memory, but %.1f MiB are left (%s); take fewer or smaller "
         "slots, end something else, or raise that limit",
         what, (double)size_bytes / mib, (double)limits.available_bytes / mib, limits.narrowest);
+}
+
+int sl_memory_limits_check_huge(const char *what, uint64_t size_bytes)
+{
+    struct sl_memory_limits limits;
+    sl_memory_available(&limits);
+    const double mib = 1024 * 1024;
+    if (size_bytes > limits.file_bytes)
+        return sl_error(-ENOMEM, "%s wants %.1f MiB, RLIMIT_FSIZE (ulimit -f) allows %.1f MiB",
+                        what, (double)size_bytes / mib, (double)limits.file_bytes / mib);
+    if (size_bytes <= limits.huge_bytes)
+        return 0;
+    uint64_t missing = (size_bytes - limits.huge_bytes) / limits.huge_page_bytes;
+    return sl_error(-ENOMEM,
+                    "%s wants %.1f MiB of huge pages, but %.1f MiB are left; set %" PRIu64
+                    " more aside (sysctl vm.nr_hugepages), or do without huge pages",
+                    what, (double)size_bytes / mib, (double)limits.huge_bytes / mib, missing);
 }

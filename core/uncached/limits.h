@@ -20,6 +20,8 @@ struct sl_memory_limits {
     uint64_t machine_bytes;                   /* MemAvailable */
     uint64_t cgroup_bytes;                    /* the tightest cgroup; UINT64_MAX = none limits */
     char cgroup[SL_MEMORY_LIMIT_TEXT_MAX];    /* which one, as in `narrowest`; "" = none */
+    uint64_t huge_page_bytes;                 /* of one; 0 = the kernel has none */
+    uint64_t huge_bytes;                      /* in huge pages that are free or may be made */
     uint64_t file_bytes;                      /* RLIMIT_FSIZE, for one region; UINT64_MAX = none */
     uint64_t lock_bytes;                      /* RLIMIT_MEMLOCK; UINT64_MAX = none */
     uint64_t lock_all_bytes; /* to what a process may raise that; UINT64_MAX also by CAP_IPC_LOCK */
@@ -35,5 +37,8 @@ void sl_memory_available_below(const char *root, struct sl_memory_limits *ret_li
 /* 0, or -ENOMEM with a sentence: `what` wants so much, so much is left, by which limit, what to do.
  */
 int sl_memory_limits_check(const char *what, uint64_t size_bytes);
+
+/* The same for huge pages, which are set aside and count in no other limit but RLIMIT_FSIZE. */
+int sl_memory_limits_check_huge(const char *what, uint64_t size_bytes);
 
 #endif

@@ -82,6 +82,9 @@ int sl_memory_attach(int fd, uint64_t size_bytes, bool writable, struct sl_memor
 
 /* What a region of so many bytes takes: whole pages. */
 uint64_t sl_memory_round(uint64_t size_bytes);
+#define SL_MEMORY_HUGE "memfd:huge" /* the provider of memory in huge pages */
+/* The same in huge pages. -ENODEV: the kernel has none. */
+int sl_memory_round_huge(uint64_t size_bytes, uint64_t *ret_bytes);
 
 /* Unmap, close, and leave SL_MEMORY_NONE behind. Takes NULL and half-built memory. */
 void sl_memory_close(struct sl_memory *memory);
