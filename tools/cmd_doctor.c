@@ -36,9 +36,10 @@ static const struct sl_command command = {
     .name = "sluice doctor",
     .summary = "What this machine lacks for sensor frames, and what to do about it",
     .details =
-        "Looks at memory, limits, priorities, socket buffers, processor clocks, inotify and the "
-        "domain, as they\nare for the user who asks. A problem keeps something from working; a "
-        "warning means that frames may be\nlost or late under load. Nothing is changed.\n\n"
+        "Looks at memory, limits, priorities, socket buffers, processor clocks, inotify, iceoryx's "
+        "RouDi and the\ndomain, as they are for the user who asks. A problem keeps something from "
+        "working; a warning means that\nframes may be lost or late under load. Nothing is "
+        "changed.\n\n"
         "With --clean it removes sockets and lock files of processes that were killed, and says "
         "which: only in\nthe domain's directory, only what is yours (anybody's for root), nothing "
         "of a process that lives or is\nstopped.\n\n"

@@ -467,5 +467,6 @@ void sl_doctor_examine(const char *root, const char *domain, struct sl_doctor *r
     *ret_doctor = (struct sl_doctor){0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         parts[i](&e);
+    sl_doctor_iceoryx(ret_doctor);
     sl_doctor_domain(domain, ret_doctor);
 }

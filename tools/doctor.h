@@ -45,7 +45,8 @@ struct sl_doctor_finding *sl_doctor_add(struct sl_doctor *doctor, enum sl_doctor
                                         const char *subject, const char *advice, const char *format,
                                         ...) __attribute__((format(printf, 5, 6)));
 
-/* doctor_domain.c: the directory and what is in it. */
+/* doctor_domain.c: RouDi, for bus: iceoryx; the directory and what is in it. */
+void sl_doctor_iceoryx(struct sl_doctor *doctor);
 void sl_doctor_domain(const char *domain, struct sl_doctor *doctor);
 
 #endif

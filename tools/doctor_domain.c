@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor_domain.c - the domain's directory: which one, whose, and what lies in it. */
+/* doctor_domain.c - the domain's directory: which one, whose, and what lies in it; and iceoryx's
+ * daemon. */
 #include "core/base/error.h"
+#include "core/shm/iceoryx.h"
 #include "core/shm/leftovers.h"
+#include "core/shm/roudi.h"
 #include "tools/doctor.h"
 #include "tools/tool.h"
 
@@ -97,6 +100,40 @@ static void examine_content(struct sl_doctor *doctor, const struct sl_domain *do
                       "look who put it there; Sluice leaves it alone",
                       "%u files that are not Sluice's in %s (%s%s)", c.foreign, domain->path,
                       c.first_foreign, c.foreign > 1 ? ", ..." : "");
+}
+
+void sl_doctor_iceoryx(struct sl_doctor *doctor)
+{
+    struct sl_roudi roudi;
+    char who[48] = "in another pid namespace";
+    if (!sl_iceoryx_is_there()) {
+        sl_doctor_add(doctor, SL_DOCTOR_OK, "iceoryx", NULL,
+                      "this Sluice was built without it: bus: native only");
+        return;
+    }
+    sl_error_clear();
+    int err = sl_roudi_find(&roudi);
+    if (err == -ENOENT) {
+        sl_doctor_add(doctor, SL_DOCTOR_OK, "iceoryx", NULL,
+                      "no RouDi runs; bus: native needs none, sluice launch starts one for bus: "
+                      "iceoryx");
+        return;
+    }
+    if (err < 0) {
+        sl_doctor_add(doctor, SL_DOCTOR_WARNING, "iceoryx", NULL, "%s", sl_error_text());
+        return;
+    }
+    if (roudi.pid > 0)
+        snprintf(who, sizeof who, "process %d", (int)roudi.pid);
+    if (roudi.is_monitoring)
+        sl_doctor_add(doctor, SL_DOCTOR_WARNING, "iceoryx",
+                      "stop it and start it with 'iox-roudi -m off'",
+                      "RouDi (%s) watches its processes: one that stands still for 1.5 s loses its "
+                      "topics for good",
+                      who);
+    else
+        sl_doctor_add(doctor, SL_DOCTOR_OK, "iceoryx", NULL,
+                      "RouDi runs (%s) and lets stopped processes live", who);
 }
 
 void sl_doctor_domain(const char *name, struct sl_doctor *doctor)

@@ -32,14 +32,20 @@ static bool is_hidden_socket(const char *file, pid_t *ret_pid)
     return true;
 }
 
-/* "iceoryx.K.lock" */
+/* "iceoryx.UID.K.lock", which a process holds for its place among RouDi's clients (iceoryx.c). */
 static bool is_lock_name(const char *file)
 {
     static const char start[] = "iceoryx.";
     if (strncmp(file, start, sizeof start - 1) != 0)
         return false;
-    size_t digits = strspn(file + sizeof start - 1, "0123456789");
-    return digits > 0 && strcmp(file + sizeof start - 1 + digits, ".lock") == 0;
+    const char *at = file + sizeof start - 1;
+    for (int i = 0; i < 2; i++) {
+        size_t digits = strspn(at, "0123456789");
+        if (digits == 0 || at[digits] != '.')
+            return false;
+        at += digits + 1;
+    }
+    return strcmp(at, "lock") == 0;
 }
 
 static enum sl_leftover_state socket_state(const struct sl_domain *domain, const char *file)

@@ -7,7 +7,7 @@
  *   a socket           that refuses connections; one whose queue is full belongs to a process that
  *                      stands still, and lives
  *   a hidden socket    (bound, not shown yet) whose process is gone, and that is older than it
- * takes iceoryx.<k>.lock   on which nobody has a lock
+ * takes iceoryx.*.lock     on which nobody has a lock
  *
  * Links are never followed, files of others and files of no known name never touched.
  *

@@ -12,8 +12,10 @@ fi
 place=$(mktemp -d)
 roudi=
 publisher=
+killed=
 finish() {
     [ -z "$publisher" ] || kill "$publisher" 2>/dev/null || true
+    [ -z "$killed" ] || kill -KILL "$killed" 2>/dev/null || true
     [ -z "$roudi" ] || kill -KILL "$roudi" 2>/dev/null || true
     wait
     rm -rf "$place"
@@ -38,6 +40,8 @@ expect() {
     grep -q "$2" said || fail "${*:3}: no '$2'"
 }
 
+expect 0 'ok       iceoryx      no RouDi runs' doctor
+
 # No RouDi: who publishes is told, who looks on is native, whatever the environment says.
 export SLUICE_BUS=iceoryx
 expect 1 'no RouDi runs' topic pub /t std_msgs/msg/String "$message" --once
@@ -57,6 +61,8 @@ for _ in $(seq 1500); do
     sleep 0.02
 done
 
+expect 0 "ok       iceoryx      RouDi runs (process $roudi) and lets stopped processes live" doctor
+
 # One message a time, to a reader of each bus.
 "$sluice" topic pub /t std_msgs/msg/String "$message" --bus iceoryx --rate 50 >said 2>&1 &
 publisher=$!
@@ -65,10 +71,33 @@ ls /tmp/sluice.* >/dev/null || fail "nobody was a client of RouDi"
 expect 0 'data: hello' topic echo /t --count 3 --timeout 60s
 SLUICE_BUS=iceoryx expect 0 'Hz' topic hz /t --count 5 --timeout 60s
 
+# A client that is killed leaves the lock of its place, which nobody else has met.
+"$sluice" topic pub /killed std_msgs/msg/String "$message" --bus iceoryx --rate 50 >killed 2>&1 &
+killed=$!
+expect 0 'data: hello' topic echo /killed --count 1 --timeout 60s --bus iceoryx
+kill -KILL "$killed"
+wait "$killed" || true
+killed=
+ls "$SLUICE_ROOT"/default/iceoryx.*.lock | wc -l | grep -qx 2 || fail "not two places"
+expect 0 'removed  iceoryx\.' doctor --clean
+ls "$SLUICE_ROOT"/default/iceoryx.*.lock | wc -l | grep -qx 1 || fail "not one place"
+expect 0 'data: hello' topic echo /t --count 3 --timeout 60s --bus iceoryx
+
 # RouDi is gone: the ring beside it is still there.
 kill -KILL "$roudi"
 wait "$roudi" || true
 roudi=
 expect 1 'no RouDi runs' topic echo /t --once --bus iceoryx
 expect 0 'data: hello' topic echo /t --count 3 --timeout 60s
+
+# One with monitoring on, which stopped processes do not survive.
+rm -f roudi.log
+iox-roudi -c "$SLUICE_ROUDI_CONFIG" -m on >roudi.log 2>&1 &
+roudi=$!
+for _ in $(seq 1500); do
+    ! grep -q 'ready for clients' roudi.log || break
+    kill -0 "$roudi" 2>/dev/null || fail "RouDi did not start"
+    sleep 0.02
+done
+expect 0 'WARNING  iceoryx      RouDi .* watches its processes' doctor
 echo "tools over both: fine"

@@ -463,20 +463,20 @@ static void only_what_is_certainly_dead_is_removed(void **state)
     snprintf(outside, sizeof outside, "%s", harness_path("outside"));
     close(open(outside, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     assert_int_equal(symlink(outside, in_domain("l.1.0123456789abcdef.node")), 0);
-    assert_int_equal(symlink(outside, in_domain("iceoryx.7.lock")), 0);
+    assert_int_equal(symlink(outside, in_domain("iceoryx.0.7.lock")), 0);
     assert_int_equal(symlink(visible, in_domain("m.1.0123456789abcdef.node")), 0);
     close(open(in_domain("f.1.0123456789abcdef.node"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     assert_int_equal(mkdir(in_domain("d.1.0123456789abcdef.node"), 0700), 0);
-    close(open(in_domain("iceoryx.lock"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    close(open(in_domain("iceoryx..lock"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    close(open(in_domain("iceoryx.3.lock"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    close(open(in_domain("iceoryx.1..lock"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 
     /* Locks of both kinds, and none. */
-    int flocked = open(in_domain("iceoryx.0.lock"), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    int flocked = open(in_domain("iceoryx.0.0.lock"), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     assert_int_equal(flock(flocked, LOCK_EX), 0);
-    int posix = open(in_domain("iceoryx.1.lock"), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    int posix = open(in_domain("iceoryx.0.1.lock"), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     assert_int_equal(fcntl(posix, F_SETLK, &whole), 0);
-    close(open(in_domain("iceoryx.12.lock"), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+    close(open(in_domain("iceoryx.1000.12.lock"), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
 
     struct run r = run("sluice", "doctor", "--quiet", NULL);
     assert_has(r.out, "3 of dead processes (");
@@ -484,15 +484,15 @@ static void only_what_is_certainly_dead_is_removed(void **state)
     run_free(&r);
     r = run("sluice", "doctor", "--clean", NULL);
     assert_int_equal(r.status, 0);
-    assert_has(r.out, "removed  iceoryx.12.lock\n");
+    assert_has(r.out, "removed  iceoryx.1000.12.lock\n");
     assert_has(r.out, "3 removed, 12 left alone\n");
     run_free(&r);
-    assert_false(is_there(of_dead) || is_there(visible) || is_there("iceoryx.12.lock"));
+    assert_false(is_there(of_dead) || is_there(visible) || is_there("iceoryx.1000.12.lock"));
     assert_true(is_there(young) && is_there(of_living) && is_there("other.sock"));
-    assert_true(is_there("iceoryx.0.lock") && is_there("iceoryx.1.lock"));
+    assert_true(is_there("iceoryx.0.0.lock") && is_there("iceoryx.0.1.lock"));
     assert_true(is_there("l.1.0123456789abcdef.node") && is_there("m.1.0123456789abcdef.node"));
     assert_true(is_there("f.1.0123456789abcdef.node") && is_there("d.1.0123456789abcdef.node"));
-    assert_true(is_there("iceoryx.7.lock") && is_there("iceoryx.lock"));
+    assert_true(is_there("iceoryx.0.7.lock") && is_there("iceoryx.3.lock"));
     assert_int_equal(access(outside, F_OK), 0);
     close(flocked);
     close(posix);
