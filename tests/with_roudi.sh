@@ -51,7 +51,7 @@ rmdir_old() {
 trap rmdir_old EXIT
 { mount -t tmpfs -o mode=1777 tmpfs /tmp && mount -t tmpfs -o mode=1777 tmpfs /dev/shm; } 2>/dev/null ||
     skip "no tmpfs may be mounted here"
-for folder in "$here" "${SLUICE_SOURCE:-}" "${SLUICE_BUILD:-}" "$(dirname "$(command -v -- "$1")")"; do
+for folder in "${SLUICE_SOURCE:-}" "${SLUICE_BUILD:-}" "${SLUICE_TEST_DATA:-}" "$here" "$(dirname "$(command -v -- "$1")")"; do
     case $folder in
     /tmp/*)
         if [ ! -e "$folder" ]; then
