@@ -26,8 +26,9 @@
     X(PUBLISH_SLOT, "publish-slot", PUBLISHER, OFTEN) /* the slot's own word says standing */ \
     X(PUBLISH_P1, "publish-p1", PUBLISHER, OFTEN)     /* the old message stands no more */    \
     X(PUBLISH_P2, "publish-p2", PUBLISHER, OFTEN)                                             \
-    X(PUBLISH_P3, "publish-p3", PUBLISHER, OFTEN) /* the descriptor's words */                \
-    X(PUBLISH_P4, "publish-p4", PUBLISHER, OFTEN) /* shown, the head not moved */             \
+    X(PUBLISH_P3, "publish-p3", PUBLISHER, OFTEN)     /* the descriptor's words */            \
+    X(PUBLISH_P4, "publish-p4", PUBLISHER, OFTEN)     /* shown, the head not moved */         \
+    X(PUBLISH_SENT, "publish-sent", PUBLISHER, OFTEN) /* by iceoryx, too, if it is that */    \
     X(PUBLISH_P5, "publish-p5", PUBLISHER, OFTEN)                                             \
     X(PUBLISH_WAKING, "publish-waking", PUBLISHER, OFTEN) /* W2, before looking who sleeps */ \
     X(PUBLISH_WOKEN, "publish-woken", PUBLISHER, OFTEN)                                       \

@@ -232,7 +232,7 @@ int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
         sl_stats_add(&p->row->refused, 1);
         return sl_error_at(err, "topic %s", p->topic);
     }
-    sl_ring_prepare(&p->channel.ring, p->channel.head + 1);
+    sl_ring_prepare(&p->channel.ring, p->channel.head + 1, 0);
     const struct sl_pool *pool = p->pool;
     *ret_loan = (struct sl_loan){
         .data = pool->memory.base + slot * pool->slot_size,
@@ -366,6 +366,7 @@ int sl_publisher_publish_inline(struct sl_publisher *p, const void *body, size_t
                         "topic %s: %zu bytes inline, at most %u; raise inline_max or loan "
                         "a slot",
                         p->topic, body_length, p->options.inline_max);
+    sl_ring_prepare(&p->channel.ring, p->channel.head + 1, (uint32_t)body_length);
     int err = sl_slots_may_publish(&p->pool->slots, &p->channel);
     if (err < 0)
         return sl_error_at(err, "topic %s", p->topic);

@@ -106,9 +106,11 @@ int sl_ring_map(void *memory, size_t size_bytes, struct sl_ring_map *ret_map)
 /* The descriptor without its seq is words 1..7 of its 64 bytes. */
 static_assert(sizeof(struct sl_descriptor) == 8 * sizeof(uint64_t), "descriptor is eight words");
 
-void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq)
+void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq, uint32_t inline_length)
 {
-    sl_prefetch_to_write(entry_of(map, seq));
+    const char *entry = (const char *)entry_of(map, seq);
+    for (uint32_t at = 0; at < sizeof(struct sl_entry) + inline_length; at += 64)
+        sl_prefetch_to_write(entry + at);
 }
 
 static void store_bytes(_Atomic uint64_t *to, const void *from, uint32_t length)

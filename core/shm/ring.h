@@ -47,8 +47,9 @@ void sl_ring_format(void *memory, uint64_t instance, uint32_t entry_count, uint3
                     uint32_t word_count, struct sl_ring_map *ret_map);
 int sl_ring_map(void *memory, size_t size_bytes, struct sl_ring_map *ret_map);
 
-/* Writer: a message will be written soon: have its entry's line come. */
-void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq);
+/* Writer: a message will be written soon, with so many bytes inline: have its entry's lines come.
+ */
+void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq, uint32_t inline_length);
 /* Writer: put message `d->seq` (the head + 1) into its entry: who looks for it finds it. */
 void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
                    const struct sl_ring_payload *payload);

@@ -99,7 +99,8 @@ struct sl_publisher_options {
                          be overwritten when slots run out: its readers must ask sl_frame_check
                          after reading. 0 = never */
     bool relay;       /* a thread of its own (one a process) makes the system calls that wake
-                         subscribers, so that publishing costs the same whoever sleeps */
+                         subscribers, so that publishing costs the same whoever sleeps. It has the
+                         affinity and priority of the thread that opens: pin that one afterwards */
     uint32_t mode;    /* permission of its socket; 0 = 0600, in a group's domain 0660 */
     enum sl_bus bus;  /* iceoryx: subscribers of both kinds can read it */
 };

@@ -52,6 +52,7 @@ static inline void sl_transport_send(struct sl_ring_map *ring, struct sl_iceoryx
     sl_ring_write(ring, d, payload);
     if (sender)
         sl_iceoryx_send(sender, d, payload->ranges, payload->range_count, payload->inline_body);
+    SL_FAIL_POINT(PUBLISH_SENT);
     /* Behind both: who sees the head and finds the queue empty knows that it did not come by it. */
     sl_ring_move_head(ring, d->seq);
     SL_FAIL_POINT(PUBLISH_P5);

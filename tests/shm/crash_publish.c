@@ -66,7 +66,7 @@ static void die(enum sl_failpoint point)
     /* At a step of its own thread it is known what was shown, but for the message whose entry
      * stands and whose head does not: who looks finds it, who waits need not. The service thread's
      * steps are passed while the other one goes on. */
-    if (gettid() == getpid() && point != SL_FAIL_PUBLISH_P4)
+    if (gettid() == getpid() && point != SL_FAIL_PUBLISH_P4 && point != SL_FAIL_PUBLISH_SENT)
         atomic_store(&run->shown, sl_failpoint_passings(SL_FAIL_PUBLISH_P5) - e->shown_before);
     else
         atomic_store(&run->is_uncertain, true);

@@ -9,6 +9,10 @@ foreach(name lies hostile)
 endforeach()
 # By hand, for as long as you like: test_shm_stress --seconds 600
 sluice_test(shm_stress SOURCES stress.c ${shm_support} LINK sluice_shm)
+if(SLUICE_SANITIZE STREQUAL "" AND NOT CMAKE_CROSSCOMPILING)
+  add_test(NAME shm_soak COMMAND test_shm_stress --seconds 60)
+  sluice_test_properties(shm_soak TIMEOUT 240)
+endif()
 
 # The same core once more with its fail points: for the crash test alone. The long run is
 # test_shm_crash --kills 200 (docs/testing.md).
