@@ -40,6 +40,10 @@
 #include <iceoryx_binding_c/runtime.h>
 #include <iceoryx_binding_c/subscriber.h>
 
+#ifdef SLUICE_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
 #define NAME_MAX_CHARS 100 /* of a runtime, and of each part of a service */
 #define EXIT_MS        500 /* that RouDi has to sign us off when we exit */
 #define SWEEP_MS       300 /* within which RouDi surely frees what was closed */
@@ -568,6 +572,28 @@ int sl_iceoryx_sender_open(const struct sl_domain *domain, const char *topic, ui
     return 0;
 }
 
+/* ThreadSanitizer does not see into the library, whose queues order what is before a chunk's
+ * sending and its giving back before what is behind its receiving and its loan: tell it. */
+#ifdef SLUICE_TSAN
+static void ordered_before(const void *chunk)
+{
+    __tsan_release((void *)(uintptr_t)chunk);
+}
+static void ordered_behind(const void *chunk)
+{
+    __tsan_acquire((void *)(uintptr_t)chunk);
+}
+#else
+static void ordered_before(const void *chunk)
+{
+    (void)chunk;
+}
+static void ordered_behind(const void *chunk)
+{
+    (void)chunk;
+}
+#endif
+
 static bool loan(struct sl_iceoryx_sender *sender)
 {
     void *chunk;
@@ -578,6 +604,7 @@ static bool loan(struct sl_iceoryx_sender *sender)
         sender->empty_ns = sl_clock_monotonic_ns();
         return false;
     }
+    ordered_behind(chunk);
     sender->empty_ns = 0;
     sender->parcel = chunk;
     return true;
@@ -607,6 +634,7 @@ void sl_iceoryx_send(struct sl_iceoryx_sender *sender, const struct sl_descripto
         memcpy(parcel->inline_body, inline_body, d->body_length);
     }
     sender->parcel = NULL;
+    ordered_before(parcel);
     iox_pub_publish_chunk(sender->pub, parcel);
 }
 
@@ -684,7 +712,9 @@ int sl_iceoryx_receive(struct sl_iceoryx_receiver *receiver, struct sl_descripto
     const void *chunk;
     if (iox_sub_take_chunk(receiver->sub, &chunk) != ChunkReceiveResult_SUCCESS)
         return 0;
+    ordered_behind(chunk);
     int result = unpack(receiver, chunk, ret_d, ret_ranges, inline_to);
+    ordered_before(chunk);
     iox_sub_release_chunk(receiver->sub, chunk);
     return result;
 }
