@@ -593,7 +593,8 @@ static void a_forked_child_ends_alone(void **state)
 {
     (void)state;
 #ifdef SLUICE_TSAN
-    skip(); /* ThreadSanitizer waits for ever when a thread that fork() took away is joined */
+    puts("SKIP: ThreadSanitizer joins threads that fork() took away");
+    skip(); /* it waits for ever */
 #endif
     run_alone("fork", 0);
 }
