@@ -29,6 +29,7 @@ struct common_options {
     int64_t spin_ns;
     int64_t wake_batch, wake_after_ns;
     bool relay;
+    const char *readers;
     int64_t stats_period_ns;
     bool check_options, plan;
 };

@@ -83,6 +83,11 @@ static const struct sl_option common_table[] = {
      .min = 1e3,
      .max = 1e12,
      .help = "With --wake-batch: for fewer messages, sleep no longer than this"},
+    {.name = "readers",
+     .kind = SL_OPTION_TEXT,
+     .offset = COMMON(readers),
+     .value = "LIST",
+     .help = "Who may subscribe beside our own user: users and @groups, such as alice,@video"},
     {.name = "relay",
      .kind = SL_OPTION_FLAG,
      .offset = COMMON(relay),
@@ -226,6 +231,7 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
     own.domain = options->domain ? options->domain : runtime->common.domain;
     own.bus = options->bus != SL_BUS_DEFAULT ? options->bus : sl_runtime_bus(runtime);
     own.relay |= runtime->common.relay;
+    own.readers = options->readers ? options->readers : runtime->common.readers;
     own.huge_pages |= runtime->common.huge_pages;
     err =
         runtime->plan ? sl_plan_publisher(runtime, &own) : sl_publisher_open(&own, &end->publisher);

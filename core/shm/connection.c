@@ -75,10 +75,14 @@ static void drop_connection(struct sl_connection *c)
     free(c);
 }
 
-/* Does the topic suit? The text of a refusal names both sides. */
-static int check_hello(const struct sl_publisher *p, const struct sl_hello *hello)
+/* May it, and does the topic suit? The text of a refusal names both sides. */
+static int check_hello(const struct sl_connection *c, const struct sl_hello *hello)
 {
+    const struct sl_publisher *p = c->publisher;
     bool visitor = hello->flags & SL_HELLO_VISITOR;
+    int err = sl_readers_admit(&p->readers, c->watch.fd);
+    if (err < 0)
+        return sl_error_at(err, "topic %s", p->topic);
     if (hello->kind != SL_HELLO_SUBSCRIBE || strcmp(hello->topic, p->topic) != 0)
         return sl_error(-EPROTO, "this is the door of topic %s", p->topic);
     if (hello->type[0] && strcmp(hello->type, p->type) != 0)
@@ -153,7 +157,7 @@ static void process_ended(struct sl_watch *watch, uint32_t epoll_events)
 static int attach(struct sl_connection *c, const struct sl_hello *hello, struct sl_welcome *welcome)
 {
     struct sl_publisher *p = c->publisher;
-    int err = check_hello(p, hello);
+    int err = check_hello(c, hello);
     if (err < 0 || (err = make_ledger(c)) < 0 || (err = claim_word(c)) < 0)
         return err;
     SL_FAIL_POINT(ACCEPT_LEDGER);

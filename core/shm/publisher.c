@@ -148,6 +148,17 @@ static int open_relay(struct sl_publisher *p)
     return 0;
 }
 
+/* Where there is a list, the list decides, not the socket. */
+static int take_readers(struct sl_publisher *p, const struct sl_publisher_options *options)
+{
+    int err = sl_readers_parse(options->readers, &p->readers);
+    if (err < 0)
+        return sl_error_at(err, "topic %s", p->topic);
+    if (p->options.mode == 0 && p->readers.user_count + p->readers.group_count > 0)
+        p->options.mode = 0666;
+    return 0;
+}
+
 int sl_publisher_open(const struct sl_publisher_options *options,
                       struct sl_publisher **ret_publisher)
 {
@@ -166,7 +177,9 @@ int sl_publisher_open(const struct sl_publisher_options *options,
     p->options.topic = p->topic;
     p->options.type = p->type;
     p->instance = sl_instance_new();
+    p->options.readers = NULL;
     if ((err = sl_publisher_sizes(&p->options, &p->sizes)) < 0 ||
+        (err = take_readers(p, options)) < 0 ||
         (err = sl_domain_open(options->domain, true, &p->domain)) < 0 || (err = make_pool(p)) < 0 ||
         (err = make_ring(p)) < 0 || (err = make_sender(p)) < 0 || (err = sl_service_acquire()) < 0)
         goto failed;

@@ -10,6 +10,7 @@
 
 #include "core/base/clock.h"
 #include "core/shm/pool.h"
+#include "core/shm/readers.h"
 #include "core/shm/relay.h"
 #include "core/shm/service.h"
 #include "core/shm/sizes.h"
@@ -44,6 +45,7 @@ struct sl_publisher {
     char topic[SL_TOPIC_MAX];
     char type[SL_TYPE_MAX];
     uint64_t instance;
+    struct sl_readers readers;
     struct sl_memory ring_memory;
     struct sl_stats_row *row;
 

@@ -102,7 +102,10 @@ struct sl_publisher_options {
                          subscribers, so that publishing costs the same whoever sleeps. It has the
                          affinity and priority of the thread that opens: pin that one afterwards */
     uint32_t mode;    /* permission of its socket; 0 = 0600, in a group's domain 0660 */
-    enum sl_bus bus;  /* iceoryx: subscribers of both kinds can read it */
+    /* Who may subscribe, beside root and this process's user: "alice,@video,1001", users and groups
+       by name or number. The socket's mode is then 0666 by default. NULL = who may open it */
+    const char *readers;
+    enum sl_bus bus; /* iceoryx: subscribers of both kinds can read it */
 };
 
 /* A slot that may be written. */
@@ -141,9 +144,9 @@ struct sl_message {
 };
 
 /* -EADDRINUSE is never returned: several publishers of a topic are several instances of it.
- * -EINVAL (a bad option), -EACCES (the domain), -ENOMEM. With SL_BUS_ICEORYX, within a second:
- * -ENOENT (no RouDi runs), -ETIMEDOUT (it does not answer), -ESTALE (it was restarted), -ENOTSUP
- * (built without iceoryx), -ENOSPC (RouDi has no place left). */
+ * -EINVAL (a bad option, an unknown reader), -EACCES (the domain), -ENOMEM. With SL_BUS_ICEORYX,
+ * within a second: -ENOENT (no RouDi runs), -ETIMEDOUT (it does not answer), -ESTALE (it was
+ * restarted), -ENOTSUP (built without iceoryx), -ENOSPC (RouDi has no place left). */
 SL_PUBLIC int sl_publisher_open(const struct sl_publisher_options *options,
                                 struct sl_publisher **ret_publisher);
 

@@ -285,8 +285,9 @@ static void expect_alive(const struct child *child)
         fail_msg("process %d has ended", (int)child->pid);
 }
 
-/* At any moment; but over iceoryx not while it hands a message over: it has locked a mutex in shared
- * memory then, for which RouDi would wait for ever. That is how iceoryx is (ARCHITECTURE.md). */
+/* At any moment; but over iceoryx not while it hands a message over: it has locked a mutex in
+ * shared memory then, for which RouDi would wait for ever. That is how iceoryx is
+ * (ARCHITECTURE.md). */
 static void kill_publisher(struct child *child)
 {
     while (is_over_iceoryx()) {

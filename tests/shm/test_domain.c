@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_domain.c - directories that are not what they should be, and sockets that somebody left. */
+#include "core/shm/readers.h"
 #include "tests/shm/support.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #define OTHER_USER       65534
+#define SECOND_GROUP     4711 /* of that user */
 #define SWEPT_PUBLISHERS 200
 
 static void expect_both_fail(int err, const char *says)
@@ -138,7 +141,8 @@ enum {
 /* A process of another user opens both ends, and says what became of it. */
 static int try_as_other_user(uint64_t wants_publisher)
 {
-    if (setgid(OTHER_USER) < 0 || setuid(OTHER_USER) < 0)
+    gid_t second = SECOND_GROUP;
+    if (setgroups(1, &second) < 0 || setgid(OTHER_USER) < 0 || setuid(OTHER_USER) < 0)
         return 1;
     int err;
     if (wants_publisher) {
@@ -248,6 +252,62 @@ static void socket_without_permission_is_told(void **state)
     assert_int_equal(as_other_user(false), WAS_ATTACHED);
     await(status_of(p).subscribers == 0);
     sl_publisher_close(p);
+}
+
+static void readers_of_a_topic_are_chosen_by_user_and_group(void **state)
+{
+    (void)state;
+    if (is_not_for_iceoryx("RouDi admits its own user only"))
+        return;
+    if (geteuid() != 0) {
+        print_message("only root can become somebody else\n");
+        return;
+    }
+    assert_int_equal(chmod(shm_root(), 0755), 0);
+    static const struct {
+        const char *readers;
+        uint64_t becomes;
+    } cases[] = {
+        {"12345", WAS_REFUSED},      {"12345,65534", WAS_ATTACHED},
+        {"@12345", WAS_REFUSED},     {"@12345,@65534", WAS_ATTACHED},
+        {"root,@root", WAS_REFUSED}, {"@7,root,@4711", WAS_ATTACHED}, /* SECOND_GROUP */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_publisher *p = publisher_of(
+            (struct sl_publisher_options){.slot_size = SLOT_SIZE, .readers = cases[i].readers});
+        assert_int_equal(chmod(below_root("default"), 01777), 0);
+        if (as_other_user(false) != cases[i].becomes)
+            fail_msg("readers %s", cases[i].readers);
+        struct sl_subscriber *own = subscriber_of((struct sl_subscriber_options){0});
+        assert_int_equal(reader_status_of(own).publishers, 1);
+        sl_subscriber_close(own);
+        sl_publisher_close(p);
+    }
+}
+
+static void lists_of_readers_are_checked(void **state)
+{
+    (void)state;
+    char many[SL_READERS_MAX * 4 + 8] = "";
+    for (int i = 0; i <= SL_READERS_MAX; i++)
+        snprintf(many + strlen(many), sizeof many - strlen(many), "%s%d", i ? "," : "", 10 + i);
+    const char *const wrong[] = {",",     "root,",    "root,,root", "nobody-of-that-name",
+                                 "@",     "@no-such", "4294967295", "99999999999",
+                                 "10 11", "-1",       many};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct sl_publisher *p = NULL;
+        struct sl_publisher_options o = {.topic = TOPIC, .type = TYPE, .readers = wrong[i]};
+        assert_int_equal(sl_publisher_open(&o, &p), -EINVAL);
+        assert_non_null(strstr(sl_error_text(), "readers: "));
+        assert_int_equal(count_sockets(), 0);
+    }
+    struct sl_readers readers;
+    assert_ok(sl_readers_parse("", &readers));
+    assert_ok(sl_readers_parse("root,@root,7,@9", &readers));
+    assert_int_equal(readers.user_count, 2);
+    assert_int_equal(readers.group_count, 2);
+    assert_int_equal(readers.user[1], 7);
+    assert_int_equal(readers.group[1], 9);
 }
 
 /* ---- Sockets that are left --------------------------------------------------------------------*/
@@ -404,6 +464,8 @@ int main(int argc, char **argv)
         TEST(user_without_permission_gets_told_and_leaves_nothing),
         TEST(setgid_directory_is_shared_by_its_group),
         TEST(socket_without_permission_is_told),
+        TEST(readers_of_a_topic_are_chosen_by_user_and_group),
+        TEST(lists_of_readers_are_checked),
         TEST(socket_of_a_killed_process_is_removed_by_who_finds_it),
         TEST(sweeping_spares_the_living),
         TEST(sweeping_our_number_does_not_keep_us_from_publishing),
