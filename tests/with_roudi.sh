@@ -79,6 +79,8 @@ if [ "$bare" ]; then
     exec "$@"
 fi
 
+# What is tested here is not RouDi's speed; how long a silent one is waited for, --bare tests show.
+export SLUICE_ROUDI_PATIENCE_MS=20000
 read -ra options <<<"${SLUICE_ROUDI_OPTIONS:--m off}"
 iox-roudi "${options[@]}" -c "$SLUICE_ROUDI_CONFIG" >/tmp/roudi.log 2>&1 &
 roudi=$!

@@ -249,9 +249,19 @@ static void *run_job(void *argument)
     return NULL;
 }
 
+/* A machine that is busy beyond measure may give RouDi longer; nobody waits for ever. */
+static unsigned patience_ms(void)
+{
+    const char *text = getenv("SLUICE_ROUDI_PATIENCE_MS");
+    unsigned long ms = text ? strtoul(text, NULL, 10) : 0;
+    return ms < SL_ICEORYX_PATIENCE_MS       ? SL_ICEORYX_PATIENCE_MS
+           : ms > SL_ICEORYX_PATIENCE_MAX_MS ? SL_ICEORYX_PATIENCE_MAX_MS
+                                             : (unsigned)ms;
+}
+
 static struct timespec deadline(void)
 {
-    uint64_t ns = sl_clock_monotonic_ns() + SL_ICEORYX_PATIENCE_MS * SL_NS_PER_MS;
+    uint64_t ns = sl_clock_monotonic_ns() + patience_ms() * SL_NS_PER_MS;
     return (struct timespec){.tv_sec = (time_t)(ns / SL_NS_PER_S),
                              .tv_nsec = (long)(ns % SL_NS_PER_S)};
 }
@@ -285,9 +295,9 @@ static int begin(struct job *job)
 static int timed_out(void)
 {
     return sl_error(-ETIMEDOUT,
-                    "iceoryx: RouDi does not answer within %d ms; is it stopped? (pid in "
+                    "iceoryx: RouDi does not answer within %u ms; is it stopped? (pid in "
                     "/proc/locks; kill -CONT, or restart it and this process)",
-                    SL_ICEORYX_PATIENCE_MS);
+                    patience_ms());
 }
 
 /* With the lock held. Ends when the job has, or at `until`; on failure the job is not the caller's

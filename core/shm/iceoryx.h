@@ -40,8 +40,9 @@
 #include "core/shm/domain.h"
 #include "core/shm/layout.h"
 
-#define SL_ICEORYX_PATIENCE_MS 1000
-#define SL_ICEORYX_QUEUE       256 /* descriptors that wait for a receiver; then the oldest goes */
+#define SL_ICEORYX_PATIENCE_MS     1000 /* or $SLUICE_ROUDI_PATIENCE_MS, if that is longer */
+#define SL_ICEORYX_PATIENCE_MAX_MS 60000
+#define SL_ICEORYX_QUEUE           256 /* descriptors that wait for a receiver; then the oldest goes */
 /* Of one sender. Nothing tells the next one that it is too many (it even seems connected), so who
  * lets receivers attach has to count them. */
 #define SL_ICEORYX_RECEIVERS_MAX 256

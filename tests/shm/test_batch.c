@@ -16,8 +16,7 @@
 #define SECOND  ((int64_t)SL_NS_PER_S)
 #define FOREVER (1000 * SECOND)
 
-/* The ledger of the only subscriber, as its process maps it. */
-static struct sl_ledger *find_ledger(void)
+static struct sl_ledger *look_for_ledger(void)
 {
     char line[512];
     void *start = NULL;
@@ -27,8 +26,16 @@ static struct sl_ledger *find_ledger(void)
         if (strstr(line, "sluice-ledger"))
             start = (void *)(uintptr_t)strtoull(line, NULL, 16);
     fclose(maps);
-    assert_non_null(start);
     return start;
+}
+
+/* The ledger of the only subscriber, as its process maps it, once it is attached: opening does not
+ * wait for ever for that. */
+static struct sl_ledger *find_ledger(void)
+{
+    struct sl_ledger *ledger;
+    await((ledger = look_for_ledger()));
+    return ledger;
 }
 
 static bool is_readable(int fd, int timeout_ms)
