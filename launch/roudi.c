@@ -128,8 +128,8 @@ static void use_foreign(struct sl_roudi_host *host, const struct sl_roudi *roudi
     if (roudi->is_monitoring)
         sl_output_note(SL_LOG_WARN,
                        "that RouDi watches its processes: one that stands still for more than "
-                       "1.5 s (SIGSTOP, a debugger, heavy load) is declared dead, loses its "
-                       "iceoryx topics for good, and may hang when it ends; start it with "
+                       "1.5 s (SIGSTOP, a debugger, heavy load) is declared dead; its topics go "
+                       "on without iceoryx, and it can open no more; start it with "
                        "'iox-roudi -m off'");
 }
 

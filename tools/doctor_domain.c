@@ -128,8 +128,8 @@ void sl_doctor_iceoryx(struct sl_doctor *doctor)
     if (roudi.is_monitoring)
         sl_doctor_add(doctor, SL_DOCTOR_WARNING, "iceoryx",
                       "stop it and start it with 'iox-roudi -m off'",
-                      "RouDi (%s) watches its processes: one that stands still for 1.5 s loses its "
-                      "topics for good",
+                      "RouDi (%s) watches its processes: one that stands still for 1.5 s loses "
+                      "iceoryx for good",
                       who);
     else
         sl_doctor_add(doctor, SL_DOCTOR_OK, "iceoryx", NULL,

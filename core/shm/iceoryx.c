@@ -83,8 +83,9 @@ static struct {
     enum state state;
     struct job *running; /* one at a time: RouDi's answers do not say to what */
     uint64_t roudi;
-    int place;  /* the lock file */
-    int folder; /* where it lies */
+    bool is_watched; /* RouDi's monitoring is on */
+    int place;       /* the lock file */
+    int folder;      /* where it lies */
     char place_file[48];
     char name[NAME_MAX_CHARS + 1];
     uint64_t closed_ns[CLOSED_MAX];
@@ -188,7 +189,7 @@ static int run_start(void)
 {
     iox_set_loglevel(Iceoryx_LogLevel_Off); /* what matters, we say ourselves */
     iox_runtime_init(iox.name);
-    int err = sl_iceoryx_proxy_start(iox.name, iox.place);
+    int err = sl_iceoryx_proxy_start(iox.name, iox.place, iox.is_watched);
     if (err == 0 && atexit(leave) != 0) /* runs before the runtime's own */
         err = sl_error(-ENOMEM, "iceoryx: no memory for a function at exit");
     return err;
@@ -216,6 +217,8 @@ static void run_receiver(struct job *job)
 /* With the lock held. */
 static void close_end(const struct job *job)
 {
+    if (sl_iceoryx_proxy_is_given_up())
+        return;
     if (job->pub)
         iox_pub_deinit(job->pub);
     if (job->sub)
@@ -348,7 +351,8 @@ static void leave(void)
     struct timespec until = deadline();
     struct sl_roudi roudi;
     pthread_mutex_lock(&iox.lock);
-    bool is_well = !iox.running && sl_roudi_find(&roudi) == 0 && roudi.identity == iox.roudi;
+    bool is_well = !iox.running && !sl_iceoryx_proxy_is_given_up() && sl_roudi_find(&roudi) == 0 &&
+                   roudi.identity == iox.roudi;
     if (iox.running)
         sl_iceoryx_proxy_answer();
     while (iox.running && pthread_cond_timedwait(&iox.changed, &iox.lock, &until) == 0)
@@ -438,6 +442,10 @@ static int start(const struct sl_domain *domain, const struct timespec *until)
         return sl_error(-ESTALE, "iceoryx: %s; restart this process",
                         iox.state == STATE_BROKEN ? "it could not be started"
                                                   : "another RouDi runs than at our start");
+    if (iox.state == STATE_STARTED && sl_iceoryx_proxy_is_given_up())
+        return sl_error(-ESTALE, "iceoryx: this process stood still for so long that RouDi, whose "
+                                 "monitoring is on, holds it for dead; restart this process, and "
+                                 "better RouDi with `-m off`");
     if (iox.state == STATE_STARTED)
         return 0;
     if ((err = take_place(domain)) < 0)
@@ -450,6 +458,7 @@ static int start(const struct sl_domain *domain, const struct timespec *until)
     job->kind = JOB_START;
     iox.state = STATE_STARTING;
     iox.roudi = roudi.identity;
+    iox.is_watched = roudi.is_monitoring;
     if ((err = do_job(job, until)) == 0) {
         free(job);
     } else if (iox.state == STATE_STARTING && !iox.running) { /* not even begun */
@@ -622,7 +631,7 @@ static bool loan(struct sl_iceoryx_sender *sender)
 
 int sl_iceoryx_reserve(struct sl_iceoryx_sender *sender)
 {
-    if (sender->parcel || loan(sender))
+    if (sl_iceoryx_proxy_is_given_up() || sender->parcel || loan(sender))
         return 0;
     return sl_error(-EAGAIN,
                     "iceoryx: RouDi's memory pool has no chunk of %u bytes left; give it more",
@@ -633,6 +642,9 @@ void sl_iceoryx_send(struct sl_iceoryx_sender *sender, const struct sl_descripto
                      const struct sl_range *ranges, uint32_t range_count, const void *inline_body)
 {
     struct sl_parcel *parcel = sender->parcel;
+    sender->parcel = NULL;
+    if (sl_iceoryx_proxy_is_given_up())
+        return; /* the ring has it */
     assert(parcel && range_count <= SL_RANGES_MAX);
     parcel->d = *d;
     if (d->flags & SL_DESCRIPTOR_GATHER) {
@@ -643,7 +655,6 @@ void sl_iceoryx_send(struct sl_iceoryx_sender *sender, const struct sl_descripto
         assert(d->body_length <= sender->inline_max);
         memcpy(parcel->inline_body, inline_body, d->body_length);
     }
-    sender->parcel = NULL;
     ordered_before(parcel);
     iox_pub_publish_chunk(sender->pub, parcel);
 }
@@ -652,7 +663,7 @@ void sl_iceoryx_sender_close(struct sl_iceoryx_sender *sender)
 {
     if (!sender)
         return;
-    if (sender->parcel && !sl_iceoryx_proxy_is_child())
+    if (sender->parcel && !sl_iceoryx_proxy_is_child() && !sl_iceoryx_proxy_is_given_up())
         iox_pub_release_chunk(sender->pub, sender->parcel);
     end_job(sender->job);
     free(sender);
@@ -680,7 +691,8 @@ int sl_iceoryx_receiver_open(const struct sl_domain *domain, const char *topic, 
 
 bool sl_iceoryx_receiver_is_connected(struct sl_iceoryx_receiver *receiver)
 {
-    return iox_sub_get_subscription_state(receiver->sub) == SubscribeState_SUBSCRIBED;
+    return !sl_iceoryx_proxy_is_given_up() &&
+           iox_sub_get_subscription_state(receiver->sub) == SubscribeState_SUBSCRIBED;
 }
 
 /* What iceoryx 2.0 writes before a payload that is aligned to 8, as all of ours are
@@ -720,7 +732,8 @@ int sl_iceoryx_receive(struct sl_iceoryx_receiver *receiver, struct sl_descripto
                        struct sl_range ret_ranges[SL_RANGES_MAX], void *inline_to)
 {
     const void *chunk;
-    if (iox_sub_take_chunk(receiver->sub, &chunk) != ChunkReceiveResult_SUCCESS)
+    if (sl_iceoryx_proxy_is_given_up() ||
+        iox_sub_take_chunk(receiver->sub, &chunk) != ChunkReceiveResult_SUCCESS)
         return 0;
     ordered_behind(chunk);
     int result = unpack(receiver, chunk, ret_d, ret_ranges, inline_to);

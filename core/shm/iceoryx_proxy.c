@@ -26,6 +26,7 @@
 
 #define MESSAGE_MAX 4096
 #define RETRY_MS    20
+#define SILENT_MS   1000 /* RouDi gives up who is silent for 1500 */
 #define KEEP_ALIVE  "17,"
 #define ANSWER      "19," /* "you are signed off"; to any other question a wrong answer */
 #define ROUDI_PATH  "/tmp/roudi"
@@ -39,6 +40,9 @@ static struct {
     int wake;
     char lock_path[128];
     _Atomic bool is_child;
+    bool is_watched;
+    _Atomic bool is_given_up;
+    _Atomic uint64_t word_ns;  /* when RouDi was last told that we live */
     _Atomic uint64_t leave_ns; /* CLOCK_MONOTONIC; 0 = not yet */
     /* The thread's own. */
     char message[MESSAGE_MAX]; /* a question that RouDi had no room for */
@@ -69,6 +73,17 @@ void sl_iceoryx_proxy_answer(void)
         answer(proxy.self);
 }
 
+/* Whoever notices first makes it so: a word that comes too late does not undo it. */
+bool sl_iceoryx_proxy_is_given_up(void)
+{
+    if (!proxy.is_watched)
+        return false;
+    if (!atomic_load(&proxy.is_given_up) &&
+        sl_clock_monotonic_ns() - atomic_load(&proxy.word_ns) > SILENT_MS * SL_NS_PER_MS)
+        atomic_store(&proxy.is_given_up, true);
+    return atomic_load(&proxy.is_given_up);
+}
+
 /* 0, -EAGAIN: no room at RouDi; anything else: it is gone. */
 static int pass_on(const char *message, size_t length)
 {
@@ -81,8 +96,14 @@ static void take_message(void)
     ssize_t length = recv(proxy.inner, message, sizeof message, MSG_DONTWAIT);
     if (length <= 0)
         return;
+    bool is_word = strncmp(message, KEEP_ALIVE, sizeof KEEP_ALIVE - 1) == 0;
+    if (is_word && sl_iceoryx_proxy_is_given_up())
+        return;
+    uint64_t now_ns = sl_clock_monotonic_ns();
     int err = pass_on(message, (size_t)length);
-    if (err == 0 || strncmp(message, KEEP_ALIVE, sizeof KEEP_ALIVE - 1) == 0)
+    if (err == 0 && is_word)
+        atomic_store(&proxy.word_ns, now_ns);
+    if (err == 0 || is_word)
         return;
     if (err != -EAGAIN) {
         answer(proxy.self);
@@ -252,7 +273,7 @@ static int start_thread(void)
     return -err;
 }
 
-int sl_iceoryx_proxy_start(const char *runtime_name, int place)
+int sl_iceoryx_proxy_start(const char *runtime_name, int place, bool is_watched)
 {
     char bound[128];
     int pair[2];
@@ -268,6 +289,8 @@ int sl_iceoryx_proxy_start(const char *runtime_name, int place)
         return sl_error(-errno, "iceoryx: no descriptors for its runtime: %s", strerror(errno));
     proxy.inner = pair[1];
     proxy.place = place;
+    proxy.is_watched = is_watched;
+    atomic_store(&proxy.word_ns, sl_clock_monotonic_ns()); /* it has just registered us */
     int err = start_thread();
     if (err == 0 && (err = -pthread_atfork(NULL, NULL, become_child)) == 0 &&
         dup3(pair[0], proxy.sender, O_CLOEXEC) < 0)

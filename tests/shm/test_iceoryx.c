@@ -20,6 +20,7 @@
 #define INSTANCE   UINT64_C(0x0123456789abcdef)
 #define INLINE     64
 #define WORDS_FILE "/tmp/iceoryx.words" /* what the roles write on stderr */
+#define LOG_FILE   "/tmp/roudi.log"
 /* The bound is 1 s; the machine may be busy. */
 #define LATE_MS 4000
 #define HANGS_S 60
@@ -35,21 +36,26 @@ static void stop_roudi(void)
     roudi_pid = 0;
 }
 
-static void start_roudi(void)
+static void start_roudi_watching(const char *on_or_off)
 {
     const char *config = getenv("SLUICE_ROUDI_CONFIG");
     assert_non_null(config);
     stop_roudi();
     roudi_pid = fork();
     if (roudi_pid == 0) {
-        int log = open("/tmp/roudi.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        int log = open(LOG_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         dup2(log, 1);
         dup2(log, 2);
-        execlp("iox-roudi", "iox-roudi", "-m", "off", "-c", config, (char *)NULL);
+        execlp("iox-roudi", "iox-roudi", "-m", on_or_off, "-c", config, (char *)NULL);
         _exit(127);
     }
     struct sl_roudi roudi;
     await(sl_roudi_find(&roudi) == 0 && roudi.pid == roudi_pid);
+}
+
+static void start_roudi(void)
+{
+    start_roudi_watching("off");
 }
 
 static int setup(void **state)
@@ -210,6 +216,45 @@ static int run_trouble(uint64_t expected)
     check(err == -(int)expected);
     say(sl_clock_monotonic_ns() - start);
     hear();
+    sl_iceoryx_receiver_close(receiver);
+    sl_iceoryx_sender_close(sender);
+    return 0;
+}
+
+/* Stopped for so long that RouDi has freed all it had: the flow goes on without. */
+static int run_given_up(uint64_t messages)
+{
+    struct sl_iceoryx_sender *sender, *second;
+    struct sl_iceoryx_receiver *receiver;
+    struct sl_publisher *p = NULL;
+    struct sl_subscriber *s = NULL;
+    struct sl_frame f;
+    begin_role();
+    open_pair(INSTANCE, &sender, &receiver);
+    must(sl_iceoryx_reserve(sender)); /* a chunk at hand, which is RouDi's again */
+    must(sl_publisher_open(
+        &(struct sl_publisher_options){
+            .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .bus = SL_BUS_ICEORYX},
+        &p));
+    must(sl_subscriber_open(&(struct sl_subscriber_options){.topic = TOPIC, .bus = SL_BUS_ICEORYX},
+                            &s));
+    say(1);
+    hear();
+    for (uint64_t seed = 1; seed <= messages; seed++) {
+        must(publish(p, seed, 1000));
+        while (sl_subscriber_take(s, &f) == -EAGAIN)
+            must(sl_subscriber_wait(s, (int64_t)PATIENCE_MS * (int64_t)SL_NS_PER_MS));
+        check(f.stamp_ns == seed && f.lost_before == 0);
+        sl_frame_release(&f);
+    }
+    send_plain(sender, 1);
+    check(is_empty(receiver) && !sl_iceoryx_receiver_is_connected(receiver));
+    check(sl_iceoryx_sender_open(&domain, TOPIC, INSTANCE + 1, INLINE, &second) == -ESTALE);
+    check(strstr(sl_error_text(), "monitoring is on") != NULL);
+    say(2);
+    hear();
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
     sl_iceoryx_receiver_close(receiver);
     sl_iceoryx_sender_close(sender);
     return 0;
@@ -437,6 +482,7 @@ static const struct role roles[] = {
     {"exchange", run_exchange},
     {"bodies", run_bodies},
     {"trouble", run_trouble},
+    {"given_up", run_given_up},
     {"start", run_start},
     {"stand", run_stand},
     {"fork", run_fork},
@@ -546,6 +592,32 @@ static void a_stopped_roudi_is_told_at_the_start(void **state)
     assert_int_equal(child_hear(&child), 1);
     assert_true(ms_since(start) < LATE_MS);
     kill(roudi_pid, SIGCONT); /* and the start succeeds after all */
+    child_tell(&child, 1);
+    assert_int_equal(child_hear(&child), 2);
+    end_well(&child);
+}
+
+static bool roudi_says(const char *words)
+{
+    char line[1000];
+    bool said = false;
+    FILE *log = fopen(LOG_FILE, "re");
+    while (log && !said && fgets(line, sizeof line, log))
+        said = strstr(line, words);
+    if (log)
+        fclose(log);
+    return said;
+}
+
+static void one_that_roudi_gave_up_goes_on_without_it(void **state)
+{
+    (void)state;
+    start_roudi_watching("on");
+    struct child child = child_start("given_up", 300); /* more than the queue would hold */
+    assert_int_equal(child_hear(&child), 1);
+    assert_int_equal(kill(child.pid, SIGSTOP), 0);
+    await(roudi_says("removing it"));
+    assert_int_equal(kill(child.pid, SIGCONT), 0);
     child_tell(&child, 1);
     assert_int_equal(child_hear(&child), 2);
     end_well(&child);
@@ -719,6 +791,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(another_roudi_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_hangs_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_is_told_at_the_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_roudi_gave_up_goes_on_without_it, setup, teardown),
         cmocka_unit_test_setup_teardown(the_limit_of_publishers_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(the_limit_of_subscribers_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(the_257th_subscriber_of_a_publisher_gets_nothing, setup,
