@@ -39,7 +39,7 @@ static void begin(struct end *e, const char *topic)
     o.slot_count = SLOTS;
     o.lossless = strcmp(topic, EVERY) == 0;
     o.lossless_timeout_ns = INT64_MAX;
-    must(sl_publisher_open(&o, &e->publisher));
+    must(open_publisher(&o, &e->publisher));
 }
 
 static void end_run(struct end *e)

@@ -124,7 +124,7 @@ static void open_end(void)
         .quota = kinds[r.kind].hoard,
     };
     memset(r.track, 0, sizeof r.track);
-    must(sl_subscriber_open(&o, &r.subscriber));
+    must(open_subscriber(&o, &r.subscriber));
     if (kinds[r.kind].by_fd)
         must(sl_subscriber_fd(r.subscriber));
 }

@@ -115,20 +115,20 @@ static int publish_for_ever(uint64_t first_seed)
 {
     open_board(false);
     struct sl_publisher *frames = NULL, *every = NULL;
-    must(sl_publisher_open(&(struct sl_publisher_options){.topic = "/frames",
-                                                          .type = TYPE,
-                                                          .slot_size = SLOT,
-                                                          .slot_count = FRAME_SLOTS,
-                                                          .quota = QUOTA},
-                           &frames));
-    must(sl_publisher_open(&(struct sl_publisher_options){.topic = "/every",
-                                                          .type = TYPE,
-                                                          .slot_size = 4096,
-                                                          .slot_count = EVERY_SLOTS,
-                                                          .quota = 1,
-                                                          .lossless = true,
-                                                          .lossless_timeout_ns = INT64_MAX},
-                           &every));
+    must(open_publisher(&(struct sl_publisher_options){.topic = "/frames",
+                                                       .type = TYPE,
+                                                       .slot_size = SLOT,
+                                                       .slot_count = FRAME_SLOTS,
+                                                       .quota = QUOTA},
+                        &frames));
+    must(open_publisher(&(struct sl_publisher_options){.topic = "/every",
+                                                       .type = TYPE,
+                                                       .slot_size = 4096,
+                                                       .slot_count = EVERY_SLOTS,
+                                                       .quota = 1,
+                                                       .lossless = true,
+                                                       .lossless_timeout_ns = INT64_MAX},
+                        &every));
     say(1);
     uint64_t seed = first_seed, every_seed = first_seed, blocked_ns = 0;
     while (!atomic_load(&board->stop)) {
@@ -196,11 +196,11 @@ static int read_for_ever(uint64_t kind)
 {
     open_board(false);
     struct sl_subscriber *s = NULL;
-    must(sl_subscriber_open(&(struct sl_subscriber_options){.topic = kinds[kind].topic,
-                                                            .policy = kinds[kind].policy,
-                                                            .depth = kinds[kind].depth,
-                                                            .quota = kinds[kind].hoard},
-                            &s));
+    must(open_subscriber(&(struct sl_subscriber_options){.topic = kinds[kind].topic,
+                                                         .policy = kinds[kind].policy,
+                                                         .depth = kinds[kind].depth,
+                                                         .quota = kinds[kind].hoard},
+                         &s));
     say(1);
     struct sl_frame held[QUOTA];
     uint32_t hoard = kinds[kind].hoard, count = 0;

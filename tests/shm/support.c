@@ -17,7 +17,8 @@
 
 enum {
     CHILDREN_MAX = 64,
-    ROLE_IN = 3, /* descriptors of a role */
+    LATE_MOST = 20, /* seconds that a program waits for RouDi */
+    ROLE_IN = 3,    /* descriptors of a role */
     ROLE_OUT = 4,
 };
 
@@ -230,12 +231,37 @@ ssize_t pattern_check_lines(const void *data, size_t size, uint64_t seed)
 
 /* Ends. ---------------------------------------------------------------------------------------- */
 
+static bool is_late(int err)
+{
+    static int tries; /* of a whole program: a RouDi that is stopped is no reason to go on */
+    return err == -ETIMEDOUT && is_over_iceoryx() && tries++ < LATE_MOST;
+}
+
+int open_publisher(const struct sl_publisher_options *options, struct sl_publisher **ret_publisher)
+{
+    int err;
+    do
+        err = sl_publisher_open(options, ret_publisher);
+    while (is_late(err));
+    return err;
+}
+
+int open_subscriber(const struct sl_subscriber_options *options,
+                    struct sl_subscriber **ret_subscriber)
+{
+    int err;
+    do
+        err = sl_subscriber_open(options, ret_subscriber);
+    while (is_late(err));
+    return err;
+}
+
 struct sl_publisher *publisher_of(struct sl_publisher_options options)
 {
     struct sl_publisher *publisher = NULL;
     options.topic = options.topic ? options.topic : TOPIC;
     options.type = options.type ? options.type : TYPE;
-    assert_ok(sl_publisher_open(&options, &publisher));
+    assert_ok(open_publisher(&options, &publisher));
     return publisher;
 }
 
@@ -243,7 +269,7 @@ struct sl_subscriber *subscriber_of(struct sl_subscriber_options options)
 {
     struct sl_subscriber *subscriber = NULL;
     options.topic = options.topic ? options.topic : TOPIC;
-    assert_ok(sl_subscriber_open(&options, &subscriber));
+    assert_ok(open_subscriber(&options, &subscriber));
     return subscriber;
 }
 

@@ -75,6 +75,11 @@ ssize_t pattern_check_lines(const void *bytes, size_t size, uint64_t seed);
 
 /* ---- Ends ------------------------------------------------------------------------------------*/
 
+/* Of children, and where the machine is busy: as sl_publisher_open and sl_subscriber_open, but over
+ * iceoryx they try again as long as RouDi, which has a second to answer, is late. */
+int open_publisher(const struct sl_publisher_options *options, struct sl_publisher **ret_publisher);
+int open_subscriber(const struct sl_subscriber_options *options,
+                    struct sl_subscriber **ret_subscriber);
 struct sl_publisher *publisher_of(struct sl_publisher_options options);
 struct sl_subscriber *subscriber_of(struct sl_subscriber_options options);
 /* Publish a message whose body is the pattern of `seed`; its stamp is the seed. */

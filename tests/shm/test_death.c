@@ -53,7 +53,7 @@ static int hold_frames(uint64_t count)
     struct sl_subscriber_options o = {.topic = TOPIC, .quota = (uint32_t)count};
     struct sl_subscriber *s = NULL;
     struct sl_frame f;
-    must(sl_subscriber_open(&o, &s));
+    must(open_subscriber(&o, &s));
     say(0);
     for (uint64_t n = 0; n < count; n++) {
         int err;
@@ -85,7 +85,7 @@ static int hold_frames_with_child(uint64_t count)
     struct sl_subscriber_options o = {.topic = TOPIC, .quota = (uint32_t)count};
     struct sl_subscriber *s = NULL;
     struct sl_frame f;
-    must(sl_subscriber_open(&o, &s));
+    must(open_subscriber(&o, &s));
     say(0);
     for (uint64_t n = 0; n < count; n++) {
         while (sl_subscriber_take(s, &f) == -EAGAIN)
@@ -102,7 +102,7 @@ static int read_all(uint64_t unused)
     (void)unused;
     struct sl_subscriber_options o = {.topic = TOPIC};
     struct sl_subscriber *s = NULL;
-    must(sl_subscriber_open(&o, &s));
+    must(open_subscriber(&o, &s));
     say(0);
     uint64_t last = 0, read = 0, lost = 0;
     struct pollfd in = {.fd = 3, .events = POLLIN};
@@ -137,7 +137,7 @@ static int attach_and_close(uint64_t unused)
     (void)unused;
     struct sl_subscriber_options o = {.topic = TOPIC};
     struct sl_subscriber *s = NULL;
-    must(sl_subscriber_open(&o, &s));
+    must(open_subscriber(&o, &s));
     say(0);
     hear();
     sl_subscriber_close(s);
@@ -150,7 +150,7 @@ static int publish_messages(uint64_t count)
     struct sl_publisher_options o = {
         .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .slot_count = 24};
     struct sl_publisher *p = NULL;
-    must(sl_publisher_open(&o, &p));
+    must(open_publisher(&o, &p));
     if (count == 0)
         say(0);
     for (uint64_t i = 1; count == 0 || i <= count; i++)
@@ -168,7 +168,7 @@ static int publish_with_child(uint64_t count)
     struct sl_publisher_options o = {
         .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .slot_count = 24};
     struct sl_publisher *p = NULL;
-    must(sl_publisher_open(&o, &p));
+    must(open_publisher(&o, &p));
     for (uint64_t i = 1; i <= count; i++)
         must(publish(p, i, SLOT_SIZE));
     struct sl_publisher_status status = {0};
@@ -196,7 +196,7 @@ static int hold_big_frames_and_abort(uint64_t count)
     struct sl_subscriber_options o = {.topic = TOPIC, .quota = (uint32_t)count};
     struct sl_subscriber *s = NULL;
     struct sl_frame f;
-    must(sl_subscriber_open(&o, &s));
+    must(open_subscriber(&o, &s));
     say(1);
     for (uint64_t n = 0; n < count; n++)
         while (sl_subscriber_take(s, &f) == -EAGAIN)
@@ -211,7 +211,7 @@ static int publish_big_frames_and_abort(uint64_t count)
     struct sl_publisher_options o = {
         .topic = TOPIC, .type = TYPE, .slot_size = BIG_SLOT, .slot_count = BIG_COUNT};
     struct sl_publisher *p = NULL;
-    must(sl_publisher_open(&o, &p));
+    must(open_publisher(&o, &p));
     for (uint64_t i = 1; i <= count; i++)
         must(publish(p, i, SLOT_SIZE));
     say(count);
@@ -338,7 +338,7 @@ static int attach_lossless(uint64_t unused)
     (void)unused;
     struct sl_subscriber_options o = {.topic = TOPIC, .policy = SL_LOSSLESS};
     struct sl_subscriber *s = NULL;
-    must(sl_subscriber_open(&o, &s));
+    must(open_subscriber(&o, &s));
     say(0);
     hear();
     return 0;

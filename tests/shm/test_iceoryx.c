@@ -260,6 +260,51 @@ static int run_given_up(uint64_t messages)
     return 0;
 }
 
+/* A subscriber that runs when its publisher comes, and that publisher. */
+static int run_late_reader(uint64_t unused)
+{
+    (void)unused;
+    struct sl_subscriber *s = NULL;
+    struct sl_subscriber_status status;
+    struct sl_frame f;
+    begin_role();
+    must(sl_subscriber_open(&(struct sl_subscriber_options){.topic = TOPIC, .bus = SL_BUS_ICEORYX},
+                            &s));
+    say(1);
+    hear();
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        while (sl_subscriber_take(s, &f) == -EAGAIN)
+            must(sl_subscriber_wait(s, (int64_t)PATIENCE_MS * (int64_t)SL_NS_PER_MS));
+        check(f.stamp_ns == seed && f.lost_before == 0);
+        sl_frame_release(&f);
+        say(1 + seed);
+    }
+    must(sl_subscriber_status(s, &status));
+    check(status.publishers == 1);
+    hear();
+    sl_subscriber_close(s);
+    return 0;
+}
+
+static int run_late_writer(uint64_t unused)
+{
+    (void)unused;
+    struct sl_publisher *p = NULL;
+    begin_role();
+    must(sl_publisher_open(
+        &(struct sl_publisher_options){
+            .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .bus = SL_BUS_ICEORYX},
+        &p));
+    must(publish(p, 1, 1000));
+    say(1);
+    hear();
+    must(publish(p, 2, 1000));
+    say(2);
+    hear();
+    sl_publisher_close(p);
+    return 0;
+}
+
 /* Only start; say how it went. */
 static int run_start(uint64_t expected)
 {
@@ -483,6 +528,8 @@ static const struct role roles[] = {
     {"bodies", run_bodies},
     {"trouble", run_trouble},
     {"given_up", run_given_up},
+    {"late_reader", run_late_reader},
+    {"late_writer", run_late_writer},
     {"start", run_start},
     {"stand", run_stand},
     {"fork", run_fork},
@@ -595,6 +642,29 @@ static void a_stopped_roudi_is_told_at_the_start(void **state)
     child_tell(&child, 1);
     assert_int_equal(child_hear(&child), 2);
     end_well(&child);
+}
+
+static void a_publisher_met_while_roudi_is_late_is_read_by_the_ring(void **state)
+{
+    (void)state;
+    struct child reader = child_start("late_reader", 0);
+    assert_int_equal(child_hear(&reader), 1);
+    kill(reader.pid, SIGSTOP);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)reader.pid, &info, WSTOPPED), 0);
+    struct child writer = child_start("late_writer", 0);
+    assert_int_equal(child_hear(&writer), 1);
+    suspend_roudi();
+    kill(reader.pid, SIGCONT);
+    child_tell(&reader, 1);
+    assert_int_equal(child_hear(&reader), 2);
+    child_tell(&writer, 1);
+    assert_int_equal(child_hear(&writer), 2);
+    assert_int_equal(child_hear(&reader), 3);
+    child_tell(&reader, 1);
+    end_well(&reader);
+    child_tell(&writer, 1);
+    end_well(&writer);
 }
 
 static bool roudi_says(const char *words)
@@ -791,6 +861,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(another_roudi_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_hangs_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_is_told_at_the_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_publisher_met_while_roudi_is_late_is_read_by_the_ring,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_roudi_gave_up_goes_on_without_it, setup, teardown),
         cmocka_unit_test_setup_teardown(the_limit_of_publishers_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(the_limit_of_subscribers_is_an_error, setup, teardown),

@@ -85,7 +85,7 @@ static int publish_by_lease(uint64_t lease_ns)
                                      .slot_count = 1,
                                      .quota = 8,
                                      .lease_ns = (int64_t)lease_ns};
-    must(sl_publisher_open(&o, &p));
+    must(open_publisher(&o, &p));
     say(1);
     for (uint64_t seed = 1;; seed++) { /* until it is killed */
         int err;

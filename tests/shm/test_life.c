@@ -327,7 +327,7 @@ static void use_a_topic(unsigned number)
                                          .retain = number % 3,
                                          .lease_ns = number % 5 ? 0 : 1000000000,
                                          .relay = number % 7 == 0};
-        must(sl_publisher_open(&o, &p[i]));
+        must(open_publisher(&o, &p[i]));
     }
     for (int i = 0; i < 3; i++) {
         struct sl_subscriber_options o = {.topic = topic,
@@ -335,7 +335,7 @@ static void use_a_topic(unsigned number)
                                           .history = 1,
                                           .visitor = i == 2,
                                           .wake_batch = (uint32_t)i};
-        must(sl_subscriber_open(&o, &s[i]));
+        must(open_subscriber(&o, &s[i]));
         if ((number + (unsigned)i) % 4 == 0)
             must(sl_subscriber_fd(s[i]));
     }

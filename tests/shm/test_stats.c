@@ -114,7 +114,7 @@ static int publish_until_told(uint64_t count)
     sl_stats_set_name("counting");
     struct sl_publisher_options o = {.topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE};
     struct sl_publisher *p = NULL;
-    must(sl_publisher_open(&o, &p));
+    must(open_publisher(&o, &p));
     for (uint64_t i = 1; i <= count; i++)
         must(publish(p, i, 10));
     say(1);

@@ -477,7 +477,7 @@ static int publish_one_and_stay(uint64_t seed)
 {
     struct sl_publisher *p = NULL;
     struct sl_publisher_options o = {.topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE};
-    must(sl_publisher_open(&o, &p));
+    must(open_publisher(&o, &p));
     must(publish(p, seed, 1000));
     say(1);
     hear();

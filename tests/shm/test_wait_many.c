@@ -41,9 +41,9 @@ static void open_topics(unsigned count, struct sl_subscriber_options wants)
         char topic[32];
         snprintf(topic, sizeof topic, "/many/%u", i);
         struct sl_publisher_options o = {.topic = topic, .type = TYPE, .slot_size = 64};
-        must(sl_publisher_open(&o, &publisher[i]));
+        must(open_publisher(&o, &publisher[i]));
         wants.topic = topic;
-        must(sl_subscriber_open(&wants, &subscriber[i]));
+        must(open_subscriber(&wants, &subscriber[i]));
     }
 }
 
@@ -135,7 +135,7 @@ static void *replace_publisher(void *context)
     snprintf(topic, sizeof topic, "/many/%u", which);
     struct sl_publisher_options o = {.topic = topic, .type = TYPE, .slot_size = 64};
     sl_publisher_close(publisher[which]);
-    must(sl_publisher_open(&o, &publisher[which]));
+    must(open_publisher(&o, &publisher[which]));
     must(publish(publisher[which], which, 8));
     return NULL;
 }
