@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_publish.c - what the writing end promises: loans, bounds, pieces, shared slots. */
 #include "core/shm/layout.h"
+#include "core/shm/publisher.h"
+#include "core/shm/subscriber.h"
 #include "tests/shm/support.h"
 
 #include <stdio.h>
@@ -584,6 +586,71 @@ static void number_of_slots_follows_from_the_rights_given(void **state)
     sl_publisher_close(p);
 }
 
+/* As if it had published for years. */
+static void grow_old(struct sl_publisher *p, uint64_t head, uint32_t generation)
+{
+    p->channel.head = head;
+    atomic_store(&p->channel.ring.ring->head, head);
+    for (uint32_t i = 0; i < p->pool->slots.count; i++)
+        p->pool->slots.slot[i].generation = generation;
+}
+
+static void publish_two_in_one_slot(struct sl_publisher *p, uint64_t seed)
+{
+    struct sl_loan loan;
+    assert_ok(sl_publisher_loan(p, &loan));
+    for (unsigned i = 0; i < 2; i++) {
+        struct sl_message m = {.stamp_ns = seed + i, .body_length = 1000, .more = i == 0};
+        m.body_offset = i * 1024;
+        pattern_fill((char *)loan.data + m.body_offset, m.body_length, m.stamp_ns);
+        assert_ok(sl_publisher_publish(p, &loan, &m));
+    }
+}
+
+static void await_queue(struct sl_subscriber *s)
+{
+    struct sl_frame f;
+    assert_int_equal(sl_subscriber_take(s, &f), -EAGAIN);
+    assert_int_equal(s->link_count, 1);
+    if (is_over_iceoryx())
+        await(sl_iceoryx_receiver_is_connected(s->link[0]->reader.inbox->queue));
+}
+
+/* The ring's entries, the low half of the sequence, the generations of the slots. */
+static void numbers_wrap_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    static const uint64_t heads[] = {UINT32_MAX - 20, (UINT64_C(1) << 62) - 20};
+    for (unsigned h = 0; h < sizeof heads / sizeof *heads; h++) {
+        struct sl_publisher *p = publisher_of((struct sl_publisher_options){
+            .slot_size = SLOT_SIZE, .slot_count = 4, .quota = 1, .ring = 8});
+        grow_old(p, heads[h], UINT32_MAX - 5);
+        struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.quota = 1});
+        await_queue(s);
+        struct sl_frame f;
+        for (uint64_t seed = 1; seed <= 80;) {
+            uint64_t end = seed + 1 + (seed % 3 == 0);
+            if (end - seed == 2)
+                publish_two_in_one_slot(p, seed);
+            else
+                assert_ok(publish(p, seed, 1000));
+            for (; seed < end; seed++) {
+                assert_int_equal(take(s, &f), seed);
+                assert_true(f.seq == heads[h] + seed);
+                assert_int_equal(f.lost_before, 0);
+                assert_ok(sl_frame_check(&f));
+                sl_frame_release(&f);
+            }
+        }
+        assert_true(p->pool->slots.slot[0].generation < 100);
+        assert_int_equal(lost_in_all(s), 0);
+        if (is_over_iceoryx())
+            assert_true(s->link[0]->reader.inbox->received >= 80);
+        sl_subscriber_close(s);
+        sl_publisher_close(p);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, shm_setup, shm_teardown)
@@ -608,6 +675,7 @@ int main(void)
         TEST(topic_that_ends_leaves_the_others_of_its_slots_alone),
         TEST(options_out_of_range_are_refused_by_name),
         TEST(number_of_slots_follows_from_the_rights_given),
+        TEST(numbers_wrap_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
