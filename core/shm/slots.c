@@ -319,7 +319,7 @@ static unsigned holds_of(const struct sl_slots *slots, const struct sl_peer *pee
     for (uint32_t i = 0; i < slots->count; i++)
         if (peer_holds(peer, i))
             seen[i / 8] |= (unsigned char)(1u << i % 8);
-    sl_fence_acquire();
+    /* No load of this pass goes before one of the last: each is an acquire (R3). */
     for (uint32_t i = 0; i < slots->count; i++)
         twice += (seen[i / 8] >> i % 8 & 1) && peer_holds(peer, i);
     return twice;

@@ -6,10 +6,12 @@
  * one moment, the one between them: a slot that is released cannot be taken again during the count,
  * because only the counting thread publishes.
  * Claim: a reader that keeps to its quota is not revoked; one that does not is.
- * Sequential consistency is enough: the failure is not one of order.
+ * Only loads are in question, which neither TSO nor PSO reorders: what the acquire of each (R3)
+ * forbids is a mutation of its own.
  *
  * Mutations, each of which must fail:
- *  ONE_PASS   what is seen in one pass is believed
+ *  ONE_PASS     what is seen in one pass is believed
+ *  NO_ACQUIRE   loads of the second pass go before loads of the first
  */
 #ifndef S
 #define S 4
@@ -45,9 +47,13 @@ active proctype Reader()
 active proctype Publisher()
 {
     byte i, count;
-    bool first[S];
+    bool first[S], second[S];
     do
-    :: i < S -> first[i] = held[i]; i++
+    :: i < S -> first[i] = held[i];
+#ifdef NO_ACQUIRE
+        second[i] = held[i];
+#endif
+        i++
     :: else -> break
     od;
     i = 0;
@@ -56,7 +62,10 @@ active proctype Publisher()
 #ifdef ONE_PASS
         count = count + first[i];
 #else
-        if :: first[i] && held[i] -> count++ :: else fi;
+#ifndef NO_ACQUIRE
+        second[i] = held[i];
+#endif
+        if :: first[i] && second[i] -> count++ :: else fi;
 #endif
         i++
     :: else -> break

@@ -84,6 +84,7 @@ order  | SC   | holds |
 order  | SC   | fails | -DZERO
 quota  | SC   | holds |
 quota  | SC   | fails | -DONE_PASS
+quota  | SC   | fails | -DNO_ACQUIRE
 detach | SC   | holds |
 detach | SC   | holds | -DOWN=2 -DOTHERS=3
 detach | SC   | fails | -DSPLIT
