@@ -10,9 +10,11 @@
  * seconds, if given). Asserted: no frame is torn; taken and lost are what was shown; a dead holder
  * costs no loan; every slot comes back; a successor is found and read from its first message;
  * nobody who lives fails, and nothing is left in the domain. Somebody who is stopped (for S
- * seconds) is not dead.
+ * seconds) is not dead. Over iceoryx RouDi is killed at the end.
  */
 #include "tests/shm/crash.h"
+
+#include "core/shm/roudi.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -406,6 +408,32 @@ static void stopped_publisher_is_not_given_up(void **state)
     }
 }
 
+/* RouDi. --------------------------------------------------------------------------------------- */
+
+static void go_on(unsigned messages)
+{
+    uint64_t before = atomic_load(&board->published);
+    await(atomic_load(&board->published) > before + messages);
+}
+
+/* Everybody is under way, and ends as always. The last test: RouDi does not come again. */
+static void killed_roudi_harms_nobody(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct sl_roudi roudi;
+    if (!is_over_iceoryx())
+        return;
+    assert_ok(sl_roudi_find(&roudi));
+    assert_true(roudi.pid > 0);
+    begin_scene(&scene, false, nobody);
+    go_on(200);
+    assert_int_equal(kill(roudi.pid, SIGKILL), 0);
+    go_on(500); /* more than waits in any queue */
+    end_scene(&scene);
+    crash_board_close();
+}
+
 /* The command line. ---------------------------------------------------------------------------- */
 
 static int usage(const char *program)
@@ -463,6 +491,7 @@ int main(int argc, char **argv)
         TEST(publishers_killed_at_each_step_are_followed),
         TEST(stopped_reader_loses_only_what_the_ring_loses),
         TEST(stopped_publisher_is_not_given_up),
+        TEST(killed_roudi_harms_nobody),
     };
     uint64_t start_ns = sl_clock_monotonic_ns();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
