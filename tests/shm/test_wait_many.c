@@ -20,9 +20,9 @@
 /* Whoever looks in circles uses all of it; how little it is (`sluice bench bus`) is no test's
  * matter, as a page fault at a bad moment, or an emulator, costs a millisecond. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || SLUICE_EMULATED
-#define SHARE 40
+#define SHARE 20
 #else
-#define SHARE 200
+#define SHARE 100
 #endif
 
 enum {
@@ -70,11 +70,11 @@ static void sleep_for_nothing(unsigned count)
     uint64_t start_ns = sl_clock_monotonic_ns();
     is_so(sl_wait(subscriber, count, 1000000) == -ETIMEDOUT); /* descriptors are made once */
     uint64_t before_ns = cpu_ns();
-    is_so(sl_wait(subscriber, count, 3 * SECOND) == -ETIMEDOUT);
+    is_so(sl_wait(subscriber, count, SECOND) == -ETIMEDOUT);
     uint64_t used_ns = cpu_ns() - before_ns;
-    fprintf(stderr, "%u topics: %.4f%% of a processor\n", count, (double)used_ns / 3e9 * 100);
-    is_so(used_ns < 3 * SL_NS_PER_S / IDLE_SHARE);
-    is_so(sl_clock_monotonic_ns() - start_ns >= 3 * SL_NS_PER_S);
+    fprintf(stderr, "%u topics: %.4f%% of a processor\n", count, (double)used_ns / 1e9 * 100);
+    is_so(used_ns < SL_NS_PER_S / IDLE_SHARE);
+    is_so(sl_clock_monotonic_ns() - start_ns >= SL_NS_PER_S);
 }
 
 struct sender {
@@ -124,8 +124,8 @@ static void be_interrupted(unsigned count, unsigned rounds)
         pthread_join(thread, NULL);
     }
     uint64_t before_ns = cpu_ns(); /* and what told it is gone: it does not turn in circles */
-    is_so(sl_wait(subscriber, count, SECOND) == -ETIMEDOUT);
-    is_so(cpu_ns() - before_ns < SL_NS_PER_S / 100);
+    is_so(sl_wait(subscriber, count, SECOND / 4) == -ETIMEDOUT);
+    is_so(cpu_ns() - before_ns < SL_NS_PER_S / 40);
 }
 
 static void *replace_publisher(void *context)
