@@ -4,12 +4,13 @@
  * Runs in the service thread under its lock. Nothing that a publisher sends is believed before it
  * was checked in a copy, and nothing here waits for one.
  */
-#include "core/shm/subscriber.h"
+#include "core/shm/link.h"
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/failpoint.h"
 #include "core/shm/pool.h"
+#include "core/shm/subscriber.h"
 #include "core/shm/wake.h"
 
 #include <errno.h>
@@ -34,6 +35,11 @@ static void tell_taker(struct sl_subscriber *s)
         (void)written;
     }
     sl_service_changed();
+}
+
+enum sl_memory_kind sl_link_memory_kind(const struct sl_link *l)
+{
+    return l ? l->pool.kind : SL_MEMORY_WB;
 }
 
 void sl_link_free(struct sl_link *l)
