@@ -197,6 +197,12 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
     return 0;
 }
 
+/* A descriptor a slot is asked for afterwards; one of all physical memory is not given away. */
+static bool is_sent_with_welcome(const struct sl_memory *memory)
+{
+    return memory->piece_count == 0 && memory->handle != SL_MEMORY_PHYSICAL;
+}
+
 static void answer(struct sl_connection *c, const struct sl_hello *hello)
 {
     struct sl_publisher *p = c->publisher;
@@ -220,7 +226,12 @@ static void answer(struct sl_connection *c, const struct sl_hello *hello)
         w.roudi = p->channel.sender ? sl_iceoryx_roudi() : 0;
         if (pool->slots.count > 0) {
             fds[w.fd_count++] = pool->control.fd;
-            fds[w.fd_count++] = pool->memory.fd;
+            if (is_sent_with_welcome(&pool->memory))
+                fds[w.fd_count++] = pool->memory.fd;
+            w.slot_fds = pool->memory.piece_count;
+            w.pool_handle = pool->memory.handle;
+            w.pool_offset = pool->memory.offset;
+            w.pool_flags = pool->memory.needs_sync ? SL_WELCOME_SYNC : 0;
             w.control_bytes = pool->control.size_bytes;
             w.pool_bytes = pool->memory.size_bytes;
             w.slot_size = pool->slot_size;
@@ -233,12 +244,28 @@ static void answer(struct sl_connection *c, const struct sl_hello *hello)
     SL_FAIL_POINT(ACCEPT_SENT);
 }
 
+/* The next descriptors of slots, once each and in their order; false: that was not the question. */
+static bool send_slots(struct sl_connection *c)
+{
+    const struct sl_memory *memory = &c->pool->memory;
+    uint32_t first, left = memory->piece_count - c->slots_sent;
+    if (left == 0 || sl_slots_hear(c->watch.fd, &first) < 0 || first != c->slots_sent)
+        return false;
+    uint32_t count = left < SL_SLOTS_FDS ? left : SL_SLOTS_FDS;
+    if (sl_slots_send(c->watch.fd, first, memory->piece_fd + first, count) < 0)
+        return false;
+    c->slots_sent += count;
+    return true;
+}
+
 static void connection_ready(struct sl_watch *watch, uint32_t epoll_events)
 {
     (void)epoll_events;
     struct sl_connection *c = (struct sl_connection *)watch;
-    if (c->is_attached) { /* nothing more is to come but the end; who talks on is sent away */
-        peer_ended(c);
+    if (c->is_attached) {
+        /* Nothing more is to come but the end; who talks on is sent away. */
+        if (!send_slots(c))
+            peer_ended(c);
         return;
     }
     struct sl_hello hello;

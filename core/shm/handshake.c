@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/shm/layout.h"
+#include "core/uncached/memory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,6 +82,11 @@ static bool sizes_are_possible(const struct sl_welcome *w)
     if (w->ring_bytes > gib || w->ledger_bytes > gib || w->control_bytes > 16 * gib ||
         w->pool_bytes > (gib << 16))
         return false;
+    if (w->pool_handle >= SL_MEMORY_HANDLES || w->pool_flags > SL_WELCOME_SYNC)
+        return false;
+    if (w->slot_fds > 0 && (w->slot_fds != w->slot_count || w->slot_fds > SL_MEMORY_PIECES_MAX ||
+                            w->pool_bytes != w->slot_count * w->slot_size))
+        return false;
     return w->slot_count == 0 ||
            (w->slot_size > 0 && w->pool_bytes / w->slot_count >= w->slot_size);
 }
@@ -107,10 +113,27 @@ int sl_welcome_parse(const void *bytes, size_t size_bytes, unsigned fd_count,
     return 0;
 }
 
+int sl_slots_parse(const void *bytes, size_t size_bytes, unsigned fd_count,
+                   struct sl_slots_message *ret_slots)
+{
+    int err = check_head(bytes, size_bytes, "message of slots");
+    if (err < 0)
+        return err;
+    struct sl_slots_message m;
+    if (size_bytes != sizeof m)
+        return sl_error(-EPROTO, "message of slots of %zu bytes, not %zu", size_bytes, sizeof m);
+    memcpy(&m, bytes, sizeof m);
+    if (m.kind != SL_HELLO_SLOTS || m.count != fd_count || m.count > SL_SLOTS_FDS ||
+        m.first > SL_MEMORY_PIECES_MAX)
+        return sl_error(-EPROTO, "message of slots with values out of range");
+    *ret_slots = m;
+    return 0;
+}
+
 /* Room for the descriptors of one message. */
 union control {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int) * SL_WELCOME_FDS)];
+    char bytes[CMSG_SPACE(sizeof(int) * SL_SLOTS_FDS)];
 };
 
 /* Send one message with descriptors. Never blocks. */
@@ -140,8 +163,8 @@ static void close_all(const int *fds, unsigned count)
         close(fds[i]);
 }
 
-/* The descriptors of one message; those beyond SL_WELCOME_FDS are closed. */
-static unsigned collect_fds(struct msghdr *message, int *fds)
+/* The descriptors of one message; those beyond `most` are closed. */
+static unsigned collect_fds(struct msghdr *message, int *fds, unsigned most)
 {
     unsigned kept = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
@@ -151,7 +174,7 @@ static unsigned collect_fds(struct msghdr *message, int *fds)
         for (size_t i = 0; i < count; i++) {
             int one;
             memcpy(&one, CMSG_DATA(c) + i * sizeof one, sizeof one);
-            if (kept < SL_WELCOME_FDS)
+            if (kept < most)
                 fds[kept++] = one;
             else
                 close(one);
@@ -160,8 +183,9 @@ static unsigned collect_fds(struct msghdr *message, int *fds)
     return kept;
 }
 
-/* Receive one message. Returns its size; *ret_count descriptors are in fds. */
-static ssize_t receive_with_fds(int fd, void *bytes, size_t room, int *fds, unsigned *ret_count)
+/* Receive one message. Returns its size; *ret_count descriptors, at most `most`, are in fds. */
+static ssize_t receive_with_fds(int fd, void *bytes, size_t room, int *fds, unsigned most,
+                                unsigned *ret_count)
 {
     struct iovec part = {.iov_base = bytes, .iov_len = room};
     union control control;
@@ -169,13 +193,13 @@ static ssize_t receive_with_fds(int fd, void *bytes, size_t room, int *fds, unsi
         .msg_iov = &part,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes,
+        .msg_controllen = CMSG_SPACE(sizeof(int) * most),
     };
     *ret_count = 0;
     ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0)
         return errno == EAGAIN ? -EAGAIN : sl_error(-errno, "connection: %s", strerror(errno));
-    unsigned count = collect_fds(&message, fds);
+    unsigned count = collect_fds(&message, fds, most);
     if (size == 0) {
         close_all(fds, count);
         return sl_error(-ECONNRESET, "the other side hung up");
@@ -215,10 +239,56 @@ int sl_welcome_receive(int fd, struct sl_welcome *ret_welcome, int *fds)
 {
     unsigned char bytes[sizeof(struct sl_welcome) + 1];
     unsigned count;
-    ssize_t size = receive_with_fds(fd, bytes, sizeof bytes, fds, &count);
+    ssize_t size = receive_with_fds(fd, bytes, sizeof bytes, fds, SL_WELCOME_FDS, &count);
     if (size < 0)
         return (int)size;
     int err = sl_welcome_parse(bytes, (size_t)size, count, ret_welcome);
+    if (err < 0)
+        close_all(fds, count);
+    return err;
+}
+
+int sl_slots_send(int fd, uint32_t first, const int *fds, uint32_t count)
+{
+    struct sl_slots_message m = {.magic = SL_MAGIC,
+                                 .version = SL_PROTOCOL_VERSION,
+                                 .kind = SL_HELLO_SLOTS,
+                                 .first = first,
+                                 .count = count};
+    return send_with_fds(fd, &m, sizeof m, fds, count);
+}
+
+int sl_slots_ask(int fd, uint32_t first)
+{
+    return sl_slots_send(fd, first, NULL, 0);
+}
+
+int sl_slots_hear(int fd, uint32_t *ret_first)
+{
+    unsigned char bytes[sizeof(struct sl_slots_message) + 1];
+    struct sl_slots_message m;
+    /* Descriptors that come along are dropped, as with a hello. */
+    ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_PEEK);
+    if (size < 0)
+        return errno == EAGAIN ? -EAGAIN : sl_error(-errno, "connection: %s", strerror(errno));
+    if (size == 0)
+        return sl_error(-ECONNRESET, "the other side hung up");
+    int err = sl_slots_parse(bytes, (size_t)size, 0, &m);
+    if (err < 0)
+        return err;
+    recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    *ret_first = m.first;
+    return 0;
+}
+
+int sl_slots_receive(int fd, struct sl_slots_message *ret_slots, int *fds)
+{
+    unsigned char bytes[sizeof(struct sl_slots_message) + 1];
+    unsigned count;
+    ssize_t size = receive_with_fds(fd, bytes, sizeof bytes, fds, SL_SLOTS_FDS, &count);
+    if (size < 0)
+        return (int)size;
+    int err = sl_slots_parse(bytes, (size_t)size, count, ret_slots);
     if (err < 0)
         close_all(fds, count);
     return err;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* handshake.h - the two messages of a connection: hello, and the welcome that carries the segments.
+/* handshake.h - the messages of a connection: hello, and the welcome that carries the segments.
  *
  *   subscriber                         publisher
  *   HELLO {what, topic, type, policy} ->
- *                                     <- WELCOME {status, sizes} + fds: ring, ledger [, control,
- * pool]
+ *                                     <- WELCOME {status, sizes} + fds: ring, ledger [, control
+ *                                        [, pool]]
+ *   SLOTS {first} ->                     where the pool has a descriptor a slot, until it has all:
+ *                                     <- SLOTS {first, count} + fds
  *                                     <- one byte a wake-up
  *   one byte: goodbye                ->
  *   hang-up                            hang-up: the other side is gone
  *
- * Both are fixed structs; magic and version stay where they are in every version of the protocol,
- * so that two versions can tell each other apart.
+ * All are fixed structs; magic and version stay where they are in every version of the protocol,
+ * so that two versions can tell each other apart. The subscriber asks for its slots, one message at
+ * a time, so that neither side ever has more under way than the kernel lets it, nor waits.
  *
  * Threads: any.
  * Errors:  -EAGAIN nothing there; -ECONNRESET hung up; -EPROTO not what it must be;
@@ -25,12 +28,14 @@
 
 enum sl_hello_kind {
     SL_HELLO_SUBSCRIBE = 1,
-    SL_HELLO_STATS = 2
+    SL_HELLO_STATS = 2,
+    SL_HELLO_SLOTS = 3
 };
 
 #define SL_HELLO_VISITOR 0x1u
 
 #define SL_WELCOME_FDS  4
+#define SL_SLOTS_FDS    128 /* of one message; the kernel takes 253 */
 #define SL_WELCOME_TEXT 256
 
 struct sl_hello {
@@ -67,12 +72,29 @@ struct sl_welcome {
     uint32_t fd_count;          /*  84 */
     uint64_t head;              /*  88: of the ring, when the ledger began to count */
     uint64_t roudi;             /*  96: by which RouDi it sends, too; 0 = native only */
-    char topic[SL_TOPIC_MAX];   /* 104 */
-    char type[SL_TYPE_MAX];     /* 360 */
-    char node[SL_NODE_MAX];     /* 488 */
-    char text[SL_WELCOME_TEXT]; /* 552: of a refusal */
+    uint64_t pool_offset;       /* 104: in what is handed over (memory.h) */
+    uint32_t pool_handle;       /* 112: enum sl_memory_handle */
+    uint32_t slot_fds;          /* 116: descriptors to be asked for: slot_count, or 0 */
+    uint32_t pool_flags;        /* 120: SL_WELCOME_* */
+    uint32_t reserved;          /* 124 */
+    char topic[SL_TOPIC_MAX];   /* 128 */
+    char type[SL_TYPE_MAX];     /* 384 */
+    char node[SL_NODE_MAX];     /* 512 */
+    char text[SL_WELCOME_TEXT]; /* 576: of a refusal */
 };
-static_assert(sizeof(struct sl_welcome) == 808, "welcome layout");
+static_assert(sizeof(struct sl_welcome) == 832, "welcome layout");
+
+#define SL_WELCOME_SYNC 0x1u /* the pool's readers must tell the caches, too */
+
+/* The question has count 0. */
+struct sl_slots_message {
+    uint32_t magic;   /*  0 */
+    uint16_t version; /*  4 */
+    uint16_t kind;    /*  6: SL_HELLO_SLOTS */
+    uint32_t first;   /*  8: slot of the first descriptor */
+    uint32_t count;   /* 12: of descriptors with this message */
+};
+static_assert(sizeof(struct sl_slots_message) == 16, "slots layout");
 
 /* Fill the head of a message. */
 void sl_hello_init(struct sl_hello *hello, enum sl_hello_kind kind);
@@ -83,11 +105,22 @@ int sl_hello_parse(const void *bytes, size_t size_bytes, struct sl_hello *ret_he
 int sl_welcome_parse(const void *bytes, size_t size_bytes, unsigned fd_count,
                      struct sl_welcome *ret_welcome);
 
+int sl_slots_parse(const void *bytes, size_t size_bytes, unsigned fd_count,
+                   struct sl_slots_message *ret_slots);
+
 int sl_hello_send(int fd, const struct sl_hello *hello);
 int sl_hello_receive(int fd, struct sl_hello *ret_hello);
 int sl_welcome_send(int fd, const struct sl_welcome *welcome, const int *fds);
 /* fds has room for SL_WELCOME_FDS and belongs to the caller on success. */
 int sl_welcome_receive(int fd, struct sl_welcome *ret_welcome, int *fds);
+
+/* Ask for slots from `first` on; hear what was asked, taking nothing away if it is something else
+ * (-EPROTO). */
+int sl_slots_ask(int fd, uint32_t first);
+int sl_slots_hear(int fd, uint32_t *ret_first);
+int sl_slots_send(int fd, uint32_t first, const int *fds, uint32_t count);
+/* fds has room for SL_SLOTS_FDS; *ret_slots.count of them belong to the caller on success. */
+int sl_slots_receive(int fd, struct sl_slots_message *ret_slots, int *fds);
 
 /* A subscriber that closes says so; who hangs up without a word has died. Looking takes nothing
  * away. */

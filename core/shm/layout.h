@@ -3,11 +3,12 @@
  *
  * Each segment has one process that writes it; all others map it read-only (I2).
  *
- *   ring     publisher writes  descriptors, head, one word line per subscriber, gather lists
- *   control  publisher writes  one state word per slot, the side areas (cacheable, whatever the
- * pool) pool     publisher writes  the slots; nothing but payload ledger   subscriber writes what
- * it holds, how far it has read, when it wants to be woken stats    every process     its rows of
- * counters, for tools
+ *   ring     publisher writes   descriptors, head, one word line per subscriber, gather lists
+ *   control  publisher writes   one state word per slot, the side areas (cacheable, whatever the
+ *                               pool is)
+ *   pool     publisher writes   the slots; nothing but payload
+ *   ledger   subscriber writes  what it holds, how far it has read, when it wants to be woken
+ *   stats    every process      its rows of counters, for tools
  *
  * Whoever maps a segment of another process checks the header, the size and the seals once, and
  * every value read later each time.
@@ -21,7 +22,7 @@
 
 #include <stdatomic.h>
 
-#define SL_PROTOCOL_VERSION 1u
+#define SL_PROTOCOL_VERSION 2u
 #define SL_MAGIC            0x43494c53u /* "SLIC" */
 
 #define SL_LINE 128u /* adjacent-line prefetch makes pairs of cache lines travel together */
@@ -33,6 +34,7 @@
 #define SL_INLINE_MAX      448u
 #define SL_SIDE_MAX        65536u
 #define SL_QUOTA_MAX       255u
+#define SL_MEMORY_TEXT     48u /* bytes of a kind of memory, as it is written, with its NUL */
 
 enum sl_segment_kind {
     SL_SEGMENT_RING = 1,
@@ -139,6 +141,10 @@ enum sl_stats_kind {
     SL_STATS_SUBSCRIBER
 };
 
+/* What was measured of a pool. */
+#define SL_STATS_DMABUF   0x1u
+#define SL_STATS_PINNABLE 0x2u /* the kernel may pin its pages */
+
 /* One publisher or subscriber. `kind` is stored last (release) and cleared first. Counters are
  * relaxed: each is right, two of them need not be of the same moment. */
 struct sl_stats_row {
@@ -151,6 +157,11 @@ struct sl_stats_row {
     uint32_t slot_count;    /* publishers */
     uint32_t quota;
     uint64_t slot_size;                          /* publishers: bytes */
+    char memory[SL_MEMORY_TEXT];                 /* publishers: what the pool was made of */
+    uint32_t memory_kind;                        /* enum sl_memory_kind, measured */
+    uint32_t memory_flags;                       /* SL_STATS_* */
+    uint32_t page_size;                          /* bytes */
+    int32_t numa_node;                           /* -1 = not told */
     _Alignas(SL_LINE) _Atomic uint64_t messages; /* published or taken */
     _Atomic uint64_t bytes;                      /* of bodies */
     _Atomic uint64_t last_ns;                    /* CLOCK_MONOTONIC of the last one's publication */

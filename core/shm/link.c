@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -145,12 +146,55 @@ static uint32_t batch_of(const struct sl_subscriber *s, const struct sl_reader *
     return batch < most ? batch : most;
 }
 
+static bool peer_is_root(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+}
+
+/* The pool, if all of it is here; else get ready for the descriptors of its slots. */
+static int map_pool(struct sl_link *l, const struct sl_welcome *w, int *fd)
+{
+    const struct sl_memory_offer offer = {
+        .handle = w->pool_handle,
+        .size_bytes = w->pool_bytes,
+        .slot_bytes = w->slot_fds ? w->slot_size : 0,
+        .offset = w->pool_offset,
+        .needs_sync = w->pool_flags & SL_WELCOME_SYNC,
+    };
+    if (w->pool_handle == SL_MEMORY_SEALED && w->slot_fds == 0)
+        return map_segment(fd, w->pool_bytes, false, &l->pool);
+    /* Of nobody else an address is believed: we may be allowed to read what he is not. */
+    if (w->pool_handle == SL_MEMORY_PHYSICAL && !peer_is_root(l->watch.fd))
+        return sl_error(-EPERM,
+                        "topic %s: a pool in a reserved range, of a publisher (%s) that is "
+                        "not root",
+                        l->subscriber->topic, w->node);
+    int err = sl_memory_expect(&offer, &l->pool);
+    if (err < 0 || w->slot_fds > 0)
+        return err;
+    err = sl_memory_add(&l->pool, *fd);
+    if (err < 0)
+        return err;
+    *fd = -1; /* the memory's now */
+    SL_FAIL_POINT(LINK_MAPPED);
+    return 0;
+}
+
+/* How many descriptors come with such a welcome. */
+static unsigned segments_of(const struct sl_welcome *w)
+{
+    if (w->slot_count == 0)
+        return 2;
+    return w->slot_fds > 0 || w->pool_handle == SL_MEMORY_PHYSICAL ? 3 : 4;
+}
+
 /* Map what came with the welcome. Descriptors that were used become -1. */
 static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
 {
     struct sl_subscriber *s = l->subscriber;
-    unsigned wanted = w->slot_count > 0 ? 4 : 2;
-    if (w->fd_count != wanted || strcmp(w->topic, s->topic) != 0)
+    if (w->fd_count != segments_of(w) || strcmp(w->topic, s->topic) != 0)
         return sl_error(-EPROTO, "topic %s: a welcome with %u segments", s->topic, w->fd_count);
     struct sl_reader *r = &l->reader;
     int err;
@@ -163,7 +207,7 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
         ((err = map_segment(&fds[2], w->control_bytes, false, &l->control)) < 0 ||
          (err = sl_control_map(&l->control, w->slot_count, w->slot_size, w->side_size, &r->state,
                                &l->sides)) < 0 ||
-         (err = map_segment(&fds[3], w->pool_bytes, false, &l->pool)) < 0))
+         (err = map_pool(l, w, &fds[3])) < 0))
         return err;
     if (w->word_index >= r->ring.word_count)
         return sl_error(-EPROTO, "topic %s: word line %u of %u", s->topic, w->word_index,
@@ -178,6 +222,7 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
     r->quota = w->quota < s->options.quota ? w->quota : s->options.quota;
     r->batch = batch_of(s, r);
     l->retain = w->retain;
+    l->slots_wanted = w->slot_fds;
     return 0;
 }
 
@@ -236,6 +281,53 @@ static void begin_reading(struct sl_link *l)
     tell_taker(s);
 }
 
+/* Some of the slots. 1: those were the last; 0: the next ones are asked for. */
+static int map_slots(struct sl_link *l, const struct sl_slots_message *m, int *fds)
+{
+    int complete = 0;
+    if (m->count == 0 || m->count > l->slots_wanted || m->first != l->pool.piece_count)
+        return sl_error(-EPROTO, "topic %s: slots %u from %u on, %u are wanted from %u on",
+                        l->subscriber->topic, m->count, m->first, l->slots_wanted,
+                        l->pool.piece_count);
+    for (uint32_t i = 0; i < m->count; i++) {
+        complete = sl_memory_add(&l->pool, fds[i]);
+        if (complete < 0)
+            return complete;
+        fds[i] = -1; /* the memory's now */
+    }
+    l->slots_wanted -= m->count;
+    return complete > 0 ? 1 : sl_slots_ask(l->watch.fd, m->first + m->count);
+}
+
+static void slots_ready(struct sl_watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    struct sl_link *l = (struct sl_link *)watch;
+    struct sl_slots_message m = {0};
+    int fds[SL_SLOTS_FDS];
+    int err = sl_slots_receive(watch->fd, &m, fds);
+    if (err == -EAGAIN)
+        return;
+    if (err == 0)
+        err = map_slots(l, &m, fds);
+    for (uint32_t i = 0; i < m.count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    if (err == -ECONNRESET) /* its publisher has gone meanwhile */
+        give_up(l, 0, "");
+    else if (err < 0)
+        give_up(l, err, sl_error_text());
+    else if (err > 0)
+        begin_reading(l);
+}
+
+/* All is mapped but the slots. */
+static int fetch_slots(struct sl_link *l)
+{
+    l->watch.ready = slots_ready;
+    return sl_slots_ask(l->watch.fd, 0);
+}
+
 static void retry_soon(struct sl_link *l);
 
 static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
@@ -268,9 +360,11 @@ static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
         err = map_link(l, &w, fds);
         if (err == 0)
             err = open_inbox(l, &w);
+        if (err == 0 && l->slots_wanted > 0)
+            err = fetch_slots(l);
         if (err < 0)
             give_up(l, err, sl_error_text());
-        else
+        else if (l->slots_wanted == 0)
             begin_reading(l);
     }
     for (int i = 0; i < SL_WELCOME_FDS; i++)

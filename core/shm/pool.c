@@ -6,6 +6,7 @@
 #include "core/shm/sizes.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,37 @@ static int make_control(struct sl_pool *pool, uint32_t slot_count)
     return 0;
 }
 
+/* The first of the choices that there is; `note` tells of those before it. */
+static int make_slots(struct sl_pool *pool, const struct sl_pool_options *options)
+{
+    char failed[SL_ERROR_TEXT_MAX] = "";
+    int found, err = 0;
+    unsigned i;
+    for (i = 0; (found = sl_pool_choice(options, i, pool->kind, sizeof pool->kind)) > 0; i++) {
+        struct sl_memory_config config = {
+            .name = "sluice-pool",
+            .size_bytes = pool->slot_size * options->slot_count,
+            .slot_bytes = pool->slot_size,
+            .provider = pool->kind,
+            .lock = options->lock,
+        };
+        err = sl_memory_create(&config, &pool->memory);
+        if (err == 0 && i > 0)
+            snprintf(pool->note, sizeof pool->note, "its slots lie in %s, since %s", pool->kind,
+                     failed);
+        else if (err == 0)
+            snprintf(pool->note, sizeof pool->note, "%s", sl_error_text());
+        if (err == 0)
+            return 0;
+        size_t used = strlen(failed);
+        snprintf(failed + used, sizeof failed - used, "%s%s is not to be had (%s)",
+                 used ? ", and " : "", pool->kind, sl_error_text());
+    }
+    if (found < 0)
+        return found;
+    return i > 1 ? sl_error(err, "%s", failed) : err;
+}
+
 static int make_memory(struct sl_pool *pool, const struct sl_pool_options *options)
 {
     struct sl_pool_sizes sizes;
@@ -79,13 +111,7 @@ static int make_memory(struct sl_pool *pool, const struct sl_pool_options *optio
         return err;
     pool->slot_size = sizes.slot_size;
     pool->side_size = sizes.side_size;
-    struct sl_memory_config config = {
-        .name = "sluice-pool",
-        .size_bytes = sizes.pool_bytes,
-        .provider = options->huge_pages ? SL_MEMORY_HUGE : NULL,
-        .lock = options->lock,
-    };
-    err = sl_memory_create(&config, &pool->memory);
+    err = make_slots(pool, options);
     if (err < 0)
         return sl_error_at(err, "pool of %u slots of %llu bytes", options->slot_count,
                            (unsigned long long)pool->slot_size);
@@ -124,8 +150,17 @@ int sl_pool_create(const struct sl_pool_options *options, struct sl_pool **ret_p
         return err;
     }
     pool->has_service = true;
+    sl_pool_tell(pool);
     *ret_pool = pool;
     return 0;
+}
+
+void sl_pool_tell(const struct sl_pool *pool)
+{
+    if (pool->note[0])
+        sl_error(0, "%s", pool->note);
+    else
+        sl_error_clear();
 }
 
 int sl_pool_create_own(const struct sl_pool_options *options, struct sl_pool **ret_pool)

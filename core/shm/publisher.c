@@ -83,6 +83,8 @@ static int make_pool(struct sl_publisher *p)
         .slot_count = o->slot_count,
         .side_size = o->side_size,
         .huge_pages = o->huge_pages,
+        .memory = o->memory,
+        .fallback = o->fallback,
     };
     return sl_pool_create_own(&pool, &p->pool);
 }
@@ -133,6 +135,13 @@ static int show(struct sl_publisher *p)
     p->row->slot_count = p->pool->slots.count;
     p->row->slot_size = p->pool->slot_size;
     p->row->quota = p->options.quota;
+    const struct sl_memory *m = &p->pool->memory;
+    snprintf(p->row->memory, sizeof p->row->memory, "%s", p->pool->kind);
+    p->row->memory_kind = m->kind;
+    p->row->memory_flags =
+        (m->is_dmabuf ? SL_STATS_DMABUF : 0) | (m->can_pin ? SL_STATS_PINNABLE : 0);
+    p->row->page_size = m->page_size_bytes;
+    p->row->numa_node = m->numa_node;
     sl_statspage_show(p->row, SL_STATS_PUBLISHER);
     return sl_connections_open(p);
 }
@@ -194,6 +203,9 @@ int sl_publisher_open(const struct sl_publisher_options *options,
     if (err < 0)
         goto failed;
     SL_FAIL_POINT(OPEN_SHOWN);
+    sl_pool_tell(p->pool);
+    if (sl_error_text()[0])
+        sl_error_at(0, "topic %s", p->topic);
     *ret_publisher = p;
     return 0;
 failed:
@@ -234,6 +246,22 @@ void sl_publisher_close(struct sl_publisher *p)
 
 /* Publishing. ---------------------------------------------------------------------------------- */
 
+/* Its memory is told that the CPU writes. */
+static int enter_slot(struct sl_publisher *p, uint32_t slot)
+{
+    int err = sl_memory_enter(&p->pool->memory, slot * p->pool->slot_size, true);
+    if (err == 0)
+        return 0;
+    sl_slots_discard(&p->pool->slots, slot);
+    return sl_error_at(err, "topic %s: %s", p->topic, p->pool->kind);
+}
+
+static void leave_slot(const struct sl_pool *pool, uint32_t slot)
+{
+    if (pool->memory.needs_care)
+        sl_memory_leave(&pool->memory, slot * pool->slot_size, true);
+}
+
 int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
 {
     uint32_t slot;
@@ -245,8 +273,10 @@ int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
         sl_stats_add(&p->row->refused, 1);
         return sl_error_at(err, "topic %s", p->topic);
     }
-    sl_ring_prepare(&p->channel.ring, p->channel.head + 1, 0);
     const struct sl_pool *pool = p->pool;
+    if (pool->memory.needs_care && (err = enter_slot(p, slot)) < 0)
+        return err;
+    sl_ring_prepare(&p->channel.ring, p->channel.head + 1, 0);
     *ret_loan = (struct sl_loan){
         .data = pool->memory.base + slot * pool->slot_size,
         .data_size = pool->slot_size,
@@ -282,8 +312,10 @@ int sl_publisher_wait(struct sl_publisher *p, int64_t timeout_ns)
 void sl_publisher_discard(struct sl_publisher *p, struct sl_loan *loan)
 {
     struct sl_slots *slots = &p->pool->slots;
-    if (loan->data && sl_slots_is_loan(slots, loan->slot, loan->generation))
+    if (loan->data && sl_slots_is_loan(slots, loan->slot, loan->generation)) {
+        leave_slot(p->pool, loan->slot);
         sl_slots_discard(slots, loan->slot);
+    }
     *loan = (struct sl_loan){0};
 }
 
@@ -359,9 +391,12 @@ int sl_publisher_publish(struct sl_publisher *p, struct sl_loan *loan, const str
             .data_length = m->data_length,
         };
         struct sl_ring_payload payload = {.ranges = m->ranges, .range_count = m->range_count};
+        leave_slot(p->pool, loan->slot);
         err = sl_slots_publish(slots, &p->channel, loan->slot, !m->more, &d, &payload);
         if (err == 0)
             count_message(p, &d);
+        if ((m->more || err < 0) && p->pool->memory.needs_care) /* it goes on being written */
+            sl_memory_enter(&p->pool->memory, loan->slot * p->pool->slot_size, true);
     }
     if (m->more)
         return err;

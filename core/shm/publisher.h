@@ -31,6 +31,7 @@ struct sl_connection {
     struct sl_word last_word; /* instead of the one in the ring, once that is gone */
     struct sl_memory ledger;
     uint32_t word_index;
+    uint32_t slots_sent; /* descriptors of a pool that has one a slot */
     bool is_attached;
     bool is_visitor;
 };

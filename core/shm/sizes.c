@@ -6,6 +6,52 @@
 #include "core/shm/publisher.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int sl_pool_choice(const struct sl_pool_options *options, unsigned index, char *ret_kind,
+                   size_t size)
+{
+    const char *at = options->memory       ? options->memory
+                     : options->huge_pages ? SL_MEMORY_HUGE
+                                           : "memfd";
+    if (index > 0) {
+        at = options->fallback;
+        for (unsigned i = 1; at && i < index; i++)
+            at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL;
+        if (!at)
+            return 0;
+    }
+    size_t length = strcspn(at, ",");
+    if (length == 0 || length >= size)
+        return sl_error(-EINVAL, "memory: '%.*s' is no kind of it", (int)length, at);
+    snprintf(ret_kind, size, "%.*s", (int)length, at);
+    int err = sl_memory_check(ret_kind);
+    return err < 0 ? -EINVAL : 1;
+}
+
+/* What the pool takes, whichever choice it is made of. What the machine has is not looked at, but
+ * for the size of its huge pages; without them another choice may do. */
+static int size_choices(const struct sl_pool_options *options, struct sl_pool_sizes *sizes)
+{
+    char kind[SL_MEMORY_NAME_MAX];
+    uint64_t slots_bytes = sizes->slot_size * options->slot_count, bytes;
+    bool is_ram = false, any = false;
+    int found, err = 0;
+    sizes->is_huge = true; /* if every choice is */
+    for (unsigned i = 0; (found = sl_pool_choice(options, i, kind, sizeof kind)) > 0; i++) {
+        int rounded = sl_memory_round_for(kind, slots_bytes, &bytes);
+        sizes->is_huge &= strcmp(kind, SL_MEMORY_HUGE) == 0 || strcmp(kind, "memfd:huge") == 0;
+        err = err < 0 ? err : rounded;
+        if (rounded < 0)
+            continue;
+        any = true;
+        is_ram |= sl_memory_is_ram(kind);
+        sizes->pool_bytes = bytes > sizes->pool_bytes ? bytes : sizes->pool_bytes;
+    }
+    sizes->device_bytes = is_ram ? 0 : sizes->pool_bytes;
+    return found < 0 ? found : any ? 0 : err;
+}
 
 int sl_pool_sizes(const struct sl_pool_options *options, struct sl_pool_sizes *ret_sizes)
 {
@@ -21,8 +67,10 @@ int sl_pool_sizes(const struct sl_pool_options *options, struct sl_pool_sizes *r
         .slot_size = sl_memory_round(options->slot_size),
         .side_size = (options->side_size + 63) / 64 * 64,
     };
-    sizes.pool_bytes = sl_memory_round(sizes.slot_size * options->slot_count);
-    int err = options->huge_pages ? sl_memory_round_huge(sizes.pool_bytes, &sizes.pool_bytes) : 0;
+    if (options->huge_pages && options->memory)
+        return sl_error(-EINVAL, "huge_pages is memory '%s'; give that or memory '%s', not both",
+                        SL_MEMORY_HUGE, options->memory);
+    int err = size_choices(options, &sizes);
     if (err < 0)
         return err;
     sizes.control_bytes = sl_memory_round(sl_control_size(options->slot_count, sizes.side_size));
@@ -40,6 +88,8 @@ int sl_publisher_sizes(struct sl_publisher_options *options, struct sl_publisher
             .slot_count = options->slot_count,
             .side_size = options->side_size,
             .huge_pages = options->huge_pages,
+            .memory = options->memory,
+            .fallback = options->fallback,
         };
         err = sl_pool_sizes(&pool, &sizes.pool);
     }
@@ -49,8 +99,8 @@ int sl_publisher_sizes(struct sl_publisher_options *options, struct sl_publisher
     sizes.ring_bytes =
         sl_memory_round(sl_ring_size(options->ring, options->inline_max, sizes.ledgers));
     sizes.ledger_bytes = sl_memory_round(sizeof(struct sl_ledger) + options->slot_count);
-    sizes.total_bytes = sizes.pool.pool_bytes + sizes.pool.control_bytes + sizes.ring_bytes +
-                        sizes.ledgers * sizes.ledger_bytes;
+    sizes.total_bytes = sizes.pool.pool_bytes - sizes.pool.device_bytes + sizes.pool.control_bytes +
+                        sizes.ring_bytes + sizes.ledgers * sizes.ledger_bytes;
     *ret_sizes = sizes;
     return 0;
 }

@@ -17,8 +17,14 @@ struct sl_pool_sizes {
     uint64_t slot_size; /* distance of slots */
     uint32_t side_size;
     uint64_t pool_bytes;
+    uint64_t device_bytes; /* of these, what is a device's and not the machine's memory; all or 0 */
+    bool is_huge;          /* the pool lies in huge pages, or nowhere */
     uint64_t control_bytes;
 };
+/* The choices of memory, from 0 on: 1 and its kind, as it is written; 0 = there is no further one;
+ * -EINVAL. */
+int sl_pool_choice(const struct sl_pool_options *options, unsigned index, char *ret_kind,
+                   size_t size);
 int sl_pool_sizes(const struct sl_pool_options *options, struct sl_pool_sizes *ret_sizes);
 
 /* Of one publisher, with the ledgers of as many subscribers and visitors as it allows. The pool and
@@ -28,7 +34,7 @@ struct sl_publisher_sizes {
     uint32_t ledgers;      /* at most so many at a time */
     uint64_t ring_bytes;   /* descriptors, gather lists, a line for each who reads */
     uint64_t ledger_bytes; /* of one */
-    uint64_t total_bytes;
+    uint64_t total_bytes;  /* of the machine's memory */
 };
 
 /* Fill in the defaults of `options`, refuse what cannot be, and compute. */

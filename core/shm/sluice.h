@@ -70,9 +70,15 @@ struct sl_pool_options {
     uint32_t side_size;  /* bytes beside each slot for a prefix and a suffix; 0 = none */
     bool lock;           /* mlock it; not being allowed to is no error */
     bool huge_pages;     /* the slots in huge pages; if there are too few, it is -ENOMEM */
+    /* What the slots are made of, as in a launch file: "memfd" (NULL), "memfd:thp", "hugetlb",
+     * "vgem", "dma-heap:NAME", "bar:DEVICE/N" (one pool each), "reserved:ADDRESS+SIZE". */
+    const char *memory;
+    const char *fallback; /* "KIND,KIND": the next choices, where the machine lacks the first */
 };
 
-/* Several publishers of one process can write into one pool. -ENOMEM if it does not fit. */
+/* Several publishers of one process can write into one pool. -ENOMEM if it does not fit, -ENODEV
+ * where the machine lacks what it was to be made of, -EBUSY if that is another pool's. Where a
+ * fallback was taken the result is 0, and sl_error_text() says which and why; else it is empty. */
 SL_PUBLIC int sl_pool_create(const struct sl_pool_options *options, struct sl_pool **ret_pool);
 SL_PUBLIC void sl_pool_destroy(struct sl_pool *pool); /* after its publishers are closed */
 
@@ -85,14 +91,15 @@ struct sl_publisher_options {
     uint64_t slot_size;   /* bytes of the largest message; 0 = inline messages only */
     uint32_t slot_count;  /* 0 = loans + retain + subscribers * quota + visitors + 1 */
 
-    uint32_t loans;              /* slots loaned at one time; 0 = 1 */
-    uint32_t subscribers;        /* attached at one time; 0 = 8 */
-    uint32_t quota;              /* frames that one of them may hold; 0 = 4 */
-    uint32_t ring;               /* descriptors that are kept, a power of two; 0 = as needed */
-    uint32_t retain;             /* the last N messages are never recycled, for late subscribers */
-    uint32_t inline_max;         /* bytes of the largest inline message; 0 = 64, at most 448 */
-    uint32_t side_size;          /* as in sl_pool_options, for a pool of its own */
-    bool huge_pages;             /* the same */
+    uint32_t loans;       /* slots loaned at one time; 0 = 1 */
+    uint32_t subscribers; /* attached at one time; 0 = 8 */
+    uint32_t quota;       /* frames that one of them may hold; 0 = 4 */
+    uint32_t ring;        /* descriptors that are kept, a power of two; 0 = as needed */
+    uint32_t retain;      /* the last N messages are never recycled, for late subscribers */
+    uint32_t inline_max;  /* bytes of the largest inline message; 0 = 64, at most 448 */
+    uint32_t side_size;   /* as in sl_pool_options, for a pool of its own */
+    bool huge_pages;      /* the same, and the next two */
+    const char *memory, *fallback;
     bool lossless;               /* let subscribers ask for every message */
     int64_t lossless_timeout_ns; /* one that blocks for longer loses that right; 0 = 1 s */
     int64_t lease_ns; /* a frame that is held for longer after its slot would have been reused may
@@ -144,14 +151,16 @@ struct sl_message {
 };
 
 /* -EADDRINUSE is never returned: several publishers of a topic are several instances of it.
- * -EINVAL (a bad option, an unknown reader), -EACCES (the domain), -ENOMEM. With SL_BUS_ICEORYX,
- * within a second: -ENOENT (no RouDi runs), -ETIMEDOUT (it does not answer), -ESTALE (it was
- * restarted), -ENOTSUP (built without iceoryx), -ENOSPC (RouDi has no place left). */
+ * -EINVAL (a bad option, an unknown reader), -EACCES (the domain), -ENOMEM, and for its pool as
+ * sl_pool_create. With SL_BUS_ICEORYX, within a second: -ENOENT (no RouDi runs), -ETIMEDOUT (it
+ * does not answer), -ESTALE (it was restarted), -ENOTSUP (built without iceoryx), -ENOSPC (RouDi
+ * has no place left). */
 SL_PUBLIC int sl_publisher_open(const struct sl_publisher_options *options,
                                 struct sl_publisher **ret_publisher);
 
 /* Borrow a writable slot. Never blocks, never allocates. -EAGAIN: every slot is held or loaned, or
- * a lossless subscriber is behind. -ENOTSUP: the publisher has no slots. */
+ * a lossless subscriber is behind. -ENOTSUP: the publisher has no slots. -ENODEV: the device that
+ * the slots lie in is gone. */
 SL_PUBLIC int sl_publisher_loan(struct sl_publisher *publisher, struct sl_loan *ret_loan);
 
 /* Wait until a loan may succeed. 0, or -ETIMEDOUT. timeout_ns < 0 = for ever. */
@@ -259,6 +268,7 @@ SL_PUBLIC int sl_subscriber_open(const struct sl_subscriber_options *options,
 
 /* Hold the next message. Never blocks. -EAGAIN: nothing new. -EDQUOT: as many frames as the quota
  * allows are held; release one. -ECONNABORTED: a publisher revoked this subscriber (told once).
+ * -ENODEV: the device that a publisher's slots lie in is gone; it is not read any more (told once).
  * An inline body is valid until the next take. */
 SL_PUBLIC int sl_subscriber_take(struct sl_subscriber *subscriber, struct sl_frame *ret_frame);
 

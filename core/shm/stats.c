@@ -170,6 +170,11 @@ static void copy_row(const struct sl_stats_row *row, struct sl_stats_view *v)
     v->slot_count = row->slot_count;
     v->quota = row->quota;
     v->slot_size = row->slot_size;
+    copy_text(v->memory, row->memory, sizeof v->memory);
+    v->memory_kind = row->memory_kind;
+    v->memory_flags = row->memory_flags;
+    v->page_size = row->page_size;
+    v->numa_node = row->numa_node;
     v->messages = load(&row->messages);
     v->bytes = load(&row->bytes);
     v->last_ns = load(&row->last_ns);

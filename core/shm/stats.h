@@ -39,6 +39,10 @@ struct sl_stats_view {
     char type[SL_TYPE_MAX];
     uint32_t policy, depth, slot_count, quota;
     uint64_t slot_size;
+    char memory[SL_MEMORY_TEXT]; /* publishers: what the pool was made of; "" = it has none */
+    uint32_t memory_kind;        /* enum sl_memory_kind, measured */
+    uint32_t memory_flags, page_size;
+    int32_t numa_node;
     uint64_t messages, bytes, last_ns, last_stamp_ns, refused;
     uint64_t lost[SL_LOSS_REASONS];
     uint32_t peers, held, demoted, revoked, died, expired;

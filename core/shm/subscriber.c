@@ -164,6 +164,18 @@ static int obey(struct sl_subscriber *s, unsigned index)
     }
 }
 
+/* The frame's memory is told that the CPU reads. If its device is gone, so is the link. */
+static int enter_frame(struct sl_subscriber *s, unsigned index, const struct sl_taken *t)
+{
+    struct sl_link *l = s->link[index];
+    int err = sl_memory_enter(&l->pool, t->d.slot * l->reader.slot_size, false);
+    if (err == 0)
+        return 0;
+    sl_reader_release(&l->reader, t->d.slot, t->d.flags & SL_DESCRIPTOR_SHARED);
+    sl_subscriber_leave(s, index);
+    return sl_error_at(err, "topic %s", s->topic);
+}
+
 /* One link's turn: 1 taken, 0 nothing, else an error. */
 static int take_from(struct sl_subscriber *s, unsigned index, struct sl_frame *ret_frame)
 {
@@ -175,6 +187,9 @@ static int take_from(struct sl_subscriber *s, unsigned index, struct sl_frame *r
     struct sl_taken taken;
     int got = sl_reader_take(&l->reader, &taken, l->inline_body);
     count_losses(s, l);
+    if (got == 1 && l->pool.needs_care && !(taken.d.flags & SL_DESCRIPTOR_INLINE) &&
+        (err = enter_frame(s, index, &taken)) < 0)
+        return err;
     if (got == 1) {
         fill_frame(l, &taken, ret_frame);
         count_taken(s, l, &taken.d);
@@ -385,6 +400,8 @@ void sl_frame_release(struct sl_frame *frame)
     if (!l)
         return; /* inline, or released before */
     frame->link = NULL;
+    if (l->pool.needs_care)
+        sl_memory_leave(&l->pool, frame->slot * l->reader.slot_size, false);
     if (sl_reader_release(&l->reader, frame->slot, frame->hold & SL_DESCRIPTOR_SHARED))
         sl_link_free(l); /* the subscriber left it, and this was the last frame */
 }

@@ -31,6 +31,7 @@ struct sl_link {
     char file[108];
 
     struct sl_memory ring, ledger, control, pool;
+    uint32_t slots_wanted; /* descriptors of slots that have not come yet */
     const unsigned char *sides;
     unsigned char inline_body[SL_INLINE_MAX + 8];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* handshake.c - bytes of a stranger as hello, as welcome, and as the name of a socket.
+/* handshake.c - bytes of a stranger as hello, welcome, slots, and as the name of a socket.
  *
  * Input: one byte that selects the reader, and the bytes. What is accepted must come back unchanged
  * when it is sent over a real connection; what is refused must say why. */
@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/shm/domain.h"
 #include "core/shm/layout.h"
+#include "core/uncached/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ enum {
     READ_WELCOME,
     READ_NAME,
     MAKE_NAME,
+    READ_SLOTS,
     READERS
 };
 
@@ -74,7 +76,9 @@ static void check_welcome(const struct sl_welcome *w, unsigned fd_count)
         uint64_t end;
         expect(!__builtin_mul_overflow(w->slot_size, (uint64_t)w->slot_count, &end));
         expect(end <= w->pool_bytes);
+        expect(w->slot_fds == 0 || (w->slot_fds == w->slot_count && end == w->pool_bytes));
     }
+    expect(w->pool_handle < SL_MEMORY_HANDLES && w->slot_fds <= SL_MEMORY_PIECES_MAX);
 }
 
 static void read_welcome(const uint8_t *bytes, size_t size)
@@ -96,6 +100,27 @@ static void read_welcome(const uint8_t *bytes, size_t size)
     expect(sl_welcome_send(link_fd[0], &w, sent) == 0);
     expect(sl_welcome_receive(link_fd[1], &again, received) == 0);
     expect(memcmp(&w, &again, sizeof w) == 0);
+    for (unsigned i = 0; i < fd_count; i++)
+        expect(close(received[i]) == 0);
+}
+
+static void read_slots(const uint8_t *bytes, size_t size)
+{
+    if (size == 0)
+        return;
+    unsigned fd_count = bytes[0];
+    struct sl_slots_message m, again;
+    if (sl_slots_parse(bytes + 1, size - 1, fd_count, &m) < 0) {
+        expect(strlen(sl_error_text()) > 0);
+        return;
+    }
+    expect(m.count == fd_count && m.count <= SL_SLOTS_FDS);
+    int sent[SL_SLOTS_FDS], received[SL_SLOTS_FDS];
+    for (unsigned i = 0; i < fd_count; i++)
+        sent[i] = link_fd[i % 2];
+    expect(sl_slots_send(link_fd[0], m.first, sent, m.count) == 0);
+    expect(sl_slots_receive(link_fd[1], &again, received) == 0);
+    expect(memcmp(&m, &again, sizeof m) == 0);
     for (unsigned i = 0; i < fd_count; i++)
         expect(close(received[i]) == 0);
 }
@@ -155,6 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         read_hello(rest, size);
     if (reader == READ_WELCOME)
         read_welcome(rest, size);
+    if (reader == READ_SLOTS)
+        read_slots(rest, size);
     if (reader == READ_NAME || reader == MAKE_NAME) {
         char *text = text_of(rest, size);
         if (reader == READ_NAME)

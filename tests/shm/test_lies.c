@@ -14,6 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define OTHER_VERSION 3
+static_assert(OTHER_VERSION != SL_PROTOCOL_VERSION, "another one");
+
 /* ---- Other versions ---------------------------------------------------------------------------*/
 
 static void subscriber_of_another_version_is_told(void **state)
@@ -26,14 +29,14 @@ static void subscriber_of_another_version_is_told(void **state)
         char more[100]; /* of a later version */
     } hello = {0};
     sl_hello_init(&hello.hello, SL_HELLO_SUBSCRIBE);
-    hello.hello.version = 2;
+    hello.hello.version = OTHER_VERSION;
     assert_int_equal(send(fd, &hello, sizeof hello, 0), sizeof hello);
     await_readable(fd);
     struct sl_welcome w;
     int fds[SL_WELCOME_FDS];
     assert_ok(sl_welcome_receive(fd, &w, fds));
     assert_int_equal(w.status, -EPROTONOSUPPORT);
-    assert_has(w.text, "version 2");
+    assert_has(w.text, "version 3");
     assert_has(w.text, "version");
     assert_int_equal(w.fd_count, 0);
     close(fd);
@@ -41,7 +44,7 @@ static void subscriber_of_another_version_is_told(void **state)
     sl_publisher_close(p);
 }
 
-static void *answer_with_version_2(void *context)
+static void *answer_with_another_version(void *context)
 {
     struct impostor *i = context;
     impostor_meet(i);
@@ -50,7 +53,7 @@ static void *answer_with_version_2(void *context)
         char more[8];
     } welcome = {0};
     sl_welcome_init(&welcome.welcome, SL_HELLO_SUBSCRIBE);
-    welcome.welcome.version = 2;
+    welcome.welcome.version = OTHER_VERSION;
     send(i->fd, &welcome, sizeof welcome, MSG_NOSIGNAL);
     return NULL;
 }
@@ -61,11 +64,11 @@ static void publisher_of_another_version_is_told_of(void **state)
     struct impostor i;
     impostor_appear(&i);
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, answer_with_version_2, &i), 0);
+    assert_int_equal(pthread_create(&thread, NULL, answer_with_another_version, &i), 0);
     struct sl_subscriber_options o = {.topic = TOPIC};
     struct sl_subscriber *s = NULL;
     assert_int_equal(sl_subscriber_open(&o, &s), -EPROTONOSUPPORT);
-    assert_has(sl_error_text(), "version 2");
+    assert_has(sl_error_text(), "version 3");
     assert_null(s);
     pthread_join(thread, NULL);
     impostor_leave(&i);
@@ -92,11 +95,11 @@ static int raw_memfd(uint64_t size, unsigned seals)
 
 static void ring_version(struct impostor *i)
 {
-    i->map.ring->header.version = 2;
+    i->map.ring->header.version = OTHER_VERSION;
 }
 static void control_version(struct impostor *i)
 {
-    ((struct sl_control *)(void *)i->control.base)->header.version = 2;
+    ((struct sl_control *)(void *)i->control.base)->header.version = OTHER_VERSION;
 }
 static void ring_magic(struct impostor *i)
 {
@@ -241,8 +244,8 @@ static void ledger_as_ring(struct impostor *i)
 }
 
 static const struct lie lies[] = {
-    {"ring of version 2", "version 2", ring_version},
-    {"pool of version 2", "version 2", control_version},
+    {"ring of another version", "version 3", ring_version},
+    {"pool of another version", "version 3", control_version},
     {"ring without magic", "no ring", ring_magic},
     {"ring of no entries", "does not fit", ring_of_no_entries},
     {"ring of 15 entries", "does not fit", ring_of_odd_entries},

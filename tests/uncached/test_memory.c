@@ -292,9 +292,10 @@ static void impossible_sizes_and_kinds_are_told(void **state)
     config.size_bytes = 4096;
     config.provider = "floppy:A";
     assert_int_equal(sl_memory_create(&config, &memory), -ENOENT);
-    assert_non_null(strstr(sl_error_text(), "no kind 'floppy:A'"));
+    assert_non_null(strstr(sl_error_text(), "no memory of kind 'floppy:A'"));
     config.provider = "memf";
     assert_int_equal(sl_memory_create(&config, &memory), -ENOENT);
+    assert_non_null(strstr(sl_error_text(), "did you mean 'memfd'?"));
     config.provider = "memfd:1";
     assert_int_equal(sl_memory_create(&config, &memory), -EINVAL);
     config.provider = "memfd";
