@@ -7,9 +7,12 @@
  *   process    bytes (its counters), vm_bytes (mapped now, before any topic), mlock (0 or 1)
  *   publish    topic, type, slot_count, slot_size (their distance), loans, retain, subscribers,
  *              quota, visitors, ring, inline_max, side_size, lossless, huge (the pool lies in huge
- *              pages), pool_bytes, control_bytes, ring_bytes, ledgers, ledger_bytes (of one),
- * total_bytes subscribe  topic, type (empty = any), policy, quota, visitor unknown    the program
- * does not tell its topics end        nothing was cut off
+ *              pages), memory, fallback (as written; empty = the default), pool_bytes, device_bytes
+ *              (of these, not of the machine's memory), control_bytes, ring_bytes, ledgers,
+ *              ledger_bytes (of one), total_bytes (of the machine's memory)
+ *   subscribe  topic, type (empty = any), policy, quota, visitor
+ *   unknown    the program does not tell its topics
+ *   end        nothing was cut off
  *
  * Keys may be added, and come in any order; none changes its meaning.
  */
@@ -41,11 +44,13 @@ int sl_plan_publisher(struct sl_runtime *runtime, const struct sl_publisher_opti
         "\tring=%" PRIu32 "\tinline_max=%" PRIu32 "\tside_size=%" PRIu32 "\tlossless=%d\thuge=%d",
         o.topic, o.type ? o.type : "", o.slot_count, sizes.pool.slot_size, o.loans, o.retain,
         o.subscribers, o.quota, SL_VISITORS, o.ring, o.inline_max, sizes.pool.side_size, o.lossless,
-        o.huge_pages);
+        sizes.pool.is_huge);
     fprintf(runtime->plan,
-            "\tpool_bytes=%" PRIu64 "\tcontrol_bytes=%" PRIu64 "\tring_bytes=%" PRIu64
-            "\tledgers=%" PRIu32 "\tledger_bytes=%" PRIu64 "\ttotal_bytes=%" PRIu64 "\n",
-            sizes.pool.pool_bytes, sizes.pool.control_bytes, sizes.ring_bytes, sizes.ledgers,
+            "\tmemory=%s\tfallback=%s\tpool_bytes=%" PRIu64 "\tdevice_bytes=%" PRIu64
+            "\tcontrol_bytes=%" PRIu64 "\tring_bytes=%" PRIu64 "\tledgers=%" PRIu32
+            "\tledger_bytes=%" PRIu64 "\ttotal_bytes=%" PRIu64 "\n",
+            o.memory ? o.memory : "", o.fallback ? o.fallback : "", sizes.pool.pool_bytes,
+            sizes.pool.device_bytes, sizes.pool.control_bytes, sizes.ring_bytes, sizes.ledgers,
             sizes.ledger_bytes, sizes.total_bytes);
     return 0;
 }

@@ -26,6 +26,9 @@ struct common_options {
     const char *cpus;
     const char *sched;
     bool mlock, huge_pages;
+    const char *memory, *memory_fallback;
+    int64_t slots;      /* 0 = as the program says */
+    uint64_t slot_size; /* the same */
     int64_t spin_ns;
     int64_t wake_batch, wake_after_ns;
     bool relay;

@@ -6,10 +6,13 @@
 #include "core/node/bus.h"
 #include "core/node/private.h"
 #include "core/node/process.h"
+#include "core/shm/sizes.h"
 #include "core/shm/stats.h"
+#include "core/uncached/memory.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +64,31 @@ static const struct sl_option common_table[] = {
     {.name = "huge-pages",
      .kind = SL_OPTION_FLAG,
      .offset = COMMON(huge_pages),
-     .help = "Slots in huge pages, which must have been set aside (sysctl vm.nr_hugepages)"},
+     .help = "Slots in huge pages, which must have been set aside; the same as --memory hugetlb"},
+    {.name = "memory",
+     .kind = SL_OPTION_TEXT,
+     .offset = COMMON(memory),
+     .value = "KIND",
+     .help =
+         "What slots are made of: memfd (the default), memfd:thp, hugetlb, vgem, dma-heap:NAME, "
+         "bar:DEVICE/N or reserved:ADDRESS+SIZE"},
+    {.name = "memory-fallback",
+     .kind = SL_OPTION_TEXT,
+     .offset = COMMON(memory_fallback),
+     .value = "KIND,KIND",
+     .help = "The next choices, where the machine lacks the first"},
+    {.name = "slots",
+     .kind = SL_OPTION_INT,
+     .offset = COMMON(slots),
+     .value = "N",
+     .fallback = "0",
+     .max = 65536,
+     .help = "Slots of each pool; 0 = as many as its readers may hold, and some to write"},
+    {.name = "slot-size",
+     .kind = SL_OPTION_SIZE,
+     .offset = COMMON(slot_size),
+     .value = "BYTES",
+     .help = "Of each slot, whole pages (default: what the largest message takes)"},
     {.name = "spin",
      .kind = SL_OPTION_DURATION,
      .offset = COMMON(spin_ns),
@@ -186,6 +213,29 @@ static int check_name(const char *name)
                     name, SL_NODE_MAX - 1);
 }
 
+/* The options of pools. */
+static int check_pool(const struct sl_runtime *runtime)
+{
+    const struct common_options *common = &runtime->common;
+    const struct sl_pool_options pool = {.memory = common->memory,
+                                         .fallback = common->memory_fallback,
+                                         .huge_pages = common->huge_pages};
+    char kind[SL_MEMORY_NAME_MAX];
+    int found = 1;
+    for (unsigned i = 0; found > 0; i++)
+        if ((found = sl_pool_choice(&pool, i, kind, sizeof kind)) < 0)
+            return sl_error_at(found, "option --%s", i == 0 ? "memory" : "memory-fallback");
+    if (common->huge_pages && common->memory)
+        return sl_error(-EINVAL, "option --huge-pages is --memory %s; give that or --memory %s",
+                        SL_MEMORY_HUGE, common->memory);
+    if (sl_runtime_given(runtime, "slot-size") &&
+        (common->slot_size == 0 || common->slot_size != sl_memory_round(common->slot_size)))
+        return sl_error(-EINVAL,
+                        "option --slot-size: %" PRIu64 " is no multiple of %" PRIu64 ", a page",
+                        common->slot_size, sl_memory_round(1));
+    return 0;
+}
+
 /* What the table cannot check. */
 static int check_common(struct sl_runtime *runtime)
 {
@@ -205,6 +255,8 @@ static int check_common(struct sl_runtime *runtime)
     }
     if (common->cpus && (err = sl_process_check_cpus(common->cpus)) < 0)
         return err;
+    if ((err = check_pool(runtime)) < 0)
+        return err;
     return common->sched ? sl_process_check_sched(common->sched) : 0;
 }
 
@@ -217,6 +269,39 @@ static int take_end(struct sl_runtime *runtime, struct end *ends, unsigned count
         return sl_error(-EMFILE, "topic %s: a process has at most %d", topic, SL_RUNTIME_ENDS_MAX);
     *ret_end = &ends[count];
     return sl_runtime_topic(runtime, topic, ends[count].topic);
+}
+
+/* The common options of pools, for a publisher with slots of its own. */
+static int apply_pool(const struct sl_runtime *runtime, struct sl_publisher_options *own)
+{
+    const struct common_options *common = &runtime->common;
+    if (own->pool || own->slot_size == 0)
+        return 0;
+    if (!own->memory && !own->huge_pages) {
+        own->memory = common->memory;
+        own->fallback = common->memory_fallback;
+        own->huge_pages = common->huge_pages;
+    }
+    if (common->slots > 0)
+        own->slot_count = (uint32_t)common->slots;
+    if (common->slot_size > 0 && common->slot_size < own->slot_size)
+        return sl_error(-EINVAL,
+                        "option --slot-size: %" PRIu64 " bytes are too few for topic %s, whose "
+                        "messages have up to %" PRIu64,
+                        common->slot_size, own->topic, own->slot_size);
+    if (common->slot_size > 0)
+        own->slot_size = common->slot_size;
+    return 0;
+}
+
+/* It is open, with a word on what is not as it was wanted, perhaps. */
+static int open_publisher(const struct sl_publisher_options *options,
+                          struct sl_publisher **ret_publisher)
+{
+    int err = sl_publisher_open(options, ret_publisher);
+    if (err == 0 && sl_error_text()[0])
+        sl_log(SL_LOG_WARN, "%s", sl_error_text());
+    return err;
 }
 
 int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_options *options,
@@ -232,9 +317,10 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
     own.bus = options->bus != SL_BUS_DEFAULT ? options->bus : sl_runtime_bus(runtime);
     own.relay |= runtime->common.relay;
     own.readers = options->readers ? options->readers : runtime->common.readers;
-    own.huge_pages |= runtime->common.huge_pages;
-    err =
-        runtime->plan ? sl_plan_publisher(runtime, &own) : sl_publisher_open(&own, &end->publisher);
+    err = apply_pool(runtime, &own);
+    if (err == 0)
+        err = runtime->plan ? sl_plan_publisher(runtime, &own)
+                            : open_publisher(&own, &end->publisher);
     if (err < 0)
         return err;
     runtime->publisher_count++;

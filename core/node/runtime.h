@@ -55,7 +55,7 @@ int sl_program_main(const struct sl_program *program, int argc, char **argv);
 /* ---- for open, work and close ------------------------------------------------------------------
  * The common options, in every program's --help: --name, --domain, --remap FROM:=TO (repeated),
  * --bus native|iceoryx, --log-level, --cpus LIST, --sched fifo:N|rr:N|other, --mlock, --huge-pages,
- * --spin, --stats-period. */
+ * --memory, --memory-fallback, --slots, --slot-size, --spin, --stats-period. */
 
 const char *sl_runtime_name(const struct sl_runtime *runtime);
 

@@ -242,12 +242,6 @@ const struct sl_option lidar_option_table[] = {
      .min = 1,
      .max = LIDAR_RETURNS_MAX,
      .help = "Returns a shot that a slot has room for; 1 takes half the memory"},
-    {.name = "slots",
-     .kind = SL_OPTION_INT,
-     .offset = FIELD(slots),
-     .value = "N",
-     .max = 65536,
-     .help = "Frames in the pool; 0 = what subscribers and quota ask for"},
     {.name = "subscribers",
      .kind = SL_OPTION_INT,
      .offset = FIELD(subscribers),
@@ -439,7 +433,6 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
 
 static void set_topic(const struct lidar_options *o, struct sl_publisher_options *to)
 {
-    to->slot_count = (uint32_t)o->slots;
     to->subscribers = (uint32_t)o->subscribers;
     to->quota = (uint32_t)o->quota;
     to->lease_ns = o->lease_ns;

@@ -42,13 +42,13 @@ struct lidar_options {
     int stamp; /* enum lidar_clock_choice */
     bool packets;
 
-    int64_t returns, slots, subscribers, quota;
+    int64_t returns, subscribers, quota;
     bool lossless, block;
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
 };
 
-#define LIDAR_OPTION_COUNT 41
+#define LIDAR_OPTION_COUNT 40
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models, ended by NULL. */
