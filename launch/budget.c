@@ -107,6 +107,10 @@ static int read_publisher(struct sl_budget *b, const struct sl_plan_node *node, 
                    get_text(line, "type", p->type, sizeof p->type);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         is_fine = is_fine && get_number(line, numbers[i].key, numbers[i].to);
+    /* a program of before there were these has neither */
+    if (!get_text(line, "memory", p->memory, sizeof p->memory) ||
+        !get_number(line, "device_bytes", &p->device_bytes))
+        p->memory[0] = '\0';
     p->is_lossless = get_flag(line, "lossless");
     p->is_huge = get_flag(line, "huge");
     return is_fine ? 0 : bad_answer(node, line);
@@ -181,6 +185,7 @@ static void add_up(struct sl_budget *b)
             if (p->node != n->node)
                 continue;
             n->total_bytes += p->total_bytes;
+            b->device_bytes += p->device_bytes;
             b->huge_bytes += p->is_huge ? p->pool_bytes : 0;
             b->huge_restart_bytes += p->is_huge ? p->pool_bytes * (n->may_restart ? 2 : 1) : 0;
         }
@@ -213,8 +218,8 @@ static void add_locks(struct sl_budget *b)
                 const struct sl_budget_publisher *from = &b->publisher[p];
                 const struct sl_budget_node *whose = node_of(b, from->node);
                 if (strcmp(from->topic, b->subscriber[s].topic) == 0)
-                    n->lock_bytes += (from->pool_bytes + from->control_bytes + from->ring_bytes +
-                                      from->ledger_bytes) *
+                    n->lock_bytes += (from->pool_bytes - from->device_bytes + from->control_bytes +
+                                      from->ring_bytes + from->ledger_bytes) *
                                      (whose && whose->may_restart ? 2 : 1);
             }
         }
@@ -375,7 +380,8 @@ static void check_file(struct sl_budget *b, uint64_t left_bytes)
 {
     const struct sl_budget_publisher *most = NULL;
     for (unsigned i = 0; i < b->publisher_count; i++)
-        if (!most || b->publisher[i].pool_bytes > most->pool_bytes)
+        if (b->publisher[i].device_bytes == 0 &&
+            (!most || b->publisher[i].pool_bytes > most->pool_bytes))
             most = &b->publisher[i];
     if (left_bytes == UINT64_MAX || !most)
         return;
@@ -431,6 +437,18 @@ static void check_huge(struct sl_budget *b, const struct sl_memory_limits *limit
          (double)limits->huge_bytes / MIB, (missing_bytes + page_bytes - 1) / page_bytes);
 }
 
+/* Devices that are not there now; they may be by the start. */
+static void check_devices(struct sl_budget *b)
+{
+    char text[SL_MEMORY_LIMIT_TEXT_MAX];
+    for (unsigned i = 0; i < b->publisher_count; i++) {
+        const struct sl_budget_publisher *p = &b->publisher[i];
+        if (p->memory[0] && p->slot_count > 0 && sl_memory_look(p->memory, text, sizeof text) < 0)
+            note(b, false, "%s: the pool of %s is to be made of %s, which is not here: %s",
+                 p->topic, p->node->name, p->memory, sl_error_text());
+    }
+}
+
 static void check_limits(struct sl_budget *b, const struct sl_memory_limits *limits)
 {
     char name[SL_MEMORY_LIMIT_TEXT_MAX + 16];
@@ -479,6 +497,7 @@ int sl_budget_make(const struct sl_plan *plan, const struct sl_memory_limits *li
     add_roudi(b, plan);
     add_locks(b);
     check_limits(b, limits ? limits : &own); /* its notes first: they are problems */
+    check_devices(b);
     for (unsigned i = 0; i < b->publisher_count; i++)
         compare_publisher(b, &b->publisher[i]);
     for (unsigned i = 0; i < b->subscriber_count; i++)

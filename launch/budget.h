@@ -15,6 +15,7 @@
 #define SL_LAUNCH_BUDGET_H
 
 #include "core/uncached/limits.h"
+#include "core/uncached/memory.h"
 #include "launch/plan.h"
 
 #define SL_BUDGET_NOTE_MAX 512
@@ -27,8 +28,10 @@ struct sl_budget_publisher {
     uint64_t slot_size; /* 0: messages in the ring only */
     uint64_t slot_count, loans, retain, subscribers, quota, visitors;
     uint64_t pool_bytes, control_bytes, ring_bytes, ledgers, ledger_bytes, total_bytes;
-    bool is_lossless; /* allows it */
-    bool is_huge;     /* the pool lies in huge pages */
+    bool is_lossless;                /* allows it */
+    bool is_huge;                    /* the pool lies in huge pages */
+    char memory[SL_MEMORY_NAME_MAX]; /* what the pool is made of, as written; "" = the default */
+    uint64_t device_bytes;           /* of the pool, not of the machine's memory; not in total */
 };
 
 struct sl_budget_subscriber {
@@ -84,6 +87,7 @@ struct sl_budget {
     uint64_t total_bytes;                    /* when all run */
     uint64_t restart_bytes;                  /* when all that may be restarted stand there twice */
     uint64_t huge_bytes, huge_restart_bytes; /* of these, in huge pages */
+    uint64_t device_bytes;                   /* beside these: in memory of devices */
     struct sl_budget_limit limit[SL_BUDGET_LIMITS];
     unsigned limit_count;
     struct sl_budget_note note[SL_BUDGET_NOTES];

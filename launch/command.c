@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -60,6 +61,14 @@ static void add_own_options(struct builder *b, const struct sl_plan_node *node, 
         add(b, "--sched=%s", node->sched);
     if (node->mlock)
         add(b, "--mlock");
+    if (node->pool_memory)
+        add(b, "--memory=%s", node->pool_memory);
+    if (node->pool_fallback)
+        add(b, "--memory-fallback=%s", node->pool_fallback);
+    if (node->pool_slots)
+        add(b, "--slots=%" PRIu64, node->pool_slots);
+    if (node->pool_slot_size)
+        add(b, "--slot-size=%" PRIu64, node->pool_slot_size);
     for (unsigned i = 0; i < node->params.count; i++)
         add(b, "--%s=%s", node->params.at[i].name, node->params.at[i].value);
 }
@@ -183,6 +192,10 @@ static const struct sl_yaml_node *option_place(const struct sl_plan_node *node, 
     } others[] = {{"cpus", node->cpus_place},
                   {"sched", node->sched_place},
                   {"mlock", node->mlock_place},
+                  {"memory", node->memory_place},
+                  {"memory-fallback", node->fallback_place},
+                  {"slots", node->slots_place},
+                  {"slot-size", node->slot_size_place},
                   {"remap", node->remap.count ? node->remap.at[0].place : NULL}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!place && same_option(others[i].name, option, length))

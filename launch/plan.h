@@ -60,6 +60,9 @@ struct sl_plan_node {
     const char *sched;             /* "fifo:10", or NULL */
     enum sl_bus bus;               /* SL_BUS_DEFAULT = as the file; sl_plan_choose_bus puts it in */
     const struct sl_yaml_node *bus_place; /* NULL = nowhere in the file */
+    /* What its pools are made of; NULL, 0 = as the program says. */
+    const char *pool_memory, *pool_fallback; /* "vgem"; "hugetlb,memfd" */
+    uint64_t pool_slots, pool_slot_size;
     bool mlock;
     bool required;
     enum sl_restart restart;
@@ -68,6 +71,8 @@ struct sl_plan_node {
     int64_t ready_timeout_ns;
 
     const struct sl_yaml_node *place, *exec_place, *cpus_place, *sched_place, *mlock_place;
+    const struct sl_yaml_node *pool_place, *memory_place, *fallback_place, *slots_place,
+        *slot_size_place; /* in the pool's mapping; NULL = not there */
 };
 
 /* An argument of the first file, for --arguments. */

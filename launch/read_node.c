@@ -4,15 +4,19 @@
 #include "core/base/error.h"
 #include "core/base/options.h"
 #include "core/node/process.h"
+#include "core/shm/layout.h"
+#include "core/uncached/memory.h"
 #include "launch/read.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define RESTART_DELAY_NS     (200 * (int64_t)SL_NS_PER_MS)
 #define RESTART_MAX_DELAY_NS (10 * (int64_t)SL_NS_PER_S)
 #define RESTART_MAX          5
+#define FALLBACK_MAX         256 /* bytes of a list of kinds of memory */
 #define READY_TIMEOUT_NS     (10 * (int64_t)SL_NS_PER_S)
 
 static const char *const restart_names[] = {"never", "on-failure", "always", NULL};
@@ -123,6 +127,91 @@ static int read_ready_timeout(struct sl_scope *scope, const struct sl_yaml_node 
     return sl_scope_duration(scope, value, "ready_timeout", &node->ready_timeout_ns);
 }
 
+/* pool: what its frames lie in ----------------------------------------------------------------- */
+
+static int read_memory(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    node->memory_place = value;
+    int err = sl_scope_text(scope, value, "memory", &node->pool_memory);
+    if (err == 0 && sl_memory_check(node->pool_memory) < 0)
+        return sl_yaml_error(value, -EINVAL, "memory: %s", sl_error_text());
+    return err;
+}
+
+/* One kind or a list of them. */
+static int read_fallback(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    struct sl_plan_settings kinds = {0};
+    node->fallback_place = value;
+    int err = sl_scope_list(scope, value, "fallback", &kinds);
+    if (err < 0)
+        return err;
+    char list[FALLBACK_MAX] = "";
+    size_t used = 0;
+    for (unsigned i = 0; i < kinds.count; i++) {
+        if (sl_memory_check(kinds.at[i].value) < 0)
+            return sl_yaml_error(kinds.at[i].place, -EINVAL, "fallback: %s", sl_error_text());
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? "," : "",
+                                 kinds.at[i].value);
+        if (used >= sizeof list)
+            return sl_yaml_error(value, -E2BIG, "fallback: more than %d characters",
+                                 FALLBACK_MAX - 1);
+    }
+    if (kinds.count == 0)
+        return sl_yaml_error(value, -EINVAL, "fallback: name a kind of memory, or leave it out");
+    node->pool_fallback = sl_plan_keep(scope->plan, list);
+    return node->pool_fallback ? 0 : -ENOMEM;
+}
+
+static int read_slots(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    const char *text = NULL;
+    int64_t slots;
+    node->slots_place = value;
+    int err = sl_scope_text(scope, value, "slots", &text);
+    if (err < 0)
+        return err;
+    if (sl_parse_int(text, &slots) < 0 || slots < 1 || slots > SL_SLOTS_MAX)
+        return sl_yaml_error(value, -EINVAL, "slots: '%.40s' is no number from 1 to %u", text,
+                             SL_SLOTS_MAX);
+    node->pool_slots = (uint64_t)slots;
+    return 0;
+}
+
+static int read_slot_size(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    const char *text = NULL;
+    uint64_t bytes, page = sl_memory_round(1);
+    node->slot_size_place = value;
+    int err = sl_scope_text(scope, value, "slot_size", &text);
+    if (err < 0)
+        return err;
+    if (sl_parse_size(text, &bytes) < 0 || bytes == 0 || bytes % page)
+        return sl_yaml_error(value, -EINVAL,
+                             "slot_size: '%.40s' is no multiple of %" PRIu64 ", a page; write 8M, "
+                             "2048k or a number of bytes",
+                             text, page);
+    node->pool_slot_size = bytes;
+    return 0;
+}
+
+static const struct sl_schema pool_schema[] = {{"memory", read_memory},
+                                               {"slots", read_slots},
+                                               {"slot_size", read_slot_size},
+                                               {"fallback", read_fallback},
+                                               {NULL, NULL}};
+
+static int read_pool(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    node->pool_place = value;
+    return sl_scope_mapping(scope, value, "pool", pool_schema, target);
+}
+
 /* restart: on-failure, or a mapping ------------------------------------------------------------ */
 
 static int read_policy(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
@@ -187,6 +276,7 @@ static const struct sl_schema node_schema[] = {{"exec", read_exec},
                                                {"mlock", read_mlock},
                                                {"restart", read_restart},
                                                {"bus", read_bus},
+                                               {"pool", read_pool},
                                                {"after", read_after},
                                                {"required", read_required},
                                                {"ready_timeout", read_ready_timeout},
@@ -213,7 +303,7 @@ static int check_name(const struct sl_plan *plan, const struct sl_yaml_node *pla
 /* `args:` starts any program; the rest of these is spoken by programs of core/node only. */
 static int check_plain(const struct sl_plan_node *node, const struct sl_yaml_node *value)
 {
-    static const char *const only[] = {"params", "remap", "mlock", NULL};
+    static const char *const only[] = {"params", "remap", "mlock", "pool", NULL};
     for (int i = 0; node->is_plain && only[i]; i++) {
         const struct sl_yaml_node *at = sl_yaml_get(value, only[i]);
         if (at)

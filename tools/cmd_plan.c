@@ -57,7 +57,9 @@ static const struct sl_command command = {
         "started. A pool has\nas many slots as loans + retained messages + the quotas of all "
         "subscribers + visitors + 1. Beside it stand\nits ring, control words and a ledger for "
         "each who may read. A node with restart: counts twice while it is\nrestarted: what readers "
-        "hold of the old pool stays. What programs with args: take is not known.\n\n"
+        "hold of the old pool stays. A pool in a device (pool: {memory: bar:... or reserved:...}) "
+        "is "
+        "told beside it.\nWhat programs with args: take is not known.\n\n"
         "The sum is compared with the free memory, the limits of all cgroups above this shell, "
         "RLIMIT_FSIZE, and\nwith RLIMIT_MEMLOCK for nodes with mlock: and the free huge pages for "
         "those with huge-pages. Memory that nodes take now "
@@ -159,6 +161,15 @@ static void print_limit(const struct sl_budget_limit *l)
                memory(l->wanted_bytes, wanted));
 }
 
+/* A pool that is no part of the total. */
+static void print_device(const struct sl_budget_publisher *p)
+{
+    char bytes[SL_SHOW_MAX];
+    if (p->device_bytes)
+        printf("Beside it %s of %s, for %s.\n", memory(p->device_bytes, bytes), p->memory,
+               p->topic);
+}
+
 static void print_budget(const struct sl_budget *b)
 {
     char total[SL_SHOW_MAX], restart[SL_SHOW_MAX];
@@ -174,7 +185,10 @@ static void print_budget(const struct sl_budget *b)
     printf("Total %s%s", memory(b->total_bytes, total), b->unknown_count ? " that is known" : "");
     if (b->restart_bytes != b->total_bytes)
         printf(", %s while all that may be restarted are", memory(b->restart_bytes, restart));
-    printf(".\n\nWhat is left:\n");
+    printf(".\n");
+    for (unsigned i = 0; i < b->publisher_count; i++)
+        print_device(&b->publisher[i]);
+    printf("\nWhat is left:\n");
     for (unsigned i = 0; i < b->limit_count; i++)
         print_limit(&b->limit[i]);
     for (unsigned i = 0; i < b->note_count; i++)
@@ -205,7 +219,9 @@ static void json_publisher(const struct sl_budget_publisher *p, struct sl_json *
     sl_json_count(json, "quota", p->quota);
     sl_json_count(json, "visitors", p->visitors);
     sl_json_flag(json, "huge_pages", p->is_huge);
+    sl_json_text(json, "memory", p->memory[0] ? p->memory : NULL);
     sl_json_count(json, "pool_bytes", p->pool_bytes);
+    sl_json_count(json, "device_bytes", p->device_bytes);
     sl_json_count(json, "ring_bytes", p->ring_bytes);
     sl_json_count(json, "control_bytes", p->control_bytes);
     sl_json_count(json, "ledgers_bytes", p->ledgers * p->ledger_bytes);
@@ -280,6 +296,7 @@ static void json_budget(const struct sl_budget *b)
     sl_json_flag(&json, "fits", b->does_fit);
     sl_json_count(&json, "total_bytes", b->total_bytes);
     sl_json_count(&json, "restart_bytes", b->restart_bytes);
+    sl_json_count(&json, "device_bytes", b->device_bytes);
     sl_json_count(&json, "roudi_bytes", b->roudi_bytes);
     sl_json_count(&json, "unknown_nodes", b->unknown_count);
     sl_json_open(&json, "nodes", '[');

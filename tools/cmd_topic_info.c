@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_topic_info.c - sluice topic info: both ends of one topic, and what each has lost or holds. */
 #include "core/base/clock.h"
+#include "core/uncached/probe.h"
 #include "tools/census.h"
 #include "tools/json.h"
 #include "tools/tool.h"
@@ -46,6 +47,13 @@ static const struct sl_command command = {
     .tables = {{"Options", options, sizeof options / sizeof *options, &given}, SL_TABLE_SCOPE},
 };
 
+/* "wb", "wc" or "uc", as measured. */
+static const char *kind_of(const struct sl_stats_view *v)
+{
+    return sl_memory_kind_names[v->memory_kind <= SL_MEMORY_UC ? v->memory_kind
+                                                               : SL_MEMORY_UNKNOWN];
+}
+
 /* JSON ------------------------------------------------------------------------------------------*/
 
 static void json_end(struct sl_json *json, const struct sl_census_row *row)
@@ -66,6 +74,12 @@ static void json_publisher(struct sl_json *json, const struct sl_census_row *row
     sl_json_text(json, "type", v->type);
     sl_json_count(json, "slots", v->slot_count);
     sl_json_count(json, "slot_size_bytes", v->slot_size);
+    sl_json_text(json, "memory", v->memory[0] ? v->memory : NULL);
+    sl_json_text(json, "memory_kind", kind_of(v));
+    sl_json_count(json, "page_size_bytes", v->page_size);
+    sl_json_flag(json, "memory_is_dmabuf", v->memory_flags & SL_STATS_DMABUF);
+    sl_json_flag(json, "memory_can_be_pinned", v->memory_flags & SL_STATS_PINNABLE);
+    sl_json_int(json, "numa_node", v->numa_node);
     sl_json_count(json, "slots_held", v->held);
     sl_json_count(json, "quota", v->quota);
     sl_json_count(json, "subscribers", v->peers);
@@ -124,6 +138,19 @@ static void print_json(const struct sl_census *census, const struct sl_census_to
 
 /* Plain -----------------------------------------------------------------------------------------*/
 
+/* "memory: vgem, measured wc, pages of 4.0 kB, a dma-buf, cannot be pinned" */
+static void print_memory(const struct sl_stats_view *v)
+{
+    char size[SL_SHOW_MAX];
+    printf("    memory: %s, measured %s, pages of %s%s%s", v->memory, kind_of(v),
+           sl_show_memory((double)v->page_size, size, sizeof size),
+           v->memory_flags & SL_STATS_DMABUF ? ", dma-bufs" : "",
+           v->memory_flags & SL_STATS_PINNABLE ? "" : ", cannot be pinned");
+    if (v->numa_node >= 0)
+        printf(", node %d", v->numa_node);
+    putchar('\n');
+}
+
 static void print_publisher(const struct sl_census_row *row)
 {
     const struct sl_stats_view *v = &row->view;
@@ -135,6 +162,8 @@ static void print_publisher(const struct sl_census_row *row)
                sl_show_bytes((double)v->slot_size, size, sizeof size), v->held, v->quota);
     else
         puts("    no slots: its messages travel inline");
+    if (v->memory[0])
+        print_memory(v);
     if (v->refused)
         printf("    found no free slot %" PRIu64 " times: subscribers hold too long, or there are "
                "too few slots\n",

@@ -6,7 +6,9 @@
 #include "tools/doctor.h"
 
 #include "core/base/capability.h"
+#include "core/base/error.h"
 #include "core/uncached/limits.h"
+#include "core/uncached/memory.h"
 #include "tools/tool.h"
 
 #include <dirent.h>
@@ -186,6 +188,27 @@ static void examine_hugepages(const struct examination *e)
         sl_doctor_add(e->doctor, SL_DOCTOR_OK, "hugepages", NULL,
                       "%" PRId64 " of %" PRId64 " are free, %s each", left, total,
                       memory((uint64_t)size * 1024, text));
+}
+
+/* Kinds of pool memory beside the machine's own. That one is not here is no fault of the machine's:
+ * who asks for it is told then. */
+static void examine_pools(const struct examination *e)
+{
+    const char *usual = sl_memory_root;
+    sl_memory_root = e->root;
+    for (unsigned i = 0; sl_memory_providers[i]; i++) {
+        const struct sl_memory_provider *p = sl_memory_providers[i];
+        char text[SL_DOCTOR_TEXT_MAX];
+        if (p == &sl_memory_memfd || p == &sl_memory_hugetlb)
+            continue;
+        if (p->look(text, sizeof text) == 0)
+            sl_doctor_add(e->doctor, SL_DOCTOR_OK, "pools", NULL, "%s%s: %s", p->name, p->argument,
+                          text);
+        else
+            sl_doctor_add(e->doctor, SL_DOCTOR_OK, "pools", NULL, "%s%s is not here: %s", p->name,
+                          p->argument, sl_error_text());
+    }
+    sl_memory_root = usual;
 }
 
 static void examine_memlock(const struct examination *e)
@@ -459,9 +482,9 @@ static void examine_inotify(const struct examination *e)
 void sl_doctor_examine(const char *root, const char *domain, struct sl_doctor *ret_doctor)
 {
     static void (*const parts[])(const struct examination *) = {
-        examine_memory,   examine_swap,        examine_hugepages, examine_memlock,
-        examine_priority, examine_governor,    examine_clock,     examine_futex,
-        examine_maps,     examine_descriptors, examine_sockets,   examine_inotify,
+        examine_memory,      examine_swap,     examine_hugepages, examine_pools, examine_memlock,
+        examine_priority,    examine_governor, examine_clock,     examine_futex, examine_maps,
+        examine_descriptors, examine_sockets,  examine_inotify,
     };
     const struct examination e = {.root = root, .doctor = ret_doctor};
     *ret_doctor = (struct sl_doctor){0};

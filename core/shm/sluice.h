@@ -71,7 +71,7 @@ struct sl_pool_options {
     bool lock;           /* mlock it; not being allowed to is no error */
     bool huge_pages;     /* the slots in huge pages; if there are too few, it is -ENOMEM */
     /* What the slots are made of, as in a launch file: "memfd" (NULL), "memfd:thp", "hugetlb",
-     * "vgem", "dma-heap:NAME", "bar:DEVICE/N" (one pool each), "reserved:ADDRESS+SIZE". */
+     * "vgem", "dma-heap:NAME", "bar:DEVICE/N", "reserved:ADDRESS+SIZE". */
     const char *memory;
     const char *fallback; /* "KIND,KIND": the next choices, where the machine lacks the first */
 };

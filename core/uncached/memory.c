@@ -99,6 +99,17 @@ int sl_memory_check(const char *written)
     return find_provider(written, &provider, &argument);
 }
 
+int sl_memory_look(const char *written, char *ret_text, size_t size)
+{
+    const struct sl_memory_provider *provider;
+    const char *argument;
+    int err = find_provider(written, &provider, &argument);
+    if (err < 0)
+        return err;
+    snprintf(ret_text, size, "always there");
+    return provider->look ? provider->look(ret_text, size) : 0;
+}
+
 bool sl_memory_is_ram(const char *written)
 {
     const struct sl_memory_provider *provider;
@@ -250,7 +261,7 @@ static int create_pieces(const struct sl_memory_config *config, const char *argu
         if (err < 0) { /* its mapping goes with the rest */
             if (one.fd >= 0)
                 close(one.fd);
-            return sl_error_at(err, "slot %u", memory->piece_count);
+            return memory->piece_count ? sl_error_at(err, "slot %u", memory->piece_count) : err;
         }
         memory->piece_fd[memory->piece_count++] = one.fd;
         memory->page_size_bytes = one.page_size_bytes;

@@ -88,7 +88,7 @@ struct sl_memory {
  * -ENOENT  no provider of that name
  * -ENODEV  the machine lacks the provider's device or module; the sentence names it
  * -ENOMEM  it does not fit; the sentence says what was wanted, what is left, and which limit it is
- * -EBUSY   a BAR or a reserved range is another pool's
+ * -EBUSY   other pools have what is there of a BAR or a reserved range
  *
  * If `lock` was asked for and refused, or transparent huge pages were and are not there, the result
  * is 0 and sl_error_text() says why; else the text is empty. */
@@ -97,6 +97,10 @@ int sl_memory_create(const struct sl_memory_config *config, struct sl_memory *re
 /* Is this a kind of memory, as it is written? Looks at the text only. -ENOENT (with the word that
  * may have been meant) or -EINVAL. */
 int sl_memory_check(const char *written);
+
+/* What of that kind the machine has, as words for a person: "/dev/dri/card0"; -ENODEV or -EACCES
+ * with a sentence if it has none. */
+int sl_memory_look(const char *written, char *ret_text, size_t size);
 
 /* Does it take of the machine's memory? A BAR and a reserved range do not. */
 bool sl_memory_is_ram(const char *written);
@@ -159,8 +163,7 @@ struct sl_memory_provider {
     int (*check)(const char *argument);
     /* NULL: whole pages. */
     int (*round)(const char *argument, uint64_t size_bytes, uint64_t *ret_bytes);
-    /* What of it this machine has, as words for a person ("cards card0"); -ENODEV or -EACCES with
-     * a sentence if it has none. */
+    /* As sl_memory_look. */
     int (*look)(char *ret_text, size_t size);
     /* Gets a memory that is SL_MEMORY_NONE and fills fd, base, size_bytes, page_size_bytes,
      * is_writable, handle, offset, needs_sync, may_go, is_dmabuf, can_pin, and numa_node where it

@@ -194,15 +194,18 @@ static int add_whole(struct sl_memory *memory, int fd)
     int err = check_descriptor(memory, fd, memory->size_bytes);
     if (err < 0)
         return err;
-    int own_fd = memory->handle == SL_MEMORY_PHYSICAL ? open_physical() : -1;
-    if (memory->handle == SL_MEMORY_PHYSICAL && own_fd < 0)
+    int own_fd = memory->handle == SL_MEMORY_PHYSICAL ? open_physical() : fd;
+    if (own_fd < 0)
         return own_fd;
-    err = map(own_fd >= 0 ? own_fd : fd, memory->offset, memory->size_bytes, false, NULL,
-              &memory->base);
-    if (own_fd >= 0)
-        close(own_fd); /* the mapping stays */
+    /* What a successor of the publisher must not write over, while we have it open. */
+    if (memory->handle == SL_MEMORY_PHYSICAL)
+        err = sl_memory_share(own_fd, memory->offset, memory->size_bytes);
     if (err == 0)
-        memory->fd = fd;
+        err = map(own_fd, memory->offset, memory->size_bytes, false, NULL, &memory->base);
+    if (err == 0)
+        memory->fd = own_fd;
+    else if (own_fd != fd)
+        close(own_fd);
     return err;
 }
 
@@ -226,7 +229,7 @@ int sl_memory_add(struct sl_memory *memory, int fd)
     /* The last descriptor stays the caller's. */
     if (in_pieces)
         memory->piece_count--;
-    else
+    else if (memory->fd == fd)
         memory->fd = -1;
     return err;
 }

@@ -2,15 +2,13 @@
 /* memory_bar.c - memory of a PCI device (FPGA, NTB, ivshmem): a BAR, mapped through sysfs.
  *
  * resourceN_wc, which the kernel has for prefetchable BARs, is write-combining; resourceN is
- * uncached. What is handed over is the same file opened read-only. A BAR has one place for one
- * pool: its file is locked (flock) as long as that descriptor is open anywhere, so that a successor
- * does not write over frames that readers of a dead publisher still hold.
+ * uncached. What is handed over is the same file opened read-only. Several pools have a part each.
  *
  * Interface: the kernel's PCI/sysfs-pci (resource: "start end flags" a line, in hexadecimal) and
  * include/linux/ioport.h for the flags; config space by PCI 3.0, 6.1.
  */
 #include "core/base/error.h"
-#include "core/uncached/memory.h"
+#include "core/uncached/memory_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -223,30 +220,34 @@ static int open_file(const char *path, int flags)
                                   : "");
 }
 
-/* A look; who comes at the same time by the other sort of file may find the same. */
-static bool is_claimed(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool is_free = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (fd >= 0)
-        close(fd);
-    return !is_free;
-}
-
-static int claim(const struct sl_memory_config *config, const char *path, const char *other,
-                 uint64_t size_bytes, int fd)
+/* A place in the BAR, held by the descriptor that goes to readers; `fds` are open for writing. */
+static int find_place(const struct sl_memory_config *config, const char *path, const int fds[2],
+                      uint64_t size_bytes, struct sl_memory *memory)
 {
     struct stat facts;
-    if (fstat(fd, &facts) < 0 || (uint64_t)facts.st_size < size_bytes)
-        return sl_error(
-            -ENOMEM, "memory of %s wants %.1f MiB, %s has %.1f MiB; take fewer or smaller slots",
-            config->name, (double)size_bytes / (1 << 20), path, (double)facts.st_size / (1 << 20));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && !is_claimed(other))
-        return 0;
-    return sl_error(-EBUSY,
-                    "memory of %s: %s is another pool's, or readers still hold frames of one; end "
-                    "them, or take another BAR",
-                    config->name, path);
+    if (fstat(fds[0], &facts) < 0)
+        return sl_error(errno, "bar: %s: %s", path, strerror(errno));
+    int err = sl_memory_claim(fds, 0, (uint64_t)facts.st_size, size_bytes, &memory->offset);
+    if (err == 0)
+        err = sl_memory_share(memory->fd, memory->offset, size_bytes);
+    return err < 0 ? sl_error_at(err, "memory of %s: %s", config->name, path) : 0;
+}
+
+static int map_file(const struct sl_memory_config *config, const char *path, const char *other,
+                    void *place, struct sl_memory *memory)
+{
+    uint64_t size_bytes = sl_memory_round(config->size_bytes);
+    memory->fd = open_file(path, O_RDONLY);
+    int fds[2] = {memory->fd < 0 ? -1 : open_file(path, O_RDWR), open(other, O_RDWR | O_CLOEXEC)};
+    int err = memory->fd < 0 ? memory->fd : fds[0] < 0 ? fds[0] : 0;
+    if (err == 0)
+        err = find_place(config, path, fds, size_bytes, memory);
+    if (err == 0)
+        err = sl_memory_map(config, fds[0], memory->offset, size_bytes, place, memory);
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]); /* the mapping stays */
+    return err;
 }
 
 static int create(const struct sl_memory_config *config, const char *argument, void *place,
@@ -254,24 +255,14 @@ static int create(const struct sl_memory_config *config, const char *argument, v
 {
     struct bar bar;
     char path[PATH_MAX], other[PATH_MAX];
-    uint64_t size_bytes = sl_memory_round(config->size_bytes);
     int err = parse(argument, &bar);
     if (err < 0 || (err = choose_file(&bar, path, other, sizeof path)) < 0 ||
         (err = check_enabled(&bar)) < 0)
         return err;
-    if ((memory->fd = open_file(path, O_RDONLY)) < 0)
-        return memory->fd;
-    if ((err = claim(config, path, other, size_bytes, memory->fd)) < 0)
-        return err;
-    int fd = open_file(path, O_RDWR);
-    if (fd < 0)
-        return fd;
-    err = sl_memory_map(config, fd, 0, size_bytes, place, memory);
-    close(fd); /* the mapping stays */
     memory->handle = SL_MEMORY_SYSFS;
     memory->may_go = true;
     memory->numa_node = node_of(&bar);
-    return err;
+    return map_file(config, path, other, place, memory);
 }
 
 const struct sl_memory_provider sl_memory_bar = {

@@ -30,7 +30,7 @@ static int list_heaps(char *ret_text, size_t size)
     DIR *folder = opendir(path);
     if (!folder)
         return sl_error(-ENODEV,
-                        "dma-heap: there is no %s: a kernel with CONFIG_DMABUF_HEAPS "
+                        "there is no %s: a kernel with CONFIG_DMABUF_HEAPS "
                         "(and its _SYSTEM or _CMA) has it",
                         path);
     size_t used = 0;
@@ -40,7 +40,7 @@ static int list_heaps(char *ret_text, size_t size)
             used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
                                      entry->d_name);
     closedir(folder);
-    return used ? 0 : sl_error(-ENODEV, "dma-heap: %s is empty", path);
+    return used ? 0 : sl_error(-ENODEV, "%s is empty", path);
 }
 
 static int check(const char *argument)
@@ -61,8 +61,8 @@ static int open_heap(const char *name)
     if (heap >= 0)
         return heap;
     if (errno == ENOENT)
-        return sl_error(-ENODEV, "dma-heap: there is no %s; there are: %s", path, heaps);
-    return sl_error(errno, "dma-heap: %s: %s", path, strerror(errno));
+        return sl_error(-ENODEV, "there is no %s; there are: %s", path, heaps);
+    return sl_error(errno, "%s: %s", path, strerror(errno));
 }
 
 static int create(const struct sl_memory_config *config, const char *argument, void *place,

@@ -9,7 +9,7 @@
  */
 #include "core/base/error.h"
 #include "core/base/options.h"
-#include "core/uncached/memory.h"
+#include "core/uncached/memory_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,24 +78,10 @@ static int open_memory(int flags)
         return fd;
     if (errno == ENOENT)
         return sl_error(-ENODEV,
-                        "reserved: there is no %s: a kernel with CONFIG_DEVMEM has it "
+                        "there is no %s: a kernel with CONFIG_DEVMEM has it "
                         "(a container hides it)",
                         path);
-    return sl_error(errno, "reserved: %s: %s; be root with CAP_SYS_RAWIO", path, strerror(errno));
-}
-
-/* Lasts as long as the descriptor; other ranges are free. */
-static int claim(const struct sl_memory_config *config, uint64_t address, uint64_t size_bytes,
-                 int fd)
-{
-    struct flock range = {.l_type = F_WRLCK,
-                          .l_whence = SEEK_SET,
-                          .l_start = (off_t)address,
-                          .l_len = (off_t)size_bytes};
-    if (fcntl(fd, F_OFD_SETLK, &range) == 0)
-        return 0;
-    return sl_error(-EBUSY, "memory of %s: the reserved range at %#" PRIx64 " is another pool's",
-                    config->name, address);
+    return sl_error(errno, "%s: %s; be root with CAP_SYS_RAWIO", path, strerror(errno));
 }
 
 static int create(const struct sl_memory_config *config, const char *argument, void *place,
@@ -105,19 +91,16 @@ static int create(const struct sl_memory_config *config, const char *argument, v
     int err = parse(argument, &address, &bytes);
     if (err < 0)
         return err;
-    if (size_bytes > bytes)
-        return sl_error(-ENOMEM,
-                        "memory of %s wants %.1f MiB, the reserved range has %.1f MiB; take fewer "
-                        "or smaller slots",
-                        config->name, (double)size_bytes / (1 << 20), (double)bytes / (1 << 20));
     if ((memory->fd = open_memory(O_RDWR)) < 0)
         return memory->fd;
-    if ((err = sl_memory_check_reserved(address, size_bytes)) < 0 ||
-        (err = claim(config, address, size_bytes, memory->fd)) < 0)
+    if ((err = sl_memory_check_reserved(address, bytes)) < 0)
         return err;
+    const int fds[2] = {memory->fd, -1};
+    err = sl_memory_claim(fds, address, address + bytes, size_bytes, &memory->offset);
+    if (err < 0)
+        return sl_error_at(err, "memory of %s: reserved:%s", config->name, argument);
     memory->handle = SL_MEMORY_PHYSICAL;
-    memory->offset = address;
-    err = sl_memory_map(config, memory->fd, address, size_bytes, place, memory);
+    err = sl_memory_map(config, memory->fd, memory->offset, size_bytes, place, memory);
     if (err == -EPERM || err == -EINVAL)
         return sl_error_at(err, "reserved: the kernel refuses it (STRICT_DEVMEM allows ranges only "
                                 "that are neither its memory nor a driver's)");

@@ -72,12 +72,12 @@ static int find_card(char *ret_name, size_t size)
         if (!is_vgem(name))
             continue;
         if (access(path, F_OK) < 0)
-            return sl_error(-ENODEV, "vgem: its card is %s, but there is no %s (a container?)",
+            return sl_error(-ENODEV, "the card of vgem is %s, but there is no %s (a container?)",
                             name, path);
         snprintf(ret_name, size, "%s", path);
         return 0;
     }
-    return sl_error(-ENODEV, "vgem: no card of that driver is below /sys/class/drm; load the "
+    return sl_error(-ENODEV, "no card of the driver vgem is below /sys/class/drm; load the "
                              "module (modprobe vgem)");
 }
 

@@ -46,6 +46,17 @@ static struct sl_plan *good(const char *text)
 }
 
 /* The whole message, caret and all. */
+/* The node's command line has this in it. */
+static void check_command(struct sl_plan *plan, const struct sl_plan_node *node, const char *part)
+{
+    char **argv = NULL, line[1024] = "";
+    assert_int_equal(sl_plan_command(plan, node, false, &argv), 0);
+    for (; *argv; argv++)
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%s ", *argv);
+    if (!strstr(line, part))
+        fail_msg("no '%s' in %s", part, line);
+}
+
 static void bad(const char *text, const char *message)
 {
     struct sl_plan *plan;
@@ -80,6 +91,8 @@ static void every_key_of_a_node_is_read(void **state)
                                 "    cpus: 0\n"
                                 "    sched: fifo:10\n"
                                 "    mlock: yes\n"
+                                "    pool: {memory: vgem, slots: 12, slot_size: 8M,\n"
+                                "           fallback: [hugetlb, 'bar:00:04.0/2']}\n"
                                 "    restart: {delay: 50ms, max_delay: 2s, max: 0}\n"
                                 "    after: [first]\n"
                                 "    required: true\n"
@@ -102,6 +115,13 @@ static void every_key_of_a_node_is_read(void **state)
     assert_string_equal(n->cpus, "0");
     assert_string_equal(n->sched, "fifo:10");
     assert_true(n->mlock);
+    assert_string_equal(n->pool_memory, "vgem");
+    assert_int_equal(n->pool_slots, 12);
+    assert_int_equal(n->pool_slot_size, 8 << 20);
+    assert_string_equal(n->pool_fallback, "hugetlb,bar:00:04.0/2");
+    check_command(plan, n,
+                  "--memory=vgem --memory-fallback=hugetlb,bar:00:04.0/2 --slots=12 "
+                  "--slot-size=8388608 --model");
     assert_int_equal(n->restart, SL_RESTART_ON_FAILURE);
     assert_int_equal(n->restart_delay_ns, 50000000);
     assert_int_equal(n->restart_max, 0);
@@ -232,7 +252,7 @@ static void an_unknown_key_is_told_with_the_nearest(void **state)
         "                                   ^");
     bad("nodes: {a: {exec: b, zzz: 1}}\n",
         "f.yaml:1:22: a node has no key 'zzz'; it may have: exec, params, args, remap, env, cpus, "
-        "sched, mlock, restart, bus, after, required, ready_timeout\n"
+        "sched, mlock, restart, bus, pool, after, required, ready_timeout\n"
         "    nodes: {a: {exec: b, zzz: 1}}\n"
         "                         ^");
 }
@@ -316,6 +336,47 @@ static void wrong_values_are_told_at_the_value(void **state)
     bad("nodes: {a: {exec: b, bus: dds}}\n", "f.yaml:1:27: bus: 'dds' is none of: native, iceoryx\n"
                                              "    nodes: {a: {exec: b, bus: dds}}\n"
                                              "                              ^");
+}
+
+static void pools_that_cannot_be_are_told_in_place(void **state)
+{
+    (void)state;
+    bad("nodes: {a: {exec: b, pool: {memory: vgen}}}\n",
+        "f.yaml:1:37: memory: there is no memory of kind 'vgen'; did you mean 'vgem'?\n"
+        "    nodes: {a: {exec: b, pool: {memory: vgen}}}\n"
+        "                                        ^");
+    bad("nodes: {a: {exec: b, pool: {memory: 'bar:4'}}}\n",
+        "f.yaml:1:37: memory: memory bar: '4' is no BAR; write DEVICE/N, as in bar:0000:00:04.0/2 "
+        "(lspci -D shows devices), with /wc or /uc behind to insist on one\n"
+        "    nodes: {a: {exec: b, pool: {memory: 'bar:4'}}}\n"
+        "                                        ^");
+    bad("nodes: {a: {exec: b, pool: {fallback: [memfd, tape]}}}\n",
+        "f.yaml:1:47: fallback: there is no memory of kind 'tape'; there are memfd[:huge|:thp], "
+        "hugetlb, vgem, dma-heap:NAME, bar:DEVICE/N, reserved:ADDRESS+SIZE\n"
+        "    nodes: {a: {exec: b, pool: {fallback: [memfd, tape]}}}\n"
+        "                                                  ^");
+    bad("nodes: {a: {exec: b, pool: {slots: 0}}}\n",
+        "f.yaml:1:36: slots: '0' is no number from 1 to 65536\n"
+        "    nodes: {a: {exec: b, pool: {slots: 0}}}\n"
+        "                                       ^");
+    bad("nodes: {a: {exec: b, pool: {slot_size: 0}}}\n",
+        "f.yaml:1:40: slot_size: '0' is no multiple of 4096, a page; write 8M, 2048k or a number "
+        "of bytes\n"
+        "    nodes: {a: {exec: b, pool: {slot_size: 0}}}\n"
+        "                                           ^");
+    bad("nodes: {a: {exec: b, pool: {slot_size: 5000}}}\n",
+        "f.yaml:1:40: slot_size: '5000' is no multiple of 4096, a page; write 8M, 2048k or a "
+        "number of bytes\n"
+        "    nodes: {a: {exec: b, pool: {slot_size: 5000}}}\n"
+        "                                           ^");
+    bad("nodes: {a: {exec: b, pool: {kind: vgem}}}\n",
+        "f.yaml:1:29: pool has no key 'kind'; it may have: memory, slots, slot_size, fallback\n"
+        "    nodes: {a: {exec: b, pool: {kind: vgem}}}\n"
+        "                                ^");
+    bad("nodes: {a: {exec: b, args: [], pool: {slots: 4}}}\n",
+        "f.yaml:1:38: pool is for Sluice's own programs; with args: write all arguments there\n"
+        "    nodes: {a: {exec: b, args: [], pool: {slots: 4}}}\n"
+        "                                         ^");
 }
 
 static void params_and_args_do_not_go_together(void **state)
@@ -466,6 +527,7 @@ int main(void)
         TEST(a_file_without_nodes_is_told),
         TEST(a_node_without_a_program_is_told),
         TEST(wrong_values_are_told_at_the_value),
+        TEST(pools_that_cannot_be_are_told_in_place),
         TEST(params_and_args_do_not_go_together),
         TEST(an_unknown_argument_is_told_where_it_is_used),
         TEST(a_missing_argument_is_told_with_its_help),
