@@ -142,7 +142,8 @@ int sl_memory_expect(const struct sl_memory_offer *offer, struct sl_memory *ret_
     bool may_be_pieces = offer->handle == SL_MEMORY_SEALED || offer->handle == SL_MEMORY_DMABUF;
     bool is_at_offset = offer->handle == SL_MEMORY_SYSFS || offer->handle == SL_MEMORY_PHYSICAL;
     if (offer->handle >= SL_MEMORY_HANDLES || offer->size_bytes == 0 ||
-        (offer->slot_bytes > 0 && !may_be_pieces) || (offer->offset > 0 && !is_at_offset) ||
+        offer->size_bytes > (uint64_t)INT64_MAX / 2 || (offer->slot_bytes > 0 && !may_be_pieces) ||
+        (offer->offset > 0 && !is_at_offset) ||
         (offer->needs_sync && offer->handle != SL_MEMORY_DMABUF) ||
         offer->offset != sl_memory_round(offer->offset) ||
         offer->offset > (uint64_t)INT64_MAX - offer->size_bytes)
