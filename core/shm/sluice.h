@@ -309,10 +309,40 @@ SL_PUBLIC void sl_frame_release(struct sl_frame *frame);
  * read is then to be thrown away. It must be released all the same. */
 SL_PUBLIC int sl_frame_check(const struct sl_frame *frame);
 
-/* Copy body bytes [offset, offset + length) out, over the pieces of a gathered body. Returns how
- * many there were. */
+/* A frame's memory may be cached, write-combining or uncached, as its publisher chose; frame.body
+ * and frame.data can be read in place in each. But a large frame read plainly displaces everything
+ * else from the caches, and memory that is not cached is slow to read except by whole lines. The
+ * next two know how to read each kind. */
+
+/* Copy body bytes [offset, offset + length) out, over the pieces of a gathered body: all of it, or
+ * the few that you want to look at. Returns how many there were. */
 SL_PUBLIC size_t sl_frame_copy(const struct sl_frame *frame, size_t offset, void *to,
                                size_t length);
+
+/* One pass over a frame's data, in place where that is possible:
+ *
+ *     struct sl_frame_scan scan;
+ *     int err = sl_frame_scan_begin(&frame, POINT_SIZE, &scan);
+ *     while (err == 0 && sl_frame_scan_next(&scan))
+ *         look_at(scan.chunk, scan.chunk_length);
+ */
+struct sl_frame_scan {
+    const void *chunk;   /* valid until the next call */
+    size_t chunk_length; /* a multiple of `unit`, but for the last if the data is not */
+    size_t offset;       /* of the chunk in the data */
+    unsigned char state[16384 + 128] __attribute__((aligned(64))); /* private: scratch */
+};
+#define SL_SCAN_UNIT 16384 /* bytes of the largest unit */
+
+/* Begin at frame.data, or at frame.body if the message names no data and is in one piece. Chunks do
+ * not cut a unit: a point, a row, or 1 if it does not matter. The scan must not be moved, nor
+ * outlive the hold; it needs no end. -EINVAL: unit is 0 or larger than SL_SCAN_UNIT. -ENODATA: no
+ * data, and a body in pieces. */
+SL_PUBLIC int sl_frame_scan_begin(const struct sl_frame *frame, size_t unit,
+                                  struct sl_frame_scan *ret_scan);
+
+/* The next chunk, or false after the last. */
+SL_PUBLIC bool sl_frame_scan_next(struct sl_frame_scan *scan);
 
 #ifdef __cplusplus
 }

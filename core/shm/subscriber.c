@@ -9,7 +9,10 @@
 #include "core/shm/failpoint.h"
 #include "core/shm/order.h"
 #include "core/shm/sizes.h"
+#include "core/uncached/stream.h"
+#include "core/uncached/stream_scan.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -424,8 +427,16 @@ int sl_frame_check(const struct sl_frame *frame)
     return 0;
 }
 
+/* Inline bodies lie in the link's own memory. */
+static enum sl_memory_kind frame_kind(const struct sl_frame *frame)
+{
+    return frame->link ? frame->link->pool.kind : SL_MEMORY_WB;
+}
+
 size_t sl_frame_copy(const struct sl_frame *frame, size_t offset, void *to, size_t length)
 {
+    enum sl_memory_kind kind = frame_kind(frame);
+    bool is_streamed = sl_stream_pays(frame->body_length, kind);
     size_t copied = 0;
     for (unsigned i = 0; i < frame->range_count && copied < length; i++) {
         size_t size = frame->range[i].length;
@@ -434,11 +445,43 @@ size_t sl_frame_copy(const struct sl_frame *frame, size_t offset, void *to, size
             continue;
         }
         size_t part = size - offset < length - copied ? size - offset : length - copied;
-        memcpy((char *)to + copied, (const char *)frame->range[i].start + offset, part);
+        const char *from = (const char *)frame->range[i].start + offset;
+        if (is_streamed)
+            sl_stream_inspect((char *)to + copied, from, part, kind);
+        else
+            memcpy((char *)to + copied, from, part);
         copied += part;
         offset = 0;
     }
     return copied;
+}
+
+static_assert(sizeof(((struct sl_frame_scan *)0)->state) >= sizeof(struct sl_stream_scan), "room");
+static_assert(SL_SCAN_UNIT == SL_SCAN_UNIT_MAX, "the same limit");
+
+int sl_frame_scan_begin(const struct sl_frame *frame, size_t unit, struct sl_frame_scan *ret_scan)
+{
+    const void *data = frame->data ? frame->data : frame->body;
+    size_t length = frame->data ? frame->data_length : frame->body_length;
+    if (!data && length > 0)
+        return sl_error(-ENODATA, "the message names no data to scan, and its body is in pieces");
+    struct sl_stream_scan *stream = (struct sl_stream_scan *)ret_scan->state;
+    int err = sl_stream_scan_begin(stream, data, length, unit, frame_kind(frame));
+    if (err < 0)
+        return err;
+    ret_scan->chunk = NULL;
+    ret_scan->chunk_length = ret_scan->offset = 0;
+    return 0;
+}
+
+bool sl_frame_scan_next(struct sl_frame_scan *scan)
+{
+    struct sl_stream_scan *stream = (struct sl_stream_scan *)scan->state;
+    bool has_more = sl_stream_scan_next(stream);
+    scan->chunk = stream->chunk;
+    scan->chunk_length = stream->chunk_bytes;
+    scan->offset = stream->offset_bytes;
+    return has_more;
 }
 
 const char *sl_loss_name(enum sl_loss loss)

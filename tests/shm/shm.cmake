@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The bus by its public interface, against bad peers, and against death.
 set(shm_support "${CMAKE_CURRENT_SOURCE_DIR}/support.c")
-foreach(name slots publish policy lossless wait wait_many batch relay lease life domain stats death)
+foreach(name slots publish frames policy lossless wait wait_many batch relay lease life domain stats death)
   sluice_test(shm_${name} SOURCES test_${name}.c ${shm_support} LINK sluice_shm)
 endforeach()
 foreach(name lies hostile pieces)
