@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/failpoint.h"
+#include "core/shm/link.h"
 #include "core/shm/order.h"
 #include "core/shm/sizes.h"
 #include "core/uncached/stream.h"
@@ -427,15 +428,9 @@ int sl_frame_check(const struct sl_frame *frame)
     return 0;
 }
 
-/* Inline bodies lie in the link's own memory. */
-static enum sl_memory_kind frame_kind(const struct sl_frame *frame)
-{
-    return frame->link ? frame->link->pool.kind : SL_MEMORY_WB;
-}
-
 size_t sl_frame_copy(const struct sl_frame *frame, size_t offset, void *to, size_t length)
 {
-    enum sl_memory_kind kind = frame_kind(frame);
+    enum sl_memory_kind kind = sl_link_memory_kind(frame->link);
     bool is_streamed = sl_stream_pays(frame->body_length, kind);
     size_t copied = 0;
     for (unsigned i = 0; i < frame->range_count && copied < length; i++) {
@@ -466,7 +461,7 @@ int sl_frame_scan_begin(const struct sl_frame *frame, size_t unit, struct sl_fra
     if (!data && length > 0)
         return sl_error(-ENODATA, "the message names no data to scan, and its body is in pieces");
     struct sl_stream_scan *stream = (struct sl_stream_scan *)ret_scan->state;
-    int err = sl_stream_scan_begin(stream, data, length, unit, frame_kind(frame));
+    int err = sl_stream_scan_begin(stream, data, length, unit, sl_link_memory_kind(frame->link));
     if (err < 0)
         return err;
     ret_scan->chunk = NULL;
