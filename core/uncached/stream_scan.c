@@ -7,12 +7,11 @@
 
 #include <errno.h>
 
-#define LINE_BYTES 64u
-
 /* Whole lines where units allow it: a line that two chunks share would be fetched twice. */
 static size_t choose_step(size_t unit_bytes)
 {
-    size_t granule = unit_bytes <= LINE_BYTES ? unit_bytes * LINE_BYTES : unit_bytes;
+    size_t granule =
+        unit_bytes <= SL_STREAM_LINE_BYTES ? unit_bytes * SL_STREAM_LINE_BYTES : unit_bytes;
     return granule < SL_STREAM_BLOCK_BYTES ? SL_STREAM_BLOCK_BYTES / granule * granule : granule;
 }
 
@@ -32,22 +31,24 @@ int sl_stream_scan_begin(struct sl_stream_scan *scan, const void *data, size_t s
     return 0;
 }
 
-/* What lies before `end` was read. The line that `end` lies in goes with the next chunk, unless
- * this was the last. */
-static void let_go(struct sl_stream_scan *scan, const uint8_t *end)
+/* What was read is let go a block behind, by whole lines; at the end all of it. */
+static void let_go(struct sl_stream_scan *scan)
 {
-    if (scan->left_bytes > 0)
-        end -= (uintptr_t)end % LINE_BYTES;
-    if (end <= scan->kept)
-        return;
-    sl_stream_let_go(scan->kept, (size_t)(end - scan->kept));
-    scan->kept = end;
+    size_t read_bytes = (size_t)(scan->next - scan->kept);
+    if (scan->left_bytes > 0) {
+        uintptr_t cut = (uintptr_t)scan->next % SL_STREAM_LINE_BYTES;
+        if (read_bytes <= SL_STREAM_BLOCK_BYTES + cut)
+            return;
+        read_bytes -= SL_STREAM_BLOCK_BYTES + cut;
+    }
+    sl_stream_let_go(scan->kept, read_bytes);
+    scan->kept += read_bytes;
 }
 
 bool sl_stream_scan_next(struct sl_stream_scan *scan)
 {
     if (scan->kept)
-        let_go(scan, scan->next);
+        let_go(scan);
     scan->offset_bytes += scan->chunk_bytes;
     size_t size = scan->left_bytes < scan->step_bytes ? scan->left_bytes : scan->step_bytes;
     scan->chunk = scan->is_fetched ? scan->scratch : scan->next;

@@ -6,7 +6,7 @@
  *   while (sl_stream_scan_next(&scan))
  *       add_up(scan.chunk, scan.chunk_bytes);
  *
- * In cached memory a chunk is the payload itself, and the lines of the one before are let go. From
+ * In cached memory a chunk is the payload itself, and lines are let go a little behind. From
  * memory that is not cached, the chunk is fetched by streaming loads into scratch inside the scan:
  * reading it there twice costs nothing.
  *

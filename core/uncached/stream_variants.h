@@ -11,8 +11,11 @@
 #include <stdint.h>
 #include <string.h>
 
-/* After so much that was read, it is let go: often enough to stay in the first-level cache, and in
- * runs long enough that it costs little. Measured from 1 to 64 kB (docs/pollution.md). */
+#define SL_STREAM_LINE_BYTES 64u
+
+/* Reading goes by blocks of this size, and lets go one block behind: in runs long enough that it
+ * costs little, far enough behind that no load of these lines is still under way, and so close that
+ * two blocks stay in the first-level cache. */
 #define SL_STREAM_BLOCK_BYTES 4096u
 
 /* A way to write. Any size and alignment. */

@@ -13,8 +13,6 @@
 
 #include <cpuid.h>
 
-#define LINE_BYTES 64u
-
 /* Writing. ------------------------------------------------------------------------------------- */
 
 /* One step of `width` bytes at a destination that is aligned to it. */
@@ -183,10 +181,10 @@ __attribute__((target("avx512f,avx2"))) static void avx512_fill(uint8_t *to, uin
 __attribute__((target("movdir64b"))) static void movdir64b_copy(uint8_t *to, const uint8_t *from,
                                                                 size_t size_bytes)
 {
-    size_t head = head_bytes(to, size_bytes, LINE_BYTES);
+    size_t head = head_bytes(to, size_bytes, SL_STREAM_LINE_BYTES);
     sse2_copy(to, from, head);
     size_t done = head;
-    for (; size_bytes - done >= LINE_BYTES; done += LINE_BYTES)
+    for (; size_bytes - done >= SL_STREAM_LINE_BYTES; done += SL_STREAM_LINE_BYTES)
         _movdir64b(to + done, from + done);
     sse2_copy(to + done, from + done, size_bytes - done);
 }
@@ -196,9 +194,9 @@ __attribute__((target("movdir64b"))) static void movdir64b_fill(uint8_t *to, uin
 {
     uint8_t pattern[PATTERN_BYTES];
     memset(pattern, byte, sizeof pattern);
-    size_t done = head_bytes(to, size_bytes, LINE_BYTES);
+    size_t done = head_bytes(to, size_bytes, SL_STREAM_LINE_BYTES);
     sse2_copy(to, pattern, done);
-    for (; size_bytes - done >= LINE_BYTES; done += LINE_BYTES)
+    for (; size_bytes - done >= SL_STREAM_LINE_BYTES; done += SL_STREAM_LINE_BYTES)
         _movdir64b(to + done, pattern);
     sse2_copy(to + done, pattern, size_bytes - done);
 }
@@ -253,15 +251,15 @@ const char *const sl_stream_variants[] = {"avx512", "avx2", "movdir64b", "sse2",
  * flush brings one line back. */
 __attribute__((target("clflushopt"))) static void flush(const uint8_t *from, size_t size_bytes)
 {
-    const uint8_t *line = from - (uintptr_t)from % LINE_BYTES;
-    for (; line < from + size_bytes; line += LINE_BYTES)
+    const uint8_t *line = from - (uintptr_t)from % SL_STREAM_LINE_BYTES;
+    for (; line < from + size_bytes; line += SL_STREAM_LINE_BYTES)
         _mm_clflushopt((void *)(uintptr_t)line); /* which writes nothing */
 }
 
 __attribute__((target("cldemote"))) static void demote(const uint8_t *from, size_t size_bytes)
 {
-    const uint8_t *line = from - (uintptr_t)from % LINE_BYTES;
-    for (; line < from + size_bytes; line += LINE_BYTES)
+    const uint8_t *line = from - (uintptr_t)from % SL_STREAM_LINE_BYTES;
+    for (; line < from + size_bytes; line += SL_STREAM_LINE_BYTES)
         _cldemote((void *)(uintptr_t)line);
 }
 
