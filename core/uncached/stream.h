@@ -47,8 +47,7 @@ static inline bool sl_stream_pays(size_t payload_bytes, enum sl_memory_kind kind
 /* ---- Writing ---------------------------------------------------------------------------------*/
 
 /* A part of a large payload. As memcpy: any length, any alignment, no overlap. Best where `to` is
- * 64-byte aligned or the range is long; at most 3 bytes at either end are stored through the
- * cache. */
+ * 64-byte aligned or the range is long. */
 void sl_stream_copy(void *to, const void *from, size_t size_bytes);
 
 /* As memset. */

@@ -41,13 +41,31 @@ __attribute__((target("avx2"))) static inline void store_32(uint8_t *to, const u
                         _mm256_loadu_si256((const __m256i *)(const void *)from));
 }
 
+/* 1 to 3 bytes inside 4 aligned ones: the one store past the caches that goes by the byte. It may
+ * look at all 16 bytes around, which lie on the same page. Plain stores of these few bytes fetched
+ * 7000 lines for a frame of 8 MB that came by packets of 1206 bytes. */
+static inline void store_few(uint8_t *to, const uint8_t *from, size_t size_bytes)
+{
+    _Alignas(16) uint8_t bytes[16] = {0};
+    _Alignas(16) uint8_t chosen[16] = {0};
+    size_t place = (uintptr_t)to % 16;
+    for (size_t i = 0; i < size_bytes; i++) {
+        bytes[place + i] = from[i];
+        chosen[place + i] = 0x80;
+    }
+    _mm_maskmoveu_si128(_mm_load_si128((const __m128i *)(const void *)bytes),
+                        _mm_load_si128((const __m128i *)(const void *)chosen),
+                        (char *)(to - place));
+}
+
 /* The part before the first multiple of `width` and of at least 4, or all if it is shorter: returns
  * its size. The steps of 16 and less are alike in all variants. */
 static inline size_t copy_head(uint8_t *to, const uint8_t *from, size_t size_bytes, size_t width)
 {
-    size_t done = 0;
-    for (; done < size_bytes && (uintptr_t)(to + done) % 4 != 0; done++)
-        to[done] = from[done];
+    size_t done = (0 - (uintptr_t)to) % 4;
+    done = done < size_bytes ? done : size_bytes;
+    if (done > 0)
+        store_few(to, from, done);
     if ((uintptr_t)(to + done) % 8 != 0 && size_bytes - done >= 4) {
         store_4(to + done, from + done);
         done += 4;
@@ -75,8 +93,8 @@ static inline void copy_tail(uint8_t *to, const uint8_t *from, size_t size_bytes
         store_4(to + done, from + done);
         done += 4;
     }
-    for (; done < size_bytes; done++)
-        to[done] = from[done];
+    if (done < size_bytes)
+        store_few(to + done, from + done, size_bytes - done);
 }
 
 static void sse2_copy(uint8_t *to, const uint8_t *from, size_t size_bytes)
