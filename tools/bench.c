@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/bench.h"
 
+#include "core/base/error.h"
 #include "core/shm/sluice.h"
 #include "tools/machine.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,6 +16,34 @@ const struct sl_option sl_bench_options[] = {
      .offset = offsetof(struct sl_bench_given, json),
      .help = "One flat JSON object; a key ends in its unit"},
 };
+
+static int refuse_part(const char *part, size_t length, const char *const *names)
+{
+    char list[128] = "";
+    for (size_t used = 0; *names && used < sizeof list; names++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", *names);
+    return sl_error(-EINVAL,
+                    "--only: there is no part '%.*s'; give some of %s, with commas between",
+                    (int)length, part, list);
+}
+
+int sl_bench_choose(const char *only, const char *const *names, unsigned *ret_chosen)
+{
+    unsigned chosen = 0, count = 0;
+    while (names[count])
+        count++;
+    for (const char *at = only; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        size_t length = strcspn(at, ",");
+        unsigned i = 0;
+        while (i < count && (strlen(names[i]) != length || strncmp(at, names[i], length) != 0))
+            i++;
+        if (i == count)
+            return refuse_part(at, length, names);
+        chosen |= 1u << i;
+    }
+    *ret_chosen = only ? chosen : (1u << count) - 1;
+    return 0;
+}
 
 void sl_bench_begin(struct sl_bench *bench, const char *command)
 {

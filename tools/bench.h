@@ -26,6 +26,10 @@ extern const struct sl_option sl_bench_options[];
         "Options", sl_bench_options, 1, &sl_bench_given \
     }
 
+/* Which parts --only names ("a,c"; NULL = all), as bits in the order of `names`, which end with
+ * NULL. -EINVAL. */
+int sl_bench_choose(const char *only, const char *const *names, unsigned *ret_chosen);
+
 /* Prints the machine and the command line. */
 void sl_bench_begin(struct sl_bench *bench, const char *command);
 /* `key` ends in its unit ("native_p50_ns"), a ratio in _ratio. `bar` is what it is compared with,

@@ -258,39 +258,16 @@ static int bench_batch(struct sl_bench *bench, const struct sl_bench_bus_options
 
 /* All of it. ----------------------------------------------------------------------------------- */
 
-static const struct part {
-    const char *name;
-    int (*run)(struct sl_bench *bench, const struct sl_bench_bus_options *bus);
-} parts[] = {
-    {"pingpong", bench_pingpong},
-    {"fanout", bench_fan_out},
-    {"wake", bench_wake},
-    {"batch", bench_batch},
+static const char *const part_names[] = {"pingpong", "fanout", "wake", "batch", NULL};
+static int (*const parts[])(struct sl_bench *bench, const struct sl_bench_bus_options *bus) = {
+    bench_pingpong,
+    bench_fan_out,
+    bench_wake,
+    bench_batch,
 };
 enum {
     PARTS = sizeof parts / sizeof *parts
 };
-
-/* --only as bits; -EINVAL. */
-static int choose_parts(const char *only, unsigned *ret_chosen)
-{
-    unsigned chosen = 0;
-    for (const char *at = only; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-        size_t length = strcspn(at, ",");
-        unsigned i = 0;
-        while (i < PARTS &&
-               (strlen(parts[i].name) != length || strncmp(at, parts[i].name, length) != 0))
-            i++;
-        if (i == PARTS)
-            return sl_error(-EINVAL,
-                            "--only: there is no part '%.*s'; give some of pingpong, fanout, wake, "
-                            "batch, with commas between",
-                            (int)length, at);
-        chosen |= 1u << i;
-    }
-    *ret_chosen = only ? chosen : (1u << PARTS) - 1;
-    return 0;
-}
 
 static void show_progress(const char *what, unsigned round, unsigned rounds)
 {
@@ -321,7 +298,7 @@ static int run(void)
     struct sl_bench bench;
     struct sl_bench_bus_options bus = effort();
     unsigned chosen = 0;
-    int err = choose_parts(given.only, &chosen);
+    int err = sl_bench_choose(given.only, part_names, &chosen);
     if (err < 0) {
         fprintf(stderr, "sluice bench bus: %s\n", sl_error_text());
         return SL_EXIT_USAGE;
@@ -335,7 +312,7 @@ static int run(void)
     for (unsigned i = 0; i < PARTS && err == 0; i++) {
         if (!(chosen & 1u << i))
             continue;
-        err = parts[i].run(&bench, &bus);
+        err = parts[i](&bench, &bus);
         if (bus.progress)
             fprintf(stderr, "\r\033[K");
         fflush(stdout); /* the next part forks */

@@ -44,6 +44,7 @@ extern const struct sl_tool sl_tool_snapshot;
 extern const struct sl_tool sl_tool_sim_velodyne;
 extern const struct sl_tool sl_tool_bench_lidar;
 extern const struct sl_tool sl_tool_bench_bus;
+extern const struct sl_tool sl_tool_bench_pollution;
 extern const struct sl_tool sl_tool_completion;
 extern const struct sl_tool sl_tool_version;
 
