@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#define COPY_BLOCK_BYTES 16384u /* it, twice, is what a first-level cache holds */
+
 /* What was chosen last; NULL = not yet. Relaxed is enough: the tables are constant, and two threads
  * that choose at the same time choose the same. */
 static const struct sl_stream_variant *_Atomic variant_chosen;
@@ -89,28 +91,14 @@ void sl_stream_let_go(const void *from, size_t size_bytes)
         behind()->let_go(from, size_bytes);
 }
 
-/* memcpy calls of any larger size go ways of the library's own, which are half as fast between
- * flushes; one line each becomes a few moves. */
-static void copy_lines(uint8_t *to, const uint8_t *from, size_t size_bytes)
-{
-    size_t done = 0;
-    for (; size_bytes - done >= SL_STREAM_LINE_BYTES; done += SL_STREAM_LINE_BYTES)
-        memcpy(to + done, from + done, SL_STREAM_LINE_BYTES);
-    memcpy(to + done, from + done, size_bytes - done);
-}
-
-/* A block behind: a flush waits for loads of the same line that are still under way. */
+/* Long blocks: flushes slow the library's copying of short ones down to half. */
 static void copy_and_let_go(uint8_t *to, const uint8_t *from, size_t size_bytes)
 {
-    size_t done = 0;
-    for (; size_bytes - done > SL_STREAM_BLOCK_BYTES; done += SL_STREAM_BLOCK_BYTES) {
-        copy_lines(to + done, from + done, SL_STREAM_BLOCK_BYTES);
-        if (done > 0)
-            sl_stream_let_go(from + done - SL_STREAM_BLOCK_BYTES, SL_STREAM_BLOCK_BYTES);
+    for (size_t done = 0, part; done < size_bytes; done += part) {
+        part = size_bytes - done < COPY_BLOCK_BYTES ? size_bytes - done : COPY_BLOCK_BYTES;
+        memcpy(to + done, from + done, part);
+        sl_stream_let_go(from + done, part);
     }
-    copy_lines(to + done, from + done, size_bytes - done);
-    size_t behind_bytes = done > 0 ? SL_STREAM_BLOCK_BYTES : 0;
-    sl_stream_let_go(from + done - behind_bytes, size_bytes - done + behind_bytes);
 }
 
 void sl_stream_inspect(void *scratch, const void *from, size_t size_bytes, enum sl_memory_kind kind)

@@ -13,7 +13,7 @@
 
 #define SL_STREAM_LINE_BYTES 64u
 
-/* Reading goes by blocks of this size, and lets go one block behind: in runs long enough that it
+/* Scans go by blocks of this size, and let go one block behind: in runs long enough that it
  * costs little, far enough behind that no load of these lines is still under way, and so close that
  * two blocks stay in the first-level cache. */
 #define SL_STREAM_BLOCK_BYTES 4096u

@@ -22,6 +22,7 @@
 struct sl_bench_pollution_options {
     unsigned rounds;     /* interleaved repetitions; 0 = 15 */
     uint64_t pool_bytes; /* that frames go round in; 0 = 256 MB, or less if memory is short */
+    unsigned sizes;      /* of the primitives', only so many of the first; 0 = all */
     bool is_quick;       /* one round of little: does all of it work? */
     /* Told before each round; or NULL. */
     void (*progress)(const char *what, unsigned round, unsigned rounds);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,10 @@ static void *other_core(void *context)
             atomic_store(&b->busy_ns, 0);
             atomic_store(&b->seen_turn, turn);
         }
-        if (!way)
+        if (!way) {
+            sched_yield();
             continue;
+        }
         if (b->next + FRAME_BYTES > b->pool_bytes)
             b->next = 0;
         uint64_t start_ns = own_time_ns();
@@ -85,7 +88,7 @@ static void tell_other(struct bench *b, const struct pollution_way *way)
     atomic_store(&b->way, way);
     unsigned turn = atomic_fetch_add(&b->turn, 1) + 1;
     while (atomic_load(&b->seen_turn) != turn)
-        ;
+        sched_yield();
 }
 
 /* A step of the victim; `ret_rate`: bytes a second of the other core meanwhile. */

@@ -152,7 +152,8 @@ int sl_bench_pollution_primitives(
     int err = b->pool ? 0 : -ENOMEM;
     if (err == 0)
         err = pollution_pin_apart();
-    for (unsigned i = 0; err == 0 && i < SL_BENCH_POLLUTION_SIZES; i++) {
+    unsigned count = options->sizes ? options->sizes : SL_BENCH_POLLUTION_SIZES;
+    for (unsigned i = 0; err == 0 && i < count; i++) {
         b->frame_bytes = sizes[i].frame_bytes;
         err = measure_size(b, pollution_cache_bytes(2) * sizes[i].victim_quarters / 4, options,
                            sizes[i].name, &ret_result[i]);

@@ -6,10 +6,11 @@
 #include "core/uncached/stream.h"
 #include "core/uncached/stream_scan.h"
 
-/* A producer does not have its frame in one piece: it comes by the row of a camera, by the packet
- * of a lidar, by the block of a file. The source stays in the first-level cache. */
-#define ROW_BYTES     5760u /* 1920 pixels of 3 bytes */
+/* A producer does not have its frame in one piece: it comes by the packet of a lidar or of a camera
+ * on a network, by the row of another camera, by the block of a file. The source stays in the
+ * first-level cache. */
 #define PACKET_BYTES  1206u
+#define ROW_BYTES     5760u /* 1920 pixels of 3 bytes */
 #define BLOCK_BYTES   16384u
 #define INSPECT_BYTES 64u /* of each so many: */
 #define INSPECT_STEP  4096u
@@ -147,10 +148,10 @@ static void inspect(uint8_t *frame, size_t frame_bytes)
 
 const struct pollution_way pollution_ways[] = {
     {"none", NULL, write_none, 1},
-    {"write_memcpy", NULL, write_rows, 1},
-    {"write_stream", "write_memcpy", stream_rows, 1},
-    {"write_memcpy_packets", NULL, write_packets, 1},
-    {"write_stream_packets", "write_memcpy_packets", stream_packets, 1},
+    {"write_memcpy", NULL, write_packets, 1},
+    {"write_stream", "write_memcpy", stream_packets, 1},
+    {"write_memcpy_rows", NULL, write_rows, 1},
+    {"write_stream_rows", "write_memcpy_rows", stream_rows, 1},
     {"write_memcpy_blocks", NULL, write_blocks, 1},
     {"write_stream_blocks", "write_memcpy_blocks", stream_blocks, 1},
     {"read_plain", NULL, read_plain, 1},
