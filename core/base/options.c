@@ -225,7 +225,9 @@ static int set_choice(const struct sl_option *o, const char *value, int *to)
     for (int i = 0; o->choices[i] && used < sizeof all; i++)
         used +=
             (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", o->choices[i]);
-    return sl_error(-EINVAL, "option --%s: '%s' is none of: %s", o->name, value, all);
+    const char *near = sl_nearest_word(value, o->choices);
+    return sl_error(-EINVAL, "option --%s: '%s' is none of: %s%s%s%s", o->name, value, all,
+                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 static int set_value(const struct sl_option *o, void *to, const char *value)

@@ -180,7 +180,7 @@ static void wrong_values_say_what_is_right(void **state)
     assert_error(parse("--slot-size", "1Q", "x", NULL), -EINVAL, "such as 4096, 64k or 32M");
     assert_error(parse("--timeout", "10m", "x", NULL), -EINVAL, "such as 250us");
     assert_error(parse("--colour", "Height", "x", NULL), -EINVAL,
-                 "option --colour: 'Height' is none of: height, intensity");
+                 "option --colour: 'Height' is none of: height, intensity; did you mean height?");
     assert_error(parse("x", "--port", NULL), -EINVAL, "option --port needs a whole number");
 }
 

@@ -363,7 +363,7 @@ static void parameters_are_checked_by_the_program_before_anything_starts(void **
         "      mode: rnu\n",
         NULL,
         ":6:13: child: mode: 'rnu' is none of: run, end, fail, crash, error, late, stubborn, "
-        "grandchild, lines, publish, subscribe\n"
+        "grandchild, lines, publish, subscribe; did you mean run?\n"
         "          mode: rnu\n"
         "                ^");
     assert_int_equal(access(f->pids, F_OK), -1);
