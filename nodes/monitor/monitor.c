@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* monitor.c - a consumer that trusts nobody: reads every point of every cloud in place, and sums up
- * at the end what came, what was lost and why, what was wrong, and how late it was. */
+/* monitor.c - a consumer that trusts nobody: reads every point of every cloud, or every byte of
+ * every test pattern, in place, and sums up at the end what came, what was lost and why, what was
+ * wrong, and how late it was. */
 #include "nodes/monitor/monitor.h"
 
 #include "core/base/clock.h"
@@ -30,9 +31,11 @@ struct topic {
 struct monitor {
     struct sl_option_list topics;
     const char *type;
+    bool pattern;
     int policy;
     int64_t depth, expect_frames, within_ns;
 
+    struct sl_pattern_maker maker;
     struct topic topic[TOPICS_MAX];
     unsigned topic_count;
     uint64_t deadline_ns; /* 0 = none */
@@ -51,6 +54,10 @@ static const struct sl_option options[] = {
      .value = "TYPE",
      .fallback = SL_TYPE_POINTCLOUD2,
      .help = "The topics' type"},
+    {.name = "pattern",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct monitor, pattern),
+     .help = "Data must be as the driver pattern writes it, every byte; --type is then Image"},
     {.name = "policy",
      .kind = SL_OPTION_CHOICE,
      .offset = offsetof(struct monitor, policy),
@@ -102,6 +109,8 @@ static int open_topics(void *state, struct sl_runtime *runtime)
 {
     struct monitor *m = state;
     int err = 0;
+    if (m->pattern && !sl_runtime_given(runtime, "type"))
+        m->type = SL_TYPE_IMAGE;
     if (m->topics.count == 0)
         err = open_topic(m, runtime, "points");
     for (unsigned i = 0; err == 0 && i < m->topics.count; i++)
@@ -136,7 +145,8 @@ static int read_topic(struct monitor *m, struct topic *topic)
             return err;
         sl_histogram_add(&topic->latency, sl_clock_monotonic_ns() - frame.publish_ns);
         uint64_t faults = monitor_faults(&topic->counts);
-        monitor_check(m->type, &frame, &topic->counts);
+        const struct monitor_wanted wanted = {m->type, m->pattern ? &m->maker : NULL};
+        monitor_check(&wanted, &frame, &topic->counts);
         if (monitor_faults(&topic->counts) > faults)
             sl_log(SL_LOG_DEBUG, "%s: message %" PRIu64 " is faulty", topic->name, frame.seq);
         sl_frame_release(&frame);
@@ -180,11 +190,20 @@ static int work(void *state, struct sl_runtime *runtime)
     return done;
 }
 
-static void sum_up(struct topic *topic)
+static void print_content(const struct monitor *m, const struct monitor_counts *c, char *to,
+                          size_t room)
+{
+    if (m->pattern)
+        snprintf(to, room, "%" PRIu64 " patterns", c->patterns);
+    else
+        snprintf(to, room, "%" PRIu64 " points (%" PRIu64 " valid)", c->points, c->valid);
+}
+
+static void sum_up(const struct monitor *m, struct topic *topic)
 {
     struct sl_subscriber_status status = {0};
     const struct monitor_counts *c = &topic->counts;
-    char faults[200] = "";
+    char faults[200] = "", content[80];
     size_t used = 0;
     sl_subscriber_status(topic->subscriber, &status);
     for (int i = 0; i < MONITOR_FAULTS && used < sizeof faults; i++)
@@ -192,13 +211,14 @@ static void sum_up(struct topic *topic)
             used += (size_t)snprintf(faults + used, sizeof faults - used, "%s%s %" PRIu64,
                                      used ? ", " : "", monitor_fault_name((enum monitor_fault)i),
                                      c->fault[i]);
+    print_content(m, c, content, sizeof content);
     uint64_t lost =
         status.lost[SL_LOSS_OVERRUN] + status.lost[SL_LOSS_RECYCLED] + status.lost[SL_LOSS_INVALID];
     sl_log(SL_LOG_INFO,
-           "%s: %" PRIu64 " frames, %" PRIu64 " points (%" PRIu64 " valid), lost %" PRIu64
-           " (overrun %" PRIu64 ", recycled %" PRIu64 ", invalid %" PRIu64 "), skipped %" PRIu64
-           ", faults %" PRIu64 "%s%s%s, latency us p50 %.1f p99 %.1f max %.1f",
-           topic->name, c->frames, c->points, c->valid, lost, status.lost[SL_LOSS_OVERRUN],
+           "%s: %" PRIu64 " frames, %s, lost %" PRIu64 " (overrun %" PRIu64 ", recycled %" PRIu64
+           ", invalid %" PRIu64 "), skipped %" PRIu64 ", faults %" PRIu64
+           "%s%s%s, latency us p50 %.1f p99 %.1f max %.1f",
+           topic->name, c->frames, content, lost, status.lost[SL_LOSS_OVERRUN],
            status.lost[SL_LOSS_RECYCLED], status.lost[SL_LOSS_INVALID],
            status.lost[SL_LOSS_SKIPPED], monitor_faults(c), used ? " (" : "", faults,
            used ? ")" : "", (double)sl_histogram_quantile_ns(&topic->latency, 0.5) / 1e3,
@@ -211,7 +231,7 @@ static void close_monitor(void *state, struct sl_runtime *runtime)
     struct monitor *m = state;
     (void)runtime;
     for (unsigned i = 0; i < m->topic_count; i++)
-        sum_up(&m->topic[i]);
+        sum_up(m, &m->topic[i]);
 }
 
 const struct sl_program monitor_program = {
@@ -219,7 +239,8 @@ const struct sl_program monitor_program = {
     .summary = "Reads every point of every cloud in place and tells what came",
     .details =
         "At its end it logs a line a topic: frames, points, losses by reason, faults, latency.\n"
-        "Messages of other known types are checked against their layout.",
+        "Messages of other known types are checked against their layout, with --pattern every\n"
+        "byte of a test pattern against what it must be.",
     .example = "monitor --topics /lidar/points --expect-frames 100 --within 30s",
     .options = options,
     .option_count = sizeof options / sizeof *options,

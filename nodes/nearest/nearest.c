@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/frame/message.h"
 #include "core/shm/layout.h"
+#include "core/shm/points.h"
 #include "nodes/nearest/sectors.h"
 
 #include <errno.h>
@@ -144,15 +145,26 @@ static void log_now_and_then(struct nearest *n, const struct nearest_sectors *se
         sl_log(SL_LOG_INFO, "no obstacle among %" PRIu64 " points", sectors->points);
 }
 
+static int find(const struct nearest *n, const struct sl_frame *frame,
+                struct nearest_sectors *sectors)
+{
+    struct sl_points points;
+    struct nearest_search search;
+    int err = sl_points_begin(&points, frame);
+    if (err == 0 && points.is_in_pieces)
+        err = sl_error(-EINVAL, "the cloud's points lie in several pieces");
+    if (err == 0)
+        err = nearest_begin(&search, &points.cloud, &n->limits, sectors);
+    while (err == 0 && sl_points_next(&points))
+        nearest_look(&search, points.at, points.count);
+    return err;
+}
+
 static int look_at(struct nearest *n, const struct sl_frame *frame)
 {
-    struct sl_pointcloud2 cloud;
     struct nearest_sectors sectors = {.count = (unsigned)n->sectors};
     unsigned sector;
-    int err = frame->body ? sl_pointcloud2_read(frame->body, frame->body_length, &cloud)
-                          : sl_error(-EINVAL, "the cloud lies in several pieces");
-    if (err == 0)
-        err = nearest_find(&cloud, &n->limits, &sectors);
+    int err = find(n, frame, &sectors);
     if (err == 0)
         err = sl_frame_check(frame); /* was it whole while it was read? */
     if (err < 0) {

@@ -25,27 +25,33 @@ static void add_point(double x, double y, double z, const struct nearest_limits 
         sectors->distance_m[sector] = distance;
 }
 
-int nearest_find(const struct sl_pointcloud2 *cloud, const struct nearest_limits *limits,
-                 struct nearest_sectors *sectors)
+int nearest_begin(struct nearest_search *search, const struct sl_pointcloud2 *cloud,
+                  const struct nearest_limits *limits, struct nearest_sectors *sectors)
 {
-    const struct sl_point_field *x = sl_pointcloud2_field(cloud, "x");
-    const struct sl_point_field *y = sl_pointcloud2_field(cloud, "y");
-    const struct sl_point_field *z = sl_pointcloud2_field(cloud, "z");
-    if (!x || !y || !z)
+    *search = (struct nearest_search){
+        .limits = limits,
+        .sectors = sectors,
+        .x = sl_pointcloud2_field(cloud, "x"),
+        .y = sl_pointcloud2_field(cloud, "y"),
+        .z = sl_pointcloud2_field(cloud, "z"),
+        .point_step = cloud->point_step,
+        .is_bigendian = cloud->is_bigendian,
+    };
+    if (!search->x || !search->y || !search->z)
         return sl_error(-EINVAL, "the cloud lacks x, y or z");
-    if (!cloud->data && cloud->data_size > 0)
-        return sl_error(-EINVAL, "the cloud's points lie in several pieces");
     sectors->points = 0;
     for (unsigned i = 0; i < sectors->count; i++)
         sectors->distance_m[i] = INFINITY;
-    bool big = cloud->is_bigendian;
-    for (uint32_t row = 0; row < cloud->height; row++) {
-        const uint8_t *at = cloud->data + sl_pointcloud2_offset(cloud, row, 0);
-        for (uint32_t column = 0; column < cloud->width; column++, at += cloud->point_step)
-            add_point(sl_point_value(x, at, big), sl_point_value(y, at, big),
-                      sl_point_value(z, at, big), limits, sectors);
-    }
     return 0;
+}
+
+void nearest_look(const struct nearest_search *s, const uint8_t *points, uint32_t count)
+{
+    const uint8_t *at = points;
+    for (uint32_t i = 0; i < count; i++, at += s->point_step)
+        add_point(sl_point_value(s->x, at, s->is_bigendian),
+                  sl_point_value(s->y, at, s->is_bigendian),
+                  sl_point_value(s->z, at, s->is_bigendian), s->limits, s->sectors);
 }
 
 double nearest_least(const struct nearest_sectors *sectors, unsigned *ret_sector)

@@ -26,9 +26,22 @@ struct nearest_sectors {
     uint64_t points;                        /* that were finite */
 };
 
-/* `sectors->count` is given. -EINVAL if the cloud lacks x, y or z or does not lie in one piece. */
-int nearest_find(const struct sl_pointcloud2 *cloud, const struct nearest_limits *limits,
-                 struct nearest_sectors *sectors);
+/* One look at a cloud, its points given a run after the other. */
+struct nearest_search {
+    const struct nearest_limits *limits;
+    struct nearest_sectors *sectors;
+    const struct sl_point_field *x, *y, *z;
+    uint32_t point_step;
+    bool is_bigendian;
+};
+
+/* `sectors->count` is given, the rest is set to nothing. All of it must outlive the search. -EINVAL
+ * if the cloud lacks x, y or z. */
+int nearest_begin(struct nearest_search *search, const struct sl_pointcloud2 *cloud,
+                  const struct nearest_limits *limits, struct nearest_sectors *sectors);
+
+/* `count` points that follow one another. */
+void nearest_look(const struct nearest_search *search, const uint8_t *points, uint32_t count);
 
 /* The least of all sectors, and which one it is. */
 double nearest_least(const struct nearest_sectors *sectors, unsigned *ret_sector);

@@ -37,6 +37,8 @@ static struct sl_frame make_frame(struct sl_pointcloud2 *cloud, bool is_dense)
     return frame;
 }
 
+static const struct monitor_wanted cloud_wanted = {SL_TYPE_POINTCLOUD2, NULL};
+
 static float *point_of(struct sl_pointcloud2 *cloud, unsigned index)
 {
     return (float *)(void *)(body + sl_pointcloud2_prefix_size(cloud) +
@@ -54,8 +56,8 @@ static void good_cloud_has_no_fault_and_its_points_are_counted(void **state)
     struct sl_pointcloud2 cloud;
     struct monitor_counts counts = {0};
     struct sl_frame frame = make_frame(&cloud, false);
-    monitor_check(SL_TYPE_POINTCLOUD2, &frame, &counts);
-    monitor_check(SL_TYPE_POINTCLOUD2, &frame, &counts);
+    monitor_check(&cloud_wanted, &frame, &counts);
+    monitor_check(&cloud_wanted, &frame, &counts);
     assert_int_equal(counts.frames, 2);
     assert_int_equal(counts.points, 2 * (TEST_CLOUD_VALID + 1));
     assert_int_equal(counts.valid, 2 * TEST_CLOUD_VALID);
@@ -68,26 +70,116 @@ static void each_fault_is_counted_by_its_reason(void **state)
     struct sl_pointcloud2 cloud;
     struct monitor_counts counts = {0};
     struct sl_frame frame = make_frame(&cloud, true); /* there is an invalid point */
-    monitor_check(SL_TYPE_POINTCLOUD2, &frame, &counts);
+    monitor_check(&cloud_wanted, &frame, &counts);
     assert_int_equal(counts.fault[MONITOR_DENSE], 1);
     frame = make_frame(&cloud, false);
     frame.stamp_ns++;
-    monitor_check(SL_TYPE_POINTCLOUD2, &frame, &counts);
+    monitor_check(&cloud_wanted, &frame, &counts);
     assert_int_equal(counts.fault[MONITOR_STAMP], 1);
     frame = make_frame(&cloud, false);
     set_float(point_of(&cloud, 7), NAN);
-    monitor_check(SL_TYPE_POINTCLOUD2, &frame, &counts);
+    monitor_check(&cloud_wanted, &frame, &counts);
     assert_int_equal(counts.fault[MONITOR_HALF], 1);
     frame = make_frame(&cloud, false);
     set_float((uint8_t *)point_of(&cloud, 9) + 18, -1e-6f);
-    monitor_check(SL_TYPE_POINTCLOUD2, &frame, &counts);
+    monitor_check(&cloud_wanted, &frame, &counts);
     assert_int_equal(counts.fault[MONITOR_TIME], 1);
     frame = make_frame(&cloud, false);
     frame.body_length = frame.range[0].length = 100;
-    monitor_check(SL_TYPE_POINTCLOUD2, &frame, &counts);
+    monitor_check(&cloud_wanted, &frame, &counts);
     assert_int_equal(counts.fault[MONITOR_UNREADABLE], 1);
     assert_int_equal(monitor_faults(&counts), 5);
     assert_int_equal(counts.frames, 5);
+}
+
+/* Patterns */
+
+#define PATTERN_BYTES 100003 /* streamed, not in whole lines */
+static uint8_t bytes[PATTERN_BYTES];
+static struct sl_pattern_maker maker;
+static const struct monitor_wanted pattern_wanted = {SL_TYPE_PATTERN, &maker};
+
+/* A frame of plain bytes as the bus would give it. */
+static struct sl_frame make_pattern(uint64_t sequence)
+{
+    const struct sl_pattern pattern = {
+        .key = 5, .sequence = sequence, .stamp_ns = 1000 + sequence, .size_bytes = sizeof bytes};
+    assert_int_equal(sl_pattern_begin(&maker, &pattern), 0);
+    sl_pattern_make(&maker, 0, bytes, sizeof bytes);
+    struct sl_frame frame = {.body = bytes,
+                             .body_length = sizeof bytes,
+                             .data = bytes,
+                             .data_length = sizeof bytes,
+                             .range_count = 1,
+                             .stamp_ns = pattern.stamp_ns};
+    frame.range[0].start = bytes;
+    frame.range[0].length = sizeof bytes;
+    return frame;
+}
+
+static void pattern_is_right_to_its_last_byte_or_a_fault(void **state)
+{
+    (void)state;
+    struct monitor_counts counts = {0};
+    for (uint64_t sequence = 1; sequence < 4; sequence++) {
+        struct sl_frame frame = make_pattern(sequence);
+        monitor_check(&pattern_wanted, &frame, &counts);
+    }
+    assert_int_equal(counts.patterns, 3);
+    assert_int_equal(monitor_faults(&counts), 0);
+    struct sl_frame frame = make_pattern(4);
+    bytes[sizeof bytes - 1] ^= 1;
+    monitor_check(&pattern_wanted, &frame, &counts);
+    assert_int_equal(counts.fault[MONITOR_PATTERN], 1);
+    uint8_t line[64]; /* left from the frame before */
+    make_pattern(4);
+    memcpy(line, bytes + 640, sizeof line);
+    frame = make_pattern(5);
+    memcpy(bytes + 640, line, sizeof line);
+    monitor_check(&pattern_wanted, &frame, &counts);
+    assert_int_equal(counts.fault[MONITOR_PATTERN], 2);
+    assert_int_equal(monitor_faults(&counts), 2);
+}
+
+static void frame_that_is_another_s_or_no_pattern_is_a_fault(void **state)
+{
+    (void)state;
+    struct monitor_counts counts = {0};
+    struct sl_frame frame = make_pattern(1);
+    frame.stamp_ns++; /* right, but not the one that was announced */
+    monitor_check(&pattern_wanted, &frame, &counts);
+    assert_int_equal(counts.fault[MONITOR_STAMP], 1);
+    frame = make_pattern(2);
+    bytes[0] ^= 1;
+    monitor_check(&pattern_wanted, &frame, &counts);
+    frame = make_pattern(3);
+    frame.data_length--;
+    monitor_check(&pattern_wanted, &frame, &counts);
+    frame = make_pattern(4);
+    frame.data_length = frame.body_length = frame.range[0].length = 63;
+    monitor_check(&pattern_wanted, &frame, &counts);
+    frame.data = frame.body = NULL;
+    frame.data_length = frame.body_length = 0;
+    frame.range_count = 0;
+    monitor_check(&pattern_wanted, &frame, &counts);
+    assert_int_equal(counts.fault[MONITOR_NO_PATTERN], 4);
+    assert_int_equal(monitor_faults(&counts), 5);
+    assert_int_equal(counts.patterns, 1);
+}
+
+/* Obstacles */
+
+static int find(const struct sl_pointcloud2 *cloud, const struct nearest_limits *limits,
+                struct nearest_sectors *sectors)
+{
+    struct nearest_search search;
+    int err = nearest_begin(&search, cloud, limits, sectors);
+    if (err == 0) /* in two runs */
+        nearest_look(&search, cloud->data, 100);
+    if (err == 0)
+        nearest_look(&search, cloud->data + 100 * cloud->point_step,
+                     cloud->width * cloud->height - 100);
+    return err;
 }
 
 static void nearest_is_found_in_its_sector(void **state)
@@ -99,7 +191,7 @@ static void nearest_is_found_in_its_sector(void **state)
     const struct nearest_limits all = {.range_min_m = 0.5, .z_min_m = -1, .z_max_m = 2};
     struct nearest_sectors sectors = {.count = 4};
     unsigned sector;
-    assert_int_equal(nearest_find(&cloud, &all, &sectors), 0);
+    assert_int_equal(find(&cloud, &all, &sectors), 0);
     assert_int_equal(sectors.points, TEST_CLOUD_VALID);
     assert_true(nearest_least(&sectors, &sector) == 3);
     assert_int_equal(sector, 3); /* right, a hair ahead of 270 degrees or on it */
@@ -116,13 +208,13 @@ static void limits_leave_out_ground_ceiling_and_the_vehicle(void **state)
     struct nearest_sectors sectors = {.count = 1};
     unsigned sector;
     const struct nearest_limits far = {.range_min_m = 3.5, .z_min_m = -1, .z_max_m = 2};
-    assert_int_equal(nearest_find(&cloud, &far, &sectors), 0);
+    assert_int_equal(find(&cloud, &far, &sectors), 0);
     assert_true(fabs(nearest_least(&sectors, &sector) - 4) < 1e-6);
     const struct nearest_limits above = {.z_min_m = 1.5, .z_max_m = 2};
-    assert_int_equal(nearest_find(&cloud, &above, &sectors), 0);
+    assert_int_equal(find(&cloud, &above, &sectors), 0);
     assert_true(isinf(nearest_least(&sectors, &sector)));
     cloud.field_count = 2;
-    assert_true(nearest_find(&cloud, &far, &sectors) < 0);
+    assert_true(find(&cloud, &far, &sectors) < 0);
 }
 
 /* Processes -------------------------------------------------------------------------------------*/
@@ -190,6 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_cloud_has_no_fault_and_its_points_are_counted),
         cmocka_unit_test(each_fault_is_counted_by_its_reason),
+        cmocka_unit_test(pattern_is_right_to_its_last_byte_or_a_fault),
+        cmocka_unit_test(frame_that_is_another_s_or_no_pattern_is_a_fault),
         cmocka_unit_test(nearest_is_found_in_its_sector),
         cmocka_unit_test(limits_leave_out_ground_ceiling_and_the_vehicle),
         CASE(monitor_ends_when_enough_frames_came),
