@@ -55,6 +55,18 @@ status=0
 grep -q 'none.pcap' said || fail "vlp16_capture.yaml, capture missing: no word of it"
 nothing_is_left vlp16_capture.yaml
 
+# A camera without hardware, small enough for a machine that is busy.
+"$sluice" launch "$files/pattern.yaml" count=20 rate=10 width=640 height=480 >said 2>&1 ||
+    fail "pattern.yaml: status $?"
+grep -Eq '^  /pattern/image: 20 frames' said || fail "pattern.yaml: not its frames"
+grep -Eq 'image: [1-9][0-9]* frames, [1-9][0-9]* patterns, .* faults 0,' said ||
+    fail "pattern.yaml: no word of right patterns"
+status=0
+"$sluice" launch "$files/pattern.yaml" encoding=rgb >said 2>&1 || status=$?
+[ "$status" = 2 ] || fail "pattern.yaml, no encoding: status $status"
+grep -q 'did you mean rgb8?' said || fail "pattern.yaml, no encoding: no word of it"
+nothing_is_left pattern.yaml
+
 if [ -n "${SLUICE_EMULATED:-}" ]; then
     echo "launch files: fine, but for vlp16.yaml: qemu-user has not all options of UDP sockets"
     exit
