@@ -8,9 +8,11 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/frame/pointcloud2.h"
+#include "core/uncached/stream.h"
 
 #define PAGE_BYTES   4096u
-#define SUFFIX_BYTES 4u /* is_dense and what pads it */
+#define PREFIX_MAX   1024u /* bytes: stamp, frame_id, six fields */
+#define SUFFIX_BYTES 4u    /* is_dense and what pads it */
 #define WAIT_NS      ((int64_t)(50 * SL_NS_PER_MS))
 
 /* The cloud that all frames are; size and stamp are a frame's own. */
@@ -128,6 +130,8 @@ static enum sl_clock clock_of(const struct lidar_frame_info *info)
     return info->host_first_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
 }
 
+/* Made beside the slot, then written there once and in order, as memory that is not cached wants
+ * it. Readers begin with these few bytes: where there is a cache, they stay in it. */
 static int write_around(const struct lidar_publish *p, const struct lidar_frame_info *info,
                         uint8_t *slot, struct sl_message *ret_message)
 {
@@ -140,9 +144,15 @@ static int write_around(const struct lidar_publish *p, const struct lidar_frame_
     cloud.data_size = (uint32_t)info->size_bytes;
     size_t prefix = sl_pointcloud2_prefix_size(&cloud);
     uint8_t *points = slot + p->points_offset;
-    int err = sl_pointcloud2_write_prefix(&cloud, points - prefix, prefix);
+    uint8_t before[PREFIX_MAX], after[SUFFIX_BYTES];
+    int err = sl_pointcloud2_write_prefix(&cloud, before, sizeof before);
     if (err == 0)
-        err = sl_pointcloud2_write_suffix(&cloud, points + info->size_bytes, SUFFIX_BYTES);
+        err = sl_pointcloud2_write_suffix(&cloud, after, sizeof after);
+    if (err == 0) {
+        memcpy(points - prefix, before, prefix);
+        memcpy(points + info->size_bytes, after, sl_pointcloud2_suffix_room(&cloud));
+        sl_stream_fence();
+    }
     *ret_message = (struct sl_message){
         .stamp_ns = info->stamp_ns,
         .clock = clock_of(info),
@@ -212,10 +222,13 @@ static void publish_scan(struct lidar_publish *p, bool at_cut)
         .data_offset = p->packets_offset,
         .data_length = (uint32_t)sl_velodyne_scan_body_size(&scan) - p->packets_offset,
     };
-    if (s->has_slot) {
-        if (sl_velodyne_scan_write_prefix(&scan, s->loan.data, p->packets_offset) < 0)
-            sl_publisher_discard(p->config.packets, &s->loan);
-        else if (sl_publisher_publish(p->config.packets, &s->loan, &message) == 0) {
+    uint8_t prefix[PREFIX_MAX];
+    if (s->has_slot && sl_velodyne_scan_write_prefix(&scan, prefix, sizeof prefix) < 0) {
+        sl_publisher_discard(p->config.packets, &s->loan);
+    } else if (s->has_slot) {
+        memcpy(s->loan.data, prefix, p->packets_offset);
+        sl_stream_fence();
+        if (sl_publisher_publish(p->config.packets, &s->loan, &message) == 0) {
             p->counts.scans++;
             p->counts.scan_packets += s->packet_count;
         }
@@ -253,10 +266,13 @@ static void append(struct lidar_publish *p, const struct sl_datagram *packet)
                                            .bytes = packet->bytes};
     uint8_t *to = (uint8_t *)s->loan.data + p->packets_offset +
                   (size_t)s->packet_count * SL_VELODYNE_PACKET_STRIDE;
-    if (sl_velodyne_packet_write(&raw, to) < 0)
+    uint8_t written[SL_VELODYNE_PACKET_STRIDE];
+    if (sl_velodyne_packet_write(&raw, written) < 0) {
         p->counts.unpublishable++;
-    else
-        s->packet_count++;
+        return;
+    }
+    sl_stream_copy(to, written, sizeof written);
+    s->packet_count++;
 }
 
 void lidar_publish_packet(struct lidar_publish *p, const struct sl_datagram *packet)

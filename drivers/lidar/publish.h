@@ -12,6 +12,8 @@
  * cut belongs to the turn that it completes; one that tells of a jump begins the next scan. The
  * stamp is the first packet's arrival. A scan is published after the points of its turn.
  *
+ * Points and packets are streamed, so a slot may lie in any kind of memory; it is never read.
+ *
  * Life:    lidar_publish_init -> (the decoder's calls) with lidar_publish_packet after each push ->
  *          lidar_publish_settle after whatever else may have closed a frame -> lidar_publish_drop
  * Owner:   the caller's memory; publishers stay the caller's.
