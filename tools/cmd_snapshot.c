@@ -162,7 +162,7 @@ static int shoot(struct sl_looker *looker, const struct sl_frame *frame, void **
 {
     const char *type = sl_looker_type(looker, frame);
     const void *body;
-    int err = sl_looker_body(frame, scratch, &body);
+    int err = sl_looker_body(frame, SL_LOOKER_COPY, scratch, &body);
     if (err < 0)
         return err;
     if (strcmp(type, SL_TYPE_POINTCLOUD2) == 0)

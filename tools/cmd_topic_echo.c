@@ -152,7 +152,8 @@ static void show(const struct sl_frame *frame, const char *type, void **scratch)
 {
     const struct sl_schema *schema = sl_schema_find(type);
     const void *body = NULL;
-    int err = schema ? sl_looker_body(frame, scratch, &body) : 0;
+    enum sl_looker_reading reading = given.full ? SL_LOOKER_COPY : SL_LOOKER_GLANCE;
+    int err = schema ? sl_looker_body(frame, reading, scratch, &body) : 0;
     if (err == 0 && schema)
         err = sl_message_walk(schema, body, frame->body_length, NULL, NULL);
     if (err < 0) {

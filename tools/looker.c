@@ -178,15 +178,16 @@ const char *sl_looker_type(struct sl_looker *looker, const struct sl_frame *fram
     return looker->types[place].type;
 }
 
-int sl_looker_body(const struct sl_frame *frame, void **scratch, const void **ret_body)
+int sl_looker_body(const struct sl_frame *frame, enum sl_looker_reading reading, void **scratch,
+                   const void **ret_body)
 {
-    if (frame->body) {
+    if (frame->body && reading == SL_LOOKER_GLANCE) {
         *ret_body = frame->body;
         return 0;
     }
-    if (frame->body_length > SL_LOOKER_GATHERED_MAX)
-        return sl_error(-EFBIG, "a body of %zu bytes lies in pieces; more than %u are not shown",
-                        frame->body_length, SL_LOOKER_GATHERED_MAX);
+    if (frame->body_length > SL_LOOKER_COPY_MAX)
+        return sl_error(-EFBIG, "a body of %zu bytes is not copied; %u are the most",
+                        frame->body_length, SL_LOOKER_COPY_MAX);
     void *room = realloc(*scratch, frame->body_length ? frame->body_length : 1);
     if (!room)
         return sl_error(-ENOMEM, "no memory for a body of %zu bytes", frame->body_length);

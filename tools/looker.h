@@ -50,10 +50,17 @@ int sl_looker_lines(struct sl_looker *looker, uint64_t period_ns, uint64_t count
 /* The type of a frame's publisher, "?" if it is gone already. */
 const char *sl_looker_type(struct sl_looker *looker, const struct sl_frame *frame);
 
-/* A frame's body in one piece: where it stands, or, if it is gathered, brought together in
- * `*scratch` (grown as needed; the caller frees it). -EFBIG above SL_LOOKER_GATHERED_MAX. */
-#define SL_LOOKER_GATHERED_MAX (256u << 20)
-int sl_looker_body(const struct sl_frame *frame, void **scratch, const void **ret_body);
+/* A frame's body in one piece. SL_LOOKER_GLANCE: where it stands, for those who look at a few bytes
+ * of it; gathered bodies are brought together. SL_LOOKER_COPY: copied out, past the caches if it is
+ * large, for those who go through all of it, and more than once. Copies are in `*scratch` (grown as
+ * needed; the caller frees it). -EFBIG: a copy of more than SL_LOOKER_COPY_MAX. */
+#define SL_LOOKER_COPY_MAX (256u << 20)
+enum sl_looker_reading {
+    SL_LOOKER_GLANCE,
+    SL_LOOKER_COPY
+};
+int sl_looker_body(const struct sl_frame *frame, enum sl_looker_reading reading, void **scratch,
+                   const void **ret_body);
 
 void sl_looker_close(struct sl_looker *looker);
 
