@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+sluice_fuzz(stream SOURCES stream.c LINK sluice_uncached)
