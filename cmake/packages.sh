@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # packages.sh - installs the Debian packages that are missing, and asks for nothing.
 #
-# Usage: cmake/packages.sh build|test|deb|arm64|fuzz
+# Usage: cmake/packages.sh build|test|deb|arm64|fuzz|vm
 # Needs root or a sudo that asks for no password; otherwise it says what to install and fails.
 # Does nothing, quickly, when everything is there.
 set -euo pipefail
@@ -18,6 +18,8 @@ test_packages+=("${deb_packages[@]}" systemd)
 # The cross compiler, and what is unpacked for it (not installed) by arm64_root.sh.
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 arm64_libraries=(libc6-dev libfyaml-dev libpcap0.8-dev libpng-dev libcmocka-dev)
+# The emulated machine of tests/vm; its kernel is unpacked (not installed) by vm_kernel.sh.
+vm_packages=(qemu-system-x86 busybox-static cpio)
 
 case ${1:-build} in
 build) wanted=("${build_packages[@]}") ;;
@@ -25,8 +27,9 @@ test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
 deb) wanted=("${build_packages[@]}" "${deb_packages[@]}") ;;
 arm64) wanted=("${build_packages[@]}" "${arm64_packages[@]}") ;;
 fuzz) wanted=("${build_packages[@]}" "${fuzz_packages[@]}") ;;
+vm) wanted=("${vm_packages[@]}") ;;
 *)
-    echo "usage: $0 build|test|deb|arm64|fuzz" >&2
+    echo "usage: $0 build|test|deb|arm64|fuzz|vm" >&2
     exit 2
     ;;
 esac
@@ -37,7 +40,10 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 
 everything_is_there() {
-    [ "${1:-build}" != arm64 ] || "$(dirname "$0")/arm64_root.sh" "${arm64_libraries[@]}"
+    case ${1:-build} in
+    arm64) "$(dirname "$0")/arm64_root.sh" "${arm64_libraries[@]}" ;;
+    vm) "$(dirname "$0")/vm_kernel.sh" ;;
+    esac
     exit
 }
 

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# vm_kernel.sh - Debian's stock kernel and its modules, unpacked into one folder, for tests/vm.
+#
+# Usage: cmake/vm_kernel.sh       (called by packages.sh)
+#
+# The folder is $SLUICE_VM_KERNEL, else build/vm-kernel: vmlinuz, lib/modules/VERSION, and a file
+# `version`. Nothing is installed, no boot loader is touched. Needs no root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+root=${SLUICE_VM_KERNEL:-build/vm-kernel}
+[ ! -e "$root/version" ] || exit 0
+mkdir -p "$(dirname "$root")"
+work=$(mktemp -d "$root.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+work=$(cd "$work" && pwd)
+mkdir -p "$work/lists/partial" "$work/root"
+options=(-q -o Acquire::Retries=3 -o APT::Sandbox::User=)
+
+fetch() { # the kernel that the package `linux-image-amd64` stands for
+    package=$(apt-cache "${options[@]}" depends linux-image-amd64 |
+        sed -n 's/^  Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+    [ -n "$package" ] && (cd "$work" && apt-get "${options[@]}" download "$package")
+}
+
+# The machine's lists may be absent, or older than the archive: then by lists of our own.
+if ! fetch >"$work/log" 2>&1; then
+    options+=(-o Dir::State::Lists="$work/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+        -o Debug::NoLocking=1)
+    { apt-get "${options[@]}" update && fetch; } >>"$work/log" 2>&1 || {
+        tail -n 20 "$work/log" >&2
+        echo "packages: apt-get could not fetch linux-image-amd64 (its words above)" >&2
+        exit 1
+    }
+fi
+echo "packages: unpacking $package into $root"
+dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work/root" --no-same-owner ./boot ./lib/modules
+version=${package#linux-image-}
+mv "$work/root/boot/vmlinuz-$version" "$work/root/vmlinuz"
+rm -r "$work/root/boot"
+busybox depmod -b "$work/root" "$version" # an installation would do it
+echo "$version" >"$work/root/version"
+rm -rf "$root"
+mv "$work/root" "$root"

@@ -1,0 +1,75 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0
+# init.sh - process 1 of the guest: sets it up, runs /test.sh, tells its status, turns the machine off.
+#
+# The test is read by busybox's shell after this file, so that it has these functions; it ends by
+# running off its end, `fail` or `skip`.
+export PATH=/sluice/bin:/sluice/libexec/sluice:/sluice/tests:/bin HOME=/root
+
+fail() {
+    trap - EXIT
+    echo "FAIL: $*"
+    exit 1
+}
+
+skip() {
+    echo "SKIP: $*"
+    exit 77
+}
+
+# within SECONDS "WHAT" COMMAND...: at the latest then
+within() {
+    local end=$(($(date +%s) + $1)) what=$2
+    shift 2
+    until "$@"; do
+        [ "$(date +%s)" -lt "$end" ] || fail "not in time: $what"
+        usleep 50000
+    done
+}
+
+# pci_device VENDOR:DEVICE: its name, such as 0000:00:03.0
+pci_device() {
+    local folder
+    for folder in /sys/bus/pci/devices/*; do
+        if [ "$(cat "$folder/vendor"):$(cat "$folder/device")" = "0x${1%:*}:0x${1#*:}" ]; then
+            basename "$folder"
+            return
+        fi
+    done
+    fail "there is no PCI device $1"
+}
+
+if [ $$ != 1 ]; then # read by a test
+    set -eu
+    trap 'status=$?; case $status in 0 | 77) ;; *) echo "FAIL: test.sh:$LINENO: status $status" ;; esac' EXIT
+    . /test.sh
+    trap - EXIT
+    exit 0
+fi
+
+/bin/busybox --install -s /bin
+mount -t devtmpfs none /dev
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t tmpfs none /run
+mount -t tmpfs none /tmp
+mkdir -p /dev/shm
+mount -t tmpfs none /dev/shm
+stty -F /dev/ttyS1 raw
+exec >/dev/ttyS1 2>&1
+
+status=0
+for module in $(cat /modules); do
+    modprobe "$module" || status=1
+done
+if [ $status = 0 ]; then
+    seconds=$(sed 's/.*vm_seconds=\([0-9]*\).*/\1/' /proc/cmdline)
+    timeout "$seconds" sh /init || status=$?
+    if [ $status = 143 ]; then
+        echo "FAIL: not done after $seconds s; what runs:"
+        ps | grep -v '\]$'
+    fi
+fi
+echo "vm: $status"
+sync
+poweroff -f
