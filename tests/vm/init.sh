@@ -39,6 +39,13 @@ pci_device() {
     fail "there is no PCI device $1"
 }
 
+# vfio DEVICE: gives a PCI device to user space
+vfio() {
+    echo vfio-pci >"/sys/bus/pci/devices/$1/driver_override"
+    echo "$1" >/sys/bus/pci/drivers_probe
+    within 10 "the group of $1" [ -e "/dev/vfio/$(basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")")" ]
+}
+
 if [ $$ != 1 ]; then # read by a test
     set -eu
     trap 'status=$?; case $status in 0 | 77) ;; *) echo "FAIL: test.sh:$LINENO: status $status" ;; esac' EXIT
