@@ -70,10 +70,9 @@ for module in $(cat /modules); do
     modprobe "$module" || status=1
 done
 if [ $status = 0 ]; then
-    seconds=$(sed 's/.*vm_seconds=\([0-9]*\).*/\1/' /proc/cmdline)
-    timeout "$seconds" sh /init || status=$?
+    timeout "$vm_seconds" sh /init || status=$? # from the kernel's command line
     if [ $status = 143 ]; then
-        echo "FAIL: not done after $seconds s; what runs:"
+        echo "FAIL: not done after $vm_seconds s; what runs:"
         ps | grep -v '\]$'
     fi
 fi

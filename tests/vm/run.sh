@@ -15,13 +15,13 @@
 # The guest is an initramfs: busybox, these modules, every program of the build with its libraries,
 # init.sh and the test. Its first serial line is the kernel's console, its second one the report;
 # both stay in BUILD/tests/vm/NAME/ to be looked at. The exit status is the test's: 0, 1, or 77 with
-# "SKIP: reason" on the last line. $SLUICE_VM_SECONDS: when a guest that hangs is ended (100).
+# "SKIP: reason" on the last line. $SLUICE_VM_SECONDS: when a guest that hangs is ended (150).
 set -euo pipefail
 shopt -s nullglob
 
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(realpath "${2:-$source_dir/build/release}")
-seconds=${SLUICE_VM_SECONDS:-100}
+seconds=${SLUICE_VM_SECONDS:-150}
 test_file=${1:-}
 [ -f "$test_file" ] || test_file=$source_dir/tests/vm/guest/$test_file.sh
 [ -f "$test_file" ] || {
@@ -80,7 +80,7 @@ make_root() {
     for program in "$build"/libexec/sluice/*; do put "$program" /sluice/libexec/sluice; done
     for program in "$build"/tests/vm/vm_*; do put "$program" /sluice/tests; done
     for program in "$root"/sluice/*/* "$root"/sluice/libexec/sluice/*; do
-        [ ! -f "$program" ] || ldd "$program" | grep -o '/[^ ]*'
+        [ ! -f "$program" ] || ldd "$program" 2>/dev/null | grep -o '/[^ ]*' || true # a static one needs none
     done | sort -u | while read -r library; do
         put "$library" "$(dirname "$library")"
     done
