@@ -34,7 +34,7 @@ static int push(struct lidar_flow *flow, const struct sl_datagram *datagram)
     int err = lidar_decoder_push(flow->decoder, datagram);
     if (err == 0 && was_data(flow, datagram, before))
         lidar_publish_packet(&flow->publish, datagram);
-    return err;
+    return err < 0 ? err : flow->publish.failure;
 }
 
 int lidar_flow_step(struct lidar_flow *flow)

@@ -78,13 +78,16 @@ void lidar_publish_init(struct lidar_publish *p, const struct lidar_publish_conf
     p->packets_offset = packets_offset(p->frame_id);
 }
 
-static int loan(const struct lidar_publish *p, struct sl_publisher *from, struct sl_loan *ret_loan)
+static int loan(struct lidar_publish *p, struct sl_publisher *from, struct sl_loan *ret_loan)
 {
     const struct lidar_publish_config *c = &p->config;
     while (c->may_wait && sl_publisher_wait(from, WAIT_NS) == -ETIMEDOUT)
         if (!c->may_wait(c->context))
             return -EAGAIN;
-    return sl_publisher_loan(from, ret_loan);
+    int err = sl_publisher_loan(from, ret_loan);
+    if (err < 0 && err != -EAGAIN)
+        p->failure = err;
+    return err;
 }
 
 /* Points: the decoder's sink. */

@@ -18,7 +18,8 @@
  *          lidar_publish_settle after whatever else may have closed a frame -> lidar_publish_drop
  * Owner:   the caller's memory; publishers stay the caller's.
  * Threads: the publishing one.
- * Errors:  none are returned: a frame or scan that no slot was free for is counted and left out.
+ * Errors:  none are returned: a frame or scan that no slot was free for is counted and left out;
+ *          what keeps every further one from having a slot is left in `failure`.
  */
 #ifndef SL_DRIVERS_LIDAR_PUBLISH_H
 #define SL_DRIVERS_LIDAR_PUBLISH_H
@@ -73,6 +74,7 @@ struct lidar_publish {
     bool has_turn;                   /* a frame was begun, with or without a slot */
     bool is_cut, is_over;            /* what the push that goes on did to the turn */
     struct lidar_open_scan scan;
+    int failure;               /* -errno: no slot is to be had any more (-ENODEV) */
     uint64_t received_ns;      /* monotonic; set by the caller when datagrams arrived; 0 = no */
     uint64_t published_ns;     /* monotonic; when points were last published */
     struct sl_histogram delay; /* from there to the end of publishing points */

@@ -86,8 +86,8 @@ static int open_source(const char *device, const char *topic, const char *memory
                                                  .slot_count = SLOT_COUNT,
                                                  .loans = SLOT_COUNT,
                                                  .subscribers = 1,
-                                                 .quota = 1};
-    (void)memory;
+                                                 .quota = 1,
+                                                 .memory = memory};
     int err = sl_publisher_open(&options, &s->publisher);
     if (err < 0)
         return complain(topic, err);

@@ -39,6 +39,38 @@ pci_device() {
     fail "there is no PCI device $1"
 }
 
+# publish_from MEMORY: a simulated lidar, $publisher, whose pool of six slots is made of that
+publish_from() {
+    lidar --source sim --packets=false --slots 6 --memory "$1" --name lidar &
+    publisher=$!
+}
+
+# is_read_in_place FILE [DESCRIPTORS]: several frames come whole; the reader maps all of FILE, read-only
+is_read_in_place() {
+    monitor --topics /lidar/points --expect-frames 5 --within 90s || fail "the frames do not come"
+    monitor --topics /lidar/points &
+    within 30 "a reader maps $1" grep -q "$1" /proc/$!/maps
+    usleep 100000
+    maps=$(grep "$1" /proc/$!/maps)
+    kill $!
+    wait $! || fail "the reader ends with $?"
+    [ "$(echo "$maps" | grep -c ' r--s ')" = "${2:-1}" ] && ! echo "$maps" | grep -q ' .w' ||
+        fail "the reader's mappings are: $maps"
+}
+
+# end_publisher: it ends well
+end_publisher() {
+    kill $publisher
+    wait $publisher || fail "the publisher ends with $?"
+}
+
+# is_mapped_as TYPE ADDRESS: the kernel maps that physical address so, by x86's table of page types
+is_mapped_as() {
+    grep -q "mem 0x$(printf %016x "$2")-.*\] $1\$" /sys/kernel/debug/x86/pat_memtype_list && return
+    cat /sys/kernel/debug/x86/pat_memtype_list
+    fail "$2 is not mapped $1"
+}
+
 # vfio DEVICE: gives a PCI device to user space
 vfio() {
     echo vfio-pci >"/sys/bus/pci/devices/$1/driver_override"
@@ -58,6 +90,7 @@ fi
 mount -t devtmpfs none /dev
 mount -t proc none /proc
 mount -t sysfs none /sys
+mount -t debugfs none /sys/kernel/debug
 mount -t tmpfs none /run
 mount -t tmpfs none /tmp
 mkdir -p /dev/shm

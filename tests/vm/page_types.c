@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page_types.c - vm_page_types: how many pages of RAM the kernel keeps as write-combining ("wc N").
+/* page_types.c - vm_page_types: how many pages of RAM the kernel keeps as write-combining.
  *
  * x86's kernel notes a page's type in two of its flags, which /proc/kpageflags shows: arch_1 (bit
  * 38) alone is write-combining, uncached (bit 39) alone is uncached, both are write-through. Device
@@ -27,6 +27,6 @@ int main(void)
         perror("/proc/kpageflags");
         return 1;
     }
-    printf("wc %llu\n", (unsigned long long)wc);
+    printf("%llu\n", (unsigned long long)wc);
     return 0;
 }
