@@ -488,6 +488,36 @@ static void slots_of_odd_bytes(struct sl_welcome *w)
     w->pool_bytes = 4 * 5000;
 }
 
+/* The kernel's answer who the other end is. */
+static bool pretend_user;
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
+{
+    int err = __real_getsockopt(fd, level, name, value, size);
+    if (pretend_user && err == 0 && level == SOL_SOCKET && name == SO_PEERCRED)
+        ((struct ucred *)value)->uid = 1000;
+    return err;
+}
+
+static void an_address_is_believed_of_root_only(void **state)
+{
+    (void)state;
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    struct impostor i;
+    unsigned fds = count_fds();
+    pretend_user = true;
+    pieces_of(&i);
+    pool_of_the_kernels_memory(&i.welcome);
+    impostor_answer(&i);
+    await_hang_up(i.fd);
+    wait_for_refusal(s, "an address", "in a reserved range, of a publisher () that is not root");
+    pretend_user = false;
+    leave_pieces(&i);
+    await(count_fds() == fds);
+    sl_subscriber_close(s);
+}
+
 static void each_lie_about_a_pools_memory_is_found_out(void **state)
 {
     (void)state;
@@ -641,6 +671,7 @@ int main(int argc, char **argv)
         TEST(who_does_not_ask_hinders_nobody),
         TEST(each_lie_about_slots_is_found_out),
         TEST(each_lie_about_a_pools_memory_is_found_out),
+        TEST(an_address_is_believed_of_root_only),
         TEST(caches_are_told_before_and_after_each_access),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
