@@ -111,6 +111,7 @@ static int read_publisher(struct sl_budget *b, const struct sl_plan_node *node, 
     if (!get_text(line, "memory", p->memory, sizeof p->memory) ||
         !get_number(line, "device_bytes", &p->device_bytes))
         p->memory[0] = '\0';
+    is_fine = is_fine && p->device_bytes <= p->pool_bytes;
     p->is_lossless = get_flag(line, "lossless");
     p->is_huge = get_flag(line, "huge");
     return is_fine ? 0 : bad_answer(node, line);
@@ -443,7 +444,8 @@ static void check_devices(struct sl_budget *b)
     char text[SL_MEMORY_LIMIT_TEXT_MAX];
     for (unsigned i = 0; i < b->publisher_count; i++) {
         const struct sl_budget_publisher *p = &b->publisher[i];
-        if (p->memory[0] && p->slot_count > 0 && sl_memory_look(p->memory, text, sizeof text) < 0)
+        bool is_asked = p->memory[0] && p->slot_count > 0 && !p->is_huge; /* those are counted */
+        if (is_asked && sl_memory_look(p->memory, text, sizeof text) < 0)
             note(b, false, "%s: the pool of %s is to be made of %s, which is not here: %s",
                  p->topic, p->node->name, p->memory, sl_error_text());
     }

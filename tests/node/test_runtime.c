@@ -143,6 +143,15 @@ static void assert_said(const struct fixture *f, const char *text)
         fail_msg("'%s' is not in:\n%s", text, f->output);
 }
 
+/* Ready for another program. */
+static void again(struct fixture *f)
+{
+    close(f->fd);
+    close(f->ready_fd);
+    memset(f->output, 0, f->used);
+    f->used = 0;
+}
+
 /* Life ------------------------------------------------------------------------------------------*/
 
 static void it_opens_is_ready_works_and_closes(void **state)
@@ -254,6 +263,28 @@ static void spinning_does_the_same_without_sleeping(void **state)
     START("--mode=echo", "--spin=1s");
     assert_int_equal(finish(f), 0);
     assert_said(f, "taken 200\n");
+}
+
+static void pools_are_made_of_what_the_options_say(void **state)
+{
+    struct fixture *f = *state;
+    START("--mode=echo", "--memory=bar:ff:1f.7/0", "--memory-fallback=vgen2,memfd");
+    assert_int_equal(finish(f), 2);
+    assert_said(f, "option --memory-fallback: there is no memory of kind 'vgen2'");
+    again(f);
+    START("--mode=echo", "--memory=bar:ff:1f.7/0");
+    assert_int_equal(finish(f), 1);
+    assert_said(f, "bar: there is no PCI device 0000:ff:1f.7");
+    again(f);
+    START("--mode=echo", "--memory=bar:ff:1f.7/0", "--memory-fallback=memfd", "--slots=7",
+          "--slot-size=8k");
+    assert_int_equal(finish(f), 0);
+    assert_said(f, "warning: topic /program/data: its slots lie in memfd, since bar:ff:1f.7/0 is "
+                   "not to be had (");
+    assert_said(f, "taken 200\n");
+    again(f);
+    START("--mode=echo", "--plan", "--memory=memfd:thp", "--slots=7", "--slot-size=8k");
+    assert_int_equal(finish(f), 0);
 }
 
 /* Each message is the answer to the one before, so no batch ever becomes full. */
@@ -462,6 +493,13 @@ static void wrong_options_are_told_and_end_with_2(void **state)
         {"--sched=fifo:100", "program: error: option --sched: 'fifo:100' is none of: other, batch, "
                              "idle, fifo:N, rr:N (N 1 to 99)\n"},
         {"--bus=ros", "program: error: option --bus: 'ros' is none of: native, iceoryx\n"},
+        {"--memory=vgen", "program: error: option --memory: there is no memory of kind 'vgen'; did "
+                          "you mean 'vgem'?\n"},
+        {"--memory=dma-heap", "program: error: option --memory: memory 'dma-heap': write "
+                              "dma-heap:NAME\n"},
+        {"--slot-size=5000",
+         "program: error: option --slot-size: 5000 is no multiple of 4096, a page\n"},
+        {"--slot-size=0", "program: error: option --slot-size: 0 is no multiple of 4096, a page\n"},
         {"--spin=1h", "program: error: option --spin: 1h is out of range; give 0 to 10 seconds\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -469,10 +507,7 @@ static void wrong_options_are_told_and_end_with_2(void **state)
         assert_int_equal(finish(f), 2);
         if (strncmp(f->output, cases[i].message, strlen(cases[i].message)) != 0)
             fail_msg("%s: %s", cases[i].arg, f->output);
-        close(f->fd);
-        close(f->ready_fd);
-        memset(f->output, 0, f->used);
-        f->used = 0;
+        again(f);
     }
     f->fd = f->ready_fd = -1;
 }
@@ -484,10 +519,7 @@ static void check_options_names_the_option_for_the_launcher(void **state)
     assert_int_equal(finish(f), 2);
     assert_string_equal(f->output, "cpus\toption --cpus: 'x' is no list of processors such as "
                                    "0,2-3\n");
-    close(f->fd);
-    close(f->ready_fd);
-    memset(f->output, 0, f->used);
-    f->used = 0;
+    again(f);
     START("--check-options", "--mode=busy");
     assert_int_equal(finish(f), 0);
     assert_string_equal(f->output, "");
@@ -536,6 +568,7 @@ int main(void)
         TEST(a_watched_descriptor_wakes),
         TEST(a_subscriber_wakes_the_loop),
         TEST(spinning_does_the_same_without_sleeping),
+        TEST(pools_are_made_of_what_the_options_say),
         TEST(messages_by_the_batch_wait_for_their_time),
         TEST(relay_is_a_thread_of_its_own),
         TEST(a_line_of_statistics_comes_every_period),

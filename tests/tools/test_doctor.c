@@ -111,6 +111,10 @@ static void good_machine_has_no_problem(void **state)
     expect(SL_DOCTOR_OK, "memory", "4.00 GiB may be taken (free memory of the machine)", NULL);
     expect(SL_DOCTOR_OK, "swap", "none", NULL);
     expect(SL_DOCTOR_OK, "hugepages", "none are set aside", NULL);
+    expect(SL_DOCTOR_OK, "pools", "vgem is not here: no card of the driver vgem", NULL);
+    expect(SL_DOCTOR_OK, "pools", "dma-heap:NAME is not here: there is no ", NULL);
+    expect(SL_DOCTOR_OK, "pools", "bar:DEVICE/N is not here: no PCI device", NULL);
+    expect(SL_DOCTOR_OK, "pools", "reserved:ADDRESS+SIZE is not here: there is no ", NULL);
     expect(SL_DOCTOR_OK, "real-time", "95% of a processor", NULL);
     expect(SL_DOCTOR_OK, "governor", "performance, on 2 processors", NULL);
     expect(SL_DOCTOR_OK, "clock", "tsc", NULL);
@@ -121,6 +125,20 @@ static void good_machine_has_no_problem(void **state)
     expect(SL_DOCTOR_OK, "inotify", "0 of 8192 watches", NULL);
     expect(SL_DOCTOR_OK, "domain", "not there yet, the first node makes it", NULL);
     assert_true(doctor.worst < SL_DOCTOR_PROBLEM);
+}
+
+static void memory_of_devices_is_told_where_it_is(void **state)
+{
+    (void)state;
+    put("/dev/dma_heap/system", "");
+    put("/dev/mem", "");
+    put("/sys/bus/pci/devices/0000:00:04.0/resource",
+        "0x00000000fe000000 0x00000000fe3fffff 0x000000000014220c\n");
+    put("/sys/bus/pci/devices/0000:00:04.0/resource0", "");
+    examine();
+    expect(SL_DOCTOR_OK, "pools", "dma-heap:NAME: system", NULL);
+    expect(SL_DOCTOR_OK, "pools", "1 BARs: 0000:00:04.0/0 (4.0 MiB, prefetchable)", NULL);
+    expect(SL_DOCTOR_OK, "pools", "reserved:ADDRESS+SIZE: /dev/mem can be opened", NULL);
 }
 
 static void memory_that_is_scarce_or_may_leave_is_told(void **state)
@@ -549,6 +567,7 @@ int main(void)
 #define MACHINE(name) cmocka_unit_test_setup_teardown(name, make_machine, harness_teardown)
     const struct CMUnitTest tests[] = {
         MACHINE(good_machine_has_no_problem),
+        MACHINE(memory_of_devices_is_told_where_it_is),
         MACHINE(memory_that_is_scarce_or_may_leave_is_told),
         MACHINE(kernel_settings_that_lose_frames_are_told),
         MACHINE(nothing_to_read_is_no_finding),

@@ -453,7 +453,7 @@ static void huge_pages_are_counted_by_themselves(void **state)
     if (own.huge_page_bytes != 2 * MIB)
         return; /* the figures below are of such */
     static const char lidar_huge[] =
-        "nodes:\n  l: {exec: lidar, params: {source: sim, huge-pages: true}}\n";
+        "nodes:\n  l: {exec: lidar, params: {source: sim}, pool: {memory: hugetlb}}\n";
     /* Pools of 97.96 and 13.95 MiB take 49 and 7 pages; the rest is little and ordinary. */
     check_budget(lidar_huge,
                  "MemAvailable: 1024 kB\nHugePages_Free: 60\nHugePages_Rsvd: 4\n"
@@ -464,6 +464,35 @@ static void huge_pages_are_counted_by_themselves(void **state)
                  "Hugepagesize: 2048 kB\n",
                  "max\n",
                  "112.0 MiB of huge pages are wanted, 110.0 MiB are free; set 1 more aside");
+}
+
+static void memory_of_devices_is_told_beside_the_machines(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "nodes:\n  l: {exec: lidar, params: {source: sim}, restart: always,\n"
+        "      pool: {memory: bar:ff:1f.7/0, slots: 10, slot_size: 4M}}\n";
+    struct sl_yaml *json = plan_json(text, 0);
+    assert_string_equal(json_text(json, "nodes.0.publishers.0.memory"), "bar:ff:1f.7/0");
+    assert_true(json_number(json, "nodes.0.publishers.0.slots") == 10);
+    assert_true(json_number(json, "nodes.0.publishers.0.device_bytes") == 40 * MIB);
+    assert_true(json_number(json, "nodes.0.publishers.0.total_bytes") < MIB);
+    assert_true(json_number(json, "device_bytes") == 80 * MIB);
+    assert_true(json_number(json, "restart_bytes") < 2 * MIB);
+    sl_yaml_destroy(json);
+    struct run r = run("sluice", "plan", harness_path("f.yaml"), NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.out, "Beside it 40.0 MiB of bar:ff:1f.7/0, for /l/points.");
+    assert_has(r.out, "warning: /l/points: the pool of l is to be made of bar:ff:1f.7/0, which is "
+                      "not here: ");
+    run_free(&r);
+    /* what may fall back on the machine's memory counts as that */
+    json = plan_json("nodes:\n  l: {exec: lidar, params: {source: sim},\n"
+                     "      pool: {memory: bar:ff:1f.7/0, fallback: memfd}}\n",
+                     0);
+    assert_true(json_number(json, "device_bytes") == 0);
+    assert_true(json_number(json, "total_bytes") > 100e6);
+    sl_yaml_destroy(json);
 }
 
 /* Wrong answers ---------------------------------------------------------------------------------*/
@@ -507,6 +536,9 @@ static void answers_that_make_no_sense_are_refused(void **state)
         budget_of_answer("publish\ttopic=/a\ttype=t" NUMBERS "\ttotal_bytes=-1\nend\n"), -EPROTO);
     assert_int_equal(
         budget_of_answer("publish\ttopic=/a\ttype=t" NUMBERS "\ttotal_bytes=1x\nend\n"), -EPROTO);
+    assert_int_equal(budget_of_answer("publish\ttopic=/a\ttype=t" NUMBERS
+                                      "\ttotal_bytes=1\tmemory=vgem\tdevice_bytes=99999999\nend\n"),
+                     -EPROTO);
     assert_int_equal(budget_of_answer("subscribe\ttopic=/a\ttype=\tquota=4\nend\n"), -EPROTO);
     assert_int_equal(budget_of_answer("process\tbytes=1\nend\n"), -EPROTO);
     assert_has(sl_error_text(), "is it of another version?");
@@ -527,6 +559,7 @@ int main(void)
         CASE(memory_of_the_machine_and_of_every_cgroup_counts),
         CASE(a_restart_must_fit_too),
         CASE(huge_pages_are_counted_by_themselves),
+        CASE(memory_of_devices_is_told_beside_the_machines),
         CASE(answers_that_make_no_sense_are_refused),
         CASE(locked_memory_beyond_its_limit_does_not_fit), /* last: gives a right up for good */
     };

@@ -77,6 +77,9 @@ static void info_tells_both_ends_with_slots_and_losses(void **state)
     assert_string_equal(json_text(json, "publishers.0.node"), "tools_publisher");
     assert_true(json_number(json, "publishers.0.slots") > 4);
     assert_int_equal((int)json_number(json, "publishers.0.slot_size_bytes"), 65536);
+    assert_string_equal(json_text(json, "publishers.0.memory"), "memfd");
+    assert_string_equal(json_text(json, "publishers.0.memory_kind"), "wb");
+    assert_int_equal((int)json_number(json, "publishers.0.page_size_bytes"), 4096);
     assert_string_equal(json_text(json, "subscribers.0.policy"), "latest");
     assert_true(json_number(json, "subscribers.0.pid") > 0);
     json_number(json, "subscribers.0.lost_overrun");
@@ -86,6 +89,7 @@ static void info_tells_both_ends_with_slots_and_losses(void **state)
     r = run("sluice", "topic", "info", "/points", NULL);
     assert_has(r.out, "publishers: 1");
     assert_has(r.out, "subscribers: 1");
+    assert_has(r.out, "memory: memfd, measured wb, pages of 4.00 KiB");
     assert_has(r.out, "lost:");
     run_free(&r);
 }
