@@ -15,7 +15,7 @@
 static struct pollution_options {
     int64_t rounds;
     uint64_t pool_bytes;
-    bool quick;
+    bool quick, realtime;
     const char *only, *behind;
 } given;
 
@@ -46,6 +46,10 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct pollution_options, behind),
      .value = "NAME",
      .help = "How lines that were read are let go: clflushopt, cldemote, none"},
+    {.name = "realtime",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct pollution_options, realtime),
+     .help = "Flows run before everything else (SCHED_FIFO): for a machine that is not idle"},
     {.name = "quick",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct pollution_options, quick),
@@ -238,26 +242,69 @@ static int bench_threshold(struct sl_bench *bench, const struct sl_bench_polluti
 
 /* Whole flows. --------------------------------------------------------------------------------- */
 
+/* "flow_camera_4k_reader" and "cached" to figures of these names, in JSON. */
+static void tell_beside(struct sl_bench *bench, const char *stem, const char *way,
+                        const struct sl_bench_pollution_beside *b)
+{
+    char key[96];
+    snprintf(key, sizeof key, "%s_%s", stem, way);
+    if (b->slowdown_ratio > 0) {
+        tell(bench, key, "", "slowdown_ratio", b->slowdown_ratio);
+        tell(bench, key, "", "throughput_ratio", b->throughput_ratio);
+    }
+    if (b->bytes_per_s > 0)
+        tell(bench, key, "", "bytes_per_s", b->bytes_per_s);
+}
+
+static void print_flows(const struct sl_bench_pollution_flow *r)
+{
+    printf("A victim process of %.0f kB on the processor of a driver or its reader: slowdown by a "
+           "frame,\nthroughput of all its processor time, GB/s of its neighbour meanwhile\n"
+           "  %-22s %8s | %8s %6s %5s | %8s %6s %5s | %6s\n",
+           (double)r->victim_bytes / 1024, "", "untouched", "cached", "", "", "streamed", "", "",
+           "gain");
+    for (unsigned i = 0; i < r->flow_count; i++) {
+        const struct sl_bench_pollution_beside *c = &r->flow[i].cached, *s = &r->flow[i].stream;
+        char name[64];
+        snprintf(name, sizeof name, "%s, %s", r->flow[i].name,
+                 r->flow[i].is_at_reader ? "reader" : "driver");
+        printf("  %-22s %8.2f | %8.2f %6.3f %5.1f | %8.2f %6.3f %5.1f | %6.2f\n", name,
+               r->flow[i].empty.slowdown_ratio, c->slowdown_ratio, c->throughput_ratio,
+               c->bytes_per_s / 1e9, s->slowdown_ratio, s->throughput_ratio, s->bytes_per_s / 1e9,
+               r->flow[i].gain_ratio);
+    }
+    printf("\n");
+}
+
 static int bench_flow(struct sl_bench *bench, const struct sl_bench_pollution_options *effort)
 {
     struct sl_bench_pollution_flow r;
     int err = pollution_flow_run(effort, &r);
+    if (err == -ENODEV) {
+        fprintf(stderr, "sluice: no figures of whole flows: %s\n", sl_error_text());
+        return 0;
+    }
     if (err < 0)
         return err;
-    if (!bench->as_json && r.flow_count > 0)
-        printf("A victim process on the core of driver and reader\n  %-24s %9s %9s %9s\n", "",
-               "cached", "streamed", "MB/s");
+    if (r.huge_bytes > 0)
+        fprintf(stderr,
+                "sluice: no flow with slots in huge pages: set %.0f MB of them aside "
+                "(sysctl vm.nr_hugepages)\n",
+                (double)r.huge_bytes / 1e6);
+    if (!bench->as_json) {
+        print_flows(&r);
+        return 0;
+    }
+    tell(bench, "flow_victim", "", "bytes", (double)r.victim_bytes);
     for (unsigned i = 0; i < r.flow_count; i++) {
         char stem[64];
-        snprintf(stem, sizeof stem, "flow_%s", r.flow[i].name);
-        if (bench->as_json) {
-            tell(bench, stem, "", "cached_slowdown_ratio", r.flow[i].cached_slowdown_ratio);
-            tell(bench, stem, "", "stream_slowdown_ratio", r.flow[i].stream_slowdown_ratio);
-            tell(bench, stem, "", "bytes_per_s", r.flow[i].bytes_per_s);
-        } else {
-            printf("  %-24s %9.3f %9.3f %9.1f\n", r.flow[i].name, r.flow[i].cached_slowdown_ratio,
-                   r.flow[i].stream_slowdown_ratio, r.flow[i].bytes_per_s / 1e6);
-        }
+        snprintf(stem, sizeof stem, "flow_%s%s", r.flow[i].name,
+                 r.flow[i].is_at_reader ? "_reader" : "");
+        tell(bench, stem, "_victim_pass", "ns", r.flow[i].victim_ns);
+        tell_beside(bench, stem, "empty", &r.flow[i].empty);
+        tell_beside(bench, stem, "cached", &r.flow[i].cached);
+        tell_beside(bench, stem, "stream", &r.flow[i].stream);
+        tell(bench, stem, "", "gain_ratio", r.flow[i].gain_ratio);
     }
     return 0;
 }
@@ -288,6 +335,7 @@ static int run(void)
         .rounds = sl_options_given(&command, "rounds") || !given.quick ? (unsigned)given.rounds : 0,
         .pool_bytes = sl_options_given(&command, "pool") ? given.pool_bytes : 0,
         .is_quick = given.quick,
+        .is_realtime = given.realtime,
         .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
     };
     unsigned chosen = 0;

@@ -6,7 +6,7 @@
  *   pollution_primitives.c  one frame written or read on the victim's own core, every way
  *   pollution_llc.c         frame after frame on another core, the victim as large as the
  * last-level cache allows pollution_threshold.c   from which size on a payload is better streamed
- *   pollution_flow.c        whole flows of driver, bus and reader beside a victim process
+ *   pollution_flow*.c       whole flows of driver, bus and reader beside a victim process
  *
  * What is compared lies in one run and is interleaved; figures are medians of the rounds.
  *
@@ -24,6 +24,7 @@ struct sl_bench_pollution_options {
     uint64_t pool_bytes; /* that frames go round in; 0 = 256 MB, or less if memory is short */
     unsigned sizes;      /* of the primitives', only so many of the first; 0 = all */
     bool is_quick;       /* one round of little: does all of it work? */
+    bool is_realtime;    /* flows run before everything else on the machine; -EPERM */
     /* Told before each round; or NULL. */
     void (*progress)(const char *what, unsigned round, unsigned rounds);
 };
@@ -102,18 +103,34 @@ int sl_bench_pollution_threshold(const struct sl_bench_pollution_options *option
 
 /* Whole flows. --------------------------------------------------------------------------------- */
 
-#define SL_BENCH_POLLUTION_FLOWS_MAX 8
+#define SL_BENCH_POLLUTION_FLOWS_MAX 10
 
+/* How the victim fares beside one way of writing and reading. */
+struct sl_bench_pollution_beside {
+    double slowdown_ratio;   /* its pass and what a frame adds to it / its pass; 0 = not measured */
+    double throughput_ratio; /* its passes in so much processor time / alone */
+    double bytes_per_s;      /* of the process on its processor, while that writes or reads */
+};
+
+/* A driver, a reader, each on a processor of its own, and on one of them, in a process of its own,
+ * a victim of half a second-level cache. Times are the victim's own processor time, so that what is
+ * seen is the cache and not the share of the processor. */
 struct sl_bench_pollution_flow {
+    uint64_t victim_bytes;
+    uint64_t
+        huge_bytes; /* "_huge", slots in huge pages, was left out for lack of so much; 0 = not */
     unsigned flow_count;
     struct {
-        const char *name; /* "lidar", "rgb_1080p_30hz", "rgb_4k_60hz" */
-        /* A step of the victim process beside the flow / alone. */
-        double cached_slowdown_ratio, stream_slowdown_ratio;
-        double bytes_per_s; /* that went through */
+        /* "lidar", "lidar_fast", "camera_1080p", "camera_4k", "camera_4k_huge" */
+        const char *name;
+        bool is_at_reader; /* the victim is on the reader's processor, else on the driver's */
+        double victim_ns;  /* a pass alone */
+        struct sl_bench_pollution_beside empty, cached, stream; /* empty: frames nobody touches */
+        double gain_ratio; /* slowdown cached / streamed, of each round */
     } flow[SL_BENCH_POLLUTION_FLOWS_MAX];
 };
 
+/* -ENODEV: there is only one processor to be had. */
 int pollution_flow_run(const struct sl_bench_pollution_options *options,
                        struct sl_bench_pollution_flow *ret_result);
 
