@@ -180,13 +180,15 @@ static int bench_llc(struct sl_bench *bench, const struct sl_bench_pollution_opt
     }
     if (err < 0)
         return err;
-    if (!bench->as_json)
+    if (bench->as_json) {
+        tell(bench, "llc_victim", "", "bytes", (double)r.victim_bytes);
+        tell(bench, "llc_victim_step", "", "ns", r.victim_ns);
+    } else {
         printf("Frames of %.0f MB without a pause, beside a victim of %.1f MB (%.1f ns a step) on "
                "another core\n  %-24s %9s %9s\n",
                (double)r.frame_bytes / 1048576, (double)r.victim_bytes / 1048576, r.victim_ns, "",
                "slowdown", "GB/s");
-    else
-        tell(bench, "llc_victim", "", "bytes", (double)r.victim_bytes);
+    }
     for (unsigned i = 0; i < r.lane_count; i++) {
         char stem[64];
         snprintf(stem, sizeof stem, "llc_%s", r.lane[i].name);

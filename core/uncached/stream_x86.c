@@ -308,7 +308,7 @@ void sl_stream_fetch(uint8_t *to, const uint8_t *from, size_t size_bytes)
     size_t done = (0 - (uintptr_t)from) % 16;
     /* A buffer may still hold a line as it was the last time: empty them all. */
     _mm_mfence();
-    if (size_bytes < 16 + done || !__builtin_cpu_supports("sse4.1")) {
+    if (size_bytes < 16 || !__builtin_cpu_supports("sse4.1")) {
         sl_stream_plain_copy(to, from, size_bytes);
         return;
     }

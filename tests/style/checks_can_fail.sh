@@ -41,6 +41,13 @@ expect check_includes.sh fine fine
 expect check_spdx.sh fine fine
 expect check_paths.sh fine fine
 
+fresh_tree
+mkdir -p "$tree/docs"
+cp "$here"/../../docs/*pollution* "$tree/docs/"
+expect check_plot.sh fine fine
+sed -i 's/"write_stream_slowdown_ratio": [0-9.]*/"write_stream_slowdown_ratio": 4.25/' "$tree/docs/pollution.json"
+expect check_plot.sh refused 'docs/pollution.svg is not'
+
 refused_include core/base/x.c '#include "core/frame/f.h"' 'core/base must not include core/frame'
 refused_include core/frame/x.c '#include "core/shm/s.h"' 'core/frame must not include core/shm'
 refused_include core/shm/x.c '#include "drivers/one/d.h"' 'core/shm must not include drivers/one'

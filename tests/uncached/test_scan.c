@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/uncached/stream.h"
 #include "core/uncached/stream_scan.h"
@@ -104,6 +106,29 @@ static void chunks_of_uncached_memory_are_scratch_of_the_scan(void **state)
     }
 }
 
+/* Letting go as reading: behind a mapping's end there is nothing. */
+static void nothing_beside_the_payload_is_touched(void **state)
+{
+    (void)state;
+    static struct sl_stream_scan scan;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size = (2 * SL_STREAM_MIN_BYTES + page - 1) / page * page;
+    uint8_t *map = mmap(NULL, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(mprotect(map + page, size, PROT_READ), 0);
+    for (size_t cut = 0; cut < 130; cut += 13) {
+        for (enum sl_memory_kind kind = SL_MEMORY_WB; kind <= SL_MEMORY_UC; kind++) {
+            size_t seen = 0;
+            assert_int_equal(sl_stream_scan_begin(&scan, map + page + cut, size - cut, 22, kind),
+                             0);
+            while (sl_stream_scan_next(&scan))
+                seen += scan.chunk_bytes + scan.chunk[scan.chunk_bytes - 1];
+            assert_int_equal(seen, size - cut);
+        }
+    }
+    munmap(map, size + 2 * page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +136,7 @@ int main(void)
         cmocka_unit_test(whole_lines_are_chunks_where_units_allow_it),
         cmocka_unit_test(units_that_cannot_be_are_refused),
         cmocka_unit_test(chunks_of_uncached_memory_are_scratch_of_the_scan),
+        cmocka_unit_test(nothing_beside_the_payload_is_touched),
     };
     return cmocka_run_group_tests(tests, fill_payload, NULL);
 }

@@ -163,22 +163,24 @@ static void small_payloads_in_cached_memory_do_not_stream(void **state)
     assert_true(sl_stream_pays(1, SL_MEMORY_UNKNOWN));
 }
 
-/* As a subscriber's mapping is. */
-static void read_only_memory_can_be_let_go(void **state)
+/* A subscriber's mapping is read-only; and what is not mapped behind it must not be touched. */
+static void read_only_memory_can_be_let_go_and_nothing_beside_it(void **state)
 {
     (void)state;
-    long page = sysconf(_SC_PAGESIZE);
-    uint8_t *map =
-        mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *map = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(map != MAP_FAILED);
-    memset(map, 7, (size_t)page);
-    assert_int_equal(mprotect(map, (size_t)page, PROT_READ), 0);
-    sl_stream_let_go(map, 0);
-    sl_stream_let_go(map + 1, 1);
-    sl_stream_let_go(map, (size_t)page); /* and not a line more: behind it nothing is mapped */
-    for (long i = 0; i < page; i++)
-        assert_int_equal(map[i], 7);
-    munmap(map, (size_t)page);
+    uint8_t *middle = map + page;
+    assert_int_equal(mprotect(middle, page, PROT_READ | PROT_WRITE), 0);
+    memset(middle, 7, page);
+    assert_int_equal(mprotect(middle, page, PROT_READ), 0);
+    sl_stream_let_go(middle, 0);
+    sl_stream_let_go(middle + 1, 1);
+    sl_stream_let_go(middle + page - 1, 1);
+    sl_stream_let_go(middle, page);
+    for (size_t i = 0; i < page; i++)
+        assert_int_equal(middle[i], 7);
+    munmap(map, 3 * page);
 }
 
 static void unknown_variant_is_told(void **state)
@@ -199,7 +201,7 @@ int main(void)
         cmocka_unit_test(every_memory_is_read_at_every_size_and_alignment),
         cmocka_unit_test(whole_payloads_are_right_on_both_sides_of_the_threshold),
         cmocka_unit_test(small_payloads_in_cached_memory_do_not_stream),
-        cmocka_unit_test(read_only_memory_can_be_let_go),
+        cmocka_unit_test(read_only_memory_can_be_let_go_and_nothing_beside_it),
     };
     return cmocka_run_group_tests(tests, fill_source, NULL);
 }
