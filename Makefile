@@ -42,6 +42,7 @@ test:
 bench: build
 	@build/release/bin/sluice bench bus
 	@build/release/bin/sluice bench lidar
+	@build/release/bin/sluice bench pollution
 
 fuzz:
 	@cmake/packages.sh fuzz
