@@ -19,7 +19,7 @@ test_packages+=("${deb_packages[@]}" systemd)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 arm64_libraries=(libc6-dev libfyaml-dev libpcap0.8-dev libpng-dev libcmocka-dev)
 # The emulated machine of tests/vm; its kernel is unpacked (not installed) by vm_kernel.sh.
-vm_packages=(qemu-system-x86 busybox-static cpio)
+vm_packages=(qemu-system-x86 busybox-static cpio xz-utils)
 
 case ${1:-build} in
 build) wanted=("${build_packages[@]}") ;;

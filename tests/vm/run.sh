@@ -107,7 +107,7 @@ setpriv --pdeathsig KILL timeout -k 5 "$seconds" \
     -machine q35,kernel-irqchip=off -accel tcg,thread=multi -cpu max -smp 2 -m 512 \
     -nodefaults -no-user-config -nic none -display none -no-reboot \
     -serial "file:$work/console" -serial "file:$work/report" \
-    -kernel "$kernel/vmlinuz" -initrd "$work/initramfs" \
+    -kernel "$kernel/vmlinux" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet panic=-1 vm_seconds=$((seconds * 7 / 10)) $(wants kernel | tr '\n' ' ')" \
     "${devices[@]}" </dev/null >"$work/qemu" 2>&1 &
 machine=$!
