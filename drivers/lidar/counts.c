@@ -5,11 +5,13 @@
 const char *const lidar_count_names[LIDAR_COUNTS] = {
     [LIDAR_PACKETS] = "packets",
     [LIDAR_TELEMETRY] = "telemetry",
+    [LIDAR_IMU] = "imu",
     [LIDAR_BAD_SHORT] = "bad_short",
     [LIDAR_BAD_LONG] = "bad_long",
     [LIDAR_BAD_FLAG] = "bad_flag",
     [LIDAR_BAD_AZIMUTH] = "bad_azimuth",
     [LIDAR_BAD_RETURN_MODE] = "bad_return_mode",
+    [LIDAR_BAD_CRC] = "bad_crc",
     [LIDAR_BAD_TELEMETRY] = "bad_telemetry",
     [LIDAR_BAD_SENTENCE] = "bad_sentence",
     [LIDAR_OTHER_MODEL] = "other_model",

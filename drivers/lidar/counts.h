@@ -16,12 +16,14 @@ enum lidar_count {
     /* Packets that were understood. */
     LIDAR_PACKETS,
     LIDAR_TELEMETRY,
+    LIDAR_IMU,
     /* Packets that were left out as they came. */
     LIDAR_BAD_SHORT,
     LIDAR_BAD_LONG,
     LIDAR_BAD_FLAG,
     LIDAR_BAD_AZIMUTH,
     LIDAR_BAD_RETURN_MODE,
+    LIDAR_BAD_CRC,
     LIDAR_BAD_TELEMETRY,
     LIDAR_BAD_SENTENCE, /* telemetry whose NMEA text is damaged; the rest of it was used */
     LIDAR_OTHER_MODEL,
