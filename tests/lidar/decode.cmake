@@ -9,3 +9,4 @@ sluice_test(lidar_velodyne_captures SOURCES test_velodyne_captures.c
 sluice_test(lidar_ouster_captures SOURCES test_ouster_captures.c md5.c
             LINK sluice_lidar_metadata sluice_yaml sluice_capture)
 sluice_test(lidar_ouster SOURCES test_ouster.c LINK sluice_lidar_metadata)
+sluice_test(lidar_column_kernel SOURCES test_column_kernel.c LINK sluice_lidar_decode)
