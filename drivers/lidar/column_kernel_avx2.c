@@ -19,12 +19,18 @@
 
 #define LANES 4
 
+INLINE int load_word(const uint8_t *at)
+{
+    int word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
 INLINE __m128i load_bits(const uint8_t *pixel, size_t stride, struct lidar_column_bits bits)
 {
-    int word[LANES];
-    for (unsigned i = 0; i < LANES; i++)
-        memcpy(&word[i], pixel + i * stride + 4u * bits.word, sizeof word[i]);
-    __m128i words = _mm_setr_epi32(word[0], word[1], word[2], word[3]);
+    const uint8_t *at = pixel + 4u * bits.word;
+    __m128i words = _mm_setr_epi32(load_word(at), load_word(at + stride),
+                                   load_word(at + 2 * stride), load_word(at + 3 * stride));
     words = _mm_and_si128(_mm_srl_epi32(words, _mm_cvtsi32_si128(bits.shift)),
                           _mm_set1_epi32((int)bits.mask));
     return _mm_sll_epi32(words, _mm_cvtsi32_si128(bits.scale));
