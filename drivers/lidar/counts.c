@@ -25,6 +25,7 @@ const char *const lidar_count_names[LIDAR_COUNTS] = {
     [LIDAR_RESTART_AHEAD] = "restart_ahead",
     [LIDAR_RESTART_ROTATION] = "restart_rotation",
     [LIDAR_RESTART_MODE] = "restart_mode",
+    [LIDAR_RESTART_SENSOR] = "restart_sensor",
     [LIDAR_FRAMES] = "frames",
     [LIDAR_FRAMES_PARTIAL] = "frames_partial",
     [LIDAR_FRAMES_OVERFLOW] = "frames_overflow",

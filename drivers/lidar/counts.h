@@ -39,6 +39,7 @@ enum lidar_count {
     LIDAR_RESTART_AHEAD,    /* stamps or rotation left out about a turn or more */
     LIDAR_RESTART_ROTATION, /* azimuth is not where the rotation rate says */
     LIDAR_RESTART_MODE,     /* single and dual return changed */
+    LIDAR_RESTART_SENSOR,   /* the sensor says that it has started anew */
     /* Frames. */
     LIDAR_FRAMES,          /* handed on, whole and partial */
     LIDAR_FRAMES_PARTIAL,  /* of these, begun or ended elsewhere than at the cut */

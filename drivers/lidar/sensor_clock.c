@@ -17,7 +17,7 @@
 /* The host waited this much longer than the counter says: it went round, or was set. */
 #define HOST_AHEAD_NS (2 * NS_PER_S)
 
-const char *const lidar_clock_kind_names[] = {"free-running", "gps", "host"};
+const char *const lidar_clock_kind_names[] = {"free-running", "gps", "host", "ptp"};
 
 /* From one reading to the other the short way round the hour. A counter may run over the hour for a
  * moment before it is set to zero; the remainder does not mind. */
@@ -31,7 +31,7 @@ static int64_t step_ns(uint32_t from_us, uint32_t to_us)
     return step * NS_PER_US;
 }
 
-static void restart(struct lidar_clock *clock)
+void lidar_clock_restart(struct lidar_clock *clock)
 {
     clock->generation++;
     clock->has_anchor = false;
@@ -58,6 +58,12 @@ static void anchor(struct lidar_clock *clock, uint64_t host_ns, int64_t complete
     }
     if (difference < clock->anchor_ns)
         clock->anchor_ns = difference;
+}
+
+void lidar_clock_observe(struct lidar_clock *clock, int64_t complete_ns, uint64_t host_ns)
+{
+    if (host_ns != 0)
+        anchor(clock, host_ns, complete_ns);
 }
 
 static enum lidar_clock_step step_kind(const struct lidar_clock *clock, int64_t step,
@@ -90,14 +96,13 @@ enum lidar_clock_step lidar_clock_data(struct lidar_clock *clock, uint32_t stamp
         return kind;
     }
     if (kind != LIDAR_STEP_NEXT)
-        restart(clock);
+        lidar_clock_restart(clock);
     clock->is_started = true;
     clock->late_run = 0;
     clock->newest_us = stamp_us;
     clock->newest_ns = time_ns;
     clock->newest_host_ns = host_ns;
-    if (host_ns != 0)
-        anchor(clock, host_ns, time_ns + duration_ns);
+    lidar_clock_observe(clock, time_ns + duration_ns, host_ns);
     return kind;
 }
 

@@ -35,8 +35,9 @@ enum lidar_clock_kind {
     LIDAR_CLOCK_FREE_RUNNING, /* wanted the sensor's, which knows no UTC: anchored to the host's */
     LIDAR_CLOCK_GPS,          /* PPS and NMEA */
     LIDAR_CLOCK_HOST,         /* as was asked for */
+    LIDAR_CLOCK_PTP,          /* PTP, as UTC */
 };
-extern const char *const lidar_clock_kind_names[]; /* "free-running", "gps", "host" */
+extern const char *const lidar_clock_kind_names[]; /* "free-running", "gps", "host", "ptp" */
 
 enum lidar_clock_step {
     LIDAR_STEP_FIRST,
@@ -71,6 +72,13 @@ enum lidar_clock_step lidar_clock_data(struct lidar_clock *clock, uint32_t stamp
 
 /* A telemetry packet's counter, and what it says of UTC if it may be believed. */
 void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locked, int64_t utc_ns);
+
+/* For a counter that does not wrap, whose reading is the time line: a packet was complete at
+ * `complete_ns` and arrived at `host_ns`. */
+void lidar_clock_observe(struct lidar_clock *clock, int64_t complete_ns, uint64_t host_ns);
+
+/* The counter was set: nothing before is comparable. */
+void lidar_clock_restart(struct lidar_clock *clock);
 
 /* UTC in nanoseconds of a place on the time line. */
 uint64_t lidar_clock_stamp_ns(const struct lidar_clock *clock, enum lidar_clock_choice choice,

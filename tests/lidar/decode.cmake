@@ -7,6 +7,7 @@ sluice_test(lidar_decoder_order SOURCES test_decoder_order.c LINK sluice_lidar_t
 sluice_test(lidar_velodyne_captures SOURCES test_velodyne_captures.c
             LINK sluice_lidar_test_frames sluice_capture)
 sluice_test(lidar_ouster_captures SOURCES test_ouster_captures.c md5.c
-            LINK sluice_lidar_metadata sluice_yaml sluice_capture)
+            LINK sluice_lidar_metadata sluice_lidar_test_frames sluice_yaml sluice_capture)
 sluice_test(lidar_ouster SOURCES test_ouster.c LINK sluice_lidar_metadata)
 sluice_test(lidar_column_kernel SOURCES test_column_kernel.c LINK sluice_lidar_decode)
+sluice_test(lidar_ouster_frames SOURCES test_ouster_frames.c LINK sluice_lidar_test_frames)

@@ -15,6 +15,8 @@
 
 #include "core/base/bytes.h"
 #include "core/base/yaml.h"
+#include "drivers/lidar/ouster_frames.h"
+#include "tests/lidar/frames.h"
 #include "tests/lidar/md5.h"
 #include "tests/lidar/ouster_data.h"
 
@@ -428,6 +430,173 @@ static void all_metadata_files_are_read(void **unused)
     }
 }
 
+/* Frames. */
+
+/* Decoded by the whole way, beside the range and reflectivity that stand in the packets. */
+struct decoded {
+    struct ouster_metadata metadata;
+    struct ouster_frames frames;
+    struct frames kept;
+    struct lidar_counts counts;
+    uint32_t *range[2], *reflectivity[2]; /* of one frame, column by column */
+};
+
+static void note_pixels(struct decoded *d, const struct ouster_packet *packet)
+{
+    static const enum ouster_field fields[2][2] = {{OUSTER_RANGE, OUSTER_REFLECTIVITY},
+                                                   {OUSTER_RANGE2, OUSTER_REFLECTIVITY2}};
+    const struct ouster_format *format = packet->format;
+    struct ouster_column column;
+    for (unsigned i = 0; i < format->columns; i++) {
+        ouster_packet_column(packet, i, &column);
+        if (!column.is_valid)
+            continue;
+        for (unsigned beam = 0; beam < format->beams; beam++) {
+            size_t at = (size_t)column.measurement_id * OUSTER_BEAMS_MAX + beam;
+            const uint8_t *pixel = column.pixels + beam * format->profile->pixel_bytes;
+            for (unsigned which = 0; which < 2; which++) {
+                d->range[which][at] = ouster_pixel_field(format->profile, pixel, fields[which][0]);
+                d->reflectivity[which][at] =
+                    ouster_pixel_field(format->profile, pixel, fields[which][1]);
+            }
+        }
+    }
+}
+
+static void decode_datagram(void *context, const struct sl_datagram *datagram)
+{
+    struct decoded *d = context;
+    struct ouster_packet packet;
+    if (ouster_packet_parse(&d->metadata.format, datagram->bytes, datagram->size_bytes, &packet) !=
+        LIDAR_PACKETS)
+        return;
+    ouster_frames_push(&d->frames, &packet, datagram->time_ns);
+    note_pixels(d, &packet);
+}
+
+static struct decoded *decode(const char *json, const char *pcap)
+{
+    static const struct ouster_frames_options options = {.ptp_ahead_ns = 0};
+    struct decoded *d = aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
+    assert_non_null(d);
+    memset(d, 0, sizeof *d);
+    load_metadata(json, &d->metadata);
+    for (unsigned which = 0; which < 2; which++) {
+        d->range[which] = calloc(OUSTER_FRAME_COLUMNS * OUSTER_BEAMS_MAX, sizeof(uint32_t));
+        d->reflectivity[which] = calloc(OUSTER_FRAME_COLUMNS * OUSTER_BEAMS_MAX, sizeof(uint32_t));
+        assert_true(d->range[which] && d->reflectivity[which]);
+    }
+    frames_init(&d->kept, ouster_frame_bytes(&d->metadata));
+    struct lidar_frame_sink sink = frames_sink(&d->kept);
+    ouster_frames_init(&d->frames, &d->metadata, &options, &sink, &d->counts, NULL);
+    each_datagram(pcap, decode_datagram, d);
+    ouster_frames_flush(&d->frames);
+    return d;
+}
+
+static void drop(struct decoded *d)
+{
+    frames_finish(&d->kept);
+    for (unsigned which = 0; which < 2; which++) {
+        free(d->range[which]);
+        free(d->reflectivity[which]);
+    }
+    free(d);
+}
+
+/* The manual's formula, in double precision and as written there; metres. */
+static void formula(const struct ouster_metadata *m, unsigned id, unsigned beam, double r,
+                    double ret_p[3])
+{
+    double te = 2 * M_PI * (1 - (double)id / m->format.frame_columns);
+    double ta = -m->azimuth_deg[beam] * M_PI / 180, ph = m->altitude_deg[beam] * M_PI / 180;
+    double bx = m->beam_to_lidar[3], bz = m->beam_to_lidar[11], n = sqrt(bx * bx + bz * bz);
+    double p[3] = {
+        (r - n) * cos(te + ta) * cos(ph) + bx * cos(te),
+        (r - n) * sin(te + ta) * cos(ph) + bx * sin(te),
+        (r - n) * sin(ph) + bz,
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        const double *t = m->lidar_to_sensor + 4 * i;
+        ret_p[i] = 0.001 * (t[0] * p[0] + t[1] * p[1] + t[2] * p[2] + t[3]);
+    }
+}
+
+/* Within 1e-6 m; beyond 16 m a float cannot be nearer than half of its own step. */
+static bool is_near(float got, double expected)
+{
+    float step = nextafterf(fabsf((float)expected), INFINITY) - fabsf((float)expected);
+    return fabs((double)got - expected) <= fmax(1e-6, 0.501 * (double)step);
+}
+
+/* All points of one whole frame. Returns how many are no holes. */
+static unsigned check_points(const struct decoded *d, unsigned frame)
+{
+    const struct ouster_metadata *m = &d->metadata;
+    unsigned valid = 0, columns = ouster_window_columns(m);
+    for (unsigned id = 0; id < m->format.frame_columns; id++) {
+        int row = ouster_window_row(m, id);
+        for (unsigned beam = 0; row >= 0 && beam < m->format.beams; beam++) {
+            for (unsigned which = 0; which < m->format.profile->returns; which++) {
+                struct point p =
+                    frame_point(&d->kept.kept[frame], which * columns + (unsigned)row, beam);
+                size_t at = (size_t)id * OUSTER_BEAMS_MAX + beam;
+                double expected[3];
+                assert_int_equal(p.ring, beam);
+                assert_int_equal(point_is_hole(&p), d->range[which][at] == 0);
+                if (point_is_hole(&p))
+                    continue;
+                formula(m, id, beam, d->range[which][at], expected);
+                assert_true(is_near(p.x, expected[0]));
+                assert_true(is_near(p.y, expected[1]));
+                assert_true(is_near(p.z, expected[2]));
+                assert_true(p.intensity == (float)d->reflectivity[which][at]);
+                valid++;
+            }
+        }
+    }
+    return valid;
+}
+
+static void points_of_recorded_frames_lie_where_the_formula_says(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *json, *pcap;
+        unsigned frames, whole;
+    } files[] = {
+        {"OS-0-32-U1_v2.2.0_1024x10.json", "OS-0-32-U1_v2.2.0_1024x10.pcap", 1, 1},
+        {"OS-1-128_v2.3.0_1024x10.json", "OS-1-128_v2.3.0_1024x10_lb_n3.pcap", 3, 3},
+        {"OS-1-32-G_v2.1.1_1024x10.json", "OS-1-32-G_v2.1.1_1024x10.pcap", 1, 1},
+        {"OS-1-64_sensor_config_reduced.json", "OS-1-64_1024x10_fw20.pcap", 1, 1},
+        {"OS-2-128-U1_v2.3.0_1024x10.json", "OS-2-128-U1_v2.3.0_1024x10.pcap", 1, 1},
+        {"windowed_frame1_0.json", "windowed_frame1.pcap", 1, 1},
+        {"crc_test.json", "crc_test.pcap", 2, 1},
+        {"OS-0-32-U1_v2.2.0_1024x10.json", "OS-0-32-U1_v2.2.0_1024x10-single-packet.pcap", 1, 0},
+        {"duplicate_id.json", "duplicate_id.pcap", 1, 0},
+        {"same_ports_legacy.1.json", "same_ports_legacy.pcap", 1, 0},
+        {"same_ports_legacy.2.json", "same_ports_legacy.pcap", 1, 0},
+    };
+    for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
+        struct decoded *d = decode(files[i].json, files[i].pcap);
+        unsigned whole = 0;
+        print_message("%s\n", files[i].pcap);
+        assert_int_equal(d->kept.closed, files[i].frames);
+        for (unsigned at = 0; at < d->kept.closed; at++)
+            whole += d->kept.kept[at].info.missing == 0 && d->kept.kept[at].info.partial == 0;
+        assert_int_equal(whole, files[i].whole);
+        /* the pixels that were noted are those of the last frame, where all are whole */
+        if (files[i].frames == files[i].whole) {
+            unsigned last = d->kept.closed - 1;
+            unsigned valid = check_points(d, last);
+            assert_int_equal(valid, d->kept.kept[last].info.valid);
+            assert_true(valid > 1000);
+            assert_int_equal(d->counts.count[LIDAR_GAP], 0);
+        }
+        drop(d);
+    }
+}
+
 int main(void)
 {
     if (!find_ouster_data()) {
@@ -444,6 +613,7 @@ int main(void)
         cmocka_unit_test(a_windows_edges_are_marked_in_the_packets),
         cmocka_unit_test(fragments_of_one_identification_make_one_packet),
         cmocka_unit_test(two_sensors_on_one_port_are_told_apart_by_length),
+        cmocka_unit_test(points_of_recorded_frames_lie_where_the_formula_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
