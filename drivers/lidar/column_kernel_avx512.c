@@ -22,6 +22,7 @@
 #define POINT_WORDS (LIDAR_POINT_BYTES / 2)
 #define RING_WORD   (LIDAR_POINT_RING / 2)
 #define GROUP_WORDS (LIDAR_GROUP_BYTES / 2)
+#define OR_OF_THREE 0xFE /* as _mm512_ternarylogic_epi32 has it */
 
 static unsigned place_of(unsigned position)
 {
@@ -152,9 +153,8 @@ INLINE __m512i make_line(const struct lidar_column *column, unsigned group, unsi
     __m512i words = _mm512_load_si512(column->line_point[line]);
     __m512i made =
         _mm512_maskz_permutex2var_epi16(column->line_point_mask[line], first, words, second);
-    const int or_of_three = 0xFE;
     return _mm512_ternarylogic_epi32(made, _mm512_load_si512(column->line_ring[group][line]),
-                                     times[line], or_of_three);
+                                     times[line], OR_OF_THREE);
 }
 
 INLINE void store_lines(const struct lidar_column *column, unsigned group, const __m512i p[4],
