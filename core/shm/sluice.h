@@ -57,7 +57,7 @@ enum sl_clock {
     SL_CLOCK_UNKNOWN,
     SL_CLOCK_HOST,   /* CLOCK_REALTIME of this machine */
     SL_CLOCK_SENSOR, /* free-running in the sensor */
-    SL_CLOCK_GPS,    /* UTC, disciplined by PPS or NMEA */
+    SL_CLOCK_GPS,    /* UTC, from PPS and NMEA, or made of PTP */
     SL_CLOCK_PTP,    /* TAI by PTP */
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decoder.h - from a Velodyne's datagrams to frames: the one thing that a driver talks to.
+/* decoder.h - from a sensor's datagrams to frames: the one thing that a driver talks to.
  *
- * Datagrams of data and of telemetry go into the same lidar_decoder_push, in the order in which
- * they came, from whatever source. The first few data packets are kept until they have told the
- * sensor's model (three suffice, at most VELODYNE_IDENTIFY_PACKETS are kept) and are then decoded
- * like all others: nothing of them is lost.
+ * Datagrams of data, of telemetry and of an IMU go into the same lidar_decoder_push, in the order
+ * in which they came, from whatever source. A Velodyne's first few data packets are kept until they
+ * have told the sensor's model (three suffice, at most VELODYNE_IDENTIFY_PACKETS are kept) and are
+ * then decoded like all others: nothing of them is lost. An Ouster's metadata tells all.
  *
  * Pure: no socket, clock or shared memory inside; memory for frames is lent by the sink.
  *
@@ -22,9 +22,34 @@
 #include "drivers/lidar/counts.h"
 #include "drivers/lidar/velodyne.h"
 
+/* A measurement of a lidar's IMU, in the axes of the points. */
+struct lidar_imu {
+    uint64_t stamp_ns; /* as a frame's */
+    enum lidar_clock_kind clock;
+    uint64_t host_ns;       /* arrival; 0 = not known */
+    double acceleration[3]; /* m/s^2, with gravity */
+    double rate[3];         /* rad/s */
+};
+
+struct lidar_imu_sink {
+    void *context;
+    void (*take)(void *context, const struct lidar_imu *imu); /* NULL = nobody asks */
+};
+
+struct ouster_metadata;
+
+struct lidar_ouster_config {
+    const struct ouster_metadata *metadata; /* the sensor is this Ouster; NULL = it is none */
+    bool uses_signal;                       /* intensity is the signal, where there is one */
+    bool checks_crc;                        /* leave out packets whose checksum is wrong */
+    int64_t ptp_ahead_ns;                   /* of UTC: 37 s where PTP counts TAI */
+    struct lidar_imu_sink imu;
+};
+
 struct lidar_decoder_config {
     const struct lidar_model *model; /* NULL = what the packets tell */
     struct lidar_assembly_options frames;
+    struct lidar_ouster_config ouster;
     const char *kernel; /* NULL = the best; for tests and benches */
 };
 
@@ -39,8 +64,16 @@ int lidar_decoder_create(const struct lidar_decoder_config *config,
  * -EPROTO           the packets come from nothing we know, or not from the configured model. */
 int lidar_decoder_push(struct lidar_decoder *decoder, const struct sl_datagram *datagram);
 
-/* What the packets told, NULL as long as they have not. A configured Puck LITE stays one, though
- * its packets are a VLP-16's. */
+/* Might this datagram, which was pushed and not decoded, be a data packet that was only kept? */
+bool lidar_decoder_is_candidate(const struct lidar_decoder *decoder,
+                                const struct sl_datagram *datagram);
+
+/* For people: "Velodyne"; "VLP-16", NULL as long as it is not told. */
+const char *lidar_decoder_vendor(const struct lidar_decoder *decoder);
+const char *lidar_decoder_product(const struct lidar_decoder *decoder);
+
+/* What a Velodyne's packets told, NULL as long as they have not. A configured Puck LITE stays one,
+ * though its packets are a VLP-16's. */
 const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *decoder);
 
 /* What the last telemetry said; NULL if none has come. */

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "drivers/lidar/flow.h"
 #include "drivers/lidar/options.h"
+#include "drivers/lidar/publish_imu.h"
 #include "drivers/lidar/report.h"
 
 #define LOOK_FOR_SUBSCRIBERS_NS (2 * SL_NS_PER_MS)
@@ -17,7 +18,8 @@ struct driver {
     struct lidar_options options; /* first: the table's offsets are its own */
     struct sl_runtime *runtime;
     struct lidar_source *source;
-    struct sl_publisher *points, *packets;
+    struct sl_publisher *points, *packets, *imu;
+    struct lidar_publish_imu publish_imu;
     struct lidar_flow flow;
     struct lidar_report report;
     bool is_flowing; /* nothing is received before */
@@ -37,16 +39,31 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
     struct sl_publisher_options topic;
     lidar_options_points(&d->options, &topic);
     int err = sl_runtime_publish(runtime, &topic, &d->points);
-    if (err < 0 || !d->options.packets)
-        return err;
-    lidar_options_packets(&d->options, &topic);
-    return sl_runtime_publish(runtime, &topic, &d->packets);
+    if (err == 0 && d->options.packets) {
+        lidar_options_packets(&d->options, &topic);
+        err = sl_runtime_publish(runtime, &topic, &d->packets);
+    }
+    if (err == 0 && d->options.metadata_file && d->options.imu) {
+        lidar_options_imu(&d->options, &topic);
+        err = sl_runtime_publish(runtime, &topic, &d->imu);
+    }
+    return err;
+}
+
+static int check_options(struct driver *d, const struct sl_runtime *runtime)
+{
+    const struct lidar_given given = {
+        .source = sl_runtime_given(runtime, "source"),
+        .port = sl_runtime_given(runtime, "port"),
+        .telemetry_port = sl_runtime_given(runtime, "telemetry-port"),
+    };
+    return lidar_options_check(&d->options, &given);
 }
 
 static int driver_topics(void *state, struct sl_runtime *runtime)
 {
     struct driver *d = state;
-    int err = lidar_options_check(&d->options, sl_runtime_given(runtime, "source"));
+    int err = check_options(d, runtime);
     return err < 0 ? err : open_topics(d, runtime);
 }
 
@@ -56,9 +73,10 @@ static void tell_source(const struct driver *d)
     struct lidar_source_stats stats;
     lidar_source_stats(d->source, &stats);
     if (o->source == LIDAR_FROM_UDP)
-        sl_log(SL_LOG_INFO, "listening at %s port %u, telemetry at %u, receive buffer %u kB",
+        sl_log(SL_LOG_INFO, "listening at %s port %u, %s at %u, receive buffer %u kB",
                o->multicast ? o->multicast : o->bind, lidar_source_udp_port(d->source, 0),
-               lidar_source_udp_port(d->source, 1), stats.receive_buffer_bytes / 1024);
+               o->metadata_file ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
+               stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_CAPTURE)
         sl_log(SL_LOG_INFO, "replaying %s", o->capture);
     else
@@ -76,7 +94,7 @@ static int driver_open(void *state, struct sl_runtime *runtime)
 {
     struct driver *d = state;
     d->runtime = runtime;
-    int err = lidar_options_check(&d->options, sl_runtime_given(runtime, "source"));
+    int err = check_options(d, runtime);
     if (err < 0)
         return err;
     err = lidar_options_source(&d->options, &d->source);
@@ -94,6 +112,8 @@ static int driver_open(void *state, struct sl_runtime *runtime)
                     .context = d},
     };
     lidar_options_decoder(&d->options, &config.decoder);
+    lidar_publish_imu_init(&d->publish_imu, d->imu, d->options.frame_id);
+    config.decoder.ouster.imu = lidar_publish_imu_sink(&d->publish_imu);
     err = lidar_flow_open(&d->flow, &config);
     if (err < 0)
         return err;
@@ -183,7 +203,9 @@ static void driver_close(void *state, struct sl_runtime *runtime)
 
 const struct sl_program lidar_program = {
     .name = "lidar",
-    .summary = "Velodyne VLP-16, Puck LITE and Puck Hi-Res: packets become points in shared memory",
+    .summary =
+        "Velodyne VLP-16, Puck LITE, Puck Hi-Res, and Ouster: packets become points in shared "
+        "memory",
     .details =
         "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: 16 rings wide, a column\n"
         "high; x y z intensity ring time) and packets (velodyne_msgs/msg/VelodyneScan, the same\n"
@@ -193,7 +215,12 @@ const struct sl_program lidar_program = {
         "\n"
         "A packet that holds the cut belongs to the turn that it completes. Every slot has room\n"
         "for a turn at the slowest rotation; see --returns, --slots, --subscribers and --quota\n"
-        "for the memory that this takes.",
+        "for the memory that this takes.\n"
+        "\n"
+        "An Ouster is what --metadata describes: points (the same fields; as many rings as it has\n"
+        "beams, ring 0 the highest, a row for each column of its window) when the last packet of\n"
+        "a turn is in, and imu (sensor_msgs/msg/Imu). Ports are the metadata's if none are given;\n"
+        "--cut-angle, --returns and --packets are not for it.",
     .example = "lidar --source capture --capture drive.pcap --rate 0 --block",
     .options = lidar_option_table,
     .option_count = LIDAR_OPTION_COUNT,

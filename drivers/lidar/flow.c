@@ -17,15 +17,13 @@ int lidar_flow_open(struct lidar_flow *flow, const struct lidar_flow_config *con
     return lidar_decoder_create(&config->decoder, &sink, &flow->decoder);
 }
 
-/* Did the decoder take this datagram for a packet of its sensor? As long as the sensor is not told,
- * whatever looks like a data packet is one. */
+/* Did the decoder take this datagram for a packet of its sensor? */
 static bool was_data(const struct lidar_flow *flow, const struct sl_datagram *datagram,
                      uint64_t packets_before)
 {
     if (lidar_decoder_counts(flow->decoder)->count[LIDAR_PACKETS] > packets_before)
         return true;
-    return !lidar_decoder_model(flow->decoder) && !(datagram->flags & SL_DATAGRAM_TRUNCATED) &&
-           velodyne_data_check(datagram->bytes, datagram->size_bytes) == LIDAR_PACKETS;
+    return lidar_decoder_is_candidate(flow->decoder, datagram);
 }
 
 static int push(struct lidar_flow *flow, const struct sl_datagram *datagram)
@@ -82,14 +80,16 @@ static int tell_no_packets(const struct lidar_flow *flow)
     struct lidar_source_stats stats;
     lidar_source_stats(flow->source, &stats);
     return sl_error(-ENOMSG,
-                    "%llu datagrams, and no Velodyne data packet among them (%llu of telemetry, "
+                    "%llu datagrams, and no %s data packet among them (%llu of telemetry, "
                     "%llu too short, %llu too long, %llu of another kind); is it another sensor's "
                     "port?",
-                    (unsigned long long)stats.datagrams, (unsigned long long)count[LIDAR_TELEMETRY],
+                    (unsigned long long)stats.datagrams, lidar_decoder_vendor(flow->decoder),
+                    (unsigned long long)(count[LIDAR_TELEMETRY] + count[LIDAR_IMU]),
                     (unsigned long long)count[LIDAR_BAD_SHORT],
                     (unsigned long long)count[LIDAR_BAD_LONG],
                     (unsigned long long)(count[LIDAR_BAD_FLAG] + count[LIDAR_BAD_AZIMUTH] +
-                                         count[LIDAR_BAD_RETURN_MODE]));
+                                         count[LIDAR_BAD_RETURN_MODE] + count[LIDAR_BAD_CRC] +
+                                         count[LIDAR_OTHER_MODEL]));
 }
 
 int lidar_flow_end(struct lidar_flow *flow)
@@ -99,7 +99,7 @@ int lidar_flow_end(struct lidar_flow *flow)
     if (err < 0)
         return err;
     lidar_publish_end(&flow->publish);
-    return lidar_decoder_model(flow->decoder) ? 0 : tell_no_packets(flow);
+    return lidar_decoder_product(flow->decoder) ? 0 : tell_no_packets(flow);
 }
 
 void lidar_flow_close(struct lidar_flow *flow)

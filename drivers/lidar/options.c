@@ -10,11 +10,14 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/frame/message.h"
+#include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/publish.h"
+#include "drivers/lidar/publish_imu.h"
 #include "drivers/lidar/sim/sim.h"
 
 #define PI                 3.14159265358979323846
 #define PORT_MAX           65535
+#define INLINE_BYTES_MAX   448 /* sluice.h's inline_max */
 #define SIM_RPM(hz)        (60 * (hz))
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
@@ -22,6 +25,7 @@ const char *const lidar_model_choices[] = {"auto", "vlp-16", "puck-lite", "puck-
 static const char *const model_names[] = {NULL, "VLP-16", "Puck LITE", "Puck Hi-Res"};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
+static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
 static const char *const stamp_choices[] = {"sensor", "host", NULL};
 
 #define FIELD(field) offsetof(struct lidar_options, field)
@@ -40,6 +44,34 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "udp",
      .help = "Where packets come from: the network, a capture file, a simulated sensor"},
 
+    {.name = "metadata",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(metadata_file),
+     .value = "FILE",
+     .help = "The sensor is the Ouster that this JSON file describes (/api/v1/sensor/metadata)"},
+    {.name = "intensity",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(intensity),
+     .choices = intensity_choices,
+     .fallback = "reflectivity",
+     .help = "Ouster: what intensity is; signal only where the profile has it"},
+    {.name = "check-crc",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(check_crc),
+     .help = "Ouster: leave out packets whose checksum is wrong (firmware 3.1 and later has one)"},
+    {.name = "imu",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(imu),
+     .fallback = "true",
+     .help = "Ouster: publish its inertial measurements"},
+    {.name = "ptp-ahead",
+     .kind = SL_OPTION_DURATION,
+     .offset = FIELD(ptp_ahead_ns),
+     .value = "TIME",
+     .fallback = "37s",
+     .max = 1e12,
+     .help = "Ouster: how far its PTP time is ahead of UTC; 0 = the master counts UTC"},
+
     {.name = "port",
      .kind = SL_OPTION_INT,
      .offset = FIELD(port),
@@ -53,7 +85,7 @@ const struct sl_option lidar_option_table[] = {
      .value = "PORT",
      .fallback = "8308",
      .max = PORT_MAX,
-     .help = "UDP port of the position packets (GPS time); 0 = do without"},
+     .help = "UDP port of the position packets (GPS time), or of the IMU's; 0 = do without"},
     {.name = "bind",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(bind),
@@ -299,9 +331,29 @@ static int not_for_udp(const char *option)
                     option);
 }
 
-int lidar_options_check(struct lidar_options *o, bool has_source)
+/* The sensor is an Ouster. */
+static int read_metadata(struct lidar_options *o, const struct lidar_given *given)
 {
-    if (o->capture && !has_source)
+    if (o->model > 0)
+        return sl_error(-EINVAL, "option --model: with --metadata the file says what it is");
+    if (o->source == LIDAR_FROM_SIM)
+        return sl_error(-EINVAL, "option --metadata: the simulated sensor is no Ouster");
+    int err = ouster_metadata_load(o->metadata_file, &o->metadata);
+    if (err < 0)
+        return err;
+    if (!given->port)
+        o->port = o->metadata.lidar_port ? o->metadata.lidar_port : LIDAR_OUSTER_LIDAR_PORT;
+    if (!given->telemetry_port)
+        o->telemetry_port = o->metadata.imu_port ? o->metadata.imu_port : LIDAR_OUSTER_IMU_PORT;
+    o->packets = false; /* no message holds them */
+    if (o->imu && lidar_publish_imu_bytes(o->frame_id) > INLINE_BYTES_MAX)
+        return sl_error(-EINVAL, "option --frame-id: too long for IMU messages");
+    return 0;
+}
+
+int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
+{
+    if (o->capture && !given->source)
         o->source = LIDAR_FROM_CAPTURE;
     if (o->source == LIDAR_FROM_CAPTURE && (!o->capture || !o->capture[0]))
         return sl_error(-EINVAL, "option --source: capture needs --capture FILE");
@@ -319,7 +371,7 @@ int lidar_options_check(struct lidar_options *o, bool has_source)
                         (int)o->wait_for, (int)o->subscribers);
     if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
-    return 0;
+    return o->metadata_file ? read_metadata(o, given) : 0;
 }
 
 static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
@@ -341,6 +393,8 @@ static int open_udp(const struct lidar_options *o, struct lidar_source **ret_sou
         .receive_buffer_bytes = (uint32_t)o->receive_buffer_bytes,
     };
     config.port_count = list_ports(o, config.ports);
+    if (o->metadata_file && o->metadata.format.packet_bytes > LIDAR_UDP_DATAGRAM_BYTES)
+        config.datagram_bytes = o->metadata.format.packet_bytes;
     return lidar_source_open_udp(&config, ret_source);
 }
 
@@ -427,6 +481,10 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,
                              .range_max_m = (float)o->range_max_m}},
+        .ouster = {.metadata = o->metadata_file ? &o->metadata : NULL,
+                   .uses_signal = o->intensity == 1,
+                   .checks_crc = o->check_crc,
+                   .ptp_ahead_ns = o->ptp_ahead_ns},
     };
     set_extrinsics(o, &ret_config->frames.block);
 }
@@ -440,14 +498,23 @@ static void set_topic(const struct lidar_options *o, struct sl_publisher_options
     to->lossless_timeout_ns = o->lossless_timeout_ns;
 }
 
-void lidar_options_points(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+/* Of a turn at the slowest rotation, or of one that is always as large. */
+static size_t turn_bytes(const struct lidar_options *o)
 {
     size_t most = 0;
+    if (o->metadata_file)
+        return ouster_frame_bytes(&o->metadata);
     for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
         size_t bytes = lidar_frame_bytes_max(*model, (unsigned)o->returns);
         if (bytes > most && (!model_of(o) || model_of(o) == *model))
             most = bytes;
     }
+    return most;
+}
+
+void lidar_options_points(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
+    size_t most = turn_bytes(o);
     *ret_topic = (struct sl_publisher_options){
         .topic = "points",
         .type = SL_TYPE_POINTCLOUD2,
@@ -474,4 +541,14 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
         .loans = 1,
     };
     set_topic(o, ret_topic);
+}
+
+void lidar_options_imu(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "imu",
+        .type = SL_TYPE_IMU,
+        .subscribers = (uint32_t)o->subscribers,
+        .inline_max = (uint32_t)lidar_publish_imu_bytes(o->frame_id),
+    };
 }

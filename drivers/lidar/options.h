@@ -12,6 +12,7 @@
 #include "core/base/options.h"
 #include "core/shm/sluice.h"
 #include "drivers/lidar/decoder.h"
+#include "drivers/lidar/ouster_metadata.h"
 #include "drivers/lidar/source.h"
 
 enum lidar_source_choice {
@@ -23,6 +24,11 @@ enum lidar_source_choice {
 struct lidar_options {
     int model;  /* of lidar_model_choices; 0 = told by the packets */
     int source; /* enum lidar_source_choice */
+
+    const char *metadata_file; /* of an Ouster; NULL = another sensor */
+    int intensity;             /* 1 = an Ouster's signal */
+    bool check_crc, imu;
+    int64_t ptp_ahead_ns;
 
     int64_t port, telemetry_port;
     const char *bind, *interface, *multicast, *sender;
@@ -46,27 +52,35 @@ struct lidar_options {
     bool lossless, block;
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
+
+    struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
 };
 
-#define LIDAR_OPTION_COUNT 40
+#define LIDAR_OPTION_COUNT 45
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models, ended by NULL. */
 extern const char *const lidar_model_choices[];
 
-/* Check what the table cannot. Without --source, --capture means a capture: `has_source` tells
- * whether it was given. */
-int lidar_options_check(struct lidar_options *options, bool has_source);
+/* Which of the options were given, rather than left at their defaults. */
+struct lidar_given {
+    bool source, port, telemetry_port;
+};
+
+/* Check what the table cannot, and read the metadata. Without --source, --capture means a capture;
+ * without ports, they are the metadata's. */
+int lidar_options_check(struct lidar_options *options, const struct lidar_given *given);
 
 int lidar_options_source(const struct lidar_options *options, struct lidar_source **ret_source);
 void lidar_options_decoder(const struct lidar_options *options,
                            struct lidar_decoder_config *ret_config);
 
-/* The two topics, relative names. A slot holds a turn at the slowest rotation of the configured
+/* The topics, relative names. A slot holds a turn at the slowest rotation of the configured
  * model (of the largest one, if the packets shall tell it) with `returns` returns. */
 void lidar_options_points(const struct lidar_options *options,
                           struct sl_publisher_options *ret_topic);
 void lidar_options_packets(const struct lidar_options *options,
                            struct sl_publisher_options *ret_topic);
+void lidar_options_imu(const struct lidar_options *options, struct sl_publisher_options *ret_topic);
 
 #endif

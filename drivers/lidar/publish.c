@@ -128,8 +128,8 @@ static void note_end(struct lidar_publish *p, const struct lidar_open_frame *f)
  * these it is the counter's reading. */
 static enum sl_clock clock_of(const struct lidar_frame_info *info)
 {
-    if (info->clock == LIDAR_CLOCK_GPS)
-        return SL_CLOCK_GPS;
+    if (info->clock == LIDAR_CLOCK_GPS || info->clock == LIDAR_CLOCK_PTP)
+        return SL_CLOCK_GPS; /* both are UTC here */
     return info->host_first_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
 }
 

@@ -25,9 +25,9 @@ static void add_loss(struct lidar_losses *to, const char *name, uint64_t count)
 void lidar_losses_of(const struct lidar_flow *flow, struct lidar_losses *ret_losses)
 {
     static const enum lidar_count kinds[] = {
-        LIDAR_BAD_SHORT,       LIDAR_BAD_LONG,      LIDAR_BAD_FLAG,      LIDAR_BAD_AZIMUTH,
-        LIDAR_BAD_RETURN_MODE, LIDAR_BAD_TELEMETRY, LIDAR_OTHER_MODEL,   LIDAR_UNIDENTIFIED,
-        LIDAR_BAD_ROTATION,    LIDAR_LATE,          LIDAR_FRAMES_DROPPED};
+        LIDAR_BAD_SHORT,    LIDAR_BAD_LONG,        LIDAR_BAD_CRC,       LIDAR_BAD_FLAG,
+        LIDAR_BAD_AZIMUTH,  LIDAR_BAD_RETURN_MODE, LIDAR_BAD_TELEMETRY, LIDAR_OTHER_MODEL,
+        LIDAR_UNIDENTIFIED, LIDAR_BAD_ROTATION,    LIDAR_LATE,          LIDAR_FRAMES_DROPPED};
     const uint64_t *count = lidar_decoder_counts(flow->decoder)->count;
     struct lidar_source_stats stats;
     lidar_source_stats(flow->source, &stats);
@@ -83,12 +83,12 @@ static void tell_losses(struct lidar_report *report, uint64_t now_ns)
 
 static void tell_model(struct lidar_report *report)
 {
-    const struct lidar_model *model = lidar_decoder_model(report->flow->decoder);
-    if (report->told_model || !model)
+    const char *product = lidar_decoder_product(report->flow->decoder);
+    if (report->told_model || !product)
         return;
     report->told_model = true;
     erase(report);
-    sl_log(SL_LOG_INFO, "packets of a %s", model->name);
+    sl_log(SL_LOG_INFO, "packets of a%s %s", strchr("AEIOU", product[0]) ? "n" : "", product);
 }
 
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)
@@ -173,7 +173,8 @@ void lidar_report_end(struct lidar_report *report)
            "%" PRIu64 " frames (%" PRIu64 " partial), %" PRIu64 " points, %" PRIu64
            " of them returns, from %" PRIu64 " data and %" PRIu64 " telemetry packets; lost: %s",
            out->frames, count[LIDAR_FRAMES_PARTIAL], out->points, out->returns,
-           count[LIDAR_PACKETS], count[LIDAR_TELEMETRY], text[0] ? text : "nothing");
+           count[LIDAR_PACKETS], count[LIDAR_TELEMETRY] + count[LIDAR_IMU],
+           text[0] ? text : "nothing");
     if (lidar_source_fd(flow->source) >= 0)
         tell_delay(&flow->publish.delay);
 }

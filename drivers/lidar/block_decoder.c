@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decoder.c - sorts datagrams into data and telemetry, finds the model, keeps time, feeds frames.
+/* block_decoder.c - sorts datagrams into data and telemetry, finds the model, keeps time, feeds
+ * frames: the family of sensors whose packets are blocks of one azimuth.
  */
-#include "drivers/lidar/decoder.h"
+#include "drivers/lidar/family.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,14 +11,12 @@
 #include "core/base/bytes.h"
 #include "core/base/error.h"
 
-#define FULL_TURN_DEG 360.0
-
 struct kept_packet {
     uint64_t host_ns;
     uint8_t bytes[VELODYNE_DATA_BYTES];
 };
 
-struct lidar_decoder {
+struct block_decoder {
     struct lidar_decoder_config config;
     const struct lidar_block_kernel *kernel;
     struct lidar_frame_sink sink;
@@ -51,44 +50,23 @@ static int find_kernel(const char *name, const struct lidar_block_kernel **ret_k
     return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
 }
 
-static int check_config(const struct lidar_decoder_config *config)
+static bool fits_all(const struct lidar_decoder_config *config)
 {
-    const struct lidar_block_options *block = &config->frames.block;
-    double cut = config->frames.cut_angle_deg;
-    if (!(cut >= 0 && cut <= FULL_TURN_DEG))
-        return sl_error(-EINVAL, "cut angle %g: must be 0 to 360 degrees", cut);
-    if (!(block->range_min_m >= 0))
-        return sl_error(-EINVAL, "minimum range %g m: must not be negative",
-                        (double)block->range_min_m);
-    if (!(block->range_max_m >= 0) ||
-        (block->range_max_m > 0 && block->range_max_m < block->range_min_m))
-        return sl_error(-EINVAL, "maximum range %g m: must be above the minimum of %g m",
-                        (double)block->range_max_m, (double)block->range_min_m);
-    return 0;
+    (void)config;
+    return true;
 }
 
-int lidar_decoder_create(const struct lidar_decoder_config *config,
-                         const struct lidar_frame_sink *sink, struct lidar_decoder **ret_decoder)
+static int block_open(void *state, const struct lidar_decoder_config *config,
+                      const struct lidar_frame_sink *sink)
 {
-    const struct lidar_block_kernel *kernel = NULL;
-    int err = check_config(config);
-    if (err < 0)
-        return err;
-    err = find_kernel(config->kernel, &kernel);
-    if (err < 0)
-        return err;
-    struct lidar_decoder *d = aligned_alloc(_Alignof(struct lidar_decoder), sizeof *d);
-    if (!d)
-        return sl_error(-ENOMEM, "lidar decoder: no memory");
-    memset(d, 0, sizeof *d);
+    struct block_decoder *d = state;
+    int err = find_kernel(config->kernel, &d->kernel);
     d->config = *config;
-    d->kernel = kernel;
     d->sink = *sink;
-    *ret_decoder = d;
-    return 0;
+    return err;
 }
 
-static void decode(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_ns)
+static void decode(struct block_decoder *d, const uint8_t *bytes, uint64_t host_ns)
 {
     struct lidar_packet packet;
     if (velodyne_data_product_id(bytes) != d->product_id) {
@@ -107,7 +85,7 @@ static void decode(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_
 }
 
 /* The model is known: decode what was kept. */
-static void begin(struct lidar_decoder *d, const struct lidar_model *model, uint8_t product_id)
+static void begin(struct block_decoder *d, const struct lidar_model *model, uint8_t product_id)
 {
     d->model = model;
     d->product_id = product_id;
@@ -118,7 +96,7 @@ static void begin(struct lidar_decoder *d, const struct lidar_model *model, uint
     d->kept_count = 0;
 }
 
-static void keep(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_ns)
+static void keep(struct block_decoder *d, const uint8_t *bytes, uint64_t host_ns)
 {
     if (d->kept_count == VELODYNE_IDENTIFY_PACKETS) {
         lidar_count(&d->counts, LIDAR_UNIDENTIFIED);
@@ -129,7 +107,7 @@ static void keep(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_ns
     memcpy(kept->bytes, bytes, VELODYNE_DATA_BYTES);
 }
 
-static int identify(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host_ns)
+static int identify(struct block_decoder *d, const uint8_t *bytes, uint64_t host_ns)
 {
     const struct lidar_model *told = NULL;
     int err = velodyne_identify(&d->identify, bytes, &told);
@@ -152,7 +130,7 @@ static int identify(struct lidar_decoder *d, const uint8_t *bytes, uint64_t host
 }
 
 /* A damaged or another sentence says nothing of the lock, which holds for a while without news. */
-static void follow_gps(struct lidar_decoder *d, const struct velodyne_telemetry *telemetry)
+static void follow_gps(struct block_decoder *d, const struct velodyne_telemetry *telemetry)
 {
     bool is_locked = telemetry->pps == VELODYNE_PPS_LOCKED;
     bool has_news = telemetry->is_rmc && !telemetry->is_damaged;
@@ -161,7 +139,7 @@ static void follow_gps(struct lidar_decoder *d, const struct velodyne_telemetry 
                         telemetry->utc_ns);
 }
 
-static void read_telemetry(struct lidar_decoder *d, const struct sl_datagram *datagram)
+static void read_telemetry(struct block_decoder *d, const struct sl_datagram *datagram)
 {
     struct velodyne_telemetry telemetry;
     enum lidar_count verdict =
@@ -182,8 +160,9 @@ static bool is_telemetry(const struct sl_datagram *datagram)
     return datagram->size_bytes == VELODYNE_TELEMETRY_BYTES && datagram->bytes[0] != 0xFF;
 }
 
-int lidar_decoder_push(struct lidar_decoder *d, const struct sl_datagram *datagram)
+static int block_push(void *state, const struct sl_datagram *datagram)
 {
+    struct block_decoder *d = state;
     if (d->error < 0)
         return d->error;
     if (datagram->flags & SL_DATAGRAM_TRUNCATED) {
@@ -205,34 +184,54 @@ int lidar_decoder_push(struct lidar_decoder *d, const struct sl_datagram *datagr
     return 0;
 }
 
-const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *d)
+/* As long as the sensor is not told, whatever looks like a data packet is one. */
+static bool block_is_candidate(const void *state, const struct sl_datagram *datagram)
 {
+    const struct block_decoder *d = state;
+    return !d->model && !(datagram->flags & SL_DATAGRAM_TRUNCATED) &&
+           velodyne_data_check(datagram->bytes, datagram->size_bytes) == LIDAR_PACKETS;
+}
+
+static const struct lidar_model *block_model(const void *state)
+{
+    const struct block_decoder *d = state;
     return d->model;
 }
 
-const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *d)
+static const char *block_product(const void *state)
 {
+    const struct lidar_model *model = block_model(state);
+    return model ? model->name : NULL;
+}
+
+static const struct velodyne_telemetry *block_telemetry(const void *state)
+{
+    const struct block_decoder *d = state;
     return d->has_telemetry ? &d->telemetry : NULL;
 }
 
-const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *d)
+static const struct lidar_counts *block_counts(const void *state)
 {
+    const struct block_decoder *d = state;
     return &d->counts;
 }
 
-void lidar_decoder_deadline(struct lidar_decoder *d, uint64_t now_ns)
+static void block_deadline(void *state, uint64_t now_ns)
 {
+    struct block_decoder *d = state;
     if (d->model)
         lidar_assembly_deadline(&d->assembly, now_ns);
 }
 
-uint64_t lidar_decoder_due_ns(const struct lidar_decoder *d)
+static uint64_t block_due_ns(const void *state)
 {
+    const struct block_decoder *d = state;
     return d->model ? lidar_assembly_due_ns(&d->assembly) : UINT64_MAX;
 }
 
-int lidar_decoder_flush(struct lidar_decoder *d)
+static int block_flush(void *state)
 {
+    struct block_decoder *d = state;
     if (d->error < 0)
         return d->error;
     if (!d->model && d->kept_count > 0) {
@@ -250,11 +249,26 @@ int lidar_decoder_flush(struct lidar_decoder *d)
     return 0;
 }
 
-void lidar_decoder_destroy(struct lidar_decoder *d)
+static void block_discard(void *state)
 {
-    if (!d)
-        return;
+    struct block_decoder *d = state;
     if (d->model)
         lidar_assembly_discard(&d->assembly);
-    free(d);
 }
+
+const struct lidar_family lidar_block_family = {
+    .vendor = "Velodyne",
+    .state_size = sizeof(struct block_decoder),
+    .fits = fits_all,
+    .open = block_open,
+    .push = block_push,
+    .is_candidate = block_is_candidate,
+    .product = block_product,
+    .model = block_model,
+    .telemetry = block_telemetry,
+    .counts = block_counts,
+    .deadline = block_deadline,
+    .due_ns = block_due_ns,
+    .flush = block_flush,
+    .discard = block_discard,
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* family.h - what stands behind decoder.h: a kind of sensor, as one const struct of operations.
+ *
+ * A family's sensors share how their packets are told apart and become frames: block sensors
+ * (block_decoder.c) or Ouster's (ouster_decoder.c). The first one of lidar_families whose `fits`
+ * takes the configuration decodes.
+ *
+ * Life:    open -> push, deadline ... -> flush -> discard, on state of state_size bytes that is
+ * zero before and freed afterwards by family.c Owner:   family.c. Threads: one at a time. Errors:
+ * as decoder.h says.
+ */
+#ifndef SL_DRIVERS_LIDAR_FAMILY_H
+#define SL_DRIVERS_LIDAR_FAMILY_H
+
+#include "drivers/lidar/decoder.h"
+
+#define LIDAR_STATE_ALIGNMENT 64
+
+struct lidar_family {
+    const char *vendor; /* for people */
+    size_t state_size;  /* a multiple of LIDAR_STATE_ALIGNMENT */
+    bool (*fits)(const struct lidar_decoder_config *config);
+    int (*open)(void *state, const struct lidar_decoder_config *config,
+                const struct lidar_frame_sink *sink);
+    int (*push)(void *state, const struct sl_datagram *datagram);
+    bool (*is_candidate)(const void *state, const struct sl_datagram *datagram);
+    const char *(*product)(const void *state);
+    const struct lidar_model *(*model)(const void *state);            /* NULL = has none */
+    const struct velodyne_telemetry *(*telemetry)(const void *state); /* NULL = has none */
+    const struct lidar_counts *(*counts)(const void *state);
+    void (*deadline)(void *state, uint64_t now_ns);
+    uint64_t (*due_ns)(const void *state);
+    int (*flush)(void *state);
+    void (*discard)(void *state); /* of rooms that are borrowed; nothing else is kept */
+};
+
+extern const struct lidar_family lidar_block_family, lidar_ouster_family;
+
+/* Ended by NULL. The last one fits every configuration. */
+extern const struct lidar_family *const lidar_families[];
+
+#endif
