@@ -21,7 +21,7 @@ struct bench {
     size_t pool_bytes, next; /* where the next frame begins */
     size_t frame_bytes;
     struct pollution_victim victim;
-    unsigned rounds;
+    unsigned rounds, frames;
     double slowdown[SL_BENCH_POLLUTION_LANES_MAX][ROUNDS_MAX];
     double rate[SL_BENCH_POLLUTION_LANES_MAX][ROUNDS_MAX];
     double warm_ns[ROUNDS_MAX]; /* of the last way, good enough to be told */
@@ -61,7 +61,7 @@ static bool measure_frame(struct bench *b, const struct pollution_way *way, stru
 static void measure_way(struct bench *b, unsigned way, unsigned round)
 {
     double slowdown[FRAMES], rate[FRAMES], warm[FRAMES];
-    for (int i = 0, tries = 0; i < FRAMES; tries++) {
+    for (unsigned i = 0, tries = 0; i < b->frames; tries++) {
         struct sample sample;
         if (!measure_frame(b, &pollution_ways[way], &sample) && tries < TRIES)
             continue;
@@ -69,9 +69,9 @@ static void measure_way(struct bench *b, unsigned way, unsigned round)
         rate[i] = sample.rate;
         warm[i++] = sample.warm_ns;
     }
-    b->slowdown[way][round] = pollution_quantile(slowdown, FRAMES, 2);
-    b->rate[way][round] = pollution_quantile(rate, FRAMES, 2);
-    b->warm_ns[round] = pollution_quantile(warm, FRAMES, 2);
+    b->slowdown[way][round] = pollution_quantile(slowdown, b->frames, 2);
+    b->rate[way][round] = pollution_quantile(rate, b->frames, 2);
+    b->warm_ns[round] = pollution_quantile(warm, b->frames, 2);
 }
 
 static double median_ratio(const double *above, const double *below, unsigned count)
@@ -146,6 +146,7 @@ int sl_bench_pollution_primitives(
     if (!b)
         return sl_error(-ENOMEM, "pollution bench: no memory");
     b->rounds = pollution_rounds(options);
+    b->frames = options->is_quick ? 1 : FRAMES;
     pollution_ways_init();
     b->pool_bytes = pollution_pool_bytes(options);
     b->pool = pollution_map(b->pool_bytes);

@@ -33,7 +33,7 @@ struct bench {
     uint8_t *pool;
     unsigned slot;
     struct pollution_victim victim;
-    unsigned rounds;
+    unsigned rounds, payloads;
     double warm_ns[ROUNDS_MAX]; /* a pass of the victim alone */
     double own_ns[2][SIZES][ROUNDS_MAX], pass_ns[2][SIZES][ROUNDS_MAX];
 };
@@ -46,7 +46,7 @@ static void measure_size(struct bench *b, unsigned size, int how, unsigned round
         how == CACHED ? pollution_way_find("read_plain") : &pollution_read_always;
     double own[PAYLOADS], pass[PAYLOADS];
     unsigned got = 0;
-    for (unsigned i = 0; got < PAYLOADS; i++) {
+    for (unsigned i = 0; got < b->payloads; i++) {
         uint64_t switches = pollution_switches();
         uint8_t *payload = b->pool + b->slot * sizes[SIZES - 1];
         b->slot = (b->slot + 1) % SLOTS;
@@ -60,8 +60,8 @@ static void measure_size(struct bench *b, unsigned size, int how, unsigned round
         own[got] = (double)took_ns;
         pass[got++] = step_ns * (double)b->victim.step_count;
     }
-    b->own_ns[how][size][round] = pollution_quantile(own, PAYLOADS, 2);
-    b->pass_ns[how][size][round] = pollution_quantile(pass, PAYLOADS, 2);
+    b->own_ns[how][size][round] = pollution_quantile(own, got, 2);
+    b->pass_ns[how][size][round] = pollution_quantile(pass, got, 2);
 }
 
 static double warm_pass_ns(struct bench *b)
@@ -108,6 +108,7 @@ int sl_bench_pollution_threshold(const struct sl_bench_pollution_options *option
         return sl_error(-ENOMEM, "pollution bench: no memory");
     pollution_ways_init();
     b->rounds = pollution_rounds(options);
+    b->payloads = options->is_quick ? 1 : PAYLOADS;
     b->pool = pollution_map(SLOTS * sizes[SIZES - 1]);
     int err = b->pool ? 0 : -ENOMEM;
     if (err == 0)
