@@ -14,6 +14,7 @@
 #define ROUNDS_MAX  POLLUTION_ROUNDS_MAX
 #define FRAMES      7  /* of one way in a round, of which the median counts */
 #define TRIES       70 /* of them, in all: others may be at work on this core */
+#define QUICK_PART  16 /* of frame and victim */
 #define WARM_PASSES 4  /* before the one of the victim's own that counts */
 
 struct bench {
@@ -21,7 +22,7 @@ struct bench {
     size_t pool_bytes, next; /* where the next frame begins */
     size_t frame_bytes;
     struct pollution_victim victim;
-    unsigned rounds, frames;
+    unsigned rounds, frames, warm_passes;
     double slowdown[SL_BENCH_POLLUTION_LANES_MAX][ROUNDS_MAX];
     double rate[SL_BENCH_POLLUTION_LANES_MAX][ROUNDS_MAX];
     double warm_ns[ROUNDS_MAX]; /* of the last way, good enough to be told */
@@ -45,7 +46,7 @@ struct sample {
 /* One frame. False if the kernel let somebody else run meanwhile: that washes caches, too. */
 static bool measure_frame(struct bench *b, const struct pollution_way *way, struct sample *ret)
 {
-    for (int i = 0; i < WARM_PASSES; i++)
+    for (unsigned i = 0; i < b->warm_passes; i++)
         pollution_victim_pass_ns(&b->victim);
     uint64_t switches = pollution_switches();
     ret->warm_ns = pollution_victim_pass_ns(&b->victim);
@@ -147,6 +148,7 @@ int sl_bench_pollution_primitives(
         return sl_error(-ENOMEM, "pollution bench: no memory");
     b->rounds = pollution_rounds(options);
     b->frames = options->is_quick ? 1 : FRAMES;
+    b->warm_passes = options->is_quick ? 1 : WARM_PASSES;
     pollution_ways_init();
     b->pool_bytes = pollution_pool_bytes(options);
     b->pool = pollution_map(b->pool_bytes);
@@ -155,9 +157,10 @@ int sl_bench_pollution_primitives(
         err = pollution_pin_apart();
     unsigned count = options->sizes ? options->sizes : SL_BENCH_POLLUTION_SIZES;
     for (unsigned i = 0; err == 0 && i < count; i++) {
-        b->frame_bytes = sizes[i].frame_bytes;
-        err = measure_size(b, pollution_cache_bytes(2) * sizes[i].victim_quarters / 4, options,
-                           sizes[i].name, &ret_result[i]);
+        size_t little = options->is_quick ? QUICK_PART : 1;
+        b->frame_bytes = sizes[i].frame_bytes / little;
+        err = measure_size(b, pollution_cache_bytes(2) * sizes[i].victim_quarters / 4 / little,
+                           options, sizes[i].name, &ret_result[i]);
     }
     pollution_roam();
     pollution_unmap(b->pool, b->pool_bytes);

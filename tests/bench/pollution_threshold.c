@@ -26,6 +26,7 @@ enum {
     SIZES = sizeof sizes / sizeof *sizes,
     CACHED = 0,
     STREAM = 1,
+    QUICK_SIZES = 5,
 };
 _Static_assert(SIZES <= SL_BENCH_POLLUTION_STEPS_MAX, "steps");
 
@@ -33,7 +34,7 @@ struct bench {
     uint8_t *pool;
     unsigned slot;
     struct pollution_victim victim;
-    unsigned rounds, payloads;
+    unsigned rounds, payloads, size_count;
     double warm_ns[ROUNDS_MAX]; /* a pass of the victim alone */
     double own_ns[2][SIZES][ROUNDS_MAX], pass_ns[2][SIZES][ROUNDS_MAX];
 };
@@ -78,9 +79,9 @@ static void tell(struct bench *b, struct sl_bench_pollution_threshold *result)
     *result = (struct sl_bench_pollution_threshold){
         .victim_bytes = b->victim.size_bytes,
         .victim_ns = warm_ns,
-        .step_count = SIZES,
+        .step_count = b->size_count,
     };
-    for (unsigned i = SIZES; i-- > 0;) {
+    for (unsigned i = b->size_count; i-- > 0;) {
         for (int how = CACHED; how <= STREAM; how++) {
             lost[how] = pollution_quantile(b->pass_ns[how][i], b->rounds, 2) - warm_ns;
             lost[how] = lost[how] > 0 ? lost[how] : 0;
@@ -91,7 +92,7 @@ static void tell(struct bench *b, struct sl_bench_pollution_threshold *result)
         result->step[i].cached_victim_ns = lost[CACHED];
         result->step[i].stream_ns = cost[STREAM];
         result->step[i].stream_victim_ns = lost[STREAM];
-        bool is_last = i + 1 == SIZES;
+        bool is_last = i + 1 == b->size_count;
         if (lost[CACHED] > LOSS_NOTICED * warm_ns &&
             (is_last || result->threshold_bytes == sizes[i + 1]))
             result->threshold_bytes = sizes[i];
@@ -109,6 +110,7 @@ int sl_bench_pollution_threshold(const struct sl_bench_pollution_options *option
     pollution_ways_init();
     b->rounds = pollution_rounds(options);
     b->payloads = options->is_quick ? 1 : PAYLOADS;
+    b->size_count = options->is_quick ? QUICK_SIZES : SIZES;
     b->pool = pollution_map(SLOTS * sizes[SIZES - 1]);
     int err = b->pool ? 0 : -ENOMEM;
     if (err == 0)
@@ -120,7 +122,7 @@ int sl_bench_pollution_threshold(const struct sl_bench_pollution_options *option
             options->progress("threshold", round, b->rounds);
         pollution_victim_pass_ns(&b->victim);
         b->warm_ns[round] = warm_pass_ns(b);
-        for (unsigned i = 0; i < SIZES; i++) {
+        for (unsigned i = 0; i < b->size_count; i++) {
             measure_size(b, i, CACHED, round);
             measure_size(b, i, STREAM, round);
         }

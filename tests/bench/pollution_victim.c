@@ -21,7 +21,7 @@
 #define ROUNDS_USUAL     15
 #define POOL_BYTES       ((size_t)256 << 20)
 #define POOL_MIN_BYTES   ((size_t)64 << 20)
-#define POOL_QUICK_BYTES ((size_t)32 << 20)
+#define POOL_QUICK_BYTES ((size_t)8 << 20)
 #define CACHES_MAX       8 /* entries of a processor in sysfs that are looked at */
 
 /* Memory. -------------------------------------------------------------------------------------- */
