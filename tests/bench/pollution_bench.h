@@ -103,7 +103,7 @@ int sl_bench_pollution_threshold(const struct sl_bench_pollution_options *option
 
 /* Whole flows. --------------------------------------------------------------------------------- */
 
-#define SL_BENCH_POLLUTION_FLOWS_MAX 10
+#define SL_BENCH_POLLUTION_FLOWS_MAX 12
 
 /* How the victim fares beside one way of writing and reading. */
 struct sl_bench_pollution_beside {
@@ -121,7 +121,7 @@ struct sl_bench_pollution_flow {
         huge_bytes; /* "_huge", slots in huge pages, was left out for lack of so much; 0 = not */
     unsigned flow_count;
     struct {
-        /* "lidar", "lidar_fast", "camera_1080p", "camera_4k", "camera_4k_huge" */
+        /* "lidar", "lidar_fast", "camera_1080p", "camera_4k", "camera_4k_huge", "camera_small" */
         const char *name;
         bool is_at_reader; /* the victim is on the reader's processor, else on the driver's */
         double victim_ns;  /* a pass alone */

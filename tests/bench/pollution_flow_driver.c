@@ -13,10 +13,10 @@
 #include "core/uncached/stream.h"
 #include "drivers/lidar/sim/send.h"
 
-#define CAMERA_SLOTS    8  /* a round of them is more than a last-level cache */
-#define LIDAR_SLOTS     39 /* the driver's default */
-#define LIDAR_HZ        10 /* of the simulated sensor */
-#define CAPTURE_NS      (4 * SL_NS_PER_S)
+#define CAMERA_SLOTS    8           /* a round of them is more than a last-level cache */
+#define LIDAR_SLOTS     39          /* the driver's default */
+#define LIDAR_HZ        10          /* of the simulated sensor */
+#define CAPTURE_NS      SL_NS_PER_S /* of the sensor, again and again */
 #define FRAME_ID        "bench"
 #define SETTLING_FRAMES 2
 
