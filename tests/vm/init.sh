@@ -58,6 +58,12 @@ is_read_in_place() {
         fail "the reader's mappings are: $maps"
 }
 
+# is_measured MEMORY KIND: what the publisher's page tells of its pool
+is_measured() {
+    sluice topic info /lidar/points | grep "memory: $1.*measured $2," ||
+        fail "not measured as $2: $(sluice topic info /lidar/points)"
+}
+
 # end_publisher: it ends well
 end_publisher() {
     kill $publisher

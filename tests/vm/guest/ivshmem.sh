@@ -7,13 +7,13 @@ folder=/sys/bus/pci/devices/$device
 bar=$(sed -n '3s/ .*//p' "$folder/resource")
 publish_from "bar:$device/2/wc"
 is_read_in_place resource2_wc
-sluice topic info /lidar/points
+is_measured bar wb
 is_mapped_as write-combining "$bar"
 end_publisher
 
 publish_from "bar:$device/2/uc"
 is_read_in_place 'resource2$'
-sluice topic info /lidar/points
+is_measured bar wb
 is_mapped_as uncached-minus "$bar"
 end_publisher
 

@@ -4,7 +4,7 @@
 # vm-kernel: memmap=16M$0x10000000
 publish_from reserved:0x10000000+16M
 is_read_in_place /dev/mem
-sluice topic info /lidar/points
+is_measured reserved wb
 is_mapped_as uncached-minus 0x10000000
 end_publisher
 if lidar --source sim --packets=false --slots 6 --memory reserved:0x8000000+16M; then
