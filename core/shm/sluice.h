@@ -305,8 +305,9 @@ SL_PUBLIC void sl_subscriber_close(struct sl_subscriber *subscriber);
 SL_PUBLIC void sl_frame_release(struct sl_frame *frame);
 
 /* After reading: was it whole all the time? 0, or -ESTALE if the publisher took it back (this
- * subscriber was revoked, or the frame was held for longer than the publisher's lease); what was
- * read is then to be thrown away. It must be released all the same. */
+ * subscriber was revoked, or the frame was held for longer than the publisher's lease), or -ENODEV
+ * if the device that it lies in is gone; what was read is then to be thrown away. It must be
+ * released all the same. */
 SL_PUBLIC int sl_frame_check(const struct sl_frame *frame);
 
 /* A frame's memory may be cached, write-combining or uncached, as its publisher chose; frame.body

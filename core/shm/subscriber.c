@@ -425,7 +425,7 @@ int sl_frame_check(const struct sl_frame *frame)
     if (state >> 1 != frame->generation)
         return sl_error(-ESTALE, "the frame was taken back: it was held for longer than the lease "
                                  "of its publisher");
-    return 0;
+    return l->pool.may_go ? sl_memory_check_device(&l->pool) : 0;
 }
 
 size_t sl_frame_copy(const struct sl_frame *frame, size_t offset, void *to, size_t length)

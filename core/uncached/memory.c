@@ -320,16 +320,22 @@ static int sync_piece(const struct sl_memory *memory, uint64_t offset, uint64_t 
     return err < 0 ? sl_error(-errno, "memory: DMA_BUF_IOCTL_SYNC: %s", strerror(errno)) : 0;
 }
 
-int sl_memory_enter(const struct sl_memory *memory, uint64_t offset, bool to_write)
+int sl_memory_check_device(const struct sl_memory *memory)
 {
     /* Of a file whose device was removed not even nothing can be read. */
     char nothing;
     if (memory->may_go && pread(memory->fd, &nothing, 0, 0) < 0)
         return sl_error(-ENODEV, "memory: its device is gone (%s)", strerror(errno));
-    if (memory->needs_sync)
-        return sync_piece(memory, offset,
-                          DMA_BUF_SYNC_START | (to_write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ));
     return 0;
+}
+
+int sl_memory_enter(const struct sl_memory *memory, uint64_t offset, bool to_write)
+{
+    int err = sl_memory_check_device(memory);
+    if (err == 0 && memory->needs_sync)
+        err = sync_piece(memory, offset,
+                         DMA_BUF_SYNC_START | (to_write ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ));
+    return err;
 }
 
 void sl_memory_leave(const struct sl_memory *memory, uint64_t offset, bool to_write)

@@ -136,9 +136,13 @@ int sl_memory_add(struct sl_memory *memory, int fd);
 /* Where `needs_care`: before the CPU touches bytes [offset, offset + 1) of a slot, and afterwards,
  * when a device or another process is to see what was written (or may write again). `offset` says
  * which piece. System calls; for memory that does not need it, not to be called.
- * -ENODEV: its device is gone; a touch would be SIGBUS. */
+ * -ENODEV as sl_memory_check_device. */
 int sl_memory_enter(const struct sl_memory *memory, uint64_t offset, bool to_write);
 void sl_memory_leave(const struct sl_memory *memory, uint64_t offset, bool to_write);
+
+/* -ENODEV: its device is gone. What is mapped stays mapped (Linux 6.1), and reads as zeros or ones;
+ * so this tells afterwards whether what was read meant anything. A system call where `may_go`. */
+int sl_memory_check_device(const struct sl_memory *memory);
 
 /* What a region of so many bytes takes: whole pages. */
 uint64_t sl_memory_round(uint64_t size_bytes);

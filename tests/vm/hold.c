@@ -2,7 +2,8 @@
 /* hold.c - vm_hold TOPIC: holds a frame while something happens to the memory that it lies in.
  *
  * Takes one, says "held", waits for a line on its input, touches every byte, says what they are,
- * and takes again. Exit status 0: it lived, and taking said -ENODEV: the device is gone.
+ * and takes again. Exit status 0: it lived, and was told that the device is gone (-ENODEV) both
+ * when it asked whether the frame was whole and when it took the next.
  */
 #include "core/shm/sluice.h"
 
@@ -49,8 +50,12 @@ int main(int argc, char **argv)
     if (!fgets(line, sizeof line, stdin))
         return 1;
     touch(&frame);
+    int err = sl_frame_check(&frame);
     sl_frame_release(&frame);
-    int err;
+    if (err != -ENODEV) {
+        fprintf(stderr, "vm_hold: the frame counts as whole\n");
+        return 1;
+    }
     while ((err = take(subscriber, &frame)) == 0)
         sl_frame_release(&frame);
     printf("%s\n", sl_error_text());
