@@ -142,9 +142,33 @@ static void bell_ready(struct sl_watch *watch, uint32_t epoll_events)
     (void)got;
 }
 
+static void inotify_ready(struct sl_watch *watch, uint32_t epoll_events);
+
+/* Only for who looks for publishers: at its closing the kernel waits for a worker of its own, which
+ * on a busy machine is late, and with it the news that the process is dead. */
+static int open_inotify(void)
+{
+    if (service.inotify.fd >= 0)
+        return 0;
+    service.inotify =
+        (struct sl_watch){.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .ready = inotify_ready};
+    if (service.inotify.fd < 0)
+        return sl_error(-errno, "directories cannot be watched: %s%s", strerror(errno),
+                        errno == EMFILE ? " (raise fs.inotify.max_user_instances)" : "");
+    int err = sl_service_watch(&service.inotify, EPOLLIN);
+    if (err < 0) {
+        close(service.inotify.fd);
+        service.inotify.fd = -1;
+    }
+    return err;
+}
+
 int sl_service_watch_directory(struct sl_directory_watch *watch, const struct sl_domain *domain)
 {
     char path[32];
+    int err = open_inotify();
+    if (err < 0)
+        return err;
     snprintf(path, sizeof path, "/proc/self/fd/%d", domain->fd);
     watch->wd = inotify_add_watch(service.inotify.fd, path, IN_MOVED_TO);
     if (watch->wd < 0)
@@ -287,13 +311,10 @@ static int start(void)
     service.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     service.bell =
         (struct sl_watch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = bell_ready};
-    service.inotify =
-        (struct sl_watch){.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .ready = inotify_ready};
     int err;
-    if (service.epoll_fd < 0 || service.bell.fd < 0 || service.inotify.fd < 0)
+    if (service.epoll_fd < 0 || service.bell.fd < 0)
         err = sl_error(-errno, "no descriptors for the service thread: %s", strerror(errno));
-    else if ((err = sl_service_watch(&service.bell, EPOLLIN)) == 0 &&
-             (err = sl_service_watch(&service.inotify, EPOLLIN)) == 0)
+    else if ((err = sl_service_watch(&service.bell, EPOLLIN)) == 0)
         err = start_thread();
     if (err < 0)
         stop_waiting();

@@ -3,6 +3,7 @@
 #include "core/shm/layout.h"
 #include "tests/shm/support.h"
 
+#include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static void names_are_checked(void **state)
 {
@@ -486,6 +488,36 @@ static void status_counts_what_happened(void **state)
     sl_publisher_close(p);
 }
 
+static unsigned count_inotify(void)
+{
+    unsigned count = 0;
+    char target[64];
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        ssize_t n = readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1);
+        target[n > 0 ? n : 0] = '\0';
+        count += strcmp(target, "anon_inode:inotify") == 0;
+    }
+    closedir(folder);
+    return count;
+}
+
+/* The kernel is late to end a process that has one. */
+static void only_subscribers_take_an_inotify_instance(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    assert_int_equal(count_inotify(), 0);
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    struct sl_subscriber *second = subscriber_of((struct sl_subscriber_options){0});
+    assert_int_equal(count_inotify(), 1);
+    sl_subscriber_close(second);
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
+    assert_int_equal(count_inotify(), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct role roles[] = {{"use-topics", use_topics}, {0}};
@@ -507,6 +539,7 @@ int main(int argc, char **argv)
         TEST(thousands_of_topics_leave_nothing),
         TEST(a_thousand_topics_at_once),
         TEST(status_counts_what_happened),
+        TEST(only_subscribers_take_an_inotify_instance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
