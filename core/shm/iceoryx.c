@@ -74,7 +74,7 @@ struct job {
     bool is_done, is_abandoned;
     int err;
     char text[256];
-    struct job *next; /* in a forked child */
+    struct job *next; /* of those that are left alone */
 };
 
 static struct {
@@ -551,19 +551,23 @@ static int open_end(const struct sl_domain *domain, const char *topic, uint64_t 
     return err < 0 ? sl_error_at(err, "topic %s", topic) : 0;
 }
 
-/* In a forked child the end is the parent's, iceoryx's part of it is left alone. */
+/* In a forked child the end is the parent's, and of one that RouDi gave up it is RouDi's: iceoryx's
+ * part of it is left alone. */
 static void end_job(struct job *job)
 {
     static struct job *left_alone; /* for leak checkers */
-    if (sl_iceoryx_proxy_is_child()) {
+    bool is_child = sl_iceoryx_proxy_is_child();
+    if (!is_child)
+        pthread_mutex_lock(&iox.lock);
+    if (is_child || sl_iceoryx_proxy_is_given_up()) {
         job->next = left_alone;
         left_alone = job;
-        return;
+    } else {
+        close_end(job);
+        free(job);
     }
-    pthread_mutex_lock(&iox.lock);
-    close_end(job);
-    pthread_mutex_unlock(&iox.lock);
-    free(job);
+    if (!is_child)
+        pthread_mutex_unlock(&iox.lock);
 }
 
 static uint32_t parcel_size(uint32_t inline_max)
