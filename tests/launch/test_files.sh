@@ -67,8 +67,23 @@ status=0
 grep -q 'did you mean rgb8?' said || fail "pattern.yaml, no encoding: no word of it"
 nothing_is_left pattern.yaml
 
+# Recorded packets of an Ouster, where they are: three turns.
+data=${SLUICE_TEST_DATA:-${SLUICE_SOURCE:-.}/../shared/data}/lidar/ouster/sdk
+recorded=OS-1-128_v2.3.0_1024x10
+status=0
+"$sluice" launch "$files/ouster_capture.yaml" capture=none.pcap >said 2>&1 || status=$?
+[ "$status" = 2 ] || fail "ouster_capture.yaml without metadata: status $status"
+grep -q 'argument metadata must be given' said || fail "ouster_capture.yaml without metadata: no word of it"
+if [ -r "$data/$recorded.json" ]; then
+    "$sluice" launch "$files/ouster_capture.yaml" capture="$data/${recorded}_lb_n3.pcap" \
+        metadata="$data/$recorded.json" >said 2>&1 || fail "ouster_capture.yaml: status $?"
+    grep -q '^summary: .*losses 0$' said || fail "ouster_capture.yaml: no summary without losses"
+    grep -Eq '^  /lidar/points: 3 frames' said || fail "ouster_capture.yaml: not its frames"
+    nothing_is_left ouster_capture.yaml
+fi
+
 if [ -n "${SLUICE_EMULATED:-}" ]; then
-    echo "launch files: fine, but for vlp16.yaml: qemu-user has not all options of UDP sockets"
+    echo "launch files: fine, but for vlp16.yaml and ouster.yaml: qemu-user has not all options of UDP sockets"
     exit
 fi
 
@@ -89,4 +104,19 @@ wait "$live" || fail "vlp16.yaml: status $?"
 live=
 grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "vlp16.yaml: no frames"
 nothing_is_left vlp16.yaml
+
+# An Ouster that is silent: the file starts and ends.
+if [ -r "$data/$recorded.json" ]; then
+    "$sluice" launch "$files/ouster.yaml" metadata="$data/$recorded.json" bind=127.0.0.1 >said 2>&1 &
+    live=$!
+    for _ in $(seq 600); do
+        ! grep -q 'listening at 127.0.0.1 port 7502, IMU at 7503' said || break
+        kill -0 "$live" 2>/dev/null || fail "ouster.yaml: ended early"
+        sleep 0.1
+    done
+    kill -INT "$live"
+    wait "$live" || fail "ouster.yaml: status $?"
+    live=
+    nothing_is_left ouster.yaml
+fi
 echo "launch files: fine"

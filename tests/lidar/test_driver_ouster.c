@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_driver_ouster.c - the real program on recorded Ouster packets, from files and at a socket.
+ */
+#include "tests/lidar/driving.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "core/base/clock.h"
+#include "core/frame/imu.h"
+#include "tests/lidar/ouster_data.h"
+
+#define IMU_TOPIC "/lidar/imu"
+
+static char metadata_option[4096], capture_option[4096];
+
+static void set_options(const char *json, const char *pcap)
+{
+    snprintf(metadata_option, sizeof metadata_option, "--metadata=%s/%s", ouster_folder, json);
+    snprintf(capture_option, sizeof capture_option, "--capture=%s/%s", ouster_folder, pcap);
+}
+
+static unsigned read_frame(const struct sl_frame *frame, unsigned width, unsigned height)
+{
+    struct sl_pointcloud2 cloud;
+    assert_int_equal(sl_pointcloud2_read(frame->body, frame->body_length, &cloud), 0);
+    assert_int_equal(cloud.width, width);
+    assert_int_equal(cloud.height, height);
+    assert_int_equal(cloud.point_step, 22);
+    assert_int_equal(cloud.data_size, width * height * 22);
+    for (unsigned i = 0; i < width * height; i++) {
+        struct cloud_point p = cloud_point(&cloud, i / width, i % width);
+        assert_int_equal(p.ring, i % width);
+        assert_true(p.time >= 0 && p.time < 0.11f);
+    }
+    return cloud_returns(&cloud);
+}
+
+static void recorded_turns_are_published_whole(void **state)
+{
+    static const struct {
+        const char *json, *pcap;
+        unsigned frames, width, height, returns;
+    } files[] = {
+        {"OS-1-128_v2.3.0_1024x10.json", "OS-1-128_v2.3.0_1024x10_lb_n3.pcap", 3, 128, 1024,
+         322536},
+        {"OS-0-32-U1_v2.2.0_1024x10.json", "OS-0-32-U1_v2.2.0_1024x10.pcap", 1, 32, 2048, 0},
+        {"windowed_frame1_0.json", "windowed_frame1.pcap", 1, 128, 256, 9246},
+    };
+    struct driving *d = *state;
+    for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
+        struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+        struct sl_frame frame;
+        unsigned frames = 0, returns = 0;
+        set_options(files[i].json, files[i].pcap);
+        DRIVE(&d->driver[0], metadata_option, capture_option, "--rate=0", "--block",
+              "--wait-for-subscribers=1");
+        await_publisher(points);
+        while (next_frame(points, &frame)) {
+            returns += read_frame(&frame, files[i].width, files[i].height);
+            assert_int_equal(frame.flags & SL_MESSAGE_PARTIAL, 0);
+            sl_frame_release(&frame);
+            frames++;
+        }
+        sl_subscriber_close(points);
+        assert_int_equal(driver_finish(&d->driver[0]), 0);
+        assert_int_equal(frames, files[i].frames);
+        if (files[i].returns > 0)
+            assert_int_equal(returns, files[i].returns);
+        driver_said(&d->driver[0], "lost: nothing");
+        domain_is_empty(d);
+    }
+}
+
+static void metadata_of_another_sensor_is_refused(void **state)
+{
+    struct driving *d = *state;
+    set_options("duplicate_id.json", "OS-1-128_v2.3.0_1024x10_lb_n3.pcap");
+    DRIVE(&d->driver[0], metadata_option, capture_option, "--rate=0", "--port=7502");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "serial number 992219000042");
+    driver_said(&d->driver[0], "number 122201000998");
+    set_options("OS-2-128-U1_v2.3.0_1024x10.json", "OS-1-128_v2.3.0_1024x10_lb_n3.pcap");
+    DRIVE(&d->driver[0], metadata_option, capture_option, "--rate=0");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "a packet has 24832 bytes, but these have 8448");
+    domain_is_empty(d);
+}
+
+static void options_that_do_not_fit_an_ouster_are_refused(void **state)
+{
+    struct driving *d = *state;
+    set_options("OS-1-128_v2.3.0_1024x10.json", "");
+    DRIVE(&d->driver[0], metadata_option, "--source=sim");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "option --metadata: the simulated sensor is no Ouster");
+    DRIVE(&d->driver[0], metadata_option, "--model=vlp-16");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "option --model");
+    DRIVE(&d->driver[0], "--metadata=none.json");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "none.json: No such file");
+    domain_is_empty(d);
+}
+
+/* A recording, sent to the program's port at the sensor's pace, lidar and IMU to the same one. */
+struct sender {
+    int fd;
+    struct sockaddr_in to;
+    uint64_t began_ns, recorded_ns;
+};
+
+static void send_datagram(void *context, const struct sl_datagram *datagram)
+{
+    struct sender *sender = context;
+    if (sender->began_ns == 0) {
+        sender->began_ns = sl_clock_monotonic_ns();
+        sender->recorded_ns = datagram->time_ns;
+    }
+    uint64_t due_ns = sender->began_ns + (datagram->time_ns - sender->recorded_ns);
+    struct timespec due = {.tv_sec = (time_t)(due_ns / SL_NS_PER_S),
+                           .tv_nsec = (long)(due_ns % SL_NS_PER_S)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+    assert_int_equal(sendto(sender->fd, datagram->bytes, datagram->size_bytes, 0,
+                            (const struct sockaddr *)&sender->to, sizeof sender->to),
+                     datagram->size_bytes);
+}
+
+static void packets_from_the_network_become_turns_and_the_imu_has_a_topic(void **state)
+{
+    struct driving *d = *state;
+    struct driver *driver = &d->driver[0];
+    struct sl_frame frame;
+    struct sl_imu imu;
+    SKIP_EMULATED("SO_TIMESTAMPNS, SO_RXQ_OVFL");
+    set_options("OS-2-128-U1_v2.3.0_1024x10.json", "");
+    DRIVE(driver, metadata_option, "--port=0", "--bind=127.0.0.1", "--telemetry-port=0",
+          "--frame-id=os2");
+    driver_wait_ready(driver);
+    const char *port = driver_wait_said(driver, "listening at 127.0.0.1 port ");
+    struct sender sender = {
+        .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+        .to = {.sin_family = AF_INET,
+               .sin_port = htons((uint16_t)strtol(port, NULL, 10)),
+               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+    };
+    assert_true(sender.fd >= 0);
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_KEEP_LAST);
+    struct sl_subscriber *motion = subscribe(IMU_TOPIC, SL_KEEP_LAST);
+    await_publisher(points);
+    await_publisher(motion);
+    each_datagram("OS-2-128-U1_v2.3.0_1024x10.pcap", send_datagram, &sender);
+    assert_true(next_frame(points, &frame));
+    assert_true(read_frame(&frame, 128, 1024) > 10000);
+    assert_int_equal(frame.flags & SL_MESSAGE_PARTIAL, 0);
+    assert_int_equal(frame.clock, SL_CLOCK_HOST);
+    sl_frame_release(&frame);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_true(next_frame(motion, &frame));
+        assert_int_equal(sl_imu_read(frame.body, frame.body_length, &imu), 0);
+        const double *a = imu.linear_acceleration;
+        double weight = sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2]);
+        assert_true(weight > 9 && weight < 11);
+        assert_true(fabs(imu.angular_velocity[2]) < 0.1);
+        assert_true(imu.orientation_covariance[0] == -1);
+        assert_int_equal(imu.frame_id.size, 3);
+        sl_frame_release(&frame);
+    }
+    close(sender.fd);
+    sl_subscriber_close(points);
+    sl_subscriber_close(motion);
+    kill(driver->pid, SIGTERM);
+    assert_int_equal(driver_finish(driver), 0);
+    driver_said(driver, "packets of an OS-2-128");
+    driver_said(driver, "from 64 data and 10 telemetry packets; lost: nothing");
+    domain_is_empty(d);
+}
+
+int main(void)
+{
+    if (!find_ouster_data()) {
+        printf("SKIP: no recorded Ouster packets in %s (set SLUICE_TEST_DATA)\n", ouster_folder);
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
+        TEST(recorded_turns_are_published_whole),
+        TEST(metadata_of_another_sensor_is_refused),
+        TEST(options_that_do_not_fit_an_ouster_are_refused),
+        TEST(packets_from_the_network_become_turns_and_the_imu_has_a_topic),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
