@@ -35,6 +35,28 @@ static int tell_decode(struct sl_bench *bench)
     return 0;
 }
 
+static int tell_ouster(struct sl_bench *bench)
+{
+    static const struct {
+        unsigned returns;
+        const char *points, *bytes, *ratio;
+    } streams[] = {
+        {1, "ouster_points_per_s", "ouster_bytes_per_s", "ouster_fill_rate_ratio"},
+        {2, "ouster_dual_points_per_s", "ouster_dual_bytes_per_s", "ouster_dual_fill_rate_ratio"},
+    };
+    for (unsigned i = 0; i < sizeof streams / sizeof *streams; i++) {
+        struct sl_bench_lidar_options options = {.is_ouster = 1, .returns = streams[i].returns};
+        struct sl_bench_lidar_result decode;
+        int err = sl_bench_lidar_decode_with(&options, &decode);
+        if (err < 0)
+            return err;
+        sl_bench_figure(bench, streams[i].points, decode.decode_points_per_s, "at least 500 M");
+        sl_bench_figure(bench, streams[i].bytes, decode.decode_bytes_per_s, NULL);
+        sl_bench_figure(bench, streams[i].ratio, decode.decode_fill_rate_ratio, "at least 0.5");
+    }
+    return 0;
+}
+
 static int tell_latency(struct sl_bench *bench)
 {
     struct sl_bench_lidar_latency_result latency;
@@ -73,6 +95,8 @@ static int run(void)
     int err = tell_latency(&bench);
     if (err == 0)
         err = tell_decode(&bench);
+    if (err == 0)
+        err = tell_ouster(&bench);
     if (err == 0)
         err = tell_flow(&bench);
     if (err < 0)

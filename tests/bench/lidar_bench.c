@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lidar_bench.c - decoding a synthetic VLP-16 stream into a memfd, and filling the same memfd. */
+/* lidar_bench.c - decoding a synthetic stream of a VLP-16 or an Ouster into a memfd, and filling
+ * the same memfd. */
 #include "tests/bench/lidar_bench.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/uncached/stream.h"
 #include "drivers/lidar/decoder.h"
+#include "drivers/lidar/ouster_frames.h"
 
 #define REGION_BYTES    (UINT64_C(64) << 20)
 #define TURNS_DEFAULT   400
@@ -25,15 +27,24 @@
 #define POINTS_A_PACKET (BLOCKS * ELEMENTS)
 #define MISSES_ONE_IN   8 /* shots without a return */
 
+#define OUSTER_BEAMS     128
+#define OUSTER_COLUMNS   16 /* in a packet */
+#define OUSTER_TURN      1024
+#define OUSTER_PACKETS   (OUSTER_TURN / OUSTER_COLUMNS)
+#define OUSTER_COLUMN_NS 97656
+#define OUSTER_MAX       (64 + OUSTER_COLUMNS * (12 + OUSTER_BEAMS * 16)) /* bytes of a packet */
+
 struct bench {
     uint8_t *region;
     size_t slot_bytes;
     unsigned slot_count, next_slot;
     uint64_t written_bytes;
     struct lidar_decoder *decoder;
-    unsigned returns, packets_a_turn;
+    unsigned returns, packets_a_turn, points_a_packet, packet_bytes;
     uint64_t packet_count; /* sent so far */
-    uint8_t packets[2 * PACKETS_A_TURN][VELODYNE_DATA_BYTES];
+    void (*stamp)(struct bench *bench, uint8_t *packet);
+    struct ouster_metadata metadata;
+    uint8_t packets[2 * PACKETS_A_TURN][OUSTER_MAX];
 };
 
 /* xorshift: the same stream in every run */
@@ -45,9 +56,20 @@ static uint32_t random_next(uint32_t *state)
     return *state;
 }
 
-static void make_packets(struct bench *b)
+static void stamp_block_packet(struct bench *b, uint8_t *packet)
+{
+    uint64_t stamp_us = b->packet_count * PACKET_NS / b->returns / 1000;
+    sl_put_le32(packet + 1200, (uint32_t)(stamp_us % HOUR_US));
+}
+
+static void make_block_packets(struct bench *b)
 {
     uint32_t random = 1;
+    b->packets_a_turn = PACKETS_A_TURN * b->returns;
+    b->points_a_packet = POINTS_A_PACKET;
+    b->packet_bytes = VELODYNE_DATA_BYTES;
+    b->stamp = stamp_block_packet;
+    b->slot_bytes = (size_t)(b->packets_a_turn * POINTS_A_PACKET / 8 * 9) * LIDAR_POINT_BYTES;
     unsigned groups = BLOCKS / b->returns;
     for (unsigned i = 0; i < b->packets_a_turn; i++) {
         uint8_t *packet = b->packets[i];
@@ -65,6 +87,61 @@ static void make_packets(struct bench *b)
         }
         packet[1204] = b->returns == 2 ? 0x39 : 0x37;
         packet[1205] = 0x22;
+    }
+}
+
+static void stamp_ouster_packet(struct bench *b, uint8_t *packet)
+{
+    const struct ouster_format *f = &b->metadata.format;
+    uint64_t column = b->packet_count * OUSTER_COLUMNS;
+    sl_put_le16(packet + 2, (uint16_t)(b->packet_count / OUSTER_PACKETS));
+    for (unsigned i = 0; i < OUSTER_COLUMNS; i++, column++)
+        sl_put_le64(packet + f->header_bytes + (size_t)i * f->column_bytes,
+                    column * OUSTER_COLUMN_NS);
+}
+
+static void describe_ouster(struct bench *b)
+{
+    struct ouster_metadata *m = &b->metadata;
+    static const double half_turn[16] = {-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 36.18, 0, 0, 0, 1};
+    const char *profile =
+        b->returns == 2 ? "RNG19_RFL8_SIG16_NIR16_DUAL" : "RNG19_RFL8_SIG16_NIR16";
+    (void)ouster_format_init(&m->format, ouster_profile_find(profile), false, OUSTER_BEAMS,
+                             OUSTER_COLUMNS, OUSTER_TURN);
+    (void)ouster_imu_format_init(&m->imu, true, 1);
+    m->window_last = OUSTER_TURN - 1;
+    m->turns_hz = 10;
+    m->beam_to_lidar[3] = 27.67;
+    memcpy(m->lidar_to_sensor, half_turn, sizeof half_turn);
+    memcpy(m->imu_to_sensor, half_turn, sizeof half_turn);
+    for (unsigned i = 0; i < OUSTER_BEAMS; i++) {
+        m->altitude_deg[i] = 45 - 0.7 * i;
+        m->azimuth_deg[i] = 4 - 2.5 * (i % 4);
+    }
+}
+
+static void make_ouster_packets(struct bench *b)
+{
+    uint32_t random = 1;
+    describe_ouster(b);
+    const struct ouster_format *f = &b->metadata.format;
+    b->packets_a_turn = OUSTER_PACKETS;
+    b->points_a_packet = OUSTER_COLUMNS * OUSTER_BEAMS * b->returns;
+    b->packet_bytes = f->packet_bytes;
+    b->stamp = stamp_ouster_packet;
+    b->slot_bytes = ouster_frame_bytes(&b->metadata);
+    for (unsigned i = 0; i < OUSTER_PACKETS; i++) {
+        b->packets[i][0] = 1;
+        for (unsigned column = 0; column < OUSTER_COLUMNS; column++) {
+            uint8_t *at = b->packets[i] + f->header_bytes + (size_t)column * f->column_bytes;
+            sl_put_le16(at + 8, (uint16_t)(i * OUSTER_COLUMNS + column));
+            sl_put_le16(at + 10, 1);
+            for (unsigned word = 0; word < f->profile->pixel_bytes / 4u * OUSTER_BEAMS; word++) {
+                uint32_t value = random_next(&random);
+                sl_put_le32(at + 12 + 4 * word,
+                            value % MISSES_ONE_IN ? value : value & ~UINT32_C(0x7FFFF));
+            }
+        }
     }
 }
 
@@ -94,9 +171,9 @@ static void discard_slot(void *context, void *handle)
 static int push_turn(struct bench *b)
 {
     for (unsigned i = 0; i < b->packets_a_turn; i++) {
-        uint64_t stamp_us = b->packet_count++ * PACKET_NS / b->returns / 1000;
-        struct sl_datagram datagram = {.bytes = b->packets[i], .size_bytes = VELODYNE_DATA_BYTES};
-        sl_put_le32(b->packets[i] + 1200, (uint32_t)(stamp_us % HOUR_US));
+        struct sl_datagram datagram = {.bytes = b->packets[i], .size_bytes = b->packet_bytes};
+        b->stamp(b, b->packets[i]);
+        b->packet_count++;
         int err = lidar_decoder_push(b->decoder, &datagram);
         if (err < 0)
             return err;
@@ -146,7 +223,7 @@ static int measure(struct bench *b, unsigned turns, struct sl_bench_lidar_result
 {
     double points_rate[SL_BENCH_LIDAR_PAIRS], decode_rate[SL_BENCH_LIDAR_PAIRS];
     double fill_rate[SL_BENCH_LIDAR_PAIRS], ratio[SL_BENCH_LIDAR_PAIRS], seconds = 0;
-    uint64_t points = (uint64_t)turns * b->packets_a_turn * POINTS_A_PACKET;
+    uint64_t points = (uint64_t)turns * b->packets_a_turn * b->points_a_packet;
     int err = time_decode(b, turns / 4 + 1, &seconds); /* warm up */
     for (unsigned i = 0; err == 0 && i < SL_BENCH_LIDAR_PAIRS; i++) {
         b->written_bytes = 0;
@@ -174,6 +251,13 @@ static int measure(struct bench *b, unsigned turns, struct sl_bench_lidar_result
         .decode_fill_rate_ratio = median(ratio, SL_BENCH_LIDAR_PAIRS),
     };
     return 0;
+}
+
+/* As many points in each measurement, whatever the sensor. */
+static unsigned default_turns(const struct bench *b)
+{
+    return TURNS_DEFAULT * PACKETS_A_TURN * POINTS_A_PACKET /
+           (b->packets_a_turn * b->points_a_packet);
 }
 
 static int map_region(struct bench *b)
@@ -211,19 +295,24 @@ int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
     if (!b)
         return sl_error(-ENOMEM, "lidar bench: no memory");
     b->returns = options->returns == 2 ? 2 : 1;
-    b->packets_a_turn = PACKETS_A_TURN * b->returns;
-    b->slot_bytes = (size_t)(b->packets_a_turn * POINTS_A_PACKET / 8 * 9) * LIDAR_POINT_BYTES;
+    if (options->is_ouster) {
+        make_ouster_packets(b);
+        config.ouster.metadata = &b->metadata;
+    } else {
+        make_block_packets(b);
+    }
     b->slot_bytes = (b->slot_bytes + 4095) / 4096 * 4096;
     b->slot_count = (unsigned)(REGION_BYTES / b->slot_bytes);
-    make_packets(b);
     struct lidar_frame_sink sink = {b, open_slot, close_slot, discard_slot};
     int err = map_region(b);
     if (err == 0)
         err = lidar_decoder_create(&config, &sink, &b->decoder);
     if (err == 0)
-        err = measure(b, options->turns ? options->turns : TURNS_DEFAULT, ret_result);
+        err = measure(b, options->turns ? options->turns : default_turns(b), ret_result);
     if (err == 0)
-        ret_result->kernel = options->kernel ? options->kernel : lidar_block_kernel_best()->name;
+        ret_result->kernel = options->kernel      ? options->kernel
+                             : options->is_ouster ? lidar_column_kernel_best()->name
+                                                  : lidar_block_kernel_best()->name;
     lidar_decoder_destroy(b->decoder);
     if (b->region)
         munmap(b->region, REGION_BYTES);

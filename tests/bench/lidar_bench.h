@@ -24,6 +24,8 @@ struct sl_bench_lidar_options {
     unsigned returns;   /* 1 or 2; 0 = 1 */
     unsigned turns;     /* of the sensor in each measurement; 0 = 400 */
     int has_extrinsics; /* points moved into another frame in the same pass */
+    int is_ouster;      /* of 128 beams and 1024 columns, with one profile a number of returns;
+                           otherwise a VLP-16 */
 };
 
 struct sl_bench_lidar_result {
