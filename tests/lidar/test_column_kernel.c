@@ -17,8 +17,9 @@
 #include "core/base/bytes.h"
 #include "core/uncached/stream.h"
 #include "drivers/lidar/column_kernels.h"
+#include "tests/emulated.h"
 
-#define ROUNDS       3000
+#define ROUNDS       (SLUICE_EMULATED ? 200 : 1000)
 #define COLUMNS      4
 #define COLUMN_BYTES (LIDAR_COLUMN_ROWS_MAX * LIDAR_POINT_BYTES)
 #define PI           3.14159265358979323846
