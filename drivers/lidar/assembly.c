@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -21,6 +22,8 @@
 /* Frames with two returns fix their rows before the turn: by this part more than expected. */
 #define ROWS_MARGIN_DIVISOR 32
 #define ROWS_MARGIN         2
+/* How well a packet's rate tells the time of a blind part. */
+#define BLIND_DIVISOR 32
 /* Stamps do not go back by the noise of arrival times; by more they do. */
 #define STAMP_NOISE_NS SL_NS_PER_S
 #define SECONDS_PER_NS 1e-9
@@ -46,7 +49,9 @@ void lidar_assembly_init(struct lidar_assembly *assembly, const struct lidar_mod
     if (assembly->cut_units < 0)
         assembly->cut_units += LIDAR_AZIMUTH_UNITS;
     lidar_turn_init(&assembly->turn);
-    lidar_block_init(&assembly->block, kernel, model, &options->block);
+    assembly->block_count = lidar_block_count(model);
+    for (unsigned i = 0; i < assembly->block_count; i++)
+        lidar_block_init(&assembly->blocks[i], kernel, model, &options->block, i);
 }
 
 /* Azimuth after the cut, 0 ... 36000. */
@@ -85,8 +90,9 @@ static size_t row_bytes(const struct lidar_assembly *a)
 static int64_t row_of(const struct lidar_assembly *a, const struct lidar_frame *f, int64_t time_ns)
 {
     int64_t period_ns = a->model->column_period_ns;
-    int64_t since_ns = time_ns - f->start_ns + period_ns / 2;
-    return since_ns >= 0 ? since_ns / period_ns : -((period_ns - 1 - since_ns) / period_ns);
+    int64_t since_ns = time_ns - f->newest_ns + period_ns / 2;
+    int64_t rows = since_ns >= 0 ? since_ns / period_ns : -((period_ns - 1 - since_ns) / period_ns);
+    return f->newest_row + rows;
 }
 
 /* Closing. */
@@ -96,7 +102,9 @@ static void write_hole(struct lidar_assembly *a, struct lidar_frame *f, unsigned
     float time_s = (float)((double)row * a->model->column_period_ns * SECONDS_PER_NS);
     for (unsigned i = 0; i < f->returns; i++) {
         size_t at = (size_t)(i * f->rows_max + row) * row_bytes(a);
-        lidar_block_hole(&a->block, (uint8_t *)f->room.data + at, time_s);
+        uint8_t *to = (uint8_t *)f->room.data + at;
+        for (unsigned b = 0; b < a->block_count; b++)
+            lidar_block_hole(&a->blocks[b], to + b * LIDAR_BLOCK_BYTES, time_s);
     }
 }
 
@@ -178,11 +186,17 @@ static void end_frames(struct lidar_assembly *a, unsigned partial)
     close_frame(a, current_frame(a));
 }
 
+static void forget_rotation(struct lidar_assembly *a)
+{
+    a->has_rotation = false;
+    lidar_track_restart(&a->track);
+}
+
 static void restart(struct lidar_assembly *a, enum lidar_count why)
 {
     lidar_count(a->counts, why);
     end_frames(a, LIDAR_PARTIAL_END);
-    a->has_rotation = false;
+    forget_rotation(a);
 }
 
 /* Beginning. */
@@ -226,6 +240,7 @@ static void begin_frame(struct lidar_assembly *a, const struct lidar_packet *pac
         lidar_count(a->counts, LIDAR_FRAMES_DROPPED);
     f->returns = packet->returns;
     f->start_ns = lidar_column_ns(packet, g, column) - (int64_t)back * a->model->column_period_ns;
+    f->newest_ns = f->start_ns;
     double past = past_cut(a, lidar_column_units(packet, g, column));
     f->rows_max = rows_for(a, f, g, past - back * g->units_per_column);
     f->partial = partial;
@@ -300,6 +315,7 @@ struct lines {
     double period_s; /* of columns */
     size_t row_bytes;
     unsigned per_block;
+    unsigned halves; /* of the block, where it is no more than one column's */
 };
 
 /* The two halves of a block are two columns, or the two halves of one. */
@@ -314,14 +330,17 @@ static void set_halves(const struct lines *lines, unsigned group, struct lidar_b
         job->time_s[half] = time_s > 0 ? (float)time_s : 0;
         if (lines->per_block == 2)
             at++;
+        else if (half >= lines->halves)
+            job->to[half] = NULL;
         else if (half == 1 && is_wanted)
             job->to[half] += LIDAR_HALF_BYTES;
     }
 }
 
-static void write_return(struct lidar_assembly *a, const struct lidar_packet *packet,
-                         const struct lines *lines, const struct lidar_block_rate *rate,
-                         unsigned which)
+/* One block of each of a run's groups. */
+static void write_block(struct lidar_assembly *a, const struct lidar_packet *packet,
+                        const struct lines *lines, const struct lidar_geometry *g, unsigned which,
+                        struct lidar_block *block)
 {
     struct lidar_block_job jobs[LIDAR_BLOCKS_MAX];
     const struct run *run = lines->run;
@@ -332,10 +351,11 @@ static void write_return(struct lidar_assembly *a, const struct lidar_packet *pa
         struct lidar_block_job *job = &jobs[count++];
         job->wire = packet->wire[which][group];
         job->equal = which > 0 ? packet->wire[0][group] : NULL;
+        job->is_dual = packet->returns > 1;
         lidar_turn_of(&a->turn, packet->azimuth[group], &job->cosine, &job->sine);
         set_halves(lines, group, job);
     }
-    lidar_block_decode(&a->block, rate, jobs, count);
+    lidar_block_decode(block, lidar_block_rate(block, g->advance, g->steps), jobs, count);
     for (unsigned i = 0; i < count; i++)
         run->frame->valid +=
             (jobs[i].to[0] ? jobs[i].valid[0] : 0u) + (jobs[i].to[1] ? jobs[i].valid[1] : 0u);
@@ -345,7 +365,6 @@ static void write_run(struct lidar_assembly *a, const struct lidar_packet *packe
                       const struct lidar_geometry *g, const struct run *run)
 {
     const struct lidar_frame *f = run->frame;
-    const struct lidar_block_rate *rate = lidar_block_rate(&a->block, g->advance, g->steps);
     int64_t since_ns = lidar_column_ns(packet, g, run->column) - f->start_ns;
     struct lines lines = {
         .run = run,
@@ -355,8 +374,13 @@ static void write_run(struct lidar_assembly *a, const struct lidar_packet *packe
         .per_block = a->model->columns_per_block,
     };
     for (unsigned which = 0; which < packet->returns; which++) {
-        lines.to = (uint8_t *)f->room.data + (which * f->rows_max + run->row) * lines.row_bytes;
-        write_return(a, packet, &lines, rate, which);
+        size_t row = which * f->rows_max + run->row;
+        for (unsigned i = 0; i < a->block_count; i++) {
+            struct lidar_block *block = &a->blocks[i];
+            lines.to = (uint8_t *)f->room.data + row * lines.row_bytes + i * LIDAR_BLOCK_BYTES;
+            lines.halves = (block->points + LIDAR_HALF_POINTS - 1) / LIDAR_HALF_POINTS;
+            write_block(a, packet, &lines, g, which, block);
+        }
     }
 }
 
@@ -406,8 +430,11 @@ static void place_on(struct lidar_assembly *a, const struct lidar_packet *packet
         int64_t room = row < (int64_t)f->rows_max ? (int64_t)f->rows_max - row : 0;
         unsigned until = to - from <= room ? to : from + (unsigned)room;
         unsigned fitting = 0;
-        if (until > from)
+        if (until > from) {
             place_run(a, packet, g, f, from, until, &fitting);
+            f->newest_ns = lidar_column_ns(packet, g, until - 1);
+            f->newest_row = (unsigned)row + (until - 1 - from);
+        }
         from = until;
         if (from < to) {
             end_frames(a, LIDAR_PARTIAL_OVERFLOW);
@@ -451,6 +478,18 @@ static unsigned gap_before(struct lidar_assembly *a, const struct lidar_packet *
     return columns < LIDAR_FRAME_ROWS_MAX ? (unsigned)columns : LIDAR_FRAME_ROWS_MAX;
 }
 
+/* The last packet jumped over a blind part and took its time from the rate of a few columns. This
+ * one's stamp knows better: it goes on right behind. */
+static void settle_jump(struct lidar_assembly *a, const struct lidar_packet *packet)
+{
+    int64_t off_ns = packet->time_ns - a->next_ns;
+    if (a->blind_ns == 0 || llabs(off_ns) > a->blind_ns / BLIND_DIVISOR)
+        return;
+    current_frame(a)->newest_ns += off_ns;
+    a->last_ns += off_ns;
+    a->next_ns += off_ns;
+}
+
 /* Is the azimuth where the rotation must have come to since the last packet? */
 static bool is_on_course(const struct lidar_assembly *a, const struct lidar_packet *packet,
                          double expected_units)
@@ -470,6 +509,7 @@ static void step_to_packet(struct lidar_assembly *a, const struct lidar_packet *
 {
     unsigned gap = 0;
     if (a->has_rotation) {
+        settle_jump(a, packet);
         double columns = (double)(packet->time_ns - a->last_ns) / a->model->column_period_ns;
         double expected_units = columns * g->units_per_column;
         gap = gap_before(a, packet, g);
@@ -507,6 +547,7 @@ static void place_next(struct lidar_assembly *a, const struct lidar_packet *pack
     a->last_ns = lidar_column_ns(packet, g, last);
     a->last_units = lidar_column_units(packet, g, last);
     a->next_ns = a->last_ns + a->model->column_period_ns;
+    a->blind_ns = g->jump_ns;
     a->last_host_ns = packet->host_ns;
     older_frame(a)->packets_since_cut++;
 }
@@ -555,11 +596,11 @@ void lidar_assembly_push(struct lidar_assembly *a, const struct lidar_packet *pa
 {
     struct lidar_geometry geometry;
     begin_step(a, packet, step);
-    if (!lidar_geometry_of(packet, &geometry)) {
+    if (!lidar_geometry_of(packet, &a->track, step != LIDAR_STEP_LATE, &geometry)) {
         lidar_count(a->counts, LIDAR_BAD_ROTATION);
         if (step != LIDAR_STEP_LATE) {
             end_frames(a, LIDAR_PARTIAL_END);
-            a->has_rotation = false;
+            forget_rotation(a);
         }
         return;
     }
@@ -586,7 +627,7 @@ void lidar_assembly_deadline(struct lidar_assembly *a, uint64_t now_ns)
         close_frame(a, older);
     if (current_frame(a)->is_open && is_overdue(a->last_host_ns, LIDAR_OVERDUE_NS, now_ns)) {
         end_frames(a, LIDAR_PARTIAL_END | LIDAR_PARTIAL_OVERDUE);
-        a->has_rotation = false;
+        forget_rotation(a);
     }
 }
 
@@ -605,7 +646,7 @@ uint64_t lidar_assembly_due_ns(const struct lidar_assembly *a)
 void lidar_assembly_flush(struct lidar_assembly *a)
 {
     end_frames(a, LIDAR_PARTIAL_END);
-    a->has_rotation = false;
+    forget_rotation(a);
 }
 
 void lidar_assembly_discard(struct lidar_assembly *a)

@@ -7,7 +7,7 @@
  * open for a moment after a cut, if packets of the older one are missing; if none is, it is handed
  * on at once.
  *
- *      row 0:         ring 0 | ring 1 | ... | ring 15      22 bytes a point, block_kernel.h
+ *      row 0:         ring 0 | ring 1 | ... | ring 15 ...  22 bytes a point, block_kernel.h
  *      row 1:         ...
  *
  * Two returns: rows 0 ... height/2 - 1 are the first return of each column (the last return, which
@@ -92,7 +92,11 @@ struct lidar_frame {
     bool has_room; /* the sink lent memory */
     struct lidar_frame_room room;
     unsigned returns;
-    int64_t start_ns;  /* of row 0, on the sensor's time line */
+    int64_t start_ns; /* of row 0, on the sensor's time line */
+    /* The newest column in order: rows are counted from there, so that a period that is not quite
+     * the sensor's does not add up. */
+    int64_t newest_ns;
+    unsigned newest_row;
     unsigned rows_max; /* of one return */
     unsigned rows;     /* up to the last column that came */
     unsigned columns;  /* of the turn, once it is cut */
@@ -125,11 +129,14 @@ struct lidar_assembly {
     int64_t last_ns;   /* its last column */
     double last_units; /* and that one's azimuth */
     int64_t next_ns;   /* when the column after it is due */
+    int64_t blind_ns;  /* that the last packet jumped over, by its own rate; 0 = it did not */
     uint64_t last_host_ns;
     uint64_t last_stamp_ns; /* of the frame closed last */
 
+    struct lidar_track track;
     struct lidar_turn turn;
-    struct lidar_block block;
+    unsigned block_count;
+    struct lidar_block blocks[LIDAR_BLOCKS_A_GROUP];
 };
 
 /* Bytes that a whole turn may need: as large as a slot has to be. */

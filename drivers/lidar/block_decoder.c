@@ -5,11 +5,15 @@
 #include "drivers/lidar/family.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
+
+#define TUNED_SHARE 0.1
 
 struct kept_packet {
     uint64_t host_ns;
@@ -21,6 +25,7 @@ struct block_decoder {
     const struct lidar_block_kernel *kernel;
     struct lidar_frame_sink sink;
     const struct lidar_model *model; /* NULL = not told yet */
+    struct lidar_model tuned;        /* that one, where it has to be measured */
     uint8_t product_id;              /* that the packets carry, once the model is told */
     int error;                       /* of the identification, kept */
     struct velodyne_identify identify;
@@ -81,12 +86,29 @@ static void decode(struct block_decoder *d, const uint8_t *bytes, uint64_t host_
     packet.host_ns = host_ns;
     enum lidar_clock_step step = lidar_clock_data(
         &d->clock, packet.stamp_us, host_ns, columns * d->model->column_period_ns, &packet.time_ns);
+    packet.time_ns -= d->model->stamp_lag_ns;
     lidar_assembly_push(&d->assembly, &packet, step);
+}
+
+/* As long as the sensor's firmware really makes a column. */
+static const struct lidar_model *tune(struct block_decoder *d, const struct lidar_model *model)
+{
+    uint32_t step_us = velodyne_identify_step_us(&d->identify);
+    if (model->steps_per_column == 0 || step_us == 0)
+        return model;
+    unsigned returns = velodyne_data_returns(d->kept[0].bytes);
+    uint64_t step_ns = (uint64_t)step_us * SL_NS_PER_US;
+    double period_ns = (double)step_ns / lidar_model_columns(model, returns);
+    if (fabs(period_ns / model->column_period_ns - 1) > TUNED_SHARE)
+        return model; /* packets were lost, or two returns became one, just then */
+    d->tuned = lidar_model_tune(model, (uint32_t)period_ns);
+    return &d->tuned;
 }
 
 /* The model is known: decode what was kept. */
 static void begin(struct block_decoder *d, const struct lidar_model *model, uint8_t product_id)
 {
+    model = tune(d, model);
     d->model = model;
     d->product_id = product_id;
     lidar_assembly_init(&d->assembly, model, &d->config.frames, &d->sink, &d->clock, &d->counts,
@@ -107,6 +129,27 @@ static void keep(struct block_decoder *d, const uint8_t *bytes, uint64_t host_ns
     memcpy(kept->bytes, bytes, VELODYNE_DATA_BYTES);
 }
 
+/* The packets' model against what was configured. */
+static int check_told(const struct block_decoder *d, const struct lidar_model *told)
+{
+    const struct lidar_model *configured = d->config.model;
+    if (configured && !velodyne_models_agree(told, configured))
+        return sl_error(-EPROTO, "the configured model is %s, but the packets come from a %s",
+                        configured->name, told->name);
+    if (!configured && told->must_be_named)
+        return sl_error(-EPROTONOSUPPORT,
+                        "packets come from a %s, or from another model with its product id and "
+                        "other angles; name the model",
+                        told->name);
+    size_t needed = lidar_frame_bytes_max(told, 1);
+    if (!configured && d->config.room_bytes > 0 && needed > d->config.room_bytes)
+        return sl_error(-EPROTONOSUPPORT,
+                        "packets come from a %s, whose turns take up to %zu bytes; there is room "
+                        "for %zu: name the model, so that slots are made for it",
+                        told->name, needed, d->config.room_bytes);
+    return 0;
+}
+
 static int identify(struct block_decoder *d, const uint8_t *bytes, uint64_t host_ns)
 {
     const struct lidar_model *told = NULL;
@@ -114,10 +157,9 @@ static int identify(struct block_decoder *d, const uint8_t *bytes, uint64_t host
     keep(d, bytes, host_ns);
     if (err == -EAGAIN)
         return 0;
-    if (err == 0 && d->config.model && !velodyne_models_agree(told, d->config.model))
-        err = sl_error(-EPROTO, "the configured model is %s, but the packets come from a %s",
-                       d->config.model->name, told->name);
-    else if (err < 0 && d->config.model)
+    if (err == 0)
+        err = check_told(d, told);
+    else if (d->config.model)
         err = sl_error_at(err, "the configured model is %s", d->config.model->name);
     if (err < 0) {
         d->counts.count[LIDAR_UNIDENTIFIED] += d->kept_count;

@@ -14,6 +14,8 @@
 #define METRES_PER_MM      1e-3f
 #define SECONDS_PER_NS     1e-9
 #define RAW_MAX            65535
+#define RATE_STEPS_MAX     64
+#define NO_BYTE            0x80 /* of a pattern: zero */
 
 static float quiet_nan(void)
 {
@@ -68,33 +70,75 @@ static void init_range(struct lidar_block *block, const struct lidar_block_optio
     block->raw_span = (uint32_t)(highest - lowest);
 }
 
-/* The wire's element, and what follows from it, of each position in the kernel's order. */
+/* Where a group's element is, in bytes after the group's first one. Banks follow one another, with
+ * those of a second return in between. */
+static uint32_t offset_of(const struct lidar_model *model, unsigned element, unsigned returns)
+{
+    unsigned in_bank = lidar_model_elements(model) / model->blocks_per_column;
+    if (model->blocks_per_column == 1)
+        return element * model->element_bytes;
+    return element / in_bank * returns * model->block_bytes +
+           element % in_bank * model->element_bytes;
+}
+
+/* The element that makes each point of the group. */
+static void order_elements(const struct lidar_model *model, const uint8_t ring[LIDAR_LASERS_MAX],
+                           unsigned ret_element_at[LIDAR_LASERS_MAX])
+{
+    for (unsigned element = 0; element < lidar_model_elements(model); element++) {
+        unsigned column = element / model->lasers;
+        ret_element_at[column * model->lasers + ring[element % model->lasers]] = element;
+    }
+}
+
+/* Place in the block's output of a position in the kernel's order. */
+static unsigned place_of(const struct lidar_block *block, const uint8_t ring[LIDAR_LASERS_MAX],
+                         unsigned position)
+{
+    unsigned lasers = block->model->lasers;
+    if (block->kernel->place)
+        return block->kernel->place(position);
+    if (block->is_gathered)
+        return position;
+    return position / lasers * lasers + ring[position % lasers];
+}
+
+/* The wire's element, and what follows from it, of each position in the kernel's order. Places that
+ * make no point have some element. */
 static void init_order(struct lidar_block *block, const uint8_t ring[LIDAR_LASERS_MAX])
 {
     const struct lidar_model *model = block->model;
-    unsigned element_at[LIDAR_BLOCK_ELEMENTS];
-    for (unsigned element = 0; element < LIDAR_BLOCK_ELEMENTS; element++) {
-        unsigned column = element / model->lasers;
-        element_at[column * model->lasers + ring[element % model->lasers]] = element;
-    }
+    unsigned element_at[LIDAR_LASERS_MAX] = {0};
+    order_elements(model, ring, element_at);
     for (unsigned position = 0; position < LIDAR_BLOCK_ELEMENTS; position++) {
-        unsigned place;
-        if (block->kernel->place) {
-            place = block->kernel->place(position);
-        } else {
-            place = position / model->lasers * model->lasers + ring[position % model->lasers];
-        }
-        unsigned element = element_at[place];
+        unsigned place = place_of(block, ring, position);
+        unsigned element = place < block->points ? element_at[block->first + place] : 0;
         unsigned laser = element % model->lasers;
-        uint32_t firing_ns = laser / model->lasers_per_firing * model->firing_step_ns;
+        uint32_t firing_ns = lidar_model_firing_ns(model, laser);
         double vertical = (double)model->vertical_deg[laser] * RADIANS_PER_DEGREE;
         block->element[position] = element;
+        block->offset[0][position] = offset_of(model, element, 1);
+        block->offset[1][position] = offset_of(model, element, 2);
         block->place[position] = (uint8_t)place;
         block->ring[place] = ring[laser];
         block->c[position] = (float)sin(vertical);
         block->v[position] = model->vertical_offset_mm[laser] * METRES_PER_MM;
         block->time_s[position] = (float)(firing_ns * SECONDS_PER_NS);
         block->firing_ns[position] = element / model->lasers * model->column_period_ns + firing_ns;
+    }
+}
+
+static void init_gathering(struct lidar_block *block)
+{
+    const struct lidar_model *model = block->model;
+    block->is_gathered = model->element_bytes != LIDAR_ELEMENT_BYTES || model->is_big_endian ||
+                         lidar_model_elements(model) != LIDAR_BLOCK_ELEMENTS ||
+                         model->blocks_per_column != 1;
+    for (unsigned i = 0; i < sizeof block->pattern; i += 4) {
+        block->pattern[i] = (uint8_t)(i + model->is_big_endian);
+        block->pattern[i + 1] = (uint8_t)(i + !model->is_big_endian);
+        block->pattern[i + 2] = (uint8_t)(i + 2);
+        block->pattern[i + 3] = NO_BYTE;
     }
 }
 
@@ -113,17 +157,23 @@ static void init_templates(struct lidar_block *block)
 }
 
 void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
-                      const struct lidar_model *model, const struct lidar_block_options *options)
+                      const struct lidar_model *model, const struct lidar_block_options *options,
+                      unsigned index)
 {
     uint8_t ring[LIDAR_LASERS_MAX];
     memset(block, 0, sizeof *block);
     block->kernel = kernel ? kernel : lidar_block_kernel_best();
     block->model = model;
+    block->first = index * LIDAR_BLOCK_ELEMENTS;
+    block->points = lidar_model_elements(model) - block->first;
+    if (block->points > LIDAR_BLOCK_ELEMENTS)
+        block->points = LIDAR_BLOCK_ELEMENTS;
     block->unit_m = model->range_unit_m;
     block->has_extrinsics = options->has_extrinsics;
     memcpy(block->extrinsics, options->extrinsics, sizeof block->extrinsics);
     lidar_model_rings(model, ring);
     init_range(block, options);
+    init_gathering(block);
     init_order(block, ring);
     init_templates(block);
     if (block->kernel->prepare)
@@ -146,11 +196,10 @@ static void compute_rate(const struct lidar_block *block, double units_per_ns,
 const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint32_t advance,
                                                 uint32_t steps)
 {
-    uint32_t key = advance * LIDAR_BLOCKS_MAX + steps; /* never 0: steps is at least 1 */
+    uint32_t key = advance * RATE_STEPS_MAX + steps; /* never 0: steps is at least 1 */
     uint32_t at = (advance ^ steps) & (LIDAR_RATES - 1);
     if (block->rate_key[at] != key) {
-        const struct lidar_model *model = block->model;
-        double step_ns = (double)model->column_period_ns * model->columns_per_block;
+        double step_ns = (double)lidar_model_group_ns(block->model);
         compute_rate(block, advance / (steps * step_ns), &block->rate[at]);
         block->rate_key[at] = key;
     }
@@ -159,11 +208,15 @@ const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint3
 
 void lidar_block_hole(struct lidar_block *block, uint8_t *to, float time_s)
 {
-    for (unsigned i = 0; i < block->model->lasers; i++) {
+    unsigned points = block->model->lasers - block->first;
+    if (points > LIDAR_BLOCK_ELEMENTS)
+        points = LIDAR_BLOCK_ELEMENTS;
+    for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
         uint8_t *point = block->hole + block->place[i] * LIDAR_POINT_BYTES;
-        put_float(point + LIDAR_POINT_TIME, time_s + block->time_s[i]);
+        if (block->place[i] < points)
+            put_float(point + LIDAR_POINT_TIME, time_s + block->time_s[i]);
     }
-    sl_stream_copy(to, block->hole, (size_t)block->model->lasers * LIDAR_POINT_BYTES);
+    sl_stream_copy(to, block->hole, (size_t)points * LIDAR_POINT_BYTES);
 }
 
 /* The plain kernel. */
@@ -192,6 +245,11 @@ static struct position position_of(const struct lidar_block *block,
     };
 }
 
+static uint32_t distance_of(const struct lidar_block *block, const uint8_t *element)
+{
+    return block->model->is_big_endian ? sl_get_be16(element) : sl_get_le16(element);
+}
+
 static void plain_job(struct lidar_block *block, const struct lidar_block_rate *rate,
                       struct lidar_block_job *job)
 {
@@ -199,13 +257,13 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
     job->valid[0] = 0;
     job->valid[1] = 0;
     for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
-        const uint8_t *element = job->wire + block->element[i] * LIDAR_ELEMENT_BYTES;
+        uint32_t offset = block->offset[job->is_dual][i];
+        const uint8_t *element = job->wire + offset;
         unsigned half = block->place[i] / LIDAR_HALF_POINTS;
         uint8_t *point = staging + block->place[i] * LIDAR_POINT_BYTES;
-        uint32_t raw = sl_get_le16(element);
+        uint32_t raw = distance_of(block, element);
         bool is_valid = raw - block->raw_min <= block->raw_span;
-        if (job->equal && memcmp(element, job->equal + block->element[i] * LIDAR_ELEMENT_BYTES,
-                                 LIDAR_ELEMENT_BYTES) == 0)
+        if (job->equal && memcmp(element, job->equal + offset, LIDAR_ELEMENT_BYTES) == 0)
             is_valid = false;
         struct position p = {quiet_nan(), quiet_nan(), quiet_nan()};
         if (is_valid)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* block_kernel.h - from the 32 elements of a block to finished points, at their final place.
+/* block_kernel.h - from distances and intensities on the wire to finished points, at their place.
  *
- * A block is 32 elements of 3 bytes (distance u16 little endian, intensity u8) that share an
- * azimuth: two columns of 16 lasers, or one of 32. Its points are 704 bytes, two halves of 352;
- * each half goes to a place of its own, streamed past the caches.
+ * A lidar_block makes 32 points, two halves of 16, out of a group (model.h): the two columns of a
+ * sensor of 16 lasers, the one of 32, or a quarter of the one of 128. An element of the wire is a
+ * distance u16, an intensity u8, and maybe a byte that is not used. The points are 704 bytes, each
+ * half of 352 goes to a place of its own, streamed past the caches. Points stand in the order of
+ * their rings, wherever on the wire their elements are.
  *
  *      point:  x f32 | y f32 | z f32 | intensity f32 | ring u16 | time f32       22 bytes
  *              0       4       8       12              16         18
@@ -40,8 +42,10 @@
 #define LIDAR_POINT_RING      16
 #define LIDAR_POINT_TIME      18
 
+#define LIDAR_BLOCK_ELEMENTS   32
 #define LIDAR_ELEMENT_BYTES    3
 #define LIDAR_BLOCK_WIRE_BYTES (LIDAR_BLOCK_ELEMENTS * LIDAR_ELEMENT_BYTES)
+#define LIDAR_BLOCKS_A_GROUP   (LIDAR_LASERS_MAX / LIDAR_BLOCK_ELEMENTS)
 #define LIDAR_HALF_POINTS      16
 #define LIDAR_HALF_BYTES       (LIDAR_HALF_POINTS * LIDAR_POINT_BYTES)
 #define LIDAR_BLOCK_BYTES      (2 * LIDAR_HALF_BYTES)
@@ -63,8 +67,10 @@ struct lidar_block_rate {
 
 /* One block to decode. */
 struct lidar_block_job {
-    const uint8_t *wire;  /* LIDAR_BLOCK_WIRE_BYTES */
+    /* The group's first element. Kernels may read a byte beyond the last one. */
+    const uint8_t *wire;
     const uint8_t *equal; /* where it holds the same element, a hole is written; NULL = nowhere */
+    bool is_dual;         /* the group's blocks alternate with those of another return */
     float cosine, sine;   /* of the block's azimuth */
     float time_s[2];      /* of each half's first firing, after the header's stamp */
     uint8_t *to[2];       /* places of the halves, LIDAR_HALF_ALIGNMENT; NULL = not wanted */
@@ -76,8 +82,8 @@ struct lidar_block;
 struct lidar_block_kernel {
     const char *name;
     bool (*is_supported)(void);
-    /* The place of point `position` of the kernel's order in the output; NULL = order of the wire.
-     */
+    /* The place of point `position` of the kernel's order in the output; NULL = order of the wire,
+     * or of the output where elements are gathered. */
     unsigned (*place)(unsigned position);
     void (*prepare)(struct lidar_block *block); /* of the kernel's own tables; may be NULL */
     void (*decode)(struct lidar_block *block, const struct lidar_block_rate *rate,
@@ -94,13 +100,20 @@ struct lidar_block_kernel {
 struct lidar_block {
     const struct lidar_block_kernel *kernel;
     const struct lidar_model *model;
+    unsigned first;   /* place of its first point in the group's output: a multiple of 32 */
+    unsigned points;  /* that it makes: 32, or fewer at the end of a group */
+    bool is_gathered; /* its elements are not simply 32 in a row of 3 bytes each */
     _Alignas(64) float c[LIDAR_BLOCK_ELEMENTS];
     _Alignas(64) float v[LIDAR_BLOCK_ELEMENTS];
-    _Alignas(64) float time_s[LIDAR_BLOCK_ELEMENTS];     /* after the half's first firing */
-    _Alignas(64) uint32_t element[LIDAR_BLOCK_ELEMENTS]; /* place on the wire */
-    uint8_t place[LIDAR_BLOCK_ELEMENTS];                 /* place in the output */
-    uint16_t ring[LIDAR_BLOCK_ELEMENTS];                 /* by place */
-    double firing_ns[LIDAR_BLOCK_ELEMENTS];              /* after the block's first firing */
+    _Alignas(64) float time_s[LIDAR_BLOCK_ELEMENTS];       /* after the half's first firing */
+    _Alignas(64) uint32_t element[LIDAR_BLOCK_ELEMENTS];   /* place on the wire, in the group */
+    _Alignas(64) uint32_t offset[2][LIDAR_BLOCK_ELEMENTS]; /* in bytes; where is_dual the second */
+    uint8_t place[LIDAR_BLOCK_ELEMENTS];                   /* place in the output */
+    uint16_t ring[LIDAR_BLOCK_ELEMENTS];                   /* by place */
+    double firing_ns[LIDAR_BLOCK_ELEMENTS];                /* after the block's first firing */
+    /* Four elements of 4 bytes, as they were gathered, to distance and intensity; see is_gathered.
+     */
+    _Alignas(16) uint8_t pattern[16];
     float unit_m;
     uint32_t raw_min, raw_span; /* valid distances are raw_min ... raw_min + raw_span */
     bool has_extrinsics;
@@ -131,12 +144,20 @@ extern const struct lidar_block_kernel *const lidar_block_kernels[];
 /* The best kernel that this CPU has. */
 const struct lidar_block_kernel *lidar_block_kernel_best(void);
 
-/* `kernel` NULL = the best. */
-void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
-                      const struct lidar_model *model, const struct lidar_block_options *options);
+/* Blocks that make a group's points. */
+static inline unsigned lidar_block_count(const struct lidar_model *model)
+{
+    return (lidar_model_elements(model) + LIDAR_BLOCK_ELEMENTS - 1) / LIDAR_BLOCK_ELEMENTS;
+}
 
-/* A and B for a rotation of `advance` 0.01 degrees in `steps` blocks' time. Kept, because a steady
- * motor gives the same few values again and again. Valid until LIDAR_RATES other calls. */
+/* Block `index` of a group. `kernel` NULL = the best. */
+void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
+                      const struct lidar_model *model, const struct lidar_block_options *options,
+                      unsigned index);
+
+/* A and B for a rotation of `advance` 0.01 degrees in `steps` groups' time, fewer than 64. Kept,
+ * because a steady motor gives the same few values again and again. Valid until LIDAR_RATES other
+ * calls. */
 const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint32_t advance,
                                                 uint32_t steps);
 
@@ -147,7 +168,7 @@ static inline void lidar_block_decode(struct lidar_block *block,
     block->kernel->decode(block, rate, jobs, count);
 }
 
-/* Write a column of holes, `time_s` after the header's stamp. */
+/* Write a column's points of this block as holes, `time_s` after the header's stamp. */
 void lidar_block_hole(struct lidar_block *block, uint8_t *to, float time_s);
 
 #endif

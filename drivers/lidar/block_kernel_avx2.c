@@ -30,6 +30,25 @@ INLINE __m256i load_elements(const uint8_t *wire)
     return _mm256_shuffle_epi8(_mm256_set_m128i(high, low), shuffle);
 }
 
+/* 8 elements from wherever they are, in the order of the points. */
+INLINE __m256i gather_elements(const struct lidar_block *block, const uint8_t *wire,
+                               const uint32_t *offset)
+{
+    __m256i index = _mm256_load_si256((const __m256i *)(const void *)offset);
+    __m128i pattern = _mm_load_si128((const __m128i *)(const void *)block->pattern);
+    __m256i bytes = _mm256_i32gather_epi32((const int *)(const void *)wire, index, 1);
+    return _mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(pattern));
+}
+
+/* Elements `from` ... of a return, whichever way they are to be had. */
+INLINE __m256i get_elements(const struct lidar_block *block, const struct lidar_block_job *job,
+                            const uint8_t *wire, unsigned from)
+{
+    if (block->is_gathered)
+        return gather_elements(block, wire, block->offset[job->is_dual] + from);
+    return load_elements(wire + from * LIDAR_ELEMENT_BYTES);
+}
+
 INLINE __m256 transform_row(const float *m, __m256 x, __m256 y, __m256 z)
 {
     __m256 sum = _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(m[0]), x),
@@ -50,7 +69,7 @@ INLINE __m256i valid_elements(const struct lidar_block *block, const struct lida
     __m256i span = _mm256_set1_epi32((int)block->raw_span);
     __m256i valid = _mm256_cmpeq_epi32(_mm256_max_epu32(above, span), span);
     if (job->equal) {
-        __m256i other = load_elements(job->equal + from * LIDAR_ELEMENT_BYTES);
+        __m256i other = get_elements(block, job, job->equal, from);
         valid = _mm256_andnot_si256(_mm256_cmpeq_epi32(element, other), valid);
     }
     return valid;
@@ -60,7 +79,7 @@ INLINE unsigned decode_eight(const struct lidar_block *block, const struct lidar
                              const struct lidar_block_job *job, unsigned from, bool has_extrinsics,
                              struct eight *ret_eight)
 {
-    __m256i element = load_elements(job->wire + from * LIDAR_ELEMENT_BYTES);
+    __m256i element = get_elements(block, job, job->wire, from);
     __m256i raw = _mm256_and_si256(element, _mm256_set1_epi32(0xFFFF));
     __m256i valid = valid_elements(block, job, from, element, raw);
     __m256 mask = _mm256_castsi256_ps(valid);

@@ -79,6 +79,16 @@ INLINE struct constants load_constants(const struct lidar_block *block)
     };
 }
 
+/* 16 elements from wherever they are, in the kernel's order. */
+INLINE __m512i gather_elements(const struct lidar_block *block, const uint8_t *wire,
+                               const uint32_t *offset)
+{
+    __m512i pattern =
+        _mm512_broadcast_i32x4(_mm_load_si128((const __m128i *)(const void *)block->pattern));
+    __m512i bytes = _mm512_i32gather_epi32(_mm512_load_si512(offset), wire, 1);
+    return _mm512_shuffle_epi8(bytes, pattern);
+}
+
 /* 16 elements, distance in the low half of each, intensity above it. */
 INLINE __m512i load_elements(const struct constants *k, const uint8_t *wire)
 {
@@ -158,17 +168,25 @@ INLINE void store_half(const struct lidar_block *block, unsigned which_half, con
     _mm256_stream_si256((__m256i *)(void *)(to + 5 * 64), _mm512_castsi512_si256(last));
 }
 
+/* A group's elements of both returns that have been loaded already. */
+struct loaded {
+    __m512i wire[2], equal[2];
+};
+
 INLINE void decode_half(const struct lidar_block *block, const struct lidar_block_rate *rate,
                         struct lidar_block_job *job, unsigned which_half, const struct constants *k,
-                        const __m512i v[2], const __m512i equal[2], bool has_extrinsics)
+                        const struct loaded *v, bool is_gathered, bool has_extrinsics)
 {
     unsigned from = which_half * LIDAR_HALF_POINTS;
+    const uint32_t *offset = block->offset[job->is_dual] + from;
     __m512i order = _mm512_load_si512(block->element + from);
-    __m512i element = _mm512_permutex2var_epi32(v[0], order, v[1]);
+    __m512i element = is_gathered ? gather_elements(block, job->wire, offset)
+                                  : _mm512_permutex2var_epi32(v->wire[0], order, v->wire[1]);
     __m512i raw = _mm512_and_si512(element, _mm512_set1_epi32(0xFFFF));
     __mmask16 valid = _mm512_cmple_epu32_mask(_mm512_sub_epi32(raw, k->raw_min), k->raw_span);
     if (job->equal) {
-        __m512i other = _mm512_permutex2var_epi32(equal[0], order, equal[1]);
+        __m512i other = is_gathered ? gather_elements(block, job->equal, offset)
+                                    : _mm512_permutex2var_epi32(v->equal[0], order, v->equal[1]);
         valid = _mm512_mask_cmpneq_epi32_mask(valid, element, other);
     }
     job->valid[which_half] = (uint8_t)__builtin_popcount(valid);
@@ -201,31 +219,37 @@ INLINE void decode_half(const struct lidar_block *block, const struct lidar_bloc
 }
 
 INLINE void decode_jobs(const struct lidar_block *block, const struct lidar_block_rate *rate,
-                        struct lidar_block_job *jobs, unsigned count, bool has_extrinsics)
+                        struct lidar_block_job *jobs, unsigned count, bool is_gathered,
+                        bool has_extrinsics)
 {
     const struct constants k = load_constants(block);
     const uint8_t second = LIDAR_BLOCK_WIRE_BYTES / 2;
     for (struct lidar_block_job *job = jobs; job < jobs + count; job++) {
-        __m512i v[2] = {load_elements(&k, job->wire), load_elements(&k, job->wire + second)};
-        __m512i equal[2] = {v[0], v[1]};
-        if (job->equal) {
-            equal[0] = load_elements(&k, job->equal);
-            equal[1] = load_elements(&k, job->equal + second);
+        struct loaded v = {0};
+        if (!is_gathered) {
+            v.wire[0] = v.equal[0] = load_elements(&k, job->wire);
+            v.wire[1] = v.equal[1] = load_elements(&k, job->wire + second);
+        }
+        if (!is_gathered && job->equal) {
+            v.equal[0] = load_elements(&k, job->equal);
+            v.equal[1] = load_elements(&k, job->equal + second);
         }
         if (job->to[0])
-            decode_half(block, rate, job, 0, &k, v, equal, has_extrinsics);
+            decode_half(block, rate, job, 0, &k, &v, is_gathered, has_extrinsics);
         if (job->to[1])
-            decode_half(block, rate, job, 1, &k, v, equal, has_extrinsics);
+            decode_half(block, rate, job, 1, &k, &v, is_gathered, has_extrinsics);
     }
 }
 
 static void decode(struct lidar_block *block, const struct lidar_block_rate *rate,
                    struct lidar_block_job *jobs, unsigned count)
 {
-    if (block->has_extrinsics)
-        decode_jobs(block, rate, jobs, count, true);
+    if (block->is_gathered)
+        decode_jobs(block, rate, jobs, count, true, block->has_extrinsics);
+    else if (block->has_extrinsics)
+        decode_jobs(block, rate, jobs, count, false, true);
     else
-        decode_jobs(block, rate, jobs, count, false);
+        decode_jobs(block, rate, jobs, count, false, false);
 }
 
 static bool is_supported(void)

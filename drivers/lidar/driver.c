@@ -204,10 +204,9 @@ static void driver_close(void *state, struct sl_runtime *runtime)
 const struct sl_program lidar_program = {
     .name = "lidar",
     .summary =
-        "Velodyne VLP-16, Puck LITE, Puck Hi-Res, and Ouster: packets become points in shared "
-        "memory",
+        "Velodyne's VLP-16 to VLS-128, and Ouster: packets become points in shared memory",
     .details =
-        "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: 16 rings wide, a column\n"
+        "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: a ring wide, a column\n"
         "high; x y z intensity ring time) and packets (velodyne_msgs/msg/VelodyneScan, the same\n"
         "turn's data packets). A turn begins at the column that crosses the cut angle. Points\n"
         "without a return are NaN. With two returns the second ones are the second half of the\n"

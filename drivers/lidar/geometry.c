@@ -14,8 +14,7 @@ static int32_t forward(uint16_t from, uint16_t to)
 
 static bool is_believed(const struct lidar_model *model, int32_t advance, int32_t steps)
 {
-    double step_s =
-        (double)model->column_period_ns * model->columns_per_block / (double)SL_NS_PER_S;
+    double step_s = (double)lidar_model_group_ns(model) / (double)SL_NS_PER_S;
     double hz = advance / (steps * step_s) / LIDAR_AZIMUTH_UNITS;
     return hz >= LIDAR_ROTATION_MIN_HZ && hz <= LIDAR_ROTATION_MAX_HZ;
 }
@@ -72,8 +71,125 @@ static bool find_jump(const struct lidar_packet *packet, int32_t steps,
     return true;
 }
 
-bool lidar_geometry_of(const struct lidar_packet *packet, struct lidar_geometry *ret_geometry)
+/* Packets that are too short for a rate of their own. */
+
+/* Is the packet's beginning where the rate takes the rotation since the newest group? */
+static bool goes_on(const struct lidar_track *track, const struct lidar_packet *packet,
+                    double group_ns)
 {
+    unsigned newest = (track->next + LIDAR_TRACK_GROUPS - 1) % LIDAR_TRACK_GROUPS;
+    double steps = (double)(packet->time_ns - track->time_ns[newest]) / group_ns;
+    if (!(steps > 0.5 && steps < LIDAR_TRACK_STEPS))
+        return false;
+    if (track->steps == 0)
+        return true;
+    double expected = steps * track->advance / track->steps;
+    double off = forward(track->azimuth[newest], packet->azimuth[0]) - expected;
+    if (off > LIDAR_AZIMUTH_UNITS / 2.0)
+        off -= LIDAR_AZIMUTH_UNITS;
+    return fabs(off) <= LIDAR_JITTER_UNITS + expected / 2;
+}
+
+static void remember(struct lidar_track *track, uint16_t azimuth, int64_t time_ns)
+{
+    track->azimuth[track->next] = azimuth;
+    track->time_ns[track->next] = time_ns;
+    track->next = (track->next + 1) % LIDAR_TRACK_GROUPS;
+    track->count += track->count < LIDAR_TRACK_GROUPS;
+}
+
+/* The rate from the oldest group that is near enough to the newest one. */
+static void update_rate(struct lidar_track *track, const struct lidar_model *model)
+{
+    double group_ns = (double)lidar_model_group_ns(model);
+    unsigned newest = (track->next + LIDAR_TRACK_GROUPS - 1) % LIDAR_TRACK_GROUPS;
+    for (; track->count >= 2; track->count--) {
+        unsigned oldest = (track->next + LIDAR_TRACK_GROUPS - track->count) % LIDAR_TRACK_GROUPS;
+        double steps = round((double)(track->time_ns[newest] - track->time_ns[oldest]) / group_ns);
+        int32_t advance = forward(track->azimuth[oldest], track->azimuth[newest]);
+        if (steps >= LIDAR_TRACK_STEPS)
+            continue;
+        if (steps >= 1 && is_believed(model, advance, (int32_t)steps)) {
+            track->advance = (uint32_t)advance;
+            track->steps = (uint32_t)steps;
+        } else {
+            track->advance = track->steps = 0; /* it has stopped, or turns the other way */
+        }
+        return;
+    }
+}
+
+/* One group and nothing before it says nothing of the rate. It matters little for one packet; the
+ * slowest rate gives a frame the most room. */
+static void assume_rate(struct lidar_track *track, const struct lidar_model *model)
+{
+    double group_s = (double)lidar_model_group_ns(model) / (double)SL_NS_PER_S;
+    double steps = LIDAR_TRACK_STEPS - 1;
+    track->steps = LIDAR_TRACK_STEPS - 1;
+    track->advance =
+        (uint32_t)(steps * group_s * (double)model->rotation_min_hz * LIDAR_AZIMUTH_UNITS);
+}
+
+static void follow(struct lidar_track *track, const struct lidar_packet *packet)
+{
+    double group_ns = (double)lidar_model_group_ns(packet->model);
+    if (track->count > 0 && !goes_on(track, packet, group_ns))
+        lidar_track_restart(track);
+    for (unsigned i = 0; i < packet->group_count; i++)
+        remember(track, packet->azimuth[i], packet->time_ns + (int64_t)(i * group_ns));
+    if (track->count == 1 && track->steps == 0)
+        assume_rate(track, packet->model);
+    else
+        update_rate(track, packet->model);
+}
+
+/* The one step that is too long for an even rotation; 0 = none. False if there are several, or one
+ * that is too short. */
+static bool find_short_jump(const struct lidar_packet *packet, double even, unsigned *ret_jump)
+{
+    *ret_jump = 0;
+    for (unsigned i = 1; i < packet->group_count; i++) {
+        double off = forward(packet->azimuth[i - 1], packet->azimuth[i]) - even;
+        if (fabs(off) <= LIDAR_JITTER_UNITS)
+            continue;
+        if (off > LIDAR_AZIMUTH_UNITS - LIDAR_JITTER_UNITS - even || *ret_jump > 0)
+            return false; /* a little backwards, or again */
+        *ret_jump = i;
+    }
+    return true;
+}
+
+static bool short_geometry_of(const struct lidar_packet *packet, struct lidar_track *track,
+                              bool is_next, struct lidar_geometry *geometry)
+{
+    unsigned jump = 0;
+    bool is_known = track->steps > 0;
+    if (is_known && !find_short_jump(packet, (double)track->advance / track->steps, &jump))
+        return false;
+    if (is_next && jump == 0)
+        follow(track, packet);
+    else if (is_next)
+        lidar_track_restart(track);
+    if (track->steps == 0)
+        return false;
+    set_rate(packet, (int32_t)track->advance, (int32_t)track->steps, geometry);
+    geometry->span_units = (geometry->column_count - 1) * geometry->units_per_column;
+    if (jump > 0) {
+        double even = (double)track->advance / track->steps;
+        double blind = forward(packet->azimuth[jump - 1], packet->azimuth[jump]) - even;
+        double columns = round(blind / geometry->units_per_column);
+        geometry->jump_column = jump * packet->model->columns_per_block;
+        geometry->jump_ns = (int64_t)columns * packet->model->column_period_ns;
+        geometry->span_units += blind;
+    }
+    return true;
+}
+
+bool lidar_geometry_of(const struct lidar_packet *packet, struct lidar_track *track, bool is_next,
+                       struct lidar_geometry *ret_geometry)
+{
+    if (lidar_packet_is_short(packet))
+        return short_geometry_of(packet, track, is_next, ret_geometry);
     int32_t steps = packet->group_count - 1;
     int32_t advance = forward(packet->azimuth[0], packet->azimuth[steps]);
     if (is_even(packet, advance, steps)) {

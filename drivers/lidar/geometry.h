@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* geometry.h - where the sensor looked, and when, at each column of a packet.
  *
- * The rate of rotation is taken over the whole packet: single azimuths jitter by a unit or two. A
- * sensor whose field of view is limited goes on with the same packet after the blind part, so
- * azimuth and time may jump once inside it.
+ * The rate of rotation is taken over the whole packet: single azimuths jitter by a unit or two.
+ * Packets of few groups are too short for that; there it is taken over the last LIDAR_TRACK_GROUPS
+ * groups, of whatever packets. A sensor whose field of view is limited goes on with the same packet
+ * after the blind part, so azimuth and time may jump once inside it.
  *
- * Life:    values; nothing to free.
+ * Life:    values; nothing to free. A lidar_track starts as zeros.
  * Owner:   the caller.
  * Threads: any.
  * Errors:  false where azimuths are not those of a turning sensor.
@@ -34,7 +35,32 @@ struct lidar_geometry {
     int64_t jump_ns; /* that columns from there on are later than their place in the packet says */
 };
 
-bool lidar_geometry_of(const struct lidar_packet *packet, struct lidar_geometry *ret_geometry);
+/* The rotation over the packets before; of no use where packets are long enough. */
+#define LIDAR_TRACK_GROUPS 12
+#define LIDAR_TRACK_STEPS  64 /* groups' times that it may span, where packets were lost */
+struct lidar_track {
+    unsigned count, next; /* groups that are remembered, place of the one to come */
+    uint16_t azimuth[LIDAR_TRACK_GROUPS];
+    int64_t time_ns[LIDAR_TRACK_GROUPS];
+    uint32_t advance, steps; /* the rate last believed; 0 = none yet */
+};
+
+/* Does the rate of such a sensor have to be taken over several packets? */
+static inline bool lidar_packet_is_short(const struct lidar_packet *packet)
+{
+    return packet->group_count < LIDAR_TRACK_GROUPS / 2;
+}
+
+/* `is_next`: the packet follows those that the track has seen; else it is a late one, of which
+ * nothing is learnt. */
+bool lidar_geometry_of(const struct lidar_packet *packet, struct lidar_track *track, bool is_next,
+                       struct lidar_geometry *ret_geometry);
+
+/* The rotation begins anew: forget where it was, but not how fast. */
+static inline void lidar_track_restart(struct lidar_track *track)
+{
+    track->count = 0;
+}
 
 /* On the sensor's time line. */
 static inline int64_t lidar_column_ns(const struct lidar_packet *packet,

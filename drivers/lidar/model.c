@@ -14,9 +14,27 @@ void lidar_model_rings(const struct lidar_model *model, uint8_t ret_ring[LIDAR_L
     for (unsigned laser = 0; laser < model->lasers; laser++) {
         unsigned rank = 0;
         for (unsigned other = 0; other < model->lasers; other++)
-            rank += model->vertical_deg[other] < model->vertical_deg[laser];
+            rank += model->vertical_deg[other] < model->vertical_deg[laser] ||
+                    (other < laser && model->vertical_deg[other] == model->vertical_deg[laser]);
         ret_ring[laser] = (uint8_t)rank;
     }
+}
+
+uint32_t lidar_model_firing_ns(const struct lidar_model *model, unsigned laser)
+{
+    unsigned firing = laser / model->lasers_per_firing;
+    if (model->firings_before_pause > 0)
+        firing += firing / model->firings_before_pause;
+    return firing * model->firing_step_ns;
+}
+
+struct lidar_model lidar_model_tune(const struct lidar_model *model, uint32_t column_period_ns)
+{
+    struct lidar_model tuned = *model;
+    tuned.column_period_ns = column_period_ns;
+    if (model->steps_per_column > 0)
+        tuned.firing_step_ns = column_period_ns / model->steps_per_column;
+    return tuned;
 }
 
 unsigned lidar_model_turn_columns(const struct lidar_model *model)

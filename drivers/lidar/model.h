@@ -4,7 +4,18 @@
  * A model is a const table. Adding one of this kind (packets of equal blocks, each of one azimuth
  * and some lasers) is a table and a line in a vendor's list; nothing else asks for a model's name.
  *
- * Life:    the tables live as long as the program.
+ * A column is what all lasers see at one azimuth, as fast as they can be fired one after the other.
+ * Small sensors send several columns in a block, large ones need several blocks for a column; a
+ * group is the smallest number of blocks that holds whole columns:
+ *
+ *      VLP-16    2 columns in a block      group = 1 block
+ *      HDL-32E   1 column in a block       group = 1 block
+ *      VLS-128   1 column in 4 blocks      group = 4 blocks, one for each bank of 32 lasers
+ *
+ * Where two returns are sent, each block is followed by the same block's second return.
+ *
+ * Life:    the tables live as long as the program; a copy that was changed (lidar_model_tune) is
+ *          its maker's.
  * Owner:   the vendor's file (velodyne_models.c).
  * Threads: any; they are constant.
  * Errors:  none.
@@ -12,32 +23,46 @@
 #ifndef SL_DRIVERS_LIDAR_MODEL_H
 #define SL_DRIVERS_LIDAR_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define LIDAR_LASERS_MAX     32    /* in a column */
-#define LIDAR_BLOCKS_MAX     12    /* in a packet */
-#define LIDAR_BLOCK_ELEMENTS 32    /* distance and intensity pairs in a block */
-#define LIDAR_COLUMNS_MAX    24    /* in a packet */
-#define LIDAR_AZIMUTH_UNITS  36000 /* a turn in the wire's unit of 0.01 degrees */
-#define LIDAR_ALIASES_MAX    2
-#define LIDAR_RETURNS_MAX    2
+#define LIDAR_LASERS_MAX    128   /* in a column */
+#define LIDAR_BLOCKS_MAX    12    /* in a packet */
+#define LIDAR_COLUMNS_MAX   24    /* in a packet */
+#define LIDAR_AZIMUTH_UNITS 36000 /* a turn in the wire's unit of 0.01 degrees */
+#define LIDAR_ALIASES_MAX   2
+#define LIDAR_RETURNS_MAX   2
 
 struct lidar_model {
     const char *name;                       /* as people write it: "VLP-16" */
     const char *aliases[LIDAR_ALIASES_MAX]; /* other spellings that a configuration may use */
     uint8_t product_id;                     /* last byte of its packets */
 
-    uint8_t lasers;            /* in a column: 16 or 32 */
+    /* Another model's packets carry the same id, and its angles differ: somebody has to say which
+     * of them it is. */
+    bool must_be_named;
+
+    uint8_t lasers;            /* in a column; a multiple of 16 */
     uint8_t columns_per_block; /* firing sequences that share a block's azimuth */
-    uint8_t blocks;            /* in a packet */
+    uint8_t blocks_per_column; /* 1, or the number of banks that a column's lasers are sent in */
+    uint8_t blocks;            /* in a packet, all of them or those that are used */
+    uint16_t block_bytes;      /* from one block to the next */
+    uint8_t element_bytes;     /* 3: distance u16, intensity u8; 4: and a byte that is not used */
+    bool is_big_endian;        /* the distances */
     float range_unit_m;        /* of the wire's distance */
 
-    /* Time inside a packet: column c begins at c * column_period_ns after the packet's stamp, laser
-     * l fires (l / lasers_per_firing) * firing_step_ns later. */
+    /* Time inside a packet: column c begins at c * column_period_ns after the packet's first
+     * firing, laser l fires s * firing_step_ns later, where s = g + g / firings_before_pause and
+     * g = l / lasers_per_firing. */
     uint32_t column_period_ns;
     uint32_t firing_step_ns;
     uint8_t lasers_per_firing;
+    uint8_t firings_before_pause; /* of a step; 0 = there is none */
+    /* The sensor's firmware decides how long a column takes: as it is measured, divided into so
+     * many firing steps. 0 = it is what the table says. */
+    uint8_t steps_per_column;
+    uint32_t stamp_lag_ns; /* the first firing was so long before the packet's stamp */
 
     float rotation_min_hz; /* that the maker allows; frames have room for the slowest */
     float rotation_max_hz;
@@ -57,16 +82,42 @@ struct lidar_identity {
      */
     float step_single_us;
     float step_dual_us;
+    float share; /* by which it may be off; 0 = but for the stamps' own microsecond not at all */
     const struct lidar_model *model; /* NULL = known by name only */
 };
 
-/* Columns in a packet; where two returns are sent, two blocks hold the same columns. */
-static inline unsigned lidar_model_columns(const struct lidar_model *model, unsigned returns)
+/* Groups in a packet; where two returns are sent, a group takes twice the blocks. */
+static inline unsigned lidar_model_groups(const struct lidar_model *model, unsigned returns)
 {
-    return (unsigned)model->blocks / returns * model->columns_per_block;
+    return (unsigned)model->blocks / (returns * model->blocks_per_column);
 }
 
-/* Rank of each laser's vertical angle, lowest 0: the ring number and the place in a column. */
+/* Columns in a packet. */
+static inline unsigned lidar_model_columns(const struct lidar_model *model, unsigned returns)
+{
+    return lidar_model_groups(model, returns) * model->columns_per_block;
+}
+
+/* Distance and intensity pairs in a group, of one return. */
+static inline unsigned lidar_model_elements(const struct lidar_model *model)
+{
+    return (unsigned)model->lasers * model->columns_per_block;
+}
+
+/* From one group to the next. */
+static inline uint64_t lidar_model_group_ns(const struct lidar_model *model)
+{
+    return (uint64_t)model->column_period_ns * model->columns_per_block;
+}
+
+/* When a laser fires, after its column's first. */
+uint32_t lidar_model_firing_ns(const struct lidar_model *model, unsigned laser);
+
+/* The model with the column period that its sensor really has. */
+struct lidar_model lidar_model_tune(const struct lidar_model *model, uint32_t column_period_ns);
+
+/* Rank of each laser's vertical angle, lowest 0: the ring number and the place in a column. Of
+ * equal angles the earlier laser's is the lower. */
 void lidar_model_rings(const struct lidar_model *model, uint8_t ret_ring[LIDAR_LASERS_MAX]);
 
 /* Columns in a turn at the slowest rotation that the maker allows, and a margin. */

@@ -19,10 +19,13 @@
 #define PORT_MAX           65535
 #define INLINE_BYTES_MAX   448 /* sluice.h's inline_max */
 #define SIM_RPM(hz)        (60 * (hz))
+#define SIM_LASERS         16
+#define AUTO_LASERS        16 /* slots are made before the first packet tells how large they must be */
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
-const char *const lidar_model_choices[] = {"auto", "vlp-16", "puck-lite", "puck-hi-res", NULL};
-static const char *const model_names[] = {NULL, "VLP-16", "Puck LITE", "Puck Hi-Res"};
+const char *const lidar_model_choices[] = {"auto",    "vlp-16",  "puck-lite", "puck-hi-res",
+                                           "hdl-32e", "vlp-32a", "vlp-32b",   "vlp-32c",
+                                           "vls-128", NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
@@ -36,7 +39,8 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(model),
      .choices = lidar_model_choices,
      .fallback = "auto",
-     .help = "The sensor; packets of another one are an error. auto: the packets tell"},
+     .help = "The sensor; packets of another one are an error. auto: the packets tell, but slots "
+             "have room for sensors of 16 lasers only"},
     {.name = "source",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(source),
@@ -323,6 +327,17 @@ const struct sl_option lidar_option_table[] = {
 static_assert(sizeof lidar_option_table / sizeof *lidar_option_table == LIDAR_OPTION_COUNT,
               "the number in options.h");
 
+static const struct lidar_model *model_of(const struct lidar_options *o)
+{
+    return o->model > 0 ? velodyne_model_find(lidar_model_choices[o->model]) : NULL;
+}
+
+/* May packets of this model come? */
+static bool is_awaited(const struct lidar_options *o, const struct lidar_model *model)
+{
+    return model_of(o) ? model_of(o) == model : model->lasers <= AUTO_LASERS;
+}
+
 static int not_for_udp(const char *option)
 {
     return sl_error(-EINVAL,
@@ -369,6 +384,9 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
                         "option --wait-for-subscribers: %d will never come where --subscribers "
                         "allows %d",
                         (int)o->wait_for, (int)o->subscribers);
+    if (o->source == LIDAR_FROM_SIM && model_of(o) && model_of(o)->lasers != SIM_LASERS)
+        return sl_error(-EINVAL, "option --model: no %s is simulated; vlp-16 and puck-hi-res are",
+                        lidar_model_choices[o->model]);
     if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
     return o->metadata_file ? read_metadata(o, given) : 0;
@@ -411,8 +429,8 @@ static int open_sim(const struct lidar_options *o, struct lidar_source **ret_sou
                                                     LIDAR_SIM_DUAL};
     struct lidar_sim_config sim;
     lidar_sim_config_default(&sim);
-    const struct lidar_model *hires = velodyne_model_find("puck-hi-res");
-    bool is_hires = o->model > 0 && velodyne_model_find(model_names[o->model]) == hires;
+    const struct lidar_model *model = model_of(o);
+    bool is_hires = model && model == velodyne_model_find("puck-hi-res");
     sim.model = is_hires ? LIDAR_SIM_HIRES : LIDAR_SIM_VLP16;
     sim.return_mode = returns[o->sim_return];
     sim.rotation_hz = o->sim_rpm / 60;
@@ -468,15 +486,25 @@ static void set_extrinsics(const struct lidar_options *o, struct lidar_block_opt
                             o->x_m != 0 || o->y_m != 0 || o->z_m != 0;
 }
 
-static const struct lidar_model *model_of(const struct lidar_options *o)
+/* Of the largest turn that may come. */
+static size_t cloud_bytes(const struct lidar_options *o)
 {
-    return o->model > 0 ? velodyne_model_find(model_names[o->model]) : NULL;
+    size_t most = 0;
+    if (o->metadata_file)
+        return ouster_frame_bytes(&o->metadata);
+    for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
+        size_t bytes = lidar_frame_bytes_max(*model, (unsigned)o->returns);
+        if (bytes > most && is_awaited(o, *model))
+            most = bytes;
+    }
+    return most;
 }
 
 void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_config *ret_config)
 {
     *ret_config = (struct lidar_decoder_config){
         .model = model_of(o),
+        .room_bytes = cloud_bytes(o),
         .frames = {.cut_angle_deg = o->cut_angle_deg,
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,
@@ -498,27 +526,12 @@ static void set_topic(const struct lidar_options *o, struct sl_publisher_options
     to->lossless_timeout_ns = o->lossless_timeout_ns;
 }
 
-/* Of a turn at the slowest rotation, or of one that is always as large. */
-static size_t turn_bytes(const struct lidar_options *o)
-{
-    size_t most = 0;
-    if (o->metadata_file)
-        return ouster_frame_bytes(&o->metadata);
-    for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
-        size_t bytes = lidar_frame_bytes_max(*model, (unsigned)o->returns);
-        if (bytes > most && (!model_of(o) || model_of(o) == *model))
-            most = bytes;
-    }
-    return most;
-}
-
 void lidar_options_points(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
 {
-    size_t most = turn_bytes(o);
     *ret_topic = (struct sl_publisher_options){
         .topic = "points",
         .type = SL_TYPE_POINTCLOUD2,
-        .slot_size = lidar_publish_points_slot_bytes(o->frame_id, most),
+        .slot_size = lidar_publish_points_slot_bytes(o->frame_id, cloud_bytes(o)),
         .loans = LIDAR_FRAMES_OPEN_MAX,
     };
     set_topic(o, ret_topic);
@@ -531,7 +544,7 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
         unsigned packets =
             lidar_model_turn_columns(*model) / lidar_model_columns(*model, (unsigned)o->returns) +
             SCAN_SPARE_PACKETS;
-        if (packets > most && (!model_of(o) || model_of(o) == *model))
+        if (packets > most && is_awaited(o, *model))
             most = packets;
     }
     *ret_topic = (struct sl_publisher_options){

@@ -9,6 +9,12 @@
  * Two returns: blocks 2i and 2i+1 are the same columns. Block 2i holds the last return, block 2i+1
  * the strongest, or the second strongest where the last is the strongest. So the even blocks alone
  * are a complete cloud, and they are our first return.
+ *
+ * Sensors of more than 32 lasers send a column in as many blocks as they have banks of 32, each
+ * with its own flag and all with one azimuth:
+ *
+ *      one return   EE DD CC BB  EE DD CC BB  EE DD CC BB          three columns
+ *      two returns  EE EE DD DD CC CC BB BB  (four blocks unused)  one column
  */
 #include "drivers/lidar/velodyne.h"
 
@@ -48,13 +54,20 @@ static bool is_bank_flag(uint16_t flag)
     return false;
 }
 
+/* The four blocks that 128 lasers leave over with two returns hold whatever. */
+static unsigned used_blocks(const uint8_t *bytes)
+{
+    bool is_of_128 = sl_get_le16(bytes + 2 * BLOCK_BYTES) == bank_flags[1];
+    return is_of_128 && velodyne_data_returns(bytes) == 2 ? 8 : BLOCK_COUNT;
+}
+
 enum lidar_count velodyne_data_check(const uint8_t *bytes, size_t size_bytes)
 {
     if (size_bytes < VELODYNE_DATA_BYTES)
         return LIDAR_BAD_SHORT;
     if (size_bytes > VELODYNE_DATA_BYTES)
         return LIDAR_BAD_LONG;
-    for (unsigned i = 0; i < BLOCK_COUNT; i++) {
+    for (unsigned i = 0; i < used_blocks(bytes); i++) {
         const uint8_t *block = bytes + i * BLOCK_BYTES;
         if (!is_bank_flag(sl_get_le16(block)))
             return LIDAR_BAD_FLAG;
@@ -83,22 +96,34 @@ unsigned velodyne_data_returns(const uint8_t *bytes)
     return bytes[RETURN_MODE_OFFSET] == RETURN_MODE_DUAL ? 2 : 1;
 }
 
+/* A group's blocks, whose flags tell the banks, have one azimuth. */
+static enum lidar_count check_group(const struct lidar_model *model, const uint8_t *group,
+                                    unsigned returns)
+{
+    uint16_t azimuth = sl_get_le16(group + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS;
+    for (unsigned i = 0; i < model->blocks_per_column * returns; i++) {
+        const uint8_t *block = group + (size_t)i * BLOCK_BYTES;
+        if (sl_get_le16(block) != bank_flags[i / returns])
+            return LIDAR_BAD_FLAG;
+        if (sl_get_le16(block + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS != azimuth)
+            return LIDAR_BAD_AZIMUTH;
+    }
+    return LIDAR_PACKETS;
+}
+
 enum lidar_count velodyne_data_parse(const struct lidar_model *model, const uint8_t *bytes,
                                      struct lidar_packet *ret_packet)
 {
     unsigned returns = velodyne_data_returns(bytes);
-    unsigned groups = BLOCK_COUNT / returns;
-    for (unsigned group = 0; group < groups; group++) {
-        const uint8_t *first = bytes + (size_t)group * returns * BLOCK_BYTES;
-        const uint8_t *second = first + (returns - 1) * BLOCK_BYTES;
-        if (sl_get_le16(first) != FLAG_BANK_0 || sl_get_le16(second) != FLAG_BANK_0)
-            return LIDAR_BAD_FLAG;
-        uint16_t azimuth = sl_get_le16(first + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS;
-        if (sl_get_le16(second + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS != azimuth)
-            return LIDAR_BAD_AZIMUTH;
-        ret_packet->azimuth[group] = azimuth;
-        ret_packet->wire[0][group] = first + BLOCK_ELEMENTS;
-        ret_packet->wire[1][group] = second + BLOCK_ELEMENTS;
+    unsigned groups = lidar_model_groups(model, returns);
+    for (unsigned i = 0; i < groups; i++) {
+        const uint8_t *group = bytes + (size_t)i * model->blocks_per_column * returns * BLOCK_BYTES;
+        enum lidar_count verdict = check_group(model, group, returns);
+        if (verdict != LIDAR_PACKETS)
+            return verdict;
+        ret_packet->azimuth[i] = sl_get_le16(group + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS;
+        ret_packet->wire[0][i] = group + BLOCK_ELEMENTS;
+        ret_packet->wire[1][i] = group + (returns - 1) * BLOCK_BYTES + BLOCK_ELEMENTS;
     }
     ret_packet->model = model;
     ret_packet->stamp_us = velodyne_data_stamp_us(bytes);
@@ -144,22 +169,11 @@ static const struct lidar_identity *identity_of(uint8_t product_id)
 static bool step_fits(const struct lidar_identity *identity, uint32_t step_us, unsigned returns)
 {
     float expected_us = returns == 2 ? identity->step_dual_us : identity->step_single_us;
+    float share = identity->share > 0 ? identity->share : IDENTIFY_SHARE;
     float packets = roundf((float)step_us / expected_us);
     if (packets < 1 || packets > IDENTIFY_STEPS_LOST)
         return false;
-    return fabsf((float)step_us - packets * expected_us) <= 1 + IDENTIFY_SHARE * expected_us;
-}
-
-static int told(const struct lidar_identity *identity, const struct lidar_model **ret_model)
-{
-    if (!identity->model)
-        return sl_error(
-            -EPROTONOSUPPORT,
-            "packets come from a %s, which cannot be decoded; supported are the VLP-16, "
-            "Puck LITE and Puck Hi-Res",
-            identity->name);
-    *ret_model = identity->model;
-    return 0;
+    return fabsf((float)step_us - packets * expected_us) <= 1 + share * expected_us;
 }
 
 static int not_told(const struct velodyne_identify *state)
@@ -168,13 +182,40 @@ static int not_told(const struct velodyne_identify *state)
     if (!identity)
         return sl_error(-EPROTO, "packets carry the unknown product id 0x%02x; is it a Velodyne?",
                         state->product_id);
-    if (!identity->model)
-        return told(identity, NULL);
     return sl_error(
         -EPROTO,
         "packets carry the product id of a %s, but their stamps are %u us apart; another "
         "sensor on the same port, or heavy loss?",
-        identity->name, state->shortest_us);
+        identity->name, velodyne_identify_step_us(state));
+}
+
+uint32_t velodyne_identify_step_us(const struct velodyne_identify *state)
+{
+    uint32_t sorted[VELODYNE_IDENTIFY_PACKETS];
+    unsigned count = state->packets > 0 ? state->packets - 1 : 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = i;
+        for (; at > 0 && sorted[at - 1] > state->step_us[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = state->step_us[i];
+    }
+    return count > 0 ? sorted[count / 2] : 0;
+}
+
+static const struct lidar_identity *vote(struct velodyne_identify *state, uint32_t step_us,
+                                         unsigned returns)
+{
+    bool is_last = state->packets + 1 == VELODYNE_IDENTIFY_PACKETS;
+    for (unsigned i = 0; velodyne_identities[i].name; i++) {
+        const struct lidar_identity *identity = &velodyne_identities[i];
+        if (!is_candidate(identity, state->product_id))
+            continue;
+        state->votes[i] = (uint8_t)(state->votes[i] + step_fits(identity, step_us, returns));
+        bool is_measured = identity->model->steps_per_column == 0 || is_last;
+        if (is_measured && state->votes[i] >= VELODYNE_IDENTIFY_VOTES)
+            return identity;
+    }
+    return NULL;
 }
 
 int velodyne_identify(struct velodyne_identify *state, const uint8_t *bytes,
@@ -182,23 +223,22 @@ int velodyne_identify(struct velodyne_identify *state, const uint8_t *bytes,
 {
     uint32_t stamp_us = velodyne_data_stamp_us(bytes);
     uint8_t product_id = velodyne_data_product_id(bytes);
+    const struct lidar_identity *told = NULL;
     if (state->packets > 0 && product_id != state->product_id)
         memset(state->votes, 0, sizeof state->votes);
     state->product_id = product_id;
-    if (state->packets++ > 0) {
+    if (state->packets > 0) {
         uint32_t step_us =
             (uint32_t)(((uint64_t)stamp_us + 2 * (uint64_t)HOUR_US - state->last_stamp_us) %
                        HOUR_US);
-        if (state->shortest_us == 0 || step_us < state->shortest_us)
-            state->shortest_us = step_us;
-        for (unsigned i = 0; velodyne_identities[i].name; i++) {
-            const struct lidar_identity *identity = &velodyne_identities[i];
-            if (is_candidate(identity, product_id) &&
-                step_fits(identity, step_us, velodyne_data_returns(bytes)) &&
-                ++state->votes[i] >= VELODYNE_IDENTIFY_VOTES)
-                return told(identity, ret_model);
-        }
+        state->step_us[state->packets - 1] = step_us;
+        told = vote(state, step_us, velodyne_data_returns(bytes));
     }
+    state->packets++;
     state->last_stamp_us = stamp_us;
+    if (told) {
+        *ret_model = told->model;
+        return 0;
+    }
     return state->packets < VELODYNE_IDENTIFY_PACKETS ? -EAGAIN : not_told(state);
 }

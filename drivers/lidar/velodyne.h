@@ -45,16 +45,21 @@ enum lidar_count velodyne_data_parse(const struct lidar_model *model, const uint
 /* Identification: the product id names the sensor, and the steps between the stamps have to confirm
  * it, because early firmware wrote another sensor's id. Feed it packets in the order of their
  * arrival. */
-#define VELODYNE_IDENTIFY_VOTES   2  /* steps that agree are enough */
+#define VELODYNE_IDENTIFY_VOTES                                      \
+    2 /* steps that agree are enough, unless they are to be measured \
+       */
 #define VELODYNE_IDENTIFY_PACKETS 16 /* after which it is decided in any case */
 
 struct velodyne_identify {
     unsigned packets;
     uint32_t last_stamp_us;
-    uint32_t shortest_us; /* step seen, for the message */
     uint8_t product_id;
+    uint32_t step_us[VELODYNE_IDENTIFY_PACKETS];
     uint8_t votes[8]; /* for velodyne_identities[] of this id */
 };
+
+/* The median of the steps between stamps so far, 0 = there is none yet. */
+uint32_t velodyne_identify_step_us(const struct velodyne_identify *state);
 
 /* One more packet that velodyne_data_check accepted.
  * Returns 0 and *ret_model when a supported model is told, -EAGAIN while more packets are needed,

@@ -19,6 +19,8 @@
 
 #define RECORDS_MAX 4096
 #define ROOMS       2
+#define ID_OF_128   0xA1
+#define CUT_OF_128  255 /* this cut asks for a sensor of 128 lasers */
 #define CHECK(what)  \
     do {             \
         if (!(what)) \
@@ -62,14 +64,15 @@ static void close_room(void *context, void *handle, const struct lidar_frame_inf
     struct memory *memory = context;
     unsigned index = (unsigned)((bool *)handle - memory->in_use);
     CHECK(info->size_bytes <= memory->capacity_bytes);
-    CHECK(info->width == 16 && info->size_bytes == (size_t)info->height * 16 * 22);
+    CHECK(info->width == 16 || info->width == 32 || info->width == 128);
+    CHECK(info->size_bytes == (size_t)info->height * info->width * 22);
     CHECK(info->columns >= 1 && info->missing < info->columns);
-    CHECK(info->valid <= info->columns * 16 * info->returns);
-    for (size_t i = 0; i < (size_t)info->height * 16; i++) {
+    CHECK(info->valid <= info->columns * info->width * info->returns);
+    for (size_t i = 0; i < (size_t)info->height * info->width; i++) {
         uint16_t ring = sl_get_le16(memory->data[index] + i * 22 + 16);
         float time;
         memcpy(&time, memory->data[index] + i * 22 + 18, sizeof time);
-        CHECK(ring == i % 16 && time >= 0 && time < 10);
+        CHECK(ring == i % info->width && time >= 0 && time < 10);
     }
     memory->frames++;
     discard_room(context, handle);
@@ -103,12 +106,13 @@ static void push(struct stream *s, const uint8_t *bytes, uint32_t size)
 
 static void push_made(struct stream *s, bool is_changed, unsigned place)
 {
+    static const uint16_t flags[] = {0xEEFF, 0xDDFF, 0xCCFF, 0xBBFF};
     uint8_t bytes[VELODYNE_DATA_BYTES];
-    bool is_dual = s->mode == 0x39;
+    unsigned returns = s->mode == 0x39 ? 2 : 1, banks = s->id == ID_OF_128 ? 4 : 1;
     memset(bytes, 0x11, sizeof bytes);
     for (unsigned block = 0; block < 12; block++) {
-        double azimuth = s->azimuth + s->units_per_block * (is_dual ? block / 2 : block);
-        sl_put_le16(bytes + block * 100, 0xEEFF);
+        double azimuth = s->azimuth + s->units_per_block * (block / (banks * returns));
+        sl_put_le16(bytes + block * 100, flags[block / returns % banks]);
         sl_put_le16(bytes + block * 100 + 2, (uint16_t)((uint32_t)azimuth % 36000));
     }
     sl_put_le32(bytes + 1200, (uint32_t)(uint64_t)s->stamp_us);
@@ -117,8 +121,8 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
     if (is_changed)
         bytes[place % VELODYNE_DATA_BYTES] = (uint8_t)take(s);
     push(s, bytes, sizeof bytes);
-    double step_us = is_dual ? 663.552 : 1327.104;
-    s->azimuth += s->units_per_block * (is_dual ? 6 : 12);
+    double step_us = (banks == 4 ? 165.84 : 1327.104) / (banks == 4 && returns == 2 ? 3 : returns);
+    s->azimuth += s->units_per_block * (12 / (banks * returns));
     while (s->azimuth >= 36000)
         s->azimuth -= 36000;
     s->stamp_us += step_us;
@@ -185,6 +189,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     config.frames.block.has_extrinsics = (flags & 0x40) != 0;
     config.kernel = flags & 0x80 ? "plain" : NULL;
     config.frames.cut_angle_deg = take(&s);
+    if (config.frames.cut_angle_deg == CUT_OF_128)
+        s.id = ID_OF_128;
     memory.capacity_bytes = (size_t)(1 + take(&s) * 2) * 16 * 22;
     memory.refuse_one_in = take(&s);
     for (unsigned i = 0; i < ROOMS; i++) {

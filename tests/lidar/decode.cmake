@@ -2,6 +2,7 @@
 sluice_library(lidar_test_frames SOURCES frames.c LINK sluice_lidar_decode cmocka m)
 sluice_test(lidar_block_kernel SOURCES test_block_kernel.c LINK sluice_lidar_decode)
 sluice_test(lidar_velodyne SOURCES test_velodyne.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_velodyne_models SOURCES test_velodyne_models.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_decoder SOURCES test_decoder.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_decoder_order SOURCES test_decoder_order.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_velodyne_captures SOURCES test_velodyne_captures.c
@@ -12,3 +13,5 @@ sluice_test(lidar_ouster SOURCES test_ouster.c LINK sluice_lidar_metadata)
 sluice_test(lidar_column_kernel SOURCES test_column_kernel.c LINK sluice_lidar_decode)
 sluice_test(lidar_ouster_frames SOURCES test_ouster_frames.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_ouster_decoder SOURCES test_ouster_decoder.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_velodyne_large_captures SOURCES test_velodyne_large_captures.c
+            LINK sluice_lidar_test_frames sluice_capture)

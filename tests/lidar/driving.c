@@ -269,7 +269,7 @@ static void check_fields(const struct sl_pointcloud2 *cloud)
         assert_int_equal(cloud->fields[i].count, 1);
     }
     assert_int_equal(cloud->point_step, 22);
-    assert_int_equal(cloud->row_step, 16 * 22);
+    assert_int_equal(cloud->row_step, cloud->width * 22);
     assert_false(cloud->is_bigendian);
     assert_false(cloud->is_dense);
 }
@@ -296,7 +296,7 @@ void read_cloud(const struct sl_frame *frame, unsigned returns, struct sl_pointc
     if (sl_pointcloud2_read(frame->body, frame->body_length, ret_cloud) < 0)
         fail_msg("%s", sl_error_text());
     check_fields(ret_cloud);
-    assert_int_equal(ret_cloud->width, 16);
+    assert_true(ret_cloud->width == 16 || ret_cloud->width == 32 || ret_cloud->width == 128);
     assert_true(ret_cloud->height > 0 && ret_cloud->height % returns == 0);
     assert_int_equal(ret_cloud->data_size, ret_cloud->height * ret_cloud->row_step);
     assert_ptr_equal(ret_cloud->data, frame->data);
@@ -305,7 +305,7 @@ void read_cloud(const struct sl_frame *frame, unsigned returns, struct sl_pointc
     assert_true((uint64_t)ret_cloud->stamp_ns == frame->stamp_ns);
     uint32_t rows = ret_cloud->height / returns;
     for (uint32_t row = 0; row < ret_cloud->height; row++)
-        for (uint32_t ring = 0; ring < 16; ring++) {
+        for (uint32_t ring = 0; ring < ret_cloud->width; ring++) {
             struct cloud_point above = {0};
             if (row % rows > 0)
                 above = cloud_point(ret_cloud, row - 1, ring);

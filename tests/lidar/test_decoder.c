@@ -390,19 +390,30 @@ static void puck_lite_reads_the_packets_of_a_vlp16(void **state)
     frames_finish(&reference);
 }
 
-static void unsupported_sensor_is_refused_by_name(void **state)
+static void sensor_that_has_to_be_named_is_refused_by_name(void **state)
 {
     (void)state;
-    struct fake_sensor sensor = fake_vlp16();
-    start(&frames);
-    sensor.product_id = 0x28;
-    int err = 0;
-    for (unsigned n = 0; n < 20 && err == 0; n++)
-        err = fake_push(&sensor, n, decoder);
-    assert_int_equal(err, -EPROTONOSUPPORT);
-    assert_non_null(strstr(sl_error_text(), "VLP-32C"));
-    assert_int_equal(lidar_decoder_flush(decoder), -EPROTONOSUPPORT);
-    drop(&frames);
+    const struct {
+        uint8_t product_id;
+        size_t room_bytes;
+        const char *text;
+    } cases[] = {
+        {0x23, 0, "VLP-32"}, /* A or B */
+        {0x28, lidar_frame_bytes_max(velodyne_models[0], 1), "VLP-32C"},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake_sensor sensor = fake_vlp16();
+        struct lidar_decoder_config config = {.room_bytes = cases[i].room_bytes};
+        start_with(&frames, &config, ROOM_BYTES);
+        sensor.product_id = cases[i].product_id;
+        int err = 0;
+        for (unsigned n = 0; n < 20 && err == 0; n++)
+            err = fake_push(&sensor, n, decoder);
+        assert_int_equal(err, -EPROTONOSUPPORT);
+        assert_non_null(strstr(sl_error_text(), cases[i].text));
+        assert_int_equal(lidar_decoder_flush(decoder), -EPROTONOSUPPORT);
+        drop(&frames);
+    }
 }
 
 static void stream_too_short_to_tell_its_model(void **state)
@@ -454,7 +465,7 @@ int main(void)
         cmocka_unit_test(bad_packets_are_counted_and_change_nothing),
         cmocka_unit_test(model_that_contradicts_the_packets_is_told_with_both_names),
         cmocka_unit_test(puck_lite_reads_the_packets_of_a_vlp16),
-        cmocka_unit_test(unsupported_sensor_is_refused_by_name),
+        cmocka_unit_test(sensor_that_has_to_be_named_is_refused_by_name),
         cmocka_unit_test(stream_too_short_to_tell_its_model),
         cmocka_unit_test(configuration_that_makes_no_sense_is_refused),
     };

@@ -21,6 +21,9 @@ static void find_data(void)
 
 struct expectation {
     const char *file;
+    const char *model; /* as people write it */
+    const char *option;
+    unsigned rings;
     unsigned frames;
     const unsigned *returns; /* of each frame, or NULL */
     const char *said;
@@ -29,10 +32,13 @@ struct expectation {
 static void replay(struct driving *d, const struct expectation *e)
 {
     struct driver *driver = &d->driver[0];
-    char option[4096];
+    char option[4096], model[64], told[64];
     snprintf(option, sizeof option, "--capture=%s/%s", folder, e->file);
+    snprintf(model, sizeof model, "--model=%s", e->option);
+    snprintf(told, sizeof told, "packets of a %s", e->model);
     struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
-    DRIVE(driver, option, "--rate=0", "--block", "--wait-for-subscribers=1");
+    DRIVE(driver, option, model, "--rate=0", "--block", "--returns=1", "--slots=8", "--quota=2",
+          "--subscribers=1", "--wait-for-subscribers=1");
     await_publisher(points);
     struct sl_pointcloud2 cloud;
     struct sl_frame frame;
@@ -41,6 +47,7 @@ static void replay(struct driving *d, const struct expectation *e)
         assert_int_equal(frame.seq, count + 1);
         assert_int_equal(frame.lost_before, 0);
         read_cloud(&frame, 1, &cloud);
+        assert_int_equal(cloud.width, e->rings);
         if (e->returns)
             assert_int_equal(cloud_returns(&cloud), e->returns[count]);
         sl_frame_release(&frame);
@@ -49,7 +56,7 @@ static void replay(struct driving *d, const struct expectation *e)
     sl_subscriber_close(points);
     assert_int_equal(driver_finish(driver), 0);
     assert_int_equal(count, e->frames);
-    driver_said(driver, "packets of a VLP-16");
+    driver_said(driver, told);
     driver_said(driver, e->said);
     driver_said(driver, "lost: nothing");
     domain_is_empty(d);
@@ -58,14 +65,38 @@ static void replay(struct driving *d, const struct expectation *e)
 static void vlp16_with_gps_gives_its_five_pieces(void **state)
 {
     static const unsigned returns[] = {14522, 18549, 18554, 18494, 3367};
-    replay(*state, &(struct expectation){"mrpt/sample_velodyne_vlp16_gps.pcap", 5, returns,
-                                         "from 293 data and 57 telemetry packets"});
+    replay(*state, &(struct expectation){"mrpt/sample_velodyne_vlp16_gps.pcap", "VLP-16", "auto",
+                                         16, 5, returns, "from 293 data and 57 telemetry packets"});
 }
 
 static void early_firmwares_capture_gives_fifty_two_frames(void **state)
 {
-    replay(*state, &(struct expectation){"veloview/vlp-16-test-90deg-1-50-frames.pcap", 52, NULL,
-                                         "from 1902 data and 367 telemetry packets"});
+    replay(*state,
+           &(struct expectation){"veloview/vlp-16-test-90deg-1-50-frames.pcap", "VLP-16", "vlp-16",
+                                 16, 52, NULL, "from 1902 data and 367 telemetry packets"});
+}
+
+static void hdl32es_and_vls128s_captures_are_replayed(void **state)
+{
+    static const struct expectation larger[] = {
+        {"mrpt/sample_velodyne_hdl32.pcap", "HDL-32E", "hdl-32e", 32, 4, NULL, "from 500 data"},
+        {"derived/nebula_vls128_1614315746471294674.pcap", "VLS-128", "vls-128", 128, 5, NULL,
+         "from 2193 data"},
+    };
+    for (unsigned i = 0; i < sizeof larger / sizeof larger[0]; i++)
+        replay(*state, &larger[i]);
+}
+
+static void larger_sensors_capture_asks_for_its_name(void **state)
+{
+    struct driving *d = *state;
+    char option[4096];
+    snprintf(option, sizeof option, "--capture=%s/mrpt/sample_velodyne_hdl32.pcap", folder);
+    DRIVE(&d->driver[0], option, "--rate=0");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "packets come from a HDL-32E");
+    driver_said(&d->driver[0], "name the model");
+    domain_is_empty(d);
 }
 
 static void another_sensors_capture_is_refused_by_name(void **state)
@@ -73,9 +104,10 @@ static void another_sensors_capture_is_refused_by_name(void **state)
     struct driving *d = *state;
     char option[4096];
     snprintf(option, sizeof option, "--capture=%s/mrpt/sample_velodyne_hdl32.pcap", folder);
-    DRIVE(&d->driver[0], option, "--rate=0");
+    DRIVE(&d->driver[0], option, "--rate=0", "--model=vlp-32c");
     assert_int_equal(driver_finish(&d->driver[0]), 1);
-    driver_said(&d->driver[0], "HDL-32E, which cannot be decoded");
+    driver_said(&d->driver[0],
+                "the configured model is VLP-32C, but the packets come from a HDL-32E");
     domain_is_empty(d);
 }
 
@@ -85,6 +117,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(vlp16_with_gps_gives_its_five_pieces),
         TEST(early_firmwares_capture_gives_fifty_two_frames),
+        TEST(hdl32es_and_vls128s_captures_are_replayed),
+        TEST(larger_sensors_capture_asks_for_its_name),
         TEST(another_sensors_capture_is_refused_by_name),
     };
     find_data();

@@ -8,99 +8,12 @@
 #include <cmocka.h>
 // clang-format on
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/bytes.h"
-#include "core/base/error.h"
-#include "core/capture/datagrams.h"
-#include "tests/lidar/frames.h"
-
-#define ROOM_BYTES (4000 * 16 * 22 * 2)
-
-static char folder[3000];
-
-static void find_data(void)
-{
-    const char *data = getenv("SLUICE_TEST_DATA");
-    const char *source = getenv("SLUICE_SOURCE");
-    if (data)
-        snprintf(folder, sizeof folder, "%s/lidar/velodyne", data);
-    else
-        snprintf(folder, sizeof folder, "%s/../shared/data/lidar/velodyne", source ? source : ".");
-}
-
-typedef void packet_fn(void *context, const struct sl_datagram *datagram);
-
-static void each_packet(const char *name, packet_fn *fn, void *context)
-{
-    char path[4096];
-    struct sl_datagram_reader *reader = NULL;
-    struct sl_datagram datagram;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    int err = sl_datagram_reader_open(path, NULL, &reader);
-    if (err < 0)
-        fail_msg("%s", sl_error_text());
-    while ((err = sl_datagram_reader_next(reader, &datagram)) > 0)
-        fn(context, &datagram);
-    assert_int_equal(err, 0);
-    sl_datagram_reader_close(reader);
-}
-
-struct run {
-    struct lidar_decoder *decoder;
-    int error;
-    char text[SL_ERROR_TEXT_MAX];
-    uint64_t first_host_ns;
-};
-
-static void push(void *context, const struct sl_datagram *datagram)
-{
-    struct run *run = context;
-    if (run->first_host_ns == 0)
-        run->first_host_ns = datagram->time_ns;
-    if (run->error == 0) {
-        run->error = lidar_decoder_push(run->decoder, datagram);
-        snprintf(run->text, sizeof run->text, "%s", run->error < 0 ? sl_error_text() : "");
-    }
-}
-
-static struct run decode(const char *name, const struct lidar_decoder_config *config,
-                         struct frames *frames)
-{
-    struct run run = {0};
-    struct lidar_frame_sink sink = frames_sink(frames);
-    frames_init(frames, ROOM_BYTES);
-    assert_int_equal(lidar_decoder_create(config, &sink, &run.decoder), 0);
-    each_packet(name, push, &run);
-    if (run.error == 0)
-        assert_int_equal(lidar_decoder_flush(run.decoder), 0);
-    return run;
-}
-
-static void finish(struct run *run, struct frames *frames)
-{
-    lidar_decoder_destroy(run->decoder);
-    frames_finish(frames);
-}
-
-static uint64_t count_of(const struct run *run, enum lidar_count which)
-{
-    return lidar_decoder_counts(run->decoder)->count[which];
-}
-
-static void no_loss(const struct run *run)
-{
-    for (int i = LIDAR_BAD_SHORT; i <= LIDAR_RESTART_MODE; i++) {
-        if (count_of(run, (enum lidar_count)i) != 0)
-            fail_msg("%s is %llu", lidar_count_names[i],
-                     (unsigned long long)count_of(run, (enum lidar_count)i));
-    }
-}
+#include "tests/lidar/captures.h"
 
 /* Points of each piece, straight from the packets: cut where a column's azimuth (or its block's
  * alone) comes over 0. */
@@ -313,30 +226,6 @@ static void early_firmware_is_told_by_its_stamps(void **state)
     finish(&run, &frames);
 }
 
-static void other_sensors_are_refused_by_name(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *file, *name;
-    } others[] = {
-        {"rust-lidar-utils/velodyne_vlp32.pcap", "HDL-32E"},
-        {"rust-lidar-utils/hdl32_example.pcap", "HDL-32E"},
-        {"mrpt/sample_velodyne_hdl32.pcap", "HDL-32E"},
-        {"derived/nebula_vlp32_1713492677464078412.pcap", "VLP-32C"},
-        {"derived/nebula_vls128_1614315746471294674.pcap", "VLS-128"},
-    };
-    for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++) {
-        struct frames frames;
-        struct lidar_decoder_config config = {0};
-        struct run run = decode(others[i].file, &config, &frames);
-        assert_int_equal(run.error, -EPROTONOSUPPORT);
-        assert_non_null(strstr(run.text, others[i].name));
-        assert_null(lidar_decoder_model(run.decoder));
-        assert_int_equal(frames.closed, 0);
-        finish(&run, &frames);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,12 +234,6 @@ int main(void)
         cmocka_unit_test(without_gps_stamps_follow_the_host_and_say_so),
         cmocka_unit_test(regrouped_by_block_azimuth_every_count_of_veloview_is_met),
         cmocka_unit_test(early_firmware_is_told_by_its_stamps),
-        cmocka_unit_test(other_sensors_are_refused_by_name),
     };
-    find_data();
-    if (access(folder, R_OK) != 0) {
-        printf("SKIP: no lidar captures in %s (set SLUICE_TEST_DATA)\n", folder);
-        return 77;
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return captures_missing("velodyne") ? 77 : cmocka_run_group_tests(tests, NULL, NULL);
 }
