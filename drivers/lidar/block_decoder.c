@@ -86,7 +86,7 @@ static void decode(struct block_decoder *d, const uint8_t *bytes, uint64_t host_
     packet.host_ns = host_ns;
     enum lidar_clock_step step = lidar_clock_data(
         &d->clock, packet.stamp_us, host_ns, columns * d->model->column_period_ns, &packet.time_ns);
-    packet.time_ns -= d->model->stamp_lag_ns;
+    packet.time_ns += lidar_model_first_ns(d->model, packet.group_count);
     lidar_assembly_push(&d->assembly, &packet, step);
 }
 

@@ -163,6 +163,8 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
     uint8_t ring[LIDAR_LASERS_MAX];
     memset(block, 0, sizeof *block);
     block->kernel = kernel ? kernel : lidar_block_kernel_best();
+    if (lidar_model_elements(model) % LIDAR_HALF_POINTS != 0)
+        block->kernel = &lidar_block_kernel_plain; /* the others write whole halves only */
     block->model = model;
     block->first = index * LIDAR_BLOCK_ELEMENTS;
     block->points = lidar_model_elements(model) - block->first;
@@ -186,7 +188,8 @@ static void compute_rate(const struct lidar_block *block, double units_per_ns,
     for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
         unsigned laser = block->element[i] % block->model->lasers;
         double vertical = (double)block->model->vertical_deg[laser] * RADIANS_PER_DEGREE;
-        double angle = units_per_ns * block->firing_ns[i] * RADIANS_PER_UNIT -
+        double turned = block->model->has_one_azimuth ? 0 : units_per_ns * block->firing_ns[i];
+        double angle = turned * RADIANS_PER_UNIT -
                        (double)block->model->azimuth_offset_deg[laser] * RADIANS_PER_DEGREE;
         rate->a[i] = (float)(cos(vertical) * cos(angle));
         rate->b[i] = (float)(cos(vertical) * sin(angle));
@@ -254,6 +257,7 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
                       struct lidar_block_job *job)
 {
     uint8_t *staging = block->staging[0];
+    unsigned points = block->points;
     job->valid[0] = 0;
     job->valid[1] = 0;
     for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
@@ -273,11 +277,15 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
         put_float(point + LIDAR_POINT_Z, p.z);
         put_float(point + LIDAR_POINT_INTENSITY, is_valid ? (float)element[2] : 0);
         put_float(point + LIDAR_POINT_TIME, job->time_s[half] + block->time_s[i]);
-        job->valid[half] = (uint8_t)(job->valid[half] + is_valid);
+        job->valid[half] = (uint8_t)(job->valid[half] + (is_valid && block->place[i] < points));
     }
     for (unsigned half = 0; half < 2; half++) {
+        unsigned left = points > half * LIDAR_HALF_POINTS ? points - half * LIDAR_HALF_POINTS : 0;
+        if (left > LIDAR_HALF_POINTS)
+            left = LIDAR_HALF_POINTS;
         if (job->to[half])
-            sl_stream_copy(job->to[half], staging + half * LIDAR_HALF_BYTES, LIDAR_HALF_BYTES);
+            sl_stream_copy(job->to[half], staging + half * LIDAR_HALF_BYTES,
+                           (size_t)left * LIDAR_POINT_BYTES);
     }
 }
 

@@ -8,6 +8,7 @@
 
 /* The motor is held to a percent or so of what was set; a 32nd is safe. */
 #define TURN_MARGIN_DIVISOR 32
+#define NS_PER_US           1000.0f
 
 void lidar_model_rings(const struct lidar_model *model, uint8_t ret_ring[LIDAR_LASERS_MAX])
 {
@@ -22,6 +23,8 @@ void lidar_model_rings(const struct lidar_model *model, uint8_t ret_ring[LIDAR_L
 
 uint32_t lidar_model_firing_ns(const struct lidar_model *model, unsigned laser)
 {
+    if (model->firing_us)
+        return (uint32_t)lroundf((model->firing_us[laser] - model->firing_first_us) * NS_PER_US);
     unsigned firing = laser / model->lasers_per_firing;
     if (model->firings_before_pause > 0)
         firing += firing / model->firings_before_pause;

@@ -37,13 +37,13 @@
 struct lidar_model {
     const char *name;                       /* as people write it: "VLP-16" */
     const char *aliases[LIDAR_ALIASES_MAX]; /* other spellings that a configuration may use */
-    uint8_t product_id;                     /* last byte of its packets */
+    uint8_t product_id;                     /* Velodyne's: the last byte of its packets */
 
     /* Another model's packets carry the same id, and its angles differ: somebody has to say which
      * of them it is. */
     bool must_be_named;
 
-    uint8_t lasers;            /* in a column; a multiple of 16 */
+    uint8_t lasers;            /* in a column */
     uint8_t columns_per_block; /* firing sequences that share a block's azimuth */
     uint8_t blocks_per_column; /* 1, or the number of banks that a column's lasers are sent in */
     uint8_t blocks;            /* in a packet, all of them or those that are used */
@@ -54,15 +54,22 @@ struct lidar_model {
 
     /* Time inside a packet: column c begins at c * column_period_ns after the packet's first
      * firing, laser l fires s * firing_step_ns later, where s = g + g / firings_before_pause and
-     * g = l / lasers_per_firing. */
+     * g = l / lasers_per_firing; or as a table says. */
     uint32_t column_period_ns;
+    const float *firing_us; /* by laser, of no matter what moment; NULL = in even steps */
+    float firing_first_us;  /* the least of these */
     uint32_t firing_step_ns;
     uint8_t lasers_per_firing;
     uint8_t firings_before_pause; /* of a step; 0 = there is none */
     /* The sensor's firmware decides how long a column takes: as it is measured, divided into so
      * many firing steps. 0 = it is what the table says. */
     uint8_t steps_per_column;
-    uint32_t stamp_lag_ns; /* the first firing was so long before the packet's stamp */
+    /* From the packet's stamp to the first firing of its first column, or of its last one. */
+    int32_t stamp_to_firing_ns;
+    bool stamps_last_column;
+    /* The azimuth of a block is that of all its points, offsets aside: what they turn on between
+     * their firings is in the offsets already. */
+    bool has_one_azimuth;
 
     float rotation_min_hz; /* that the maker allows; frames have room for the slowest */
     float rotation_max_hz;
@@ -108,6 +115,13 @@ static inline unsigned lidar_model_elements(const struct lidar_model *model)
 static inline uint64_t lidar_model_group_ns(const struct lidar_model *model)
 {
     return (uint64_t)model->column_period_ns * model->columns_per_block;
+}
+
+/* The first firing of a packet of so many groups, after its stamp. */
+static inline int64_t lidar_model_first_ns(const struct lidar_model *model, unsigned groups)
+{
+    int64_t before_ns = (int64_t)(groups - 1) * (int64_t)lidar_model_group_ns(model);
+    return model->stamp_to_firing_ns - (model->stamps_last_column ? before_ns : 0);
 }
 
 /* When a laser fires, after its column's first. */

@@ -99,7 +99,7 @@ static const struct lidar_model vls128 = {
     .lasers = 128, .columns_per_block = 1, .blocks_per_column = 4, .blocks = 12,
     .block_bytes = 100, .element_bytes = 3, .range_unit_m = 0.004f,
     .column_period_ns = 53300, .firing_step_ns = 2665, .lasers_per_firing = 8,
-    .firings_before_pause = 8, .steps_per_column = 20, .stamp_lag_ns = 8700,
+    .firings_before_pause = 8, .steps_per_column = 20, .stamp_to_firing_ns = -8700,
     .rotation_min_hz = 5, .rotation_max_hz = 20,
     .vertical_deg = {-11.742f, -1.99f, 3.4f, -5.29f, -0.78f, 4.61f, -4.08f, 1.31f, -6.5f,
                      -1.11f, 4.28f, -4.41f, 0.1f, 6.48f, -3.2f, 2.19f, -3.86f, 1.53f, -9.244f,

@@ -15,3 +15,6 @@ sluice_test(lidar_ouster_frames SOURCES test_ouster_frames.c LINK sluice_lidar_t
 sluice_test(lidar_ouster_decoder SOURCES test_ouster_decoder.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_velodyne_large_captures SOURCES test_velodyne_large_captures.c
             LINK sluice_lidar_test_frames sluice_capture)
+sluice_test(lidar_hesai_captures SOURCES test_hesai_captures.c
+            LINK sluice_lidar_test_frames sluice_capture)
+sluice_test(lidar_hesai SOURCES test_hesai.c LINK sluice_lidar_test_frames)

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hesai.h - Hesai's packets: checked, told apart, taken apart; and the correction file of a sensor.
+ * Pure: bytes in, values out.
+ *
+ * Every packet tells its sensor's model by its header and its size, so nothing has to be learnt
+ * from several. What it does not tell are the sensor's own angles: they come in a file.
+ *
+ * Life:    nothing is kept.
+ * Owner:   bytes stay the caller's; a parsed packet points into them.
+ * Threads: any.
+ * Errors:  a packet that is not right gives the counter that it belongs to; a file that is not
+ *          right gives -EINVAL with sl_error_text().
+ */
+#ifndef SL_DRIVERS_LIDAR_HESAI_H
+#define SL_DRIVERS_LIDAR_HESAI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "drivers/lidar/counts.h"
+#include "drivers/lidar/model.h"
+#include "drivers/lidar/packet.h"
+
+extern const struct lidar_model *const hesai_models[]; /* ended by NULL */
+
+/* By name or alias, upper and lower case alike; NULL if there is none. */
+const struct lidar_model *hesai_model_find(const char *name);
+
+/* A data packet of whatever model. Returns LIDAR_PACKETS and its sensor's model, or the counter of
+ * what is wrong with it: LIDAR_OTHER_MODEL for one that is a Hesai's, of a kind that we do not
+ * know. */
+enum lidar_count hesai_data_check(const uint8_t *bytes, size_t size_bytes,
+                                  const struct lidar_model **ret_model);
+
+/* What a tail says of the time. */
+struct hesai_time {
+    uint32_t stamp_us; /* since the top of the hour */
+    bool has_date;     /* it can be one: utc_ns is meant, if the sensor's clock was set */
+    int64_t utc_ns;    /* since 1970, of the packet's stamp */
+};
+
+/* Of a packet that hesai_data_check accepted. */
+struct hesai_time hesai_data_time(const uint8_t *bytes, size_t size_bytes);
+
+/* Take apart such a packet. `model` is what hesai_data_check told, or that one with other angles.
+ * `time_ns` and `host_ns` are left to the caller. Returns LIDAR_PACKETS, or the counter of what is
+ * wrong. */
+enum lidar_count hesai_data_parse(const struct lidar_model *model, const uint8_t *bytes,
+                                  size_t size_bytes, struct lidar_packet *ret_packet);
+
+/* A correction file, which is text: a line a channel, "channel,elevation,azimuth" in degrees, each
+ * channel once; lines that begin with anything but a digit are headings. ret_model is the model
+ * with these angles. -EINVAL names the line. */
+int hesai_correction_read(const struct lidar_model *model, const char *text, size_t size_bytes,
+                          struct lidar_model *ret_model);
+
+#endif

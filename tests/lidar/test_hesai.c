@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_hesai.c - packets made byte by byte from the manuals, one channel at a time; what is wrong
+ * with others; correction files.
+ */
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "tests/lidar/hesai_way.h"
+
+#define RADIANS    (3.14159265358979323846 / 180)
+#define START_US   7e6 /* since the top of the hour */
+#define START_DEG  358.003
+#define RAW        5000
+#define SIZE_MAX_  1300
+#define ROOM_BYTES ((size_t)2300 * 2 * 64 * 22)
+
+/* A sensor as its manual describes it; the decoder's tables are not used. */
+struct sensor {
+    const char *name;
+    unsigned header, azimuth_at, block, blocks, element, lasers, size;
+    unsigned mode_at, date_at, microseconds_at; /* in the tail */
+    double period_us, unit_m;
+    double last_us; /* the stamp to the last column's time 0 */
+    uint8_t mode;
+    unsigned channel; /* that alone sees anything, from 1 */
+    double vertical_deg, azimuth_deg, firing_us;
+    int ring;
+};
+
+/* clang-format off */
+#define PANDAR40P "Pandar40P",  0, 2, 124, 10, 3, 40, 1262, 14, 16, 10, 55.56, 0.004, -28.58
+#define PANDAR64  "Pandar64",   8, 0, 194,  6, 3, 64, 1198, 14, 16, 10, 55.56, 0.004, -42.58
+#define XT16      "PandarXT16", 12, 0, 66,  8, 4, 16, 568, 10, 13, 19, 50, 0.004, 0
+#define XT32      "PandarXT32", 12, 0, 130, 8, 4, 32, 1080, 10, 13, 19, 50, 0.004, 0
+#define XT32M2X   "XT32M2X",    12, 0, 130, 6, 4, 32, 820, 10, 13, 19, 50, 0.005, 0
+
+static const struct sensor sensors[] = {
+    {PANDAR40P, 0x37,  1,  15.21,  -1.042, -42.22, 39},
+    {PANDAR40P, 0x38,  7,   2.016,  3.125, -47.46, 33},
+    {PANDAR40P, 0x39, 40, -24.569, -1.042,  -3.62,  0},
+    {PANDAR64,  0x37, 64, -25.071, -1.042, -12.748, 0},
+    {PANDAR64,  0x39,  1,  14.708, -1.042, -23.18, 63},
+    {XT16,      0x37,  1,  15, 0,  6,        15},
+    {XT16,      0x39, 16, -15, 0, 51.36,      0},
+    {XT32,      0x3B,  2,  14, 0,  7.512,    30},
+    {XT32M2X,   0x38, 17, -1.34,   0.153966, 6,      15},
+    {XT32M2X,   0x39, 32, -20.7475, 0.143988, 49.32,  0},
+};
+/* clang-format on */
+
+static struct frames frames;
+
+static void put_header(const struct sensor *s, uint8_t *packet)
+{
+    if (s->header == 0)
+        return;
+    packet[0] = 0xEE;
+    packet[1] = 0xFF;
+    if (s->header == 8) {
+        memcpy(packet + 2, (const uint8_t[]){64, 6, 0, 4}, 4);
+    } else {
+        memcpy(packet + 2, (const uint8_t[]){6, 1, 0, 0}, 4);
+        packet[6] = (uint8_t)s->lasers;
+        packet[7] = (uint8_t)s->blocks;
+        packet[9] = (uint8_t)(s->unit_m * 1000 + 0.5);
+    }
+}
+
+static double azimuth_deg(unsigned column, const struct sensor *s)
+{
+    return START_DEG + column * s->period_us * 1e-6 * 3600;
+}
+
+static void put_block(const struct sensor *s, uint8_t *block, double azimuth, unsigned raw)
+{
+    if (s->azimuth_at > 0)
+        sl_put_le16(block, 0xEEFF);
+    sl_put_le16(block + s->azimuth_at, (uint16_t)(lround(azimuth * 100) % 36000));
+    uint8_t *element = block + s->azimuth_at + 2 + (s->channel - 1) * s->element;
+    sl_put_le16(element, (uint16_t)raw);
+    element[2] = 99;
+}
+
+/* Column 0 is at START_US, whatever part of the packet its stamp means. */
+static void make_packet(const struct sensor *s, unsigned n, uint8_t packet[SIZE_MAX_])
+{
+    unsigned returns = s->mode >= 0x39 ? 2 : 1, columns = s->blocks / returns;
+    memset(packet, 0, SIZE_MAX_);
+    put_header(s, packet);
+    for (unsigned block = 0; block < s->blocks; block++)
+        put_block(s, packet + s->header + block * s->block,
+                  azimuth_deg(n * columns + block / returns, s), RAW + block % returns * 100);
+    uint8_t *tail = packet + s->header + s->blocks * s->block;
+    double last_column_us = START_US + ((n + 1) * columns - 1) * s->period_us;
+    uint64_t stamp_us = (uint64_t)(last_column_us - s->last_us);
+    tail[s->mode_at] = s->mode;
+    memcpy(tail + s->date_at, (const uint8_t[]){120, 2, 29, 13, 0, (uint8_t)(stamp_us / 1000000)},
+           6);
+    sl_put_le32(tail + s->microseconds_at, (uint32_t)(stamp_us % 1000000));
+}
+
+static void check_turn(const struct sensor *s, const struct kept_frame *frame)
+{
+    unsigned first = 0, returns = s->mode >= 0x39 ? 2 : 1;
+    while (lround(azimuth_deg(first, s) * 100) < 36000)
+        first++;
+    double range = RAW * s->unit_m, vertical = s->vertical_deg * RADIANS;
+    assert_int_equal(frame->info.partial, 0);
+    assert_int_equal(frame->info.missing, 0);
+    assert_int_equal(frame->info.width, s->lasers);
+    assert_int_equal(frame->info.valid, frame->info.columns * returns);
+    for (unsigned row = 0; row < frame->info.columns; row++) {
+        struct point p = frame_point(frame, row, (unsigned)s->ring);
+        double azimuth = (azimuth_deg(first + row, s) + s->azimuth_deg) * RADIANS;
+        assert_true(p.intensity == 99);
+        assert_true(fabs((double)p.x - range * cos(vertical) * cos(azimuth)) < 4e-3);
+        assert_true(fabs((double)p.y + range * cos(vertical) * sin(azimuth)) < 4e-3);
+        assert_true(fabs((double)p.z - range * sin(vertical)) < 1e-4);
+    }
+    /* the time of the column, and of the channel after the earliest one */
+    struct point p = frame_point(frame, 5, (unsigned)s->ring);
+    double since_us = (double)(frame->info.sensor_ns % INT64_C(3600000000000)) / 1e3;
+    double expected_us = START_US + (first + 5) * s->period_us + s->firing_us;
+    assert_true(fabs(since_us + (double)p.time * 1e6 - expected_us) < 1.6);
+}
+
+static void rays_lie_where_the_manuals_say(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof sensors / sizeof sensors[0]; i++) {
+        const struct sensor *s = &sensors[i];
+        uint8_t packet[SIZE_MAX_];
+        unsigned columns = s->blocks / (s->mode >= 0x39 ? 2 : 1);
+        memset(&way, 0, sizeof way);
+        frames_init(&frames, ROOM_BYTES);
+        for (unsigned n = 0; n < 1.3e5 / (columns * s->period_us); n++) {
+            make_packet(s, n, packet);
+            assert_int_equal(way_push(&frames, packet, s->size, 0), LIDAR_PACKETS);
+        }
+        lidar_assembly_flush(&way.assembly);
+        assert_string_equal(way.told->name, s->name);
+        assert_true(way.first_utc_ns / 1000000000 == 1582981207); /* 2020-02-29 13:00:07 */
+        assert_int_equal(way.counts.count[LIDAR_GAP], 0);
+        assert_int_equal(frames.closed, 3);
+        check_turn(s, &frames.kept[1]);
+        frames_finish(&frames);
+    }
+}
+
+static enum lidar_count check_changed(const struct sensor *s, unsigned at, uint8_t byte,
+                                      size_t size)
+{
+    uint8_t packet[SIZE_MAX_];
+    const struct lidar_model *told = NULL;
+    make_packet(s, 0, packet);
+    packet[at] = byte;
+    enum lidar_count verdict = hesai_data_check(packet, size, &told);
+    assert_true((verdict == LIDAR_PACKETS) == (told != NULL));
+    return verdict;
+}
+
+static void what_is_wrong_with_a_packet_is_told(void **state)
+{
+    (void)state;
+    const struct sensor *pandar40 = &sensors[0], *xt32 = &sensors[7];
+    unsigned tail = 12 + 8 * 130;
+    assert_int_equal(check_changed(xt32, 4, 0, 1080), LIDAR_PACKETS);
+    assert_int_equal(check_changed(xt32, 4, 0, 11), LIDAR_BAD_SHORT);
+    assert_int_equal(check_changed(xt32, 4, 0, 1079), LIDAR_BAD_SHORT);
+    assert_int_equal(check_changed(xt32, 4, 0, 1081), LIDAR_BAD_LONG);
+    assert_int_equal(check_changed(xt32, 0, 0, 1080), LIDAR_BAD_FLAG);
+    assert_int_equal(check_changed(xt32, 3, 9, 1080), LIDAR_OTHER_MODEL); /* version */
+    assert_int_equal(check_changed(xt32, 6, 48, 1080), LIDAR_OTHER_MODEL);
+    assert_int_equal(check_changed(xt32, 9, 5, 1080), LIDAR_OTHER_MODEL); /* unit */
+    assert_int_equal(check_changed(xt32, 13, 0xFF, 1080), LIDAR_BAD_AZIMUTH);
+    assert_int_equal(check_changed(xt32, tail + 10, 0x3D, 1080), LIDAR_BAD_RETURN_MODE);
+    assert_int_equal(check_changed(pandar40, 1260, 0, 1266), LIDAR_PACKETS); /* with a sequence */
+    assert_int_equal(check_changed(pandar40, 124, 0, 1262), LIDAR_BAD_FLAG);
+}
+
+static void pair_that_looks_two_ways_is_refused(void **state)
+{
+    (void)state;
+    uint8_t packet[SIZE_MAX_];
+    const struct lidar_model *told = NULL;
+    struct lidar_packet parsed;
+    make_packet(&sensors[7], 0, packet);
+    sl_put_le16(packet + 12 + 130, 777);
+    assert_int_equal(hesai_data_check(packet, 1080, &told), LIDAR_PACKETS);
+    assert_int_equal(hesai_data_parse(told, packet, 1080, &parsed), LIDAR_BAD_AZIMUTH);
+}
+
+static void dates_are_read_in_three_ways(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t date[6];
+        bool has_date;
+        int64_t utc_s;
+    } cases[] = {
+        {{120, 6, 25, 12, 2, 9}, true, 1593086529}, /* years since 1900 */
+        {{17, 9, 6, 14, 31, 22}, true, 1504708282}, /* or since 2000 */
+        {{70, 1, 1, 0, 0, 0}, true, 0},
+        {{200, 3, 1, 0, 0, 0}, true, 4107542400},           /* 2100 has no 29th of February */
+        {{0, 0, 0x65, 0x53, 0xF1, 0x00}, true, 1700000000}, /* seconds, newer firmware */
+        {{120, 13, 25, 12, 2, 9}, false, 129},
+        {{120, 0, 0, 0, 2, 9}, false, 129},
+    };
+    uint8_t packet[SIZE_MAX_];
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        make_packet(&sensors[7], 0, packet);
+        memcpy(packet + 12 + 8 * 130 + 13, cases[i].date, 6);
+        sl_put_le32(packet + 12 + 8 * 130 + 19, 123456);
+        struct hesai_time time = hesai_data_time(packet, 1080);
+        assert_int_equal(time.has_date, cases[i].has_date);
+        assert_true(time.utc_ns == cases[i].utc_s * 1000000000 + 123456000);
+        assert_int_equal(time.stamp_us, cases[i].utc_s % 3600 * 1000000 + 123456);
+    }
+}
+
+static int read_text(const char *text, struct lidar_model *ret_model)
+{
+    return hesai_correction_read(hesai_model_find("xt16"), text, strlen(text), ret_model);
+}
+
+static void correction_file_replaces_the_angles(void **state)
+{
+    (void)state;
+    char text[1000] = "Laser id,Elevation,Azimuth\r\n";
+    struct lidar_model model;
+    for (unsigned i = 16; i >= 1; i--)
+        snprintf(text + strlen(text), 60, "%u,%g,%g\r\n", i, 8.5 - i, i / 10.0);
+    assert_int_equal(read_text(text, &model), 0);
+    assert_true(fabsf(model.vertical_deg[0] - 7.5f) < 1e-5f);
+    assert_true(fabsf(model.vertical_deg[15] + 7.5f) < 1e-5f);
+    assert_true(fabsf(model.azimuth_offset_deg[9] + 1) < 1e-5f);
+    assert_int_equal(model.lasers, 16);
+}
+
+static void correction_file_that_is_wrong_is_told_by_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *told;
+    } cases[] = {
+        {"1,2,3\n2,x,3\n", "line 2"},
+        {"Channel,Elevation,Azimuth\n1,2,3\n17,1,1\n", "line 3: the sensor has no such channel"},
+        {"1,2,3\n1,2,3\n", "there before"},
+        {"1,95,3\n", "-90 to 90"},
+        {"1,2,nan\n", "-90 to 90"},
+        {"1,2,3,4\n", "line 1"},
+        {"1,2,3\n", "channel 2 of the PandarXT16's 16 is missing"},
+        {"", "channel 1"},
+    };
+    char long_line[300];
+    struct lidar_model model = {.name = "untouched"};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(read_text(cases[i].text, &model), -EINVAL);
+        if (!strstr(sl_error_text(), cases[i].told))
+            fail_msg("\"%s\" is not in: %s", cases[i].told, sl_error_text());
+    }
+    memset(long_line, '1', sizeof long_line);
+    assert_int_equal(hesai_correction_read(hesai_model_find("xt16"), long_line, 300, &model),
+                     -EINVAL);
+    assert_int_equal(hesai_correction_read(hesai_model_find("xt16"), "1\0,2", 4, &model), -EINVAL);
+    assert_string_equal(model.name, "untouched");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rays_lie_where_the_manuals_say),
+        cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
+        cmocka_unit_test(pair_that_looks_two_ways_is_refused),
+        cmocka_unit_test(dates_are_read_in_three_ways),
+        cmocka_unit_test(correction_file_replaces_the_angles),
+        cmocka_unit_test(correction_file_that_is_wrong_is_told_by_its_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
