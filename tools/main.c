@@ -24,6 +24,7 @@ const struct sl_tool *const sl_tools[] = {
     &sl_tool_top,
     &sl_tool_snapshot,
     &sl_tool_sim_velodyne,
+    &sl_tool_lidar_models,
     &sl_tool_bench_lidar,
     &sl_tool_bench_bus,
     &sl_tool_bench_pollution,

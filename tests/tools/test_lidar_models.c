@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_lidar_models.c - the list of lidars, for people and for programs. */
+#include "core/base/yaml.h"
+#include "tests/tools/harness.h"
+
+#include <string.h>
+
+static void models_are_listed_by_vendor(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "\nVelodyne  VLP-16          16    289352  0.0020       2  id    table  yes\n",
+        "\nVelodyne  VLP-32A         32    578704  0.0040       2  name  table  yes\n",
+        "\nVelodyne  VLS-128        128   2401501  0.0040       2  id    table  yes\n",
+        "\nHesai     PandarXT32      32    640000  0.0040       2  id    file ",
+    };
+    struct run r = run("sluice", "lidar", "models", NULL);
+    assert_int_equal(r.status, 0);
+    for (unsigned i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_has(r.out, lines[i]);
+    run_free(&r);
+}
+
+static void each_model_is_an_object_for_programs(void **state)
+{
+    (void)state;
+    struct run r = run("sluice", "lidar", "models", "--json", NULL);
+    assert_int_equal(r.status, 0);
+    *strchr(r.out, '\n') = '\0';
+    struct sl_yaml *json = json_parse(r.out);
+    assert_string_equal(json_text(json, "model"), "VLP-16");
+    assert_string_equal(json_text(json, "vendor"), "Velodyne");
+    assert_true(json_number(json, "rings") == 16);
+    sl_yaml_destroy(json);
+    run_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+        TEST(models_are_listed_by_vendor),
+        TEST(each_model_is_an_object_for_programs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
