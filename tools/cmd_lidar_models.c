@@ -23,7 +23,8 @@ static const struct sl_command command = {
     .details =
         "rings, and points a second with one return; metres of the wire's unit; how the model is\n"
         "told (id: by the packets; name: it has to be configured, the packets do not tell it from\n"
-        "another one); where its angles come from (table, or a file of the sensor's own);\n"
+        "another one); where its angles come from (table, a file of the sensor's own, or both\n"
+        "that and its packets);\n"
         "whether the program lidar runs it, or the decoders in drivers/lidar alone.",
     .example = "sluice lidar models | grep Hesai",
     .tables = {{"Output", options, 1, &given}},
@@ -52,11 +53,16 @@ static const char *told_by(const struct lidar_model *model)
     return model->must_be_named ? "name" : "id";
 }
 
+static const char *angles_from(const struct family *family, const struct lidar_model *model)
+{
+    return model->must_be_calibrated ? "both" : family->angles;
+}
+
 static void print_line(const struct family *family, const struct lidar_model *model)
 {
     printf("%-9s %-12s %5u %9.0f  %.4f %7u  %-5s %-6s %s\n", family->vendor, model->name,
            model->lasers, points_per_s(model), (double)model->range_unit_m, LIDAR_RETURNS_MAX,
-           told_by(model), family->angles, family->is_in_program ? "yes" : "no");
+           told_by(model), angles_from(family, model), family->is_in_program ? "yes" : "no");
 }
 
 static void print_json(const struct family *family, const struct lidar_model *model)
@@ -69,7 +75,7 @@ static void print_json(const struct family *family, const struct lidar_model *mo
     sl_json_real(&json, "range_unit_m", (double)model->range_unit_m);
     sl_json_count(&json, "returns", LIDAR_RETURNS_MAX);
     sl_json_text(&json, "told_by", told_by(model));
-    sl_json_text(&json, "angles", family->angles);
+    sl_json_text(&json, "angles", angles_from(family, model));
     sl_json_flag(&json, "in_program", family->is_in_program);
     sl_json_line_end(&json);
 }

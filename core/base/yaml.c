@@ -487,7 +487,10 @@ static int parse(struct sl_yaml *yaml)
     b->yaml = yaml;
     fy_diag_set_collect_errors(diag, true);
     const struct fy_parse_cfg options = {
-        .search_path = "", .flags = FYPCF_QUIET | FYPCF_JSON_NONE, .diag = diag};
+        .search_path = "",
+        /* a closing bracket may stand wherever; other readers take it so, and people write it so */
+        .flags = FYPCF_QUIET | FYPCF_JSON_NONE | FYPCF_SLOPPY_FLOW_INDENTATION,
+        .diag = diag};
     parser = fy_parser_create(&options);
     if (!parser || fy_parser_set_string(parser, yaml->source, yaml->source_size) != 0)
         goto out;

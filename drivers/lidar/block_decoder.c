@@ -29,6 +29,8 @@ struct block_decoder {
     uint8_t product_id;              /* that the packets carry, once the model is told */
     int error;                       /* of the identification, kept */
     struct velodyne_identify identify;
+    struct velodyne_status status;           /* of an HDL-64E ... */
+    struct velodyne_calibration calibration; /* ... and what it has told */
     struct kept_packet kept[VELODYNE_IDENTIFY_PACKETS];
     unsigned kept_count;
     bool has_telemetry;
@@ -71,14 +73,20 @@ static int block_open(void *state, const struct lidar_decoder_config *config,
     return err;
 }
 
+static enum lidar_count parse(const struct block_decoder *d, const uint8_t *bytes,
+                              struct lidar_packet *ret_packet)
+{
+    if (d->model->must_be_calibrated)
+        return velodyne_hdl64_parse(d->model, bytes, ret_packet);
+    if (velodyne_data_product_id(bytes) != d->product_id)
+        return LIDAR_OTHER_MODEL;
+    return velodyne_data_parse(d->model, bytes, ret_packet);
+}
+
 static void decode(struct block_decoder *d, const uint8_t *bytes, uint64_t host_ns)
 {
     struct lidar_packet packet;
-    if (velodyne_data_product_id(bytes) != d->product_id) {
-        lidar_count(&d->counts, LIDAR_OTHER_MODEL);
-        return;
-    }
-    enum lidar_count verdict = velodyne_data_parse(d->model, bytes, &packet);
+    enum lidar_count verdict = parse(d, bytes, &packet);
     lidar_count(&d->counts, verdict);
     if (verdict != LIDAR_PACKETS)
         return;
@@ -171,6 +179,25 @@ static int identify(struct block_decoder *d, const uint8_t *bytes, uint64_t host
     return 0;
 }
 
+/* An HDL-64E: its packets tell no model, but its calibration. */
+static void push_hdl64(struct block_decoder *d, const struct sl_datagram *datagram)
+{
+    const struct lidar_model *model = d->config.model;
+    enum lidar_count verdict = velodyne_hdl64_check(datagram->bytes, datagram->size_bytes);
+    if (verdict != LIDAR_PACKETS) {
+        lidar_count(&d->counts, verdict);
+        return;
+    }
+    if (!d->model && d->config.calibration)
+        begin(d, &d->config.calibration->model, 0);
+    else if (!d->model && velodyne_status_push(&d->status, datagram->bytes, model, &d->calibration))
+        begin(d, &d->calibration.model, 0);
+    if (d->model)
+        decode(d, datagram->bytes, datagram->time_ns);
+    else
+        lidar_count(&d->counts, LIDAR_UNIDENTIFIED);
+}
+
 /* A damaged or another sentence says nothing of the lock, which holds for a while without news. */
 static void follow_gps(struct block_decoder *d, const struct velodyne_telemetry *telemetry)
 {
@@ -213,6 +240,10 @@ static int block_push(void *state, const struct sl_datagram *datagram)
     }
     if (is_telemetry(datagram)) {
         read_telemetry(d, datagram);
+        return 0;
+    }
+    if (d->config.model && d->config.model->must_be_calibrated) {
+        push_hdl64(d, datagram);
         return 0;
     }
     enum lidar_count verdict = velodyne_data_check(datagram->bytes, datagram->size_bytes);
@@ -276,6 +307,12 @@ static int block_flush(void *state)
     struct block_decoder *d = state;
     if (d->error < 0)
         return d->error;
+    if (!d->model && d->config.model && d->config.model->must_be_calibrated &&
+        d->counts.count[LIDAR_UNIDENTIFIED] > 0)
+        return sl_error(-ENODATA,
+                        "the packets of an %s mean nothing without its calibration: none was "
+                        "given, and the stream ended before they told all of it",
+                        d->config.model->name);
     if (!d->model && d->kept_count > 0) {
         uint8_t product_id = velodyne_data_product_id(d->kept[d->kept_count - 1].bytes);
         if (!d->config.model || d->config.model->product_id != product_id)

@@ -118,7 +118,7 @@ static void init_order(struct lidar_block *block, const uint8_t ring[LIDAR_LASER
         double vertical = (double)model->vertical_deg[laser] * RADIANS_PER_DEGREE;
         block->element[position] = element;
         block->offset[0][position] = offset_of(model, element, 1);
-        block->offset[1][position] = offset_of(model, element, 2);
+        block->offset[1][position] = offset_of(model, element, model->returns_by_column ? 1 : 2);
         block->place[position] = (uint8_t)place;
         block->ring[place] = ring[laser];
         block->c[position] = (float)sin(vertical);
@@ -165,6 +165,8 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
     block->kernel = kernel ? kernel : lidar_block_kernel_best();
     if (lidar_model_elements(model) % LIDAR_HALF_POINTS != 0)
         block->kernel = &lidar_block_kernel_plain; /* the others write whole halves only */
+    if (model->beams)
+        block->kernel = &lidar_block_kernel_beams;
     block->model = model;
     block->first = index * LIDAR_BLOCK_ELEMENTS;
     block->points = lidar_model_elements(model) - block->first;

@@ -15,5 +15,7 @@ extern const struct lidar_block_kernel lidar_block_kernel_avx512;
 extern const struct lidar_block_kernel lidar_block_kernel_avx2;
 #endif
 extern const struct lidar_block_kernel lidar_block_kernel_plain;
+/* For models with beams, and for no others; not one of lidar_block_kernels. */
+extern const struct lidar_block_kernel lidar_block_kernel_beams;
 
 #endif

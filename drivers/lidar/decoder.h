@@ -21,6 +21,7 @@
 #include "drivers/lidar/assembly.h"
 #include "drivers/lidar/counts.h"
 #include "drivers/lidar/velodyne.h"
+#include "drivers/lidar/velodyne_hdl64.h"
 
 /* A measurement of a lidar's IMU, in the axes of the points. */
 struct lidar_imu {
@@ -48,7 +49,10 @@ struct lidar_ouster_config {
 
 struct lidar_decoder_config {
     const struct lidar_model *model; /* NULL = what the packets tell */
-    size_t room_bytes;               /* that the sink lends for a frame; 0 = whatever it takes */
+    /* Of a model that must have one; NULL = packets carry it, and those before it is complete are
+     * counted as unidentified. */
+    const struct velodyne_calibration *calibration;
+    size_t room_bytes; /* that the sink lends for a frame; 0 = whatever it takes */
     struct lidar_assembly_options frames;
     struct lidar_ouster_config ouster;
     const char *kernel; /* NULL = the best; for tests and benches */
@@ -61,9 +65,9 @@ int lidar_decoder_create(const struct lidar_decoder_config *config,
                          const struct lidar_frame_sink *sink, struct lidar_decoder **ret_decoder);
 
 /* One datagram. Returns 0, or, at every call from then on, with sl_error_text() set by the first:
- * -EPROTONOSUPPORT  the packets come from a sensor that has to be named, because they do not tell
- * it from another one, or because its turns need more room than there is -EPROTO           the
- * packets come from nothing we know, or not from the configured model. */
+ * -EPROTONOSUPPORT: the packets come from a sensor that has to be named, because they do not tell
+ * it from another one, or because its turns need more room than there is.
+ * -EPROTO: they come from nothing we know, or not from the configured model. */
 int lidar_decoder_push(struct lidar_decoder *decoder, const struct sl_datagram *datagram);
 
 /* Might this datagram, which was pushed and not decoded, be a data packet that was only kept? */

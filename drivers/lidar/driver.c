@@ -20,6 +20,7 @@ struct driver {
     struct lidar_source *source;
     struct sl_publisher *points, *packets, *imu;
     struct lidar_publish_imu publish_imu;
+    struct velodyne_calibration calibration;
     struct lidar_flow flow;
     struct lidar_report report;
     bool is_flowing; /* nothing is received before */
@@ -97,6 +98,9 @@ static int driver_open(void *state, struct sl_runtime *runtime)
     int err = check_options(d, runtime);
     if (err < 0)
         return err;
+    int calibrated = lidar_options_calibration(&d->options, &d->calibration);
+    if (calibrated < 0)
+        return calibrated;
     err = lidar_options_source(&d->options, &d->source);
     if (err < 0)
         return err;
@@ -114,6 +118,7 @@ static int driver_open(void *state, struct sl_runtime *runtime)
     lidar_options_decoder(&d->options, &config.decoder);
     lidar_publish_imu_init(&d->publish_imu, d->imu, d->options.frame_id);
     config.decoder.ouster.imu = lidar_publish_imu_sink(&d->publish_imu);
+    config.decoder.calibration = calibrated > 0 ? &d->calibration : NULL;
     err = lidar_flow_open(&d->flow, &config);
     if (err < 0)
         return err;
@@ -203,8 +208,7 @@ static void driver_close(void *state, struct sl_runtime *runtime)
 
 const struct sl_program lidar_program = {
     .name = "lidar",
-    .summary =
-        "Velodyne's VLP-16 to VLS-128, and Ouster: packets become points in shared memory",
+    .summary = "Velodyne's VLP-16 to VLS-128, and Ouster: packets become points in shared memory",
     .details =
         "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: a ring wide, a column\n"
         "high; x y z intensity ring time) and packets (velodyne_msgs/msg/VelodyneScan, the same\n"

@@ -12,7 +12,8 @@
  *      HDL-32E   1 column in a block       group = 1 block
  *      VLS-128   1 column in 4 blocks      group = 4 blocks, one for each bank of 32 lasers
  *
- * Where two returns are sent, each block is followed by the same block's second return.
+ * Where two returns are sent, each block is followed by the same block's second return, or each
+ * column by its second return (returns_by_column).
  *
  * Life:    the tables live as long as the program; a copy that was changed (lidar_model_tune) is
  *          its maker's.
@@ -34,6 +35,16 @@
 #define LIDAR_ALIASES_MAX   2
 #define LIDAR_RETURNS_MAX   2
 
+/* What was measured of one laser of a sensor whose lasers are not where their angles alone say. */
+struct lidar_beam {
+    float distance_m; /* added to what the wire says, far away */
+    bool has_near;    /* ... and near, along the two axes: see beam_kernel.c */
+    float distance_x_m, distance_y_m;
+    float sideways_m; /* of the ray's origin, to the left of where it looks */
+    float focal_distance_m, focal_slope;
+    float intensity_min, intensity_max;
+};
+
 struct lidar_model {
     const char *name;                       /* as people write it: "VLP-16" */
     const char *aliases[LIDAR_ALIASES_MAX]; /* other spellings that a configuration may use */
@@ -42,15 +53,19 @@ struct lidar_model {
     /* Another model's packets carry the same id, and its angles differ: somebody has to say which
      * of them it is. */
     bool must_be_named;
+    /* Its packets carry no id at all, and mean nothing without what was measured of its lasers. */
+    bool must_be_calibrated;
+    const struct lidar_beam *beams; /* by laser; NULL = angles and origins say it all */
 
     uint8_t lasers;            /* in a column */
     uint8_t columns_per_block; /* firing sequences that share a block's azimuth */
     uint8_t blocks_per_column; /* 1, or the number of banks that a column's lasers are sent in */
-    uint8_t blocks;            /* in a packet, all of them or those that are used */
-    uint16_t block_bytes;      /* from one block to the next */
-    uint8_t element_bytes;     /* 3: distance u16, intensity u8; 4: and a byte that is not used */
-    bool is_big_endian;        /* the distances */
-    float range_unit_m;        /* of the wire's distance */
+    bool returns_by_column; /* a column's second return follows all its banks, not each of them */
+    uint8_t blocks;         /* in a packet, all of them or those that are used */
+    uint16_t block_bytes;   /* from one block to the next */
+    uint8_t element_bytes;  /* 3: distance u16, intensity u8; 4: and a byte that is not used */
+    bool is_big_endian;     /* the distances */
+    float range_unit_m;     /* of the wire's distance */
 
     /* Time inside a packet: column c begins at c * column_period_ns after the packet's first
      * firing, laser l fires s * firing_step_ns later, where s = g + g / firings_before_pause and

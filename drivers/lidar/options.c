@@ -41,6 +41,11 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "auto",
      .help = "The sensor; packets of another one are an error. auto: the packets tell, but slots "
              "have room for sensors of 16 lasers only"},
+    {.name = "calibration",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(calibration),
+     .value = "FILE",
+     .help = "hdl-64e: YAML file of its lasers; without it, its packets tell within seconds"},
     {.name = "source",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(source),
@@ -384,6 +389,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
                         "option --wait-for-subscribers: %d will never come where --subscribers "
                         "allows %d",
                         (int)o->wait_for, (int)o->subscribers);
+    if (o->calibration && !(model_of(o) && model_of(o)->must_be_calibrated))
+        return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-s2 and hdl-64e-s3");
     if (o->source == LIDAR_FROM_SIM && model_of(o) && model_of(o)->lasers != SIM_LASERS)
         return sl_error(-EINVAL, "option --model: no %s is simulated; vlp-16 and puck-hi-res are",
                         lidar_model_choices[o->model]);
@@ -515,6 +522,15 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
                    .ptp_ahead_ns = o->ptp_ahead_ns},
     };
     set_extrinsics(o, &ret_config->frames.block);
+}
+
+int lidar_options_calibration(const struct lidar_options *o,
+                              struct velodyne_calibration *ret_calibration)
+{
+    int err = o->calibration
+                  ? velodyne_calibration_load(model_of(o), o->calibration, ret_calibration)
+                  : 0;
+    return err < 0 ? err : o->calibration != NULL;
 }
 
 static void set_topic(const struct lidar_options *o, struct sl_publisher_options *to)

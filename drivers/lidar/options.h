@@ -22,8 +22,9 @@ enum lidar_source_choice {
 };
 
 struct lidar_options {
-    int model;  /* of lidar_model_choices; 0 = told by the packets */
-    int source; /* enum lidar_source_choice */
+    const char *calibration; /* NULL = packets tell it, where there is one */
+    int model;               /* of lidar_model_choices; 0 = told by the packets */
+    int source;              /* enum lidar_source_choice */
 
     const char *metadata_file; /* of an Ouster; NULL = another sensor */
     int intensity;             /* 1 = an Ouster's signal */
@@ -56,7 +57,7 @@ struct lidar_options {
     struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
 };
 
-#define LIDAR_OPTION_COUNT 45
+#define LIDAR_OPTION_COUNT 46
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models, ended by NULL. */
@@ -72,11 +73,14 @@ struct lidar_given {
 int lidar_options_check(struct lidar_options *options, const struct lidar_given *given);
 
 int lidar_options_source(const struct lidar_options *options, struct lidar_source **ret_source);
+/* The file that --calibration names. Returns 1 if there is one, 0, or what is wrong with it. */
+int lidar_options_calibration(const struct lidar_options *options,
+                              struct velodyne_calibration *ret_calibration);
 void lidar_options_decoder(const struct lidar_options *options,
                            struct lidar_decoder_config *ret_config);
 
 /* The topics, relative names. A slot holds a turn at the slowest rotation of the configured
- * model (of the largest one, if the packets shall tell it) with `returns` returns. */
+ * model (of the largest one of 16 lasers, if the packets shall tell it) with `returns` returns. */
 void lidar_options_points(const struct lidar_options *options,
                           struct sl_publisher_options *ret_topic);
 void lidar_options_packets(const struct lidar_options *options,

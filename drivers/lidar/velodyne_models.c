@@ -133,8 +133,41 @@ static const struct lidar_model vls128 = {
                            -6.354f, -4.548f, -2.732f, -0.911f, 0.911f, 2.732f, 4.548f, 6.354f},
 };
 
+/* Two banks of 32 fire at the same time, four lasers of each in a row. Angles come with each sensor. */
+static const float hdl64_s2_us[] = {
+    0, 1.26f, 2.46f, 3.66f, 6, 7.26f, 8.46f, 9.66f, 12, 13.26f, 14.46f, 15.66f, 18, 19.26f,
+    20.46f, 21.66f, 24, 25.26f, 26.46f, 27.66f, 30, 31.26f, 32.46f, 33.66f, 36, 37.26f, 38.46f,
+    39.66f, 42, 43.26f, 44.46f, 45.66f, 0, 1.26f, 2.46f, 3.66f, 6, 7.26f, 8.46f, 9.66f, 12,
+    13.26f, 14.46f, 15.66f, 18, 19.26f, 20.46f, 21.66f, 24, 25.26f, 26.46f, 27.66f, 30, 31.26f,
+    32.46f, 33.66f, 36, 37.26f, 38.46f, 39.66f, 42, 43.26f, 44.46f, 45.66f,
+};
+
+static const float hdl64_s3_us[] = {
+    0, 1.3f, 2.5f, 3.7f, 7.2f, 8.5f, 9.7f, 10.9f, 14.4f, 15.7f, 16.9f, 18.1f, 21.6f, 22.9f, 24.1f,
+    25.3f, 28.8f, 30.1f, 31.3f, 32.5f, 36, 37.3f, 38.5f, 39.7f, 43.2f, 44.5f, 45.7f, 46.9f, 50.4f,
+    51.7f, 52.9f, 54.1f, 0, 1.3f, 2.5f, 3.7f, 7.2f, 8.5f, 9.7f, 10.9f, 14.4f, 15.7f, 16.9f, 18.1f,
+    21.6f, 22.9f, 24.1f, 25.3f, 28.8f, 30.1f, 31.3f, 32.5f, 36, 37.3f, 38.5f, 39.7f, 43.2f, 44.5f,
+    45.7f, 46.9f, 50.4f, 51.7f, 52.9f, 54.1f,
+};
+
+#define HDL64_FAMILY \
+    .must_be_named = true, .must_be_calibrated = true, .lasers = 64, .columns_per_block = 1, \
+    .blocks_per_column = 2, .returns_by_column = true, .blocks = 12, .block_bytes = 100, \
+    .element_bytes = 3, .range_unit_m = 0.002f, .rotation_min_hz = 5, .rotation_max_hz = 20
+
+static const struct lidar_model hdl64_s2 = {
+    .name = "HDL-64E S2", .aliases = {"hdl-64e-s2", "hdl64-s2"}, HDL64_FAMILY,
+    .column_period_ns = 48000, .firing_us = hdl64_s2_us,
+};
+
+static const struct lidar_model hdl64_s3 = {
+    .name = "HDL-64E S3", .aliases = {"hdl-64e-s3", "hdl64-s3"}, HDL64_FAMILY,
+    .column_period_ns = 57600, .firing_us = hdl64_s3_us,
+};
+
 const struct lidar_model *const velodyne_models[] = {
-    &vlp16, &puck_lite, &puck_hi_res, &hdl32e, &vlp32a, &vlp32b, &vlp32c, &vls128, NULL,
+    &vlp16, &puck_lite, &puck_hi_res, &hdl32e, &vlp32a, &vlp32b, &vlp32c, &vls128, &hdl64_s2,
+    &hdl64_s3, NULL,
 };
 
 const struct lidar_identity velodyne_identities[] = {
