@@ -23,9 +23,9 @@ static const struct sl_command command = {
     .details =
         "rings, and points a second with one return; metres of the wire's unit; how the model is\n"
         "told (id: by the packets; name: it has to be configured, the packets do not tell it from\n"
-        "another one); where its angles come from (table, a file of the sensor's own, or both\n"
-        "that and its packets);\n"
-        "whether the program lidar runs it, or the decoders in drivers/lidar alone.",
+        "another one); where its angles come from (table; a file of the sensor's own; both:\n"
+        "such a file, or its packets); whether the program lidar runs it, or the decoders in "
+        "drivers/lidar alone.",
     .example = "sluice lidar models | grep Hesai",
     .tables = {{"Output", options, 1, &given}},
 };
