@@ -23,9 +23,8 @@ static const struct sl_command command = {
     .details =
         "rings, and points a second with one return; metres of the wire's unit; how the model is\n"
         "told (id: by the packets; name: it has to be configured, the packets do not tell it from\n"
-        "another one); where its angles come from (table; a file of the sensor's own; both:\n"
-        "such a file, or its packets); whether the program lidar runs it, or the decoders in "
-        "drivers/lidar alone.",
+        "another one); where its angles come from (table; a file of the sensor's own, or else a\n"
+        "table; both: such a file, or its packets). An Ouster is what its metadata says.",
     .example = "sluice lidar models | grep Hesai",
     .tables = {{"Output", options, 1, &given}},
 };
@@ -35,12 +34,11 @@ struct family {
     const char *vendor;
     const struct lidar_model *const *models;
     const char *angles;
-    bool is_in_program;
 };
 
 static const struct family families[] = {
-    {"Velodyne", velodyne_models, "table", true},
-    {"Hesai", hesai_models, "file", false},
+    {"Velodyne", velodyne_models, "table"},
+    {"Hesai", hesai_models, "file"},
 };
 
 static double points_per_s(const struct lidar_model *model)
@@ -60,9 +58,9 @@ static const char *angles_from(const struct family *family, const struct lidar_m
 
 static void print_line(const struct family *family, const struct lidar_model *model)
 {
-    printf("%-9s %-12s %5u %9.0f  %.4f %7u  %-5s %-6s %s\n", family->vendor, model->name,
-           model->lasers, points_per_s(model), (double)model->range_unit_m, LIDAR_RETURNS_MAX,
-           told_by(model), angles_from(family, model), family->is_in_program ? "yes" : "no");
+    printf("%-9s %-12s %5u %9.0f  %.4f %7u  %-5s %s\n", family->vendor, model->name, model->lasers,
+           points_per_s(model), (double)model->range_unit_m, LIDAR_RETURNS_MAX, told_by(model),
+           angles_from(family, model));
 }
 
 static void print_json(const struct family *family, const struct lidar_model *model)
@@ -76,14 +74,13 @@ static void print_json(const struct family *family, const struct lidar_model *mo
     sl_json_count(&json, "returns", LIDAR_RETURNS_MAX);
     sl_json_text(&json, "told_by", told_by(model));
     sl_json_text(&json, "angles", angles_from(family, model));
-    sl_json_flag(&json, "in_program", family->is_in_program);
     sl_json_line_end(&json);
 }
 
 static int run(void)
 {
     if (!given.json)
-        puts("VENDOR    MODEL        RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES PROGRAM");
+        puts("VENDOR    MODEL        RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         for (const struct lidar_model *const *model = families[i].models; *model; model++)
             (given.json ? print_json : print_line)(&families[i], *model);

@@ -40,23 +40,6 @@ struct block_decoder {
     struct lidar_assembly assembly;
 };
 
-static int find_kernel(const char *name, const struct lidar_block_kernel **ret_kernel)
-{
-    if (!name) {
-        *ret_kernel = lidar_block_kernel_best();
-        return 0;
-    }
-    for (const struct lidar_block_kernel *const *kernel = lidar_block_kernels; *kernel; kernel++) {
-        if (strcmp((*kernel)->name, name) != 0)
-            continue;
-        if (!(*kernel)->is_supported())
-            return sl_error(-ENOTSUP, "decoding kernel \"%s\": not on this CPU", name);
-        *ret_kernel = *kernel;
-        return 0;
-    }
-    return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
-}
-
 static bool fits_all(const struct lidar_decoder_config *config)
 {
     (void)config;
@@ -67,7 +50,7 @@ static int block_open(void *state, const struct lidar_decoder_config *config,
                       const struct lidar_frame_sink *sink)
 {
     struct block_decoder *d = state;
-    int err = find_kernel(config->kernel, &d->kernel);
+    int err = lidar_block_kernel_find(config->kernel, &d->kernel);
     d->config = *config;
     d->sink = *sink;
     return err;

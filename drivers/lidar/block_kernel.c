@@ -2,10 +2,12 @@
 /* block_kernel.c - the tables that kernels work with, and the kernel in plain C. */
 #include "drivers/lidar/block_kernel.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/error.h"
 #include "core/uncached/stream.h"
 #include "drivers/lidar/block_kernels.h"
 
@@ -45,6 +47,23 @@ const struct lidar_block_kernel *lidar_block_kernel_best(void)
     while (!(*kernel)->is_supported())
         kernel++;
     return *kernel;
+}
+
+int lidar_block_kernel_find(const char *name, const struct lidar_block_kernel **ret_kernel)
+{
+    if (!name) {
+        *ret_kernel = lidar_block_kernel_best();
+        return 0;
+    }
+    for (const struct lidar_block_kernel *const *kernel = lidar_block_kernels; *kernel; kernel++) {
+        if (strcmp((*kernel)->name, name) != 0)
+            continue;
+        if (!(*kernel)->is_supported())
+            return sl_error(-ENOTSUP, "decoding kernel \"%s\": not on this CPU", name);
+        *ret_kernel = *kernel;
+        return 0;
+    }
+    return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
 }
 
 /* Distances that are no holes, as they stand on the wire. */

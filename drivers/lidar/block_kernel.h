@@ -144,6 +144,9 @@ extern const struct lidar_block_kernel *const lidar_block_kernels[];
 /* The best kernel that this CPU has. */
 const struct lidar_block_kernel *lidar_block_kernel_best(void);
 
+/* By name; NULL = the best. -EINVAL if there is none, -ENOTSUP if this CPU has it not. */
+int lidar_block_kernel_find(const char *name, const struct lidar_block_kernel **ret_kernel);
+
 /* Blocks that make a group's points. */
 static inline unsigned lidar_block_count(const struct lidar_model *model)
 {

@@ -4,7 +4,8 @@
  * Datagrams of data, of telemetry and of an IMU go into the same lidar_decoder_push, in the order
  * in which they came, from whatever source. A Velodyne's first few data packets are kept until they
  * have told the sensor's model (three suffice, at most VELODYNE_IDENTIFY_PACKETS are kept) and are
- * then decoded like all others: nothing of them is lost. An Ouster's metadata tells all.
+ * then decoded like all others: nothing of them is lost. A Hesai's packets tell
+ * it each for itself. An Ouster's metadata tells all.
  *
  * Pure: no socket, clock or shared memory inside; memory for frames is lent by the sink.
  *
@@ -49,8 +50,8 @@ struct lidar_ouster_config {
 
 struct lidar_decoder_config {
     const struct lidar_model *model; /* NULL = what the packets tell */
-    /* Of a model that must have one; NULL = packets carry it, and those before it is complete are
-     * counted as unidentified. */
+    /* The sensor's own angles, and what else was measured of it. NULL: of an HDL-64E, packets carry
+     * it, and those before it is complete are counted as unidentified; of others, the table's. */
     const struct velodyne_calibration *calibration;
     size_t room_bytes; /* that the sink lends for a frame; 0 = whatever it takes */
     struct lidar_assembly_options frames;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* family.h - what stands behind decoder.h: a kind of sensor, as one const struct of operations.
  *
- * A family's sensors share how their packets are told apart and become frames: block sensors
- * (block_decoder.c) or Ouster's (ouster_decoder.c). The first one of lidar_families whose `fits`
- * takes the configuration decodes.
+ * A family's sensors share how their packets are told apart and become frames: Velodyne's
+ * (block_decoder.c), Hesai's (hesai_decoder.c) or Ouster's (ouster_decoder.c). The first one of
+ * lidar_families whose `fits` takes the configuration decodes.
  *
  * Life:    open -> push, deadline ... -> flush -> discard, on state of state_size bytes that is
  * zero before and freed afterwards by family.c Owner:   family.c. Threads: one at a time. Errors:
@@ -34,7 +34,7 @@ struct lidar_family {
     void (*discard)(void *state); /* of rooms that are borrowed; nothing else is kept */
 };
 
-extern const struct lidar_family lidar_block_family, lidar_ouster_family;
+extern const struct lidar_family lidar_block_family, lidar_hesai_family, lidar_ouster_family;
 
 /* Ended by NULL. The last one fits every configuration. */
 extern const struct lidar_family *const lidar_families[];

@@ -55,4 +55,8 @@ enum lidar_count hesai_data_parse(const struct lidar_model *model, const uint8_t
 int hesai_correction_read(const struct lidar_model *model, const char *text, size_t size_bytes,
                           struct lidar_model *ret_model);
 
+/* The same from a file. Also -ENOENT and what else files do. */
+int hesai_correction_load(const struct lidar_model *model, const char *path,
+                          struct lidar_model *ret_model);
+
 #endif

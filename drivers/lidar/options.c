@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/frame/message.h"
+#include "drivers/lidar/hesai.h"
 #include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
@@ -23,9 +24,10 @@
 #define AUTO_LASERS        16 /* slots are made before the first packet tells how large they must be */
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
-const char *const lidar_model_choices[] = {"auto",    "vlp-16",  "puck-lite", "puck-hi-res",
-                                           "hdl-32e", "vlp-32a", "vlp-32b",   "vlp-32c",
-                                           "vls-128", NULL};
+const char *const lidar_model_choices[] = {
+    "auto",     "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
+    "vlp-32b",  "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
+    "pandar64", "qt64",    "xt32",      "xt16",        "xt32m2x",    NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
@@ -45,7 +47,8 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(calibration),
      .value = "FILE",
-     .help = "hdl-64e: YAML file of its lasers; without it, its packets tell within seconds"},
+     .help = "The sensor's own angles: of a Hesai its correction file (CSV), without it the angles "
+             "are those of its type; of an hdl-64e a YAML file, without it its packets tell them"},
     {.name = "source",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(source),
@@ -334,7 +337,14 @@ static_assert(sizeof lidar_option_table / sizeof *lidar_option_table == LIDAR_OP
 
 static const struct lidar_model *model_of(const struct lidar_options *o)
 {
-    return o->model > 0 ? velodyne_model_find(lidar_model_choices[o->model]) : NULL;
+    const char *name = lidar_model_choices[o->model];
+    const struct lidar_model *velodyne = velodyne_model_find(name);
+    return velodyne ? velodyne : hesai_model_find(name);
+}
+
+static bool is_hesai(const struct lidar_options *o)
+{
+    return hesai_model_find(lidar_model_choices[o->model]) != NULL;
 }
 
 /* May packets of this model come? */
@@ -389,13 +399,18 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
                         "option --wait-for-subscribers: %d will never come where --subscribers "
                         "allows %d",
                         (int)o->wait_for, (int)o->subscribers);
-    if (o->calibration && !(model_of(o) && model_of(o)->must_be_calibrated))
-        return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-s2 and hdl-64e-s3");
+    if (o->calibration && !is_hesai(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
+        return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-... and Hesai's");
     if (o->source == LIDAR_FROM_SIM && model_of(o) && model_of(o)->lasers != SIM_LASERS)
         return sl_error(-EINVAL, "option --model: no %s is simulated; vlp-16 and puck-hi-res are",
                         lidar_model_choices[o->model]);
     if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
+    if (is_hesai(o)) {
+        o->packets = false; /* no message holds them */
+        if (!given->telemetry_port)
+            o->telemetry_port = 0; /* it sends none that is read */
+    }
     return o->metadata_file ? read_metadata(o, given) : 0;
 }
 
@@ -499,9 +514,11 @@ static size_t cloud_bytes(const struct lidar_options *o)
     size_t most = 0;
     if (o->metadata_file)
         return ouster_frame_bytes(&o->metadata);
+    if (model_of(o))
+        return lidar_frame_bytes_max(model_of(o), (unsigned)o->returns);
     for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
         size_t bytes = lidar_frame_bytes_max(*model, (unsigned)o->returns);
-        if (bytes > most && is_awaited(o, *model))
+        if (bytes > most && (*model)->lasers <= AUTO_LASERS)
             most = bytes;
     }
     return most;
@@ -527,10 +544,14 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
 int lidar_options_calibration(const struct lidar_options *o,
                               struct velodyne_calibration *ret_calibration)
 {
-    int err = o->calibration
-                  ? velodyne_calibration_load(model_of(o), o->calibration, ret_calibration)
-                  : 0;
-    return err < 0 ? err : o->calibration != NULL;
+    int err = 0;
+    if (!o->calibration)
+        return 0;
+    if (is_hesai(o))
+        err = hesai_correction_load(model_of(o), o->calibration, &ret_calibration->model);
+    else
+        err = velodyne_calibration_load(model_of(o), o->calibration, ret_calibration);
+    return err < 0 ? err : 1;
 }
 
 static void set_topic(const struct lidar_options *o, struct sl_publisher_options *to)

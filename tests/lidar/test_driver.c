@@ -14,6 +14,7 @@
 #include "core/frame/velodyne_scan.h"
 #include "core/shm/domain.h"
 #include "drivers/lidar/decoder.h"
+#include "drivers/lidar/hesai.h"
 #include "drivers/lidar/options.h"
 #include "drivers/lidar/sim/send.h"
 
@@ -431,10 +432,14 @@ static void every_model_can_be_chosen_by_name(void **state)
 {
     (void)state;
     unsigned models = 0, choices = 1; /* after auto */
-    while (velodyne_models[models])
+    for (unsigned i = 0; velodyne_models[i]; i++)
         models++;
-    for (; lidar_model_choices[choices]; choices++)
-        assert_non_null(velodyne_model_find(lidar_model_choices[choices]));
+    for (unsigned i = 0; hesai_models[i]; i++)
+        models++;
+    for (; lidar_model_choices[choices]; choices++) {
+        const char *name = lidar_model_choices[choices];
+        assert_true(velodyne_model_find(name) || hesai_model_find(name));
+    }
     assert_int_equal(choices - 1, models);
 }
 

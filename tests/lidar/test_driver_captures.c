@@ -23,7 +23,7 @@ struct expectation {
     const char *file;
     const char *model; /* as people write it */
     const char *option;
-    unsigned rings;
+    unsigned rings, returns_a_shot;
     unsigned frames;
     const unsigned *returns; /* of each frame, or NULL */
     const char *said;
@@ -32,12 +32,13 @@ struct expectation {
 static void replay(struct driving *d, const struct expectation *e)
 {
     struct driver *driver = &d->driver[0];
-    char option[4096], model[64], told[64];
+    char option[4096], model[64], told[64], returns[64];
     snprintf(option, sizeof option, "--capture=%s/%s", folder, e->file);
     snprintf(model, sizeof model, "--model=%s", e->option);
+    snprintf(returns, sizeof returns, "--returns=%u", e->returns_a_shot);
     snprintf(told, sizeof told, "packets of a %s", e->model);
     struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
-    DRIVE(driver, option, model, "--rate=0", "--block", "--returns=1", "--slots=8", "--quota=2",
+    DRIVE(driver, option, model, "--rate=0", "--block", returns, "--slots=8", "--quota=2",
           "--subscribers=1", "--wait-for-subscribers=1");
     await_publisher(points);
     struct sl_pointcloud2 cloud;
@@ -46,7 +47,7 @@ static void replay(struct driving *d, const struct expectation *e)
     while (next_frame(points, &frame)) {
         assert_int_equal(frame.seq, count + 1);
         assert_int_equal(frame.lost_before, 0);
-        read_cloud(&frame, 1, &cloud);
+        read_cloud(&frame, e->returns_a_shot, &cloud);
         assert_int_equal(cloud.width, e->rings);
         if (e->returns)
             assert_int_equal(cloud_returns(&cloud), e->returns[count]);
@@ -65,26 +66,55 @@ static void replay(struct driving *d, const struct expectation *e)
 static void vlp16_with_gps_gives_its_five_pieces(void **state)
 {
     static const unsigned returns[] = {14522, 18549, 18554, 18494, 3367};
-    replay(*state, &(struct expectation){"mrpt/sample_velodyne_vlp16_gps.pcap", "VLP-16", "auto",
-                                         16, 5, returns, "from 293 data and 57 telemetry packets"});
+    replay(*state,
+           &(struct expectation){"mrpt/sample_velodyne_vlp16_gps.pcap", "VLP-16", "auto", 16, 1, 5,
+                                 returns, "from 293 data and 57 telemetry packets"});
 }
 
 static void early_firmwares_capture_gives_fifty_two_frames(void **state)
 {
     replay(*state,
            &(struct expectation){"veloview/vlp-16-test-90deg-1-50-frames.pcap", "VLP-16", "vlp-16",
-                                 16, 52, NULL, "from 1902 data and 367 telemetry packets"});
+                                 16, 1, 52, NULL, "from 1902 data and 367 telemetry packets"});
 }
 
 static void hdl32es_and_vls128s_captures_are_replayed(void **state)
 {
     static const struct expectation larger[] = {
-        {"mrpt/sample_velodyne_hdl32.pcap", "HDL-32E", "hdl-32e", 32, 4, NULL, "from 500 data"},
-        {"derived/nebula_vls128_1614315746471294674.pcap", "VLS-128", "vls-128", 128, 5, NULL,
+        {"mrpt/sample_velodyne_hdl32.pcap", "HDL-32E", "hdl-32e", 32, 1, 4, NULL, "from 500 data"},
+        {"derived/nebula_vls128_1614315746471294674.pcap", "VLS-128", "vls-128", 128, 1, 5, NULL,
          "from 2193 data"},
     };
     for (unsigned i = 0; i < sizeof larger / sizeof larger[0]; i++)
         replay(*state, &larger[i]);
+}
+
+static void hesais_captures_are_replayed(void **state)
+{
+    static const struct expectation hesais[] = {
+        {"../hesai/derived/nebula_64_1673403880599376836.pcap", "Pandar64", "pandar64", 64, 2, 5,
+         NULL, "from 2400 data"},
+        {"../hesai/derived/nebula_qt64_1673401195788312575.pcap", "PandarQT64", "qt64", 64, 2, 5,
+         NULL, "from 1200 data"},
+        {"../hesai/derived/nebula_xt32_1673400677802009732.pcap", "PandarXT32", "xt32", 32, 2, 5,
+         NULL, "from 2000 data"},
+    };
+    for (unsigned i = 0; i < sizeof hesais / sizeof hesais[0]; i++)
+        replay(*state, &hesais[i]);
+}
+
+static void another_hesais_capture_is_refused_by_name(void **state)
+{
+    struct driving *d = *state;
+    char option[4096];
+    snprintf(option, sizeof option,
+             "--capture=%s/../hesai/derived/nebula_xt32_1673400677802009732.pcap", folder);
+    DRIVE(&d->driver[0], option, "--rate=0", "--model=qt64", "--slots=8", "--quota=2",
+          "--subscribers=1");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0],
+                "the configured model is PandarQT64, but the packets come from a PandarXT32");
+    domain_is_empty(d);
 }
 
 static void larger_sensors_capture_asks_for_its_name(void **state)
@@ -118,6 +148,8 @@ int main(void)
         TEST(vlp16_with_gps_gives_its_five_pieces),
         TEST(early_firmwares_capture_gives_fifty_two_frames),
         TEST(hdl32es_and_vls128s_captures_are_replayed),
+        TEST(hesais_captures_are_replayed),
+        TEST(another_hesais_capture_is_refused_by_name),
         TEST(larger_sensors_capture_asks_for_its_name),
         TEST(another_sensors_capture_is_refused_by_name),
     };

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hesai_correction.c - a sensor's correction file, from the disk. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/base/error.h"
+#include "drivers/lidar/hesai.h"
+
+#define FILE_BYTES_MAX 65536
+
+int hesai_correction_load(const struct lidar_model *model, const char *path,
+                          struct lidar_model *ret_model)
+{
+    char text[FILE_BYTES_MAX];
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return sl_error(-errno, "%s: %m", path);
+    size_t size = fread(text, 1, sizeof text, file);
+    int err = ferror(file) ? -EIO : 0;
+    fclose(file);
+    if (err < 0)
+        return sl_error(err, "%s: cannot be read", path);
+    if (size == sizeof text)
+        return sl_error(-E2BIG, "%s: too large for a correction file", path);
+    err = hesai_correction_read(model, text, size, ret_model);
+    return err < 0 ? sl_error_at(err, "%s", path) : 0;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hesai_decoder.c - Hesai's sensors as a family: every packet tells its model and its time, frames
+ * are those of all block sensors.
+ *
+ * A sensor that nobody has set counts from some date of its own, and its packets do not say whether
+ * it was set. So its date is believed if it is that of the host within a minute; PTP that counts
+ * TAI is 37 s away. Else the counter is taken for a free-running one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "drivers/lidar/family.h"
+#include "drivers/lidar/hesai.h"
+
+#define SAME_TIME_NS (60 * (int64_t)SL_NS_PER_S)
+
+struct hesai_decoder {
+    struct lidar_decoder_config config;
+    const struct lidar_model *model; /* with its own angles, where there is a file of them */
+    bool is_told;                    /* a packet of that model has come */
+    int error;                       /* another model, kept */
+    struct lidar_clock clock;
+    struct lidar_counts counts;
+    struct lidar_assembly assembly;
+};
+
+static bool hesai_fits(const struct lidar_decoder_config *config)
+{
+    return config->model && hesai_model_find(config->model->name);
+}
+
+static int hesai_open(void *state, const struct lidar_decoder_config *config,
+                      const struct lidar_frame_sink *sink)
+{
+    struct hesai_decoder *d = state;
+    const struct lidar_block_kernel *kernel = NULL;
+    int err = lidar_block_kernel_find(config->kernel, &kernel);
+    if (err < 0)
+        return err;
+    d->config = *config;
+    d->model = config->calibration ? &config->calibration->model : config->model;
+    lidar_assembly_init(&d->assembly, d->model, &config->frames, sink, &d->clock, &d->counts,
+                        kernel);
+    return 0;
+}
+
+static void follow_clock(struct hesai_decoder *d, const struct sl_datagram *datagram)
+{
+    struct hesai_time time = hesai_data_time(datagram->bytes, datagram->size_bytes);
+    int64_t off_ns = time.utc_ns - (int64_t)datagram->time_ns;
+    bool is_set = time.has_date && datagram->time_ns != 0 && llabs(off_ns) < SAME_TIME_NS;
+    lidar_clock_gps(&d->clock, time.stamp_us, is_set, time.utc_ns);
+}
+
+static int check_model(struct hesai_decoder *d, const struct lidar_model *told)
+{
+    if (strcmp(told->name, d->model->name) == 0) {
+        d->is_told = true;
+        return 0;
+    }
+    if (d->is_told) {
+        lidar_count(&d->counts, LIDAR_OTHER_MODEL);
+        return 1;
+    }
+    lidar_count(&d->counts, LIDAR_UNIDENTIFIED);
+    d->error = sl_error(-EPROTO, "the configured model is %s, but the packets come from a %s",
+                        d->model->name, told->name);
+    return d->error;
+}
+
+static void decode(struct hesai_decoder *d, const struct sl_datagram *datagram)
+{
+    struct lidar_packet packet;
+    enum lidar_count verdict =
+        hesai_data_parse(d->model, datagram->bytes, datagram->size_bytes, &packet);
+    lidar_count(&d->counts, verdict);
+    if (verdict != LIDAR_PACKETS)
+        return;
+    int64_t columns = lidar_model_columns(d->model, packet.returns);
+    int64_t duration_ns = d->model->stamps_last_column ? 0 : columns * d->model->column_period_ns;
+    packet.host_ns = datagram->time_ns;
+    enum lidar_clock_step step = lidar_clock_data(&d->clock, packet.stamp_us, datagram->time_ns,
+                                                  duration_ns, &packet.time_ns);
+    if (step != LIDAR_STEP_LATE)
+        follow_clock(d, datagram);
+    packet.time_ns += lidar_model_first_ns(d->model, packet.group_count);
+    lidar_assembly_push(&d->assembly, &packet, step);
+}
+
+static int hesai_push(void *state, const struct sl_datagram *datagram)
+{
+    struct hesai_decoder *d = state;
+    const struct lidar_model *told = NULL;
+    if (d->error < 0)
+        return d->error;
+    if (datagram->flags & SL_DATAGRAM_TRUNCATED) {
+        lidar_count(&d->counts, LIDAR_BAD_SHORT);
+        return 0;
+    }
+    enum lidar_count verdict = hesai_data_check(datagram->bytes, datagram->size_bytes, &told);
+    if (verdict != LIDAR_PACKETS) {
+        lidar_count(&d->counts, verdict);
+        return 0;
+    }
+    int err = check_model(d, told);
+    if (err == 0)
+        decode(d, datagram);
+    return err < 0 ? err : 0;
+}
+
+static bool hesai_is_candidate(const void *state, const struct sl_datagram *datagram)
+{
+    (void)state;
+    (void)datagram;
+    return false; /* none is kept */
+}
+
+static const char *hesai_product(const void *state)
+{
+    const struct hesai_decoder *d = state;
+    return d->is_told ? d->model->name : NULL;
+}
+
+static const struct lidar_model *hesai_model(const void *state)
+{
+    const struct hesai_decoder *d = state;
+    return d->is_told ? d->model : NULL;
+}
+
+static const struct lidar_counts *hesai_counts(const void *state)
+{
+    const struct hesai_decoder *d = state;
+    return &d->counts;
+}
+
+static void hesai_deadline(void *state, uint64_t now_ns)
+{
+    struct hesai_decoder *d = state;
+    lidar_assembly_deadline(&d->assembly, now_ns);
+}
+
+static uint64_t hesai_due_ns(const void *state)
+{
+    const struct hesai_decoder *d = state;
+    return lidar_assembly_due_ns(&d->assembly);
+}
+
+static int hesai_flush(void *state)
+{
+    struct hesai_decoder *d = state;
+    if (d->error < 0)
+        return d->error;
+    lidar_assembly_flush(&d->assembly);
+    return 0;
+}
+
+static void hesai_discard(void *state)
+{
+    struct hesai_decoder *d = state;
+    lidar_assembly_discard(&d->assembly);
+}
+
+const struct lidar_family lidar_hesai_family = {
+    .vendor = "Hesai",
+    .state_size = sizeof(struct hesai_decoder),
+    .fits = hesai_fits,
+    .open = hesai_open,
+    .push = hesai_push,
+    .is_candidate = hesai_is_candidate,
+    .product = hesai_product,
+    .model = hesai_model,
+    .counts = hesai_counts,
+    .deadline = hesai_deadline,
+    .due_ns = hesai_due_ns,
+    .flush = hesai_flush,
+    .discard = hesai_discard,
+};
