@@ -204,6 +204,13 @@ static ssize_t receive_with_fds(int fd, void *bytes, size_t room, int *fds, unsi
         close_all(fds, count);
         return sl_error(-ECONNRESET, "the other side hung up");
     }
+    if (message.msg_flags & MSG_CTRUNC && count < most) {
+        close_all(fds, count);
+        return sl_error(-EMFILE,
+                        "of the descriptors that were sent, this process has room for %u "
+                        "only; raise its limit (ulimit -n, LimitNOFILE=)",
+                        count);
+    }
     if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         /* Longer, or with more descriptors, than it may be: of another version? Parsing tells. */
         close_all(fds, count);

@@ -17,7 +17,8 @@
  *
  * Threads: any.
  * Errors:  -EAGAIN nothing there; -ECONNRESET hung up; -EPROTO not what it must be;
- * -EPROTONOSUPPORT another version. Descriptors that came with a refused message are closed.
+ * -EPROTONOSUPPORT another version; -EMFILE no room for descriptors. Descriptors that came with a
+ * refused message are closed.
  */
 #ifndef SL_SHM_HANDSHAKE_H
 #define SL_SHM_HANDSHAKE_H

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -549,6 +550,31 @@ static void each_lie_about_a_pools_memory_is_found_out(void **state)
     sl_subscriber_close(s);
 }
 
+/* ---- Limits -----------------------------------------------------------------------------------*/
+
+static void descriptors_without_room_are_told_and_do_not_stay(void **state)
+{
+    (void)state;
+    SKIP_EMULATED("descriptors that do not fit stay in qemu");
+    struct sl_publisher *p = publisher_of_pieces(MANY);
+    struct sl_subscriber *s = NULL;
+    unsigned fds = count_fds();
+    struct rlimit usual, low;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    int next = dup(0);
+    assert_true(next > 0);
+    close(next);
+    low = (struct rlimit){(rlim_t)next + 50, usual.rlim_max}; /* for the first message of three */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    int err = sl_subscriber_open(&(struct sl_subscriber_options){.topic = TOPIC}, &s);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(err, -EMFILE);
+    assert_has(sl_error_text(), "raise its limit (ulimit -n");
+    await(status_of(p).subscribers == 0);
+    await(count_fds() == fds);
+    sl_publisher_close(p);
+}
+
 /* ---- Caches -----------------------------------------------------------------------------------*/
 
 /* Pieces that call themselves dma-bufs, as do these two answers of the kernel. */
@@ -672,6 +698,7 @@ int main(int argc, char **argv)
         TEST(each_lie_about_slots_is_found_out),
         TEST(each_lie_about_a_pools_memory_is_found_out),
         TEST(an_address_is_believed_of_root_only),
+        TEST(descriptors_without_room_are_told_and_do_not_stay),
         TEST(caches_are_told_before_and_after_each_access),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
