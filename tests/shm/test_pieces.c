@@ -579,7 +579,7 @@ static void descriptors_without_room_are_told_and_do_not_stay(void **state)
 
 /* Pieces that call themselves dma-bufs, as do these two answers of the kernel. */
 #define SYNCS_MAX 64
-static bool pretend_dmabuf;
+static long pretend_magic; /* of a file system; 0 = as it is */
 static struct {
     uint64_t flags;
     ino_t file;
@@ -591,8 +591,8 @@ int __wrap_fstatfs64(int fd, struct statfs *facts);
 int __wrap_fstatfs64(int fd, struct statfs *facts)
 {
     int err = __real_fstatfs64(fd, facts);
-    if (pretend_dmabuf && err == 0)
-        facts->f_type = DMA_BUF_MAGIC;
+    if (pretend_magic && err == 0)
+        facts->f_type = pretend_magic;
     return err;
 }
 
@@ -641,7 +641,7 @@ static void caches_are_told_before_and_after_each_access(void **state)
         END_READ = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ,
     };
     sl_memory_set_own_provider(&provider);
-    pretend_dmabuf = true;
+    pretend_magic = DMA_BUF_MAGIC;
     struct sl_publisher *p = publisher_of(
         (struct sl_publisher_options){.slot_size = SLOT_SIZE, .slot_count = 6, .memory = "synced"});
     struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
@@ -676,7 +676,83 @@ static void caches_are_told_before_and_after_each_access(void **state)
 
     sl_subscriber_close(s);
     sl_publisher_close(p);
-    pretend_dmabuf = false;
+    pretend_magic = 0;
+}
+
+/* ---- A device that is pulled out
+ * ----------------------------------------------------------------*/
+
+#define DEVICE "sys/bus/pci/devices/0000:00:04.0"
+
+static bool is_pulled_out; /* then the kernel lets nothing of the device's files be read */
+ssize_t __real_pread64(int fd, void *to, size_t size, off_t offset);
+ssize_t __wrap_pread64(int fd, void *to, size_t size, off_t offset);
+ssize_t __wrap_pread64(int fd, void *to, size_t size, off_t offset)
+{
+    if (!is_pulled_out)
+        return __real_pread64(fd, to, size, offset);
+    errno = ENODEV;
+    return -1;
+}
+
+static void put_file(const char *root, const char *name, const char *text, off_t size)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/" DEVICE "/%s", root, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(size > 0 ? truncate(path, size) : 0, 0);
+}
+
+/* A device of files, with a BAR of 64 kB. */
+static void put_device(char root[64])
+{
+    char command[160];
+    snprintf(root, 64, "/tmp/sluice-bar-XXXXXX");
+    assert_non_null(mkdtemp(root));
+    snprintf(command, sizeof command, "mkdir -p %s/" DEVICE, root);
+    assert_int_equal(system(command), 0);
+    put_file(root, "resource", "0x00000000fe000000 0x00000000fe00ffff 0x000000000014220c\n", 0);
+    put_file(root, "resource0", "", 65536);
+    put_file(root, "resource0_wc", "", 65536);
+}
+
+static void device_that_is_pulled_out_is_told_at_both_ends(void **state)
+{
+    (void)state;
+    char root[64], command[96];
+    struct sl_loan loan;
+    struct sl_frame f, g;
+    put_device(root);
+    sl_memory_root = root;
+    pretend_magic = SYSFS_MAGIC;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){
+        .slot_size = SLOT_SIZE, .slot_count = 8, .memory = "bar:00:04.0/0"});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    assert_ok(publish(p, 1, SLOT_SIZE));
+    assert_ok(publish(p, 2, SLOT_SIZE));
+    assert_int_equal(take(s, &f), 1);
+    assert_ok(sl_frame_check(&f));
+
+    is_pulled_out = true;
+    assert_int_equal(sl_publisher_loan(p, &loan), -ENODEV);
+    assert_has(sl_error_text(), "topic " TOPIC ": bar:00:04.0/0: memory: its device is gone");
+    assert_int_equal(status_of(p).slots_loaned, 0);
+    assert_int_equal(sl_subscriber_take(s, &g), -ENODEV);
+    assert_int_equal(sl_subscriber_take(s, &g), -EAGAIN); /* told once */
+    assert_int_equal(reader_status_of(s).publishers, 0);
+    assert_int_equal(sl_frame_check(&f), -ENODEV);
+    sl_frame_release(&f);
+    is_pulled_out = false;
+
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
+    pretend_magic = 0;
+    sl_memory_root = "";
+    snprintf(command, sizeof command, "rm -r %s", root);
+    assert_int_equal(system(command), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pieces_setup, pieces_teardown)
@@ -700,6 +776,7 @@ int main(int argc, char **argv)
         TEST(an_address_is_believed_of_root_only),
         TEST(descriptors_without_room_are_told_and_do_not_stay),
         TEST(caches_are_told_before_and_after_each_access),
+        TEST(device_that_is_pulled_out_is_told_at_both_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
