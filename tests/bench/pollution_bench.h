@@ -23,6 +23,7 @@ struct sl_bench_pollution_options {
     unsigned rounds;     /* interleaved repetitions; 0 = 15 */
     uint64_t pool_bytes; /* that frames go round in; 0 = 256 MB, or less if memory is short */
     unsigned sizes;      /* of the primitives', only so many of the first; 0 = all */
+    unsigned ways;       /* the same of the ways to write and read */
     bool is_quick;       /* one round of little: does all of it work? */
     bool is_realtime;    /* flows run before everything else on the machine; -EPERM */
     /* Told before each round; or NULL. */

@@ -22,7 +22,7 @@ struct bench {
     size_t pool_bytes, next; /* where the next frame begins */
     size_t frame_bytes;
     struct pollution_victim victim;
-    unsigned rounds, frames, warm_passes;
+    unsigned rounds, frames, warm_passes, way_count;
     double slowdown[SL_BENCH_POLLUTION_LANES_MAX][ROUNDS_MAX];
     double rate[SL_BENCH_POLLUTION_LANES_MAX][ROUNDS_MAX];
     double warm_ns[ROUNDS_MAX]; /* of the last way, good enough to be told */
@@ -113,7 +113,7 @@ static int measure_size(struct bench *b, size_t victim_bytes,
     for (unsigned round = 0; round < b->rounds; round++) {
         if (options->progress)
             options->progress(what, round, b->rounds);
-        for (unsigned way = 0; way < pollution_way_count; way++)
+        for (unsigned way = 0; way < b->way_count; way++)
             measure_way(b, way, round);
     }
     pollution_victim_finish(&b->victim);
@@ -121,11 +121,11 @@ static int measure_size(struct bench *b, size_t victim_bytes,
         .frame_bytes = b->frame_bytes,
         .victim_bytes = victim_bytes,
         .victim_ns = pollution_quantile(b->warm_ns, b->rounds, 2),
-        .lane_count = pollution_way_count,
+        .lane_count = b->way_count,
     };
-    for (unsigned way = 0; way < pollution_way_count; way++)
+    for (unsigned way = 0; way < b->way_count; way++)
         tell_ratios(b, way, &result->lane[way]);
-    for (unsigned way = 0; way < pollution_way_count; way++)
+    for (unsigned way = 0; way < b->way_count; way++)
         tell_medians(b, way, &result->lane[way]);
     return 0;
 }
@@ -147,6 +147,7 @@ int sl_bench_pollution_primitives(
     if (!b)
         return sl_error(-ENOMEM, "pollution bench: no memory");
     b->rounds = pollution_rounds(options);
+    b->way_count = options->ways ? options->ways : pollution_way_count;
     b->frames = options->is_quick ? 1 : FRAMES;
     b->warm_passes = options->is_quick ? 1 : WARM_PASSES;
     pollution_ways_init();
