@@ -320,6 +320,8 @@ SL_PUBLIC int sl_frame_check(const struct sl_frame *frame);
 SL_PUBLIC size_t sl_frame_copy(const struct sl_frame *frame, size_t offset, void *to,
                                size_t length);
 
+#define SL_SCAN_UNIT 16384 /* bytes of the largest unit of a scan */
+
 /* One pass over a frame's data, in place where that is possible:
  *
  *     struct sl_frame_scan scan;
@@ -331,9 +333,8 @@ struct sl_frame_scan {
     const void *chunk;   /* valid until the next call */
     size_t chunk_length; /* a multiple of `unit`, but for the last if the data is not */
     size_t offset;       /* of the chunk in the data */
-    unsigned char state[16384 + 128] __attribute__((aligned(64))); /* private: scratch */
+    unsigned char state[SL_SCAN_UNIT + 128] __attribute__((aligned(64))); /* private: scratch */
 };
-#define SL_SCAN_UNIT 16384 /* bytes of the largest unit */
 
 /* Begin at frame.data, or at frame.body if the message names no data and is in one piece. Chunks do
  * not cut a unit: a point, a row, or 1 if it does not matter. The scan must not be moved, nor
