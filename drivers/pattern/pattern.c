@@ -29,7 +29,7 @@ struct driver {
     uint64_t size_bytes;
     double rate_hz;
     bool fast, lossless, block;
-    int64_t count, seed, slots, subscribers, quota, wait_for;
+    int64_t count, seed, subscribers, quota, wait_for;
 
     struct sl_runtime *runtime;
     struct sl_publisher *publisher;
@@ -117,12 +117,6 @@ static const struct sl_option options[] = {
      .fallback = "pattern",
      .help = "The coordinate frame that pictures name"},
 
-    {.name = "slots",
-     .kind = SL_OPTION_INT,
-     .offset = FIELD(slots),
-     .value = "N",
-     .max = 65536,
-     .help = "Frames in the pool; 0 = what subscribers and quota ask for"},
     {.name = "subscribers",
      .kind = SL_OPTION_INT,
      .offset = FIELD(subscribers),
@@ -204,7 +198,6 @@ static int open_topics(void *state, struct sl_runtime *runtime)
         .topic = d->topic,
         .type = pattern_content_type(&d->content),
         .slot_size = pattern_content_slot_bytes(&d->content),
-        .slot_count = (uint32_t)d->slots,
         .subscribers = (uint32_t)d->subscribers,
         .quota = (uint32_t)d->quota,
         .lossless = d->lossless || d->block,
