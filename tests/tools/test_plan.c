@@ -215,11 +215,17 @@ static void readers_that_want_more_than_is_planned_are_told(void **state)
 static void delivered_launch_files_fit_without_a_warning(void **state)
 {
     (void)state;
-    static const char *const files[] = {"demo.yaml", "vlp16.yaml", "vlp16_capture.yaml"};
+    static const char *const files[] = {"demo.yaml", "vlp16.yaml", "vlp16_capture.yaml",
+                                        "ouster.yaml", "ouster_capture.yaml"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char path[512];
+        char path[512], metadata[512];
         snprintf(path, sizeof path, "%s/launch/%s", getenv("SLUICE_SOURCE"), files[i]);
-        struct run r = run("sluice", "plan", path, i == 2 ? "capture=some.pcap" : NULL, NULL);
+        snprintf(metadata, sizeof metadata, "metadata=%s/tests/fuzz/seeds/ouster_metadata/flat",
+                 getenv("SLUICE_SOURCE"));
+        const char *capture = strstr(files[i], "capture") ? "capture=some.pcap" : NULL;
+        bool is_ouster = strstr(files[i], "ouster") != NULL;
+        struct run r = run("sluice", "plan", path, is_ouster ? metadata : capture,
+                           is_ouster ? capture : NULL, NULL);
         if (r.status != 0 || strstr(r.out, "warning:"))
             fail_msg("%s: status %d\n%s%s", files[i], r.status, r.out, r.err);
         run_free(&r);
