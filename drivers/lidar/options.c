@@ -399,6 +399,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
                         "option --wait-for-subscribers: %d will never come where --subscribers "
                         "allows %d",
                         (int)o->wait_for, (int)o->subscribers);
+    if (o->calibration && !o->calibration[0])
+        o->calibration = NULL; /* a launch file that was given none */
     if (o->calibration && !is_hesai(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
         return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-... and Hesai's");
     if (o->source == LIDAR_FROM_SIM && model_of(o) && model_of(o)->lasers != SIM_LASERS)

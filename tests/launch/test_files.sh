@@ -67,6 +67,28 @@ status=0
 grep -q 'did you mean rgb8?' said || fail "pattern.yaml, no encoding: no word of it"
 nothing_is_left pattern.yaml
 
+# The same file for any Velodyne; recorded packets of a large one and of a Hesai, where they are.
+"$sluice" launch "$files/velodyne_capture.yaml" capture=sim.pcap model=vlp-16 rate=4 >said 2>&1 ||
+    fail "velodyne_capture.yaml: status $?"
+grep -Eq '^  /lidar/points: (9|10|11) frames' said || fail "velodyne_capture.yaml: not its frames"
+nothing_is_left velodyne_capture.yaml
+lidars=${SLUICE_TEST_DATA:-${SLUICE_SOURCE:-.}/../shared/data}/lidar
+if [ -r "$lidars/hesai/derived" ]; then
+    "$sluice" launch "$files/velodyne_capture.yaml" model=hdl-32e \
+        capture="$lidars/velodyne/mrpt/sample_velodyne_hdl32.pcap" >said 2>&1 ||
+        fail "velodyne_capture.yaml: status $?"
+    grep -q '^summary: .*losses 0$' said || fail "velodyne_capture.yaml: no summary without losses"
+    grep -Eq '^  /lidar/points: 4 frames' said || fail "velodyne_capture.yaml: not its frames"
+    nothing_is_left velodyne_capture.yaml
+    "$sluice" launch "$files/hesai_capture.yaml" model=xt32 \
+        capture="$lidars/hesai/derived/nebula_xt32_1673400677802009732.pcap" \
+        correction="$lidars/hesai/nebula/calibration/PandarXT32.csv" >said 2>&1 ||
+        fail "hesai_capture.yaml: status $?"
+    grep -q '^summary: .*losses 0$' said || fail "hesai_capture.yaml: no summary without losses"
+    grep -Eq '^  /lidar/points: 5 frames' said || fail "hesai_capture.yaml: not its frames"
+    nothing_is_left hesai_capture.yaml
+fi
+
 # Recorded packets of an Ouster, where they are: three turns.
 data=${SLUICE_TEST_DATA:-${SLUICE_SOURCE:-.}/../shared/data}/lidar/ouster/sdk
 recorded=OS-1-128_v2.3.0_1024x10
@@ -89,21 +111,43 @@ fi
 
 # A live sensor: the packets come by UDP until frames were seen.
 port=$((20000 + $$ % 20000))
-"$sluice" launch "$files/vlp16.yaml" port=$port telemetry_port=$((port + 1)) bind=127.0.0.1 \
-    --stats-period 200ms >said 2>&1 &
+live_sensor() { # FILE ARGUMENT ...
+    file=$1
+    shift
+    "$sluice" launch "$files/$file" port=$port telemetry_port=$((port + 1)) bind=127.0.0.1 "$@" \
+        --stats-period 200ms >said 2>&1 &
+    live=$!
+    "$sluice" sim velodyne --to 127.0.0.1:$port --duration 1min >/dev/null 2>&1 &
+    sender=$!
+    for _ in $(seq 600); do
+        ! grep -Eq 'sluice: /lidar/points: [1-9]' said || break
+        kill -0 "$live" 2>/dev/null || fail "$file: ended early"
+        sleep 0.1
+    done
+    kill -INT "$live"
+    wait "$live" || fail "$file: status $?"
+    live=
+    kill "$sender"
+    wait "$sender" || true
+    sender=
+    grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "$file: no frames"
+    nothing_is_left "$file"
+}
+live_sensor vlp16.yaml
+live_sensor velodyne.yaml model=vlp-16
+
+# A Hesai that is silent: the file starts and ends.
+"$sluice" launch "$files/hesai.yaml" model=xt32 port=$port bind=127.0.0.1 >said 2>&1 &
 live=$!
-"$sluice" sim velodyne --to 127.0.0.1:$port --duration 1min >/dev/null 2>&1 &
-sender=$!
 for _ in $(seq 600); do
-    ! grep -Eq 'sluice: /lidar/points: [1-9]' said || break
-    kill -0 "$live" 2>/dev/null || fail "vlp16.yaml: ended early"
+    ! grep -q "listening at 127.0.0.1 port $port" said || break
+    kill -0 "$live" 2>/dev/null || fail "hesai.yaml: ended early"
     sleep 0.1
 done
 kill -INT "$live"
-wait "$live" || fail "vlp16.yaml: status $?"
+wait "$live" || fail "hesai.yaml: status $?"
 live=
-grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "vlp16.yaml: no frames"
-nothing_is_left vlp16.yaml
+nothing_is_left hesai.yaml
 
 # An Ouster that is silent: the file starts and ends.
 if [ -r "$data/$recorded.json" ]; then
