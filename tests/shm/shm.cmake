@@ -31,6 +31,11 @@ endif()
 target_compile_definitions(sluice_shm_failpoints PRIVATE ${shm_definitions} PUBLIC SLUICE_FAIL_POINTS)
 sluice_test(shm_crash SOURCES crash.c crash_board.c crash_publish.c crash_read.c ${shm_support}
             LINK sluice_shm_failpoints TIMEOUT 300)
+# One that dies while it holds, often enough that a loan which does not ask for the dead is seen.
+if(TARGET test_shm_crash AND NOT SLUICE_EMULATED)
+  add_test(NAME shm_crash_holder COMMAND test_shm_crash --kills 10 --point take-checked)
+  sluice_test_properties(shm_crash_holder TIMEOUT 300)
+endif()
 
 # What is the same over both transports: the suite of shm.cmake once more, each program with a RouDi
 # of its own.
