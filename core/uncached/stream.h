@@ -36,8 +36,7 @@
 /* Payloads under this stay cached where their memory can be: their reader finds them there, in half
  * the time, and what they displace is little. Measured on 1 MB of second-level cache (`sluice bench
  * pollution --only threshold`): in eight slots of 64 kB they cost a neighbour 1 % of a pass over
- * his memory, of 128 kB 3 %, of 256 kB 13 %. One flow alone could stay cached up to there; several
- * share a cache. */
+ * his memory, of 128 kB 3 to 6 %, of 256 kB 13 %; and several flows share a cache. */
 #define SL_STREAM_MIN_BYTES 65536u
 
 /* Does a payload of this size gain by streaming? Uncached memory always does. Memory of unknown
