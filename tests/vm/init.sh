@@ -53,7 +53,7 @@ is_read_in_place() {
     usleep 100000
     maps=$(grep "$1" /proc/$!/maps)
     kill $!
-    wait $! || fail "the reader ends with $?"
+    wait $! || [ $? = 142 ] || fail "the reader does not end well"
     [ "$(echo "$maps" | grep -c ' r--s ')" = "${2:-1}" ] && ! echo "$maps" | grep -q ' .w' ||
         fail "the reader's mappings are: $maps"
 }
@@ -64,10 +64,10 @@ is_measured() {
         fail "not measured as $2: $(sluice topic info /lidar/points)"
 }
 
-# end_publisher: it ends well
+# end_publisher: it ends well, or, on a busy host, by the alarm that it sets itself for that
 end_publisher() {
     kill $publisher
-    wait $publisher || fail "the publisher ends with $?"
+    wait $publisher || [ $? = 142 ] || fail "the publisher does not end well"
 }
 
 # is_mapped_as TYPE ADDRESS: the kernel maps that physical address so, by x86's table of page types
