@@ -27,12 +27,12 @@
 #define PRIORITY     2 /* of driver and reader, in real time */
 
 static const struct flow_kind kinds[] = {
-    {"lidar", 0, 0, 10, 5, -1, false},
-    {"lidar_fast", 0, 0, 100, 30, 1, false},
-    {"camera_1080p", 1920, 1080, 30, 10, -1, false},
-    {"camera_4k", 3840, 2160, 60, 20, -1, false},
-    {"camera_4k_huge", 3840, 2160, 60, 20, -1, true},
-    {"camera_small", 320, 240, 60, 20, 0, false},
+    {"lidar", 0, 0, 10, 5, false, false},
+    {"lidar_fast", 0, 0, 100, 30, false, false},
+    {"camera_1080p", 1920, 1080, 30, 10, false, false},
+    {"camera_4k", 3840, 2160, 60, 20, false, false},
+    {"camera_4k_huge", 3840, 2160, 60, 20, false, true},
+    {"camera_small", 320, 240, 60, 20, true, false},
 };
 enum {
     KINDS = sizeof kinds / sizeof *kinds
@@ -340,11 +340,12 @@ int pollution_flow_run(const struct sl_bench_pollution_options *options,
     if (sched_getaffinity(0, sizeof allowed, &allowed) < 0 || CPU_COUNT(&allowed) < 2)
         return sl_error(-ENODEV, "pollution bench: driver and reader need a processor each");
     for (unsigned i = 0; i < KINDS && err == 0; i++) {
+        if (options->is_quick && !kinds[i].is_quick)
+            continue;
         if (kinds[i].is_huge && (result.huge_bytes = lack_of_huge_pages(&kinds[i])) > 0)
             continue;
-        for (int side = 0; side < 2 && err == 0; side++)
-            if (!options->is_quick || kinds[i].quick_side == side)
-                err = run_flow(options, &kinds[i], (unsigned)side, &result);
+        for (unsigned side = 0; side < 2 && err == 0; side++)
+            err = run_flow(options, &kinds[i], side, &result);
     }
     if (err == 0)
         *ret_result = result;

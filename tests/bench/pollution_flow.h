@@ -37,7 +37,7 @@ struct flow_kind {
     uint32_t width, height; /* of rgb8 pictures; 0 = a VLP-16 */
     double rate_hz;         /* of pictures or turns */
     unsigned frames;        /* of a phase */
-    int quick_side;         /* of the victim, where only little is measured; -1 = none */
+    bool is_quick;          /* measured where only little is */
     bool is_huge;           /* slots in huge pages: without them page tables pass the caches too */
 };
 

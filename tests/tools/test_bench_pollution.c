@@ -28,7 +28,7 @@ static const char *const keys[] = {"write_memcpy_slowdown_ratio",
                                    "look_plain_bytes_per_s",
                                    "primitives_victim_bytes",
                                    "threshold_4k_cached_ns",
-                                   "threshold_64k_stream_ns",
+                                   "threshold_4096k_stream_ns",
                                    "threshold_used_bytes",
                                    "machine_cores",
                                    NULL};
@@ -38,7 +38,7 @@ static const char *const other_core_keys[] = {
     "llc_read_stream_bytes_per_s", "llc_inspect_slowdown_ratio", NULL};
 
 static const char *const flow_keys[] = {"flow_victim_bytes",
-                                        "flow_lidar_fast_reader_victim_pass_ns",
+                                        "flow_camera_small_reader_victim_pass_ns",
                                         "flow_camera_small_victim_pass_ns",
                                         "flow_camera_small_cached_bytes_per_s",
                                         "flow_camera_small_stream_bytes_per_s",
