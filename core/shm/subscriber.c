@@ -323,7 +323,8 @@ int sl_subscriber_open(const struct sl_subscriber_options *options,
     struct sl_subscriber *s = calloc(1, sizeof *s);
     if (!s)
         return sl_error(-ENOMEM, "no memory for a subscriber");
-    s->domain.fd = s->epoll_fd = s->event_fd = s->timer_fd = -1;
+    s->domain.fd = s->epoll_fd = s->timer_fd = -1;
+    s->event_fd = -1;
     s->options = completed;
     snprintf(s->topic, sizeof s->topic, "%s", options->topic);
     snprintf(s->type, sizeof s->type, "%s", options->type ? options->type : "");
