@@ -218,22 +218,26 @@ INLINE void decode_half(const struct lidar_block *block, const struct lidar_bloc
     store_half(block, which_half, &h, job->to[which_half]);
 }
 
+INLINE struct loaded load_group(const struct constants *k, const struct lidar_block_job *job)
+{
+    const uint8_t second = LIDAR_BLOCK_WIRE_BYTES / 2;
+    struct loaded v;
+    v.wire[0] = v.equal[0] = load_elements(k, job->wire);
+    v.wire[1] = v.equal[1] = load_elements(k, job->wire + second);
+    if (job->equal) {
+        v.equal[0] = load_elements(k, job->equal);
+        v.equal[1] = load_elements(k, job->equal + second);
+    }
+    return v;
+}
+
 INLINE void decode_jobs(const struct lidar_block *block, const struct lidar_block_rate *rate,
                         struct lidar_block_job *jobs, unsigned count, bool is_gathered,
                         bool has_extrinsics)
 {
     const struct constants k = load_constants(block);
-    const uint8_t second = LIDAR_BLOCK_WIRE_BYTES / 2;
     for (struct lidar_block_job *job = jobs; job < jobs + count; job++) {
-        struct loaded v = {0};
-        if (!is_gathered) {
-            v.wire[0] = v.equal[0] = load_elements(&k, job->wire);
-            v.wire[1] = v.equal[1] = load_elements(&k, job->wire + second);
-        }
-        if (!is_gathered && job->equal) {
-            v.equal[0] = load_elements(&k, job->equal);
-            v.equal[1] = load_elements(&k, job->equal + second);
-        }
+        const struct loaded v = is_gathered ? (struct loaded){0} : load_group(&k, job);
         if (job->to[0])
             decode_half(block, rate, job, 0, &k, &v, is_gathered, has_extrinsics);
         if (job->to[1])

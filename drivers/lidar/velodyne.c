@@ -67,7 +67,8 @@ enum lidar_count velodyne_data_check(const uint8_t *bytes, size_t size_bytes)
         return LIDAR_BAD_SHORT;
     if (size_bytes > VELODYNE_DATA_BYTES)
         return LIDAR_BAD_LONG;
-    for (unsigned i = 0; i < used_blocks(bytes); i++) {
+    unsigned used = used_blocks(bytes);
+    for (unsigned i = 0; i < used; i++) {
         const uint8_t *block = bytes + i * BLOCK_BYTES;
         if (!is_bank_flag(sl_get_le16(block)))
             return LIDAR_BAD_FLAG;
@@ -101,12 +102,13 @@ static enum lidar_count check_group(const struct lidar_model *model, const uint8
                                     unsigned returns)
 {
     uint16_t azimuth = sl_get_le16(group + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS;
-    for (unsigned i = 0; i < model->blocks_per_column * returns; i++) {
-        const uint8_t *block = group + (size_t)i * BLOCK_BYTES;
-        if (sl_get_le16(block) != bank_flags[i / returns])
-            return LIDAR_BAD_FLAG;
-        if (sl_get_le16(block + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS != azimuth)
-            return LIDAR_BAD_AZIMUTH;
+    for (unsigned bank = 0; bank < model->blocks_per_column; bank++) {
+        for (unsigned which = 0; which < returns; which++, group += BLOCK_BYTES) {
+            if (sl_get_le16(group) != bank_flags[bank])
+                return LIDAR_BAD_FLAG;
+            if (sl_get_le16(group + BLOCK_AZIMUTH) % LIDAR_AZIMUTH_UNITS != azimuth)
+                return LIDAR_BAD_AZIMUTH;
+        }
     }
     return LIDAR_PACKETS;
 }
