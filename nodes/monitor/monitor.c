@@ -178,7 +178,7 @@ static int work(void *state, struct sl_runtime *runtime)
     for (unsigned i = 0; i < m->topic_count; i++) {
         int read = read_topic(m, &m->topic[i]);
         if (read < 0)
-            return sl_error_at(read, "topic %s", m->topic[i].name);
+            return read;
         done += read;
     }
     if (m->expect_frames > 0) {

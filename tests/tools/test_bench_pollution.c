@@ -28,7 +28,7 @@ static const char *const keys[] = {"write_memcpy_slowdown_ratio",
                                    "look_plain_bytes_per_s",
                                    "primitives_victim_bytes",
                                    "threshold_4k_cached_ns",
-                                   "threshold_4096k_stream_ns",
+                                   "threshold_64k_stream_ns",
                                    "threshold_used_bytes",
                                    "machine_cores",
                                    NULL};

@@ -41,6 +41,7 @@ ends_with 1 'Kernel panic.*sysrq' <<'END'
 echo c >/proc/sysrq-trigger
 END
 SLUICE_VM_SECONDS=5 ends_with 1 'the guest hung and was ended after 5 s' <<'END'
+killall -KILL timeout # its own clock
 sleep 1000
 END
 ends_with 77 'SKIP: no such device' <<'END'
