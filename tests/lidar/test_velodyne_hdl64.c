@@ -368,8 +368,10 @@ static void files_of_real_sensors_are_read(void **state)
             snprintf(path, sizeof path, "%s/../shared/data/lidar/velodyne/nebula/calibration/%s",
                      source ? source : ".", files[i].file);
         int err = velodyne_calibration_load(velodyne_model_find("hdl-64e-s3"), path, &calibration);
-        if (err == -ENOENT)
+        if (err == -ENOENT) {
+            printf("SKIP: no calibration at %s (set SLUICE_TEST_DATA)\n", path);
             skip();
+        }
         if (err < 0)
             fail_msg("%s", sl_error_text());
         assert_int_equal(calibration.beams[0].has_near, files[i].has_near);
