@@ -20,9 +20,9 @@
 
 enum {
     CROWD = 16,
-    SMALL_POOL_BYTES = 1 << 20,
-    SLOTS_OF_SMALL = 32, /* about what a publisher of 8 subscribers has by default */
-    SLOTS_OF_LARGE = 8,  /* 0.5 GB each */
+    SLOTS = 32, /* of the raw lanes; the bus has its default, about as many, whatever their size:
+                   with fewer a publisher takes slots back more often, for which it reads what the
+                   other processor writes */
     QUICK_BYTES = 1 << 20,
 };
 
@@ -74,7 +74,7 @@ _Static_assert(PLANS <= SL_BENCH_LANES_MAX, "a place for each lane");
 struct shared {
     _Alignas(128) _Atomic uint64_t line[2];
     _Alignas(128) _Atomic uint64_t back;
-    _Alignas(128) unsigned char payload[2][SLOTS_OF_SMALL][2 * BUS_LINE];
+    _Alignas(128) unsigned char payload[2][SLOTS][2 * BUS_LINE];
     struct bus_meeting meeting;
     struct bus_figures figures[BUS_ROUNDS_MAX][PLANS];
 };
@@ -118,7 +118,7 @@ static int send_raw(struct bench *b, struct lane *l, uint64_t value)
 {
     _Atomic uint64_t *mine = b->side == 0 ? &b->shared->line[0] : &b->shared->back;
     if (l->plan->bytes > 0)
-        bus_mark(b->shared->payload[b->side][value % SLOTS_OF_SMALL], l->plan->bytes, value);
+        bus_mark(b->shared->payload[b->side][value % SLOTS], l->plan->bytes, value);
     atomic_store_explicit(mine, value, memory_order_release);
     return 0;
 }
@@ -130,7 +130,7 @@ static int receive_raw(struct bench *b, struct lane *l, uint64_t value)
         return -EAGAIN;
     if (l->plan->bytes == 0)
         return 0;
-    const unsigned char *payload = b->shared->payload[!b->side][value % SLOTS_OF_SMALL];
+    const unsigned char *payload = b->shared->payload[!b->side][value % SLOTS];
     return bus_is_marked(payload, l->plan->bytes, value) ? 0 : -EIO;
 }
 
@@ -268,9 +268,6 @@ static int open_sending(struct bench *b, struct lane *l)
         .type = BUS_TYPE,
         .domain = b->run.domain,
         .slot_size = plan->kind == SLOT ? plan->bytes : 0,
-        .slot_count = plan->kind != SLOT               ? 0
-                      : plan->bytes > SMALL_POOL_BYTES ? SLOTS_OF_LARGE
-                                                       : SLOTS_OF_SMALL,
         .inline_max = plan->kind == INLINE ? (uint32_t)plan->bytes : 0,
         .subscribers = CROWD + 1,
         .quota = 1,
