@@ -83,7 +83,6 @@ static struct {
     enum state state;
     struct job *running; /* one at a time: RouDi's answers do not say to what */
     uint64_t roudi;
-    bool is_watched; /* RouDi's monitoring is on */
     int place;       /* the lock file */
     int folder;      /* where it lies */
     char place_file[48];
@@ -189,7 +188,7 @@ static int run_start(void)
 {
     iox_set_loglevel(Iceoryx_LogLevel_Off); /* what matters, we say ourselves */
     iox_runtime_init(iox.name);
-    int err = sl_iceoryx_proxy_start(iox.name, iox.place, iox.is_watched);
+    int err = sl_iceoryx_proxy_start(iox.name, iox.place);
     if (err == 0 && atexit(leave) != 0) /* runs before the runtime's own */
         err = sl_error(-ENOMEM, "iceoryx: no memory for a function at exit");
     return err;
@@ -349,10 +348,10 @@ static void leave(void)
     if (sl_iceoryx_proxy_is_child()) /* the lock may have been held when it was forked */
         return;
     struct timespec until = deadline();
-    struct sl_roudi roudi;
+    uint64_t roudi;
     pthread_mutex_lock(&iox.lock);
-    bool is_well = !iox.running && !sl_iceoryx_proxy_is_given_up() && sl_roudi_find(&roudi) == 0 &&
-                   roudi.identity == iox.roudi;
+    bool is_well = !iox.running && !sl_iceoryx_proxy_is_given_up() &&
+                   sl_roudi_identify(&roudi) == 0 && roudi == iox.roudi;
     if (iox.running)
         sl_iceoryx_proxy_answer();
     while (iox.running && pthread_cond_timedwait(&iox.changed, &iox.lock, &until) == 0)
@@ -431,14 +430,14 @@ static int take_place(const struct sl_domain *domain)
 /* With the lock held. */
 static int start(const struct sl_domain *domain, const struct timespec *until)
 {
-    struct sl_roudi roudi;
+    uint64_t roudi;
     while (iox.state == STATE_STARTING)
         if (pthread_cond_timedwait(&iox.changed, &iox.lock, until) == ETIMEDOUT)
             return timed_out();
-    int err = sl_roudi_find(&roudi);
+    int err = sl_roudi_identify(&roudi);
     if (err < 0)
         return err;
-    if (iox.state == STATE_BROKEN || (iox.state != STATE_NEW && roudi.identity != iox.roudi))
+    if (iox.state == STATE_BROKEN || (iox.state != STATE_NEW && roudi != iox.roudi))
         return sl_error(-ESTALE, "iceoryx: %s; restart this process",
                         iox.state == STATE_BROKEN ? "it could not be started"
                                                   : "another RouDi runs than at our start");
@@ -457,8 +456,7 @@ static int start(const struct sl_domain *domain, const struct timespec *until)
     }
     job->kind = JOB_START;
     iox.state = STATE_STARTING;
-    iox.roudi = roudi.identity;
-    iox.is_watched = roudi.is_monitoring;
+    iox.roudi = roudi;
     if ((err = do_job(job, until)) == 0) {
         free(job);
     } else if (iox.state == STATE_STARTING && !iox.running) { /* not even begun */

@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/shm/roudi.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,7 +41,7 @@ static struct {
     int wake;
     char lock_path[128];
     _Atomic bool is_child;
-    bool is_watched;
+    _Atomic bool is_watched; /* RouDi declares dead who does not write to it */
     _Atomic bool is_given_up;
     _Atomic uint64_t word_ns;  /* when RouDi was last told that we live */
     _Atomic uint64_t leave_ns; /* CLOCK_MONOTONIC; 0 = not yet */
@@ -76,7 +77,7 @@ void sl_iceoryx_proxy_answer(void)
 /* Whoever notices first makes it so: a word that comes too late does not undo it. */
 bool sl_iceoryx_proxy_is_given_up(void)
 {
-    if (!proxy.is_watched)
+    if (!atomic_load(&proxy.is_watched))
         return false;
     if (!atomic_load(&proxy.is_given_up) &&
         sl_clock_monotonic_ns() - atomic_load(&proxy.word_ns) > SILENT_MS * SL_NS_PER_MS)
@@ -123,9 +124,18 @@ static void retry(void)
     proxy.message_length = 0;
 }
 
+/* Here and not at the start, which would be slowed by it. */
+static void look_who_watches(void)
+{
+    struct sl_roudi roudi;
+    if (sl_roudi_find(&roudi) == 0)
+        atomic_store(&proxy.is_watched, roudi.is_monitoring);
+}
+
 static void *run(void *unused)
 {
     (void)unused;
+    look_who_watches();
     for (;;) {
         uint64_t leave_ns = atomic_load(&proxy.leave_ns);
         if (leave_ns && !proxy.has_answered && sl_clock_monotonic_ns() >= leave_ns) {
@@ -273,7 +283,7 @@ static int start_thread(void)
     return -err;
 }
 
-int sl_iceoryx_proxy_start(const char *runtime_name, int place, bool is_watched)
+int sl_iceoryx_proxy_start(const char *runtime_name, int place)
 {
     char bound[128];
     int pair[2];
@@ -289,7 +299,6 @@ int sl_iceoryx_proxy_start(const char *runtime_name, int place, bool is_watched)
         return sl_error(-errno, "iceoryx: no descriptors for its runtime: %s", strerror(errno));
     proxy.inner = pair[1];
     proxy.place = place;
-    proxy.is_watched = is_watched;
     atomic_store(&proxy.word_ns, sl_clock_monotonic_ns()); /* it has just registered us */
     int err = start_thread();
     if (err == 0 && (err = -pthread_atfork(NULL, NULL, become_child)) == 0 &&

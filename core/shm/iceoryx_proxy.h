@@ -16,10 +16,9 @@
 
 #include <stdbool.h>
 
-/* `place`: a locked file of the caller's, which a forked child lets go. `is_watched`: RouDi
- * declares dead who does not write to it. -EIO: the runtime is not what we know (its sockets were
- * not found); else as of the system. */
-int sl_iceoryx_proxy_start(const char *runtime_name, int place, bool is_watched);
+/* `place`: a locked file of the caller's, which a forked child lets go. -EIO: the runtime is not
+ * what we know (its sockets were not found); else as of the system. */
+int sl_iceoryx_proxy_start(const char *runtime_name, int place);
 /* Has RouDi heard nothing for so long (this process was stopped) that it may have declared us dead?
  * Then it has freed, and perhaps given to others, what this process used of iceoryx: no end may be
  * touched any more, not even to be closed. Once true, for good. */

@@ -2,17 +2,20 @@
 /* roudi.c - what RouDi 2.0 shows of itself (seen with strace):
  *
  *   /tmp/roudi                  its AF_UNIX datagram socket; refuses when the process is gone
- *   /tmp/iox-unique-roudi.lock  flock()ed for its life, so /proc/locks tells its pid
+ *   /tmp/iox-unique-roudi.lock  flock()ed for its life, which /proc tells of its process
  *   /dev/shm/iceoryx_mgmt       made anew at each start
  */
 #include "core/shm/roudi.h"
 
 #include "core/base/error.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define PROGRAM      "iox-roudi"
 #define SOCKET_PATH  "/tmp/roudi"
 #define LOCK_PATH    "/tmp/iox-unique-roudi.lock"
 #define SEGMENT_PATH "/dev/shm/iceoryx_mgmt"
@@ -68,10 +72,72 @@ static int mix_file(const char *path, uint64_t *hash)
     return 0;
 }
 
-static pid_t find_owner(void)
+/* The beginning of a file below /proc, as a string; "" if we may not look. */
+static void read_text(int folder_fd, const char *path, char *to, size_t size)
 {
-    struct stat st;
-    FILE *locks = stat(LOCK_PATH, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+    int fd = openat(folder_fd, path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, to, size - 1);
+    if (fd >= 0)
+        close(fd);
+    to[length > 0 ? length : 0] = '\0';
+}
+
+/* Has the process locked that file? False also if we may not look. */
+static bool has_locked(int proc_fd, const char *pid, const struct stat *file)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "%.16s/fd", pid);
+    int fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (!folder) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    bool found = false;
+    for (struct dirent *entry; !found && (entry = readdir(folder));) {
+        struct stat st;
+        if (fstatat(fd, entry->d_name, &st, 0) < 0 || st.st_ino != file->st_ino ||
+            st.st_dev != file->st_dev)
+            continue;
+        snprintf(path, sizeof path, "%.16s/fdinfo/%.16s", pid, entry->d_name);
+        read_text(proc_fd, path, text, sizeof text);
+        found = strstr(text, "FLOCK") != NULL;
+    }
+    closedir(folder);
+    return found;
+}
+
+static bool is_named(int proc_fd, const char *pid, const char *name)
+{
+    char path[32], text[32];
+    snprintf(path, sizeof path, "%.16s/comm", pid);
+    read_text(proc_fd, path, text, sizeof text);
+    text[strcspn(text, "\n")] = '\0';
+    return strcmp(text, name) == 0;
+}
+
+/* The program of that name that has the file locked: seen by its own user and by root. */
+static pid_t find_program(const struct stat *lock)
+{
+    DIR *proc = opendir("/proc");
+    pid_t pid = 0;
+    if (!proc)
+        return 0;
+    for (struct dirent *entry; pid == 0 && (entry = readdir(proc));)
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            is_named(dirfd(proc), entry->d_name, PROGRAM) &&
+            has_locked(dirfd(proc), entry->d_name, lock))
+            pid = (pid_t)strtol(entry->d_name, NULL, 10);
+    closedir(proc);
+    return pid;
+}
+
+/* Whoever has it locked. Reading this takes 10 to 20 ms, in which nobody on the machine gets a file
+ * lock: the kernel excludes them all, and waits for an RCU grace period to do so. */
+static pid_t find_locker(const struct stat *lock)
+{
+    FILE *locks = fopen("/proc/locks", "re");
     if (!locks)
         return 0;
     pid_t pid = 0;
@@ -82,11 +148,20 @@ static pid_t find_owner(void)
         uint64_t inode;
         if (sscanf(line, "%*s FLOCK %*s WRITE %d %x:%x:%" SCNu64, &owner, &major, &minor, &inode) ==
                 4 &&
-            inode == st.st_ino && makedev(major, minor) == st.st_dev && owner > 0)
+            inode == lock->st_ino && makedev(major, minor) == lock->st_dev && owner > 0)
             pid = owner;
     }
     fclose(locks);
     return pid;
+}
+
+static pid_t find_owner(void)
+{
+    struct stat lock;
+    if (stat(LOCK_PATH, &lock) < 0)
+        return 0;
+    pid_t pid = find_program(&lock);
+    return pid ? pid : find_locker(&lock);
 }
 
 /* Does one argument, or it and the next, say "off"? RouDi takes no "-moff". */
@@ -118,17 +193,23 @@ static bool is_monitoring(pid_t pid)
     return true;
 }
 
+int sl_roudi_identify(uint64_t *ret_identity)
+{
+    uint64_t identity = UINT64_C(0xcbf29ce484222325);
+    int err = probe_socket();
+    if (err < 0 || (err = mix_file(SOCKET_PATH, &identity)) < 0 ||
+        (err = mix_file(SEGMENT_PATH, &identity)) < 0)
+        return err;
+    *ret_identity = identity ? identity : 1;
+    return 0;
+}
+
 int sl_roudi_find(struct sl_roudi *ret_roudi)
 {
-    int err = probe_socket();
+    struct sl_roudi roudi;
+    int err = sl_roudi_identify(&roudi.identity);
     if (err < 0)
         return err;
-    struct sl_roudi roudi = {.identity = UINT64_C(0xcbf29ce484222325)};
-    if ((err = mix_file(SOCKET_PATH, &roudi.identity)) < 0 ||
-        (err = mix_file(SEGMENT_PATH, &roudi.identity)) < 0)
-        return err;
-    if (roudi.identity == 0)
-        roudi.identity = 1;
     roudi.pid = find_owner();
     roudi.is_monitoring = is_monitoring(roudi.pid);
     *ret_roudi = roudi;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* roudi.h - iceoryx's daemon from outside: is one there, which one, how does it run?
  *
- * Only looks: starts nothing, sends nothing, leaves nothing, never blocks. What it tells may be old
- * when it is read; a daemon that is stopped (SIGSTOP) counts as there.
+ * Only looks: starts nothing, sends nothing, leaves nothing, never waits for it. What it tells may
+ * be old when it is read; a daemon that is stopped (SIGSTOP) counts as there.
  *
  * Owner:   the caller's memory
  * Threads: any
@@ -22,6 +22,10 @@ struct sl_roudi {
     bool is_monitoring; /* declares stopped processes dead; true if it cannot be seen */
 };
 
+/* Looks through /proc: a millisecond or two; 20 ms if RouDi is another user's, or has another name.
+ */
 int sl_roudi_find(struct sl_roudi *ret_roudi);
+/* Which one it is, and no more: some microseconds. */
+int sl_roudi_identify(uint64_t *ret_identity);
 
 #endif

@@ -17,7 +17,7 @@
 static pid_t roudi_pid;
 
 /* `options`: up to two words. */
-static void start_roudi(const char *first, const char *second)
+static void start_program(const char *program, const char *first, const char *second)
 {
     const char *config = getenv("SLUICE_ROUDI_CONFIG");
     assert_non_null(config);
@@ -26,11 +26,16 @@ static void start_roudi(const char *first, const char *second)
         int log = open("/tmp/roudi.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         dup2(log, 1);
         dup2(log, 2);
-        execlp("iox-roudi", "iox-roudi", "-c", config, first, second, (char *)NULL);
+        execlp(program, program, "-c", config, first, second, (char *)NULL);
         _exit(127);
     }
     struct sl_roudi roudi;
     await(sl_roudi_find(&roudi) == 0 && roudi.pid == roudi_pid);
+}
+
+static void start_roudi(const char *first, const char *second)
+{
+    start_program("iox-roudi", first, second);
 }
 
 static void end_roudi(int signal_number)
@@ -117,6 +122,17 @@ static void monitoring_is_seen_from_its_command_line(void **state)
     }
 }
 
+/* As one that is part of another program, or another user's. */
+static void one_of_another_name_is_found_by_its_lock(void **state)
+{
+    (void)state;
+    char link[] = "/tmp/not-called-roudi";
+    assert_int_equal(symlink("/usr/bin/iox-roudi", link), 0);
+    start_program(link, "-m", "off"); /* waits until it is found */
+    unlink(link);
+    assert_false(find().is_monitoring);
+}
+
 static void looking_at_a_stopped_one_does_not_wait(void **state)
 {
     (void)state;
@@ -161,6 +177,7 @@ int main(void)
         cmocka_unit_test_teardown(the_dead_leave_no_trace_that_counts, teardown),
         cmocka_unit_test_teardown(its_identity_lasts_as_long_as_it_does, teardown),
         cmocka_unit_test_teardown(monitoring_is_seen_from_its_command_line, teardown),
+        cmocka_unit_test_teardown(one_of_another_name_is_found_by_its_lock, teardown),
         cmocka_unit_test_teardown(looking_at_a_stopped_one_does_not_wait, teardown),
         cmocka_unit_test_teardown(a_user_without_permission_is_told, teardown),
     };
