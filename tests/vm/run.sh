@@ -11,6 +11,7 @@
 #   # vm-qemu: -device edu          arguments of QEMU
 #   # vm-kernel: memmap=1M$0x1000   arguments of the kernel
 #   # vm-modules: vgem uio          modules, loaded in this order with all that they need
+#   # vm-release: backports         the kernel of Debian's next release, and not the stock one
 #
 # The guest is an initramfs: busybox, these modules, every program of the build with its libraries,
 # init.sh and the test. Its first serial line is the kernel's console, its second one the report;
@@ -30,7 +31,8 @@ test_file=${1:-}
     exit 2
 }
 name=$(basename "$test_file" .sh)
-kernel=${SLUICE_VM_KERNEL:-$source_dir/build/vm-kernel}
+release=$(sed -n 's/^# vm-release: //p' "$test_file")
+kernel=${SLUICE_VM_KERNEL:-$source_dir/build/vm-kernel}${release:+-$release}
 work=$build/tests/vm/$name
 
 skip() {
