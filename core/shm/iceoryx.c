@@ -83,8 +83,8 @@ static struct {
     enum state state;
     struct job *running; /* one at a time: RouDi's answers do not say to what */
     uint64_t roudi;
-    int place;       /* the lock file */
-    int folder;      /* where it lies */
+    int place;  /* the lock file */
+    int folder; /* where it lies */
     char place_file[48];
     char name[NAME_MAX_CHARS + 1];
     uint64_t closed_ns[CLOSED_MAX];

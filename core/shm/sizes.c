@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SPREAD_MIN_PAGES 16
+
 int sl_pool_choice(const struct sl_pool_options *options, unsigned index, char *ret_kind,
                    size_t size)
 {
@@ -53,18 +55,39 @@ static int size_choices(const struct sl_pool_options *options, struct sl_pool_si
     return found < 0 ? found : any ? 0 : err;
 }
 
+/* Is every choice the machine's own memory, of which a page more can be had? */
+static bool is_ram_only(const struct sl_pool_options *options)
+{
+    char kind[SL_MEMORY_NAME_MAX];
+    for (unsigned i = 0; sl_pool_choice(options, i, kind, sizeof kind) > 0; i++)
+        if (!sl_memory_is_ram(kind))
+            return false;
+    return true;
+}
+
+/* Slots a power of two apart have their first lines, which are all of a small message and the head
+ * of a large one, in the same few sets of every cache, and push each other out: messages of 64 MB
+ * took 140 ns instead of 95 so. An odd number of pages spreads them over all sets; small slots are
+ * not worth a page. */
+static uint64_t slot_distance(const struct sl_pool_options *options)
+{
+    uint64_t page = sl_memory_round(1), rounded = sl_memory_round(options->slot_size);
+    bool spreads = rounded >= SPREAD_MIN_PAGES * page && is_ram_only(options);
+    return spreads && rounded / page % 2 == 0 ? rounded + page : rounded;
+}
+
 int sl_pool_sizes(const struct sl_pool_options *options, struct sl_pool_sizes *ret_sizes)
 {
     uint64_t page = sl_memory_round(1);
-    if (options->slot_size == 0 || options->slot_size > UINT32_MAX - page)
-        return sl_error(-EINVAL, "slot_size %llu: give 1 byte to 4 GiB less a page",
+    if (options->slot_size == 0 || options->slot_size > UINT32_MAX - 2 * page)
+        return sl_error(-EINVAL, "slot_size %llu: give 1 byte to 4 GiB less two pages",
                         (unsigned long long)options->slot_size);
     if (options->slot_count == 0 || options->slot_count > SL_SLOTS_MAX)
         return sl_error(-EINVAL, "slot_count %u: give 1 to %u", options->slot_count, SL_SLOTS_MAX);
     if (options->side_size > SL_SIDE_MAX)
         return sl_error(-EINVAL, "side_size %u: give at most %u", options->side_size, SL_SIDE_MAX);
     struct sl_pool_sizes sizes = {
-        .slot_size = sl_memory_round(options->slot_size),
+        .slot_size = slot_distance(options),
         .side_size = (options->side_size + 63) / 64 * 64,
     };
     if (options->huge_pages && options->memory)

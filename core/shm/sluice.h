@@ -65,7 +65,7 @@ enum sl_clock {
 #define SL_MESSAGE_PARTIAL 0x80u /* the frame is known not to be whole */
 
 struct sl_pool_options {
-    uint64_t slot_size;  /* bytes of the largest message; rounded up to pages */
+    uint64_t slot_size;  /* bytes of the largest message; rounded up to pages, see sizes.c */
     uint32_t slot_count; /* loans + retained + what all subscribers may hold + 1 */
     uint32_t side_size;  /* bytes beside each slot for a prefix and a suffix; 0 = none */
     bool lock;           /* mlock it; not being allowed to is no error */

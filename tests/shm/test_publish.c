@@ -2,6 +2,7 @@
 /* test_publish.c - what the writing end promises: loans, bounds, pieces, shared slots. */
 #include "core/shm/layout.h"
 #include "core/shm/publisher.h"
+#include "core/shm/sizes.h"
 #include "core/shm/subscriber.h"
 #include "tests/shm/support.h"
 
@@ -124,6 +125,38 @@ static void slots_are_page_aligned_and_do_not_overlap(void **state)
         sl_publisher_discard(p, &loan[i]);
     }
     sl_publisher_close(p);
+}
+
+/* Of the machine's own memory; a device has as much as it has. */
+static void large_slots_are_an_odd_number_of_pages_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *memory, *fallback;
+        unsigned asked, given; /* pages */
+    } cases[] = {
+        {NULL, NULL, 2, 2},
+        {NULL, NULL, 14, 14},
+        {NULL, NULL, 15, 15},
+        {NULL, NULL, 16, 17},
+        {NULL, NULL, 17, 17},
+        {NULL, NULL, 256, 257},
+        {NULL, NULL, 16384, 16385},
+        {"vgem", NULL, 256, 257},
+        {"reserved:0x10000000+256M", NULL, 256, 256},
+        {"memfd", "bar:0000:00:04.0/2", 256, 256},
+    };
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct sl_pool_options options = {.slot_size = cases[i].asked * page - 1,
+                                                .slot_count = 4,
+                                                .memory = cases[i].memory,
+                                                .fallback = cases[i].fallback};
+        struct sl_pool_sizes sizes;
+        assert_ok(sl_pool_sizes(&options, &sizes));
+        assert_int_equal(sizes.slot_size, cases[i].given * page);
+        assert_true(sizes.pool_bytes >= 4 * sizes.slot_size);
+    }
 }
 
 static void messages_lie_inside_their_slot(void **state)
@@ -661,6 +694,7 @@ int main(void)
         TEST(discarded_loans_come_back),
         TEST(open_loans_end_with_their_publisher),
         TEST(slots_are_page_aligned_and_do_not_overlap),
+        TEST(large_slots_are_an_odd_number_of_pages_apart),
         TEST(messages_lie_inside_their_slot),
         TEST(message_arrives_as_it_was_described),
         TEST(inline_messages_need_no_slot),
