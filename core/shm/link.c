@@ -136,7 +136,7 @@ static int map_ledger(struct sl_link *l, const struct sl_welcome *w)
 
 /* What is asked for, as far as so many messages can be there at one time, with as much to spare: a
  * reader that is woken when the ring is full comes too late. */
-static uint32_t batch_of(const struct sl_subscriber *s, const struct sl_reader *r)
+static uint32_t batch_of(const struct sl_subscriber *s, const struct sl_ring_reader *r)
 {
     uint32_t batch = s->options.wake_batch, most = (r->ring.mask + 1) / 2;
     if (r->slot_count > 0 && r->slot_count / 2 < most)
@@ -196,7 +196,7 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
     struct sl_subscriber *s = l->subscriber;
     if (w->fd_count != segments_of(w) || strcmp(w->topic, s->topic) != 0)
         return sl_error(-EPROTO, "topic %s: a welcome with %u segments", s->topic, w->fd_count);
-    struct sl_reader *r = &l->reader;
+    struct sl_ring_reader *r = &l->reader;
     int err;
     if ((err = map_segment(&fds[0], w->ring_bytes, false, &l->ring)) < 0 ||
         (err = sl_ring_map(l->ring.base, l->ring.size_bytes, &r->ring)) < 0 ||
@@ -263,7 +263,7 @@ static void begin_reading(struct sl_link *l)
     uint64_t history = s->options.history > l->retain ? s->options.history : l->retain;
     /* From the moment on at which the publisher counted us: it may have waited for that. */
     uint64_t from = l->is_new_instance || l->head < history ? 0 : l->head - history;
-    if (sl_reader_attach(&l->reader, from) < 0) {
+    if (sl_ring_reader_attach(&l->reader, from) < 0) {
         give_up(l, -EPROTO, sl_error_text());
         return;
     }

@@ -17,7 +17,7 @@ static const void *this_thread(void)
     return &here;
 }
 
-static void store_cursor(struct sl_reader *r, uint64_t seq)
+static void store_cursor(struct sl_ring_reader *r, uint64_t seq)
 {
     r->cursor = seq;
     /* release: pairs with the acquire in lossless_floor; the hold of `seq` is set before */
@@ -25,7 +25,7 @@ static void store_cursor(struct sl_reader *r, uint64_t seq)
 }
 
 /* Does the message's slot stand by its own word? `d` is what a look copied. */
-static bool slot_stands(const struct sl_reader *r, const struct sl_descriptor *d)
+static bool slot_stands(const struct sl_ring_reader *r, const struct sl_descriptor *d)
 {
     if (d->flags & SL_DESCRIPTOR_INLINE || d->slot >= r->slot_count)
         return true;
@@ -34,13 +34,13 @@ static bool slot_stands(const struct sl_reader *r, const struct sl_descriptor *d
 }
 
 /* As far as the ring does not tell: one that others share is retired by its own word only. */
-static bool shared_stands(const struct sl_reader *r, const struct sl_descriptor *d)
+static bool shared_stands(const struct sl_ring_reader *r, const struct sl_descriptor *d)
 {
     return !(d->flags & SL_DESCRIPTOR_SHARED) || slot_stands(r, d);
 }
 
 /* T3: does the message still stand? The caller has made the fence that its question needs. */
-static bool still_stands(const struct sl_reader *r, const struct sl_taken *t)
+static bool still_stands(const struct sl_ring_reader *r, const struct sl_taken *t)
 {
     if (t->by_queue)
         return slot_stands(r, &t->d);
@@ -48,7 +48,7 @@ static bool still_stands(const struct sl_reader *r, const struct sl_taken *t)
 }
 
 /* How far behind the head the policy lets a reader begin. */
-static uint64_t most_behind(const struct sl_reader *r)
+static uint64_t most_behind(const struct sl_ring_reader *r)
 {
     uint64_t entries = (uint64_t)r->ring.mask + 1;
     if (r->policy == SL_LATEST)
@@ -56,14 +56,14 @@ static uint64_t most_behind(const struct sl_reader *r)
     return r->policy == SL_KEEP_LAST && r->depth > 0 && r->depth < entries ? r->depth : entries;
 }
 
-static uint64_t first_cursor(const struct sl_reader *r, uint64_t from, uint64_t head)
+static uint64_t first_cursor(const struct sl_ring_reader *r, uint64_t from, uint64_t head)
 {
     uint64_t most = most_behind(r);
     uint64_t least = head > most ? head - most : 0;
     return from < least ? least : from < head ? from : head;
 }
 
-int sl_reader_attach(struct sl_reader *r, uint64_t from)
+int sl_ring_reader_attach(struct sl_ring_reader *r, uint64_t from)
 {
     /* The publisher already counts this ledger. Once the cursor is visible and the head is still
      * the same, everything published from here on finds it. */
@@ -90,7 +90,7 @@ int sl_reader_attach(struct sl_reader *r, uint64_t from)
     return 0;
 }
 
-static void lose(struct sl_reader *r, enum sl_loss reason, uint64_t count)
+static void lose(struct sl_ring_reader *r, enum sl_loss reason, uint64_t count)
 {
     r->lost[reason] += count;
     r->lost_ever += count;
@@ -98,14 +98,14 @@ static void lose(struct sl_reader *r, enum sl_loss reason, uint64_t count)
 }
 
 /* Pass messages over up to and including `seq`. */
-static void pass_over(struct sl_reader *r, uint64_t seq, enum sl_loss reason)
+static void pass_over(struct sl_ring_reader *r, uint64_t seq, enum sl_loss reason)
 {
     lose(r, reason, seq - r->cursor);
     store_cursor(r, seq);
 }
 
 /* The policy's choice of what comes next. */
-static void apply_policy(struct sl_reader *r)
+static void apply_policy(struct sl_ring_reader *r)
 {
     if (r->policy == SL_LOSSLESS || (r->policy == SL_KEEP_LAST && r->depth == 0))
         return;
@@ -117,7 +117,7 @@ static void apply_policy(struct sl_reader *r)
 
 /* The ring has gone over us: begin again at its oldest entry, with a little start, or at what the
  * queue still has. */
-static void catch_up(struct sl_reader *r)
+static void catch_up(struct sl_ring_reader *r)
 {
     uint64_t head = sl_ring_head(&r->ring);
     if (r->inbox && sl_inbox_next(r->inbox) > r->cursor + 1) {
@@ -129,7 +129,7 @@ static void catch_up(struct sl_reader *r)
     pass_over(r, to > r->cursor ? to : r->cursor + 1, SL_LOSS_OVERRUN);
 }
 
-static bool ranges_fit(const struct sl_reader *r, struct sl_taken *t)
+static bool ranges_fit(const struct sl_ring_reader *r, struct sl_taken *t)
 {
     uint64_t total = 0;
     t->range_count = 0;
@@ -149,7 +149,7 @@ static bool ranges_fit(const struct sl_reader *r, struct sl_taken *t)
 }
 
 /* Copy what stands beside the descriptor and check all of it. */
-static bool copy_and_check(const struct sl_reader *r, struct sl_taken *t, void *inline_to)
+static bool copy_and_check(const struct sl_ring_reader *r, struct sl_taken *t, void *inline_to)
 {
     if (!sl_descriptor_check(&t->d, r->slot_count, r->slot_size, r->ring.inline_max))
         return false;
@@ -161,12 +161,12 @@ static bool copy_and_check(const struct sl_reader *r, struct sl_taken *t, void *
 
 /* Holds of one slot are counted where there can be several: of messages that share it, and where
  * holds have a lease, of a message that outlived it and of those that came into the slot after. */
-static bool is_counted(const struct sl_reader *r, bool shared)
+static bool is_counted(const struct sl_ring_reader *r, bool shared)
 {
     return shared || r->ring.lease_ns > 0;
 }
 
-static void set_hold(struct sl_reader *r, uint32_t slot, bool shared)
+static void set_hold(struct sl_ring_reader *r, uint32_t slot, bool shared)
 {
     _Atomic uint8_t *held = &r->ledger->held[slot];
     if (is_counted(r, shared)) /* others of the slot may be held or released by other threads */
@@ -175,7 +175,7 @@ static void set_hold(struct sl_reader *r, uint32_t slot, bool shared)
         atomic_store_explicit(held, 1, memory_order_relaxed);
 }
 
-static void clear_hold(struct sl_reader *r, uint32_t slot, bool shared)
+static void clear_hold(struct sl_ring_reader *r, uint32_t slot, bool shared)
 {
     _Atomic uint8_t *held = &r->ledger->held[slot];
     /* release: pairs with R3; what was read, was read before the publisher writes again */
@@ -185,7 +185,7 @@ static void clear_hold(struct sl_reader *r, uint32_t slot, bool shared)
         atomic_store_explicit(held, 0, SL_ORDER_RELEASE);
 }
 
-static bool hold(struct sl_reader *r, const struct sl_taken *t)
+static bool hold(struct sl_ring_reader *r, const struct sl_taken *t)
 {
     const struct sl_descriptor *d = &t->d;
     bool shared = d->flags & SL_DESCRIPTOR_SHARED;
@@ -213,7 +213,7 @@ static bool hold(struct sl_reader *r, const struct sl_taken *t)
 }
 
 /* One message, `r->cursor + 1`. 1 taken, 0 lost or changed under our hands: look again. */
-static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
+static int try_take(struct sl_ring_reader *r, struct sl_taken *t, void *inline_to)
 {
     SL_FAIL_POINT(TAKE_LOOKED);
     bool fits = copy_and_check(r, t, inline_to);
@@ -250,7 +250,7 @@ static int try_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
     return 1;
 }
 
-int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
+int sl_ring_reader_take(struct sl_ring_reader *r, struct sl_taken *t, void *inline_to)
 {
     /* All entries of the ring may have been retired, and some may change while we look. */
     for (uint32_t looks = 0; looks < r->ring.mask + LOOKS_MAX; looks++) {
@@ -270,7 +270,7 @@ int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
         apply_policy(r);
         if (r->cursor != before)
             continue;
-        if (!(t->d.flags & SL_DESCRIPTOR_INLINE) && sl_reader_held(r) >= r->quota)
+        if (!(t->d.flags & SL_DESCRIPTOR_INLINE) && sl_ring_reader_held(r) >= r->quota)
             return -EDQUOT;
         if (try_take(r, t, inline_to) > 0)
             return 1;
@@ -281,7 +281,7 @@ int sl_reader_take(struct sl_reader *r, struct sl_taken *t, void *inline_to)
 /* `holds_released` counts up from 0 while the reader is attached. Detaching subtracts what is still
  * held and what others released: from then on it counts up to 0, and exactly one thread sees it
  * arrive there. The owner counts apart, until it detaches. */
-bool sl_reader_release(struct sl_reader *r, uint32_t slot, bool shared)
+bool sl_ring_reader_release(struct sl_ring_reader *r, uint32_t slot, bool shared)
 {
     SL_FAIL_POINT(RELEASE_BEGUN);
     clear_hold(r, slot, shared);
@@ -294,7 +294,7 @@ bool sl_reader_release(struct sl_reader *r, uint32_t slot, bool shared)
     return atomic_fetch_add_explicit(&r->holds_released, 1, memory_order_acq_rel) + 1 == 0;
 }
 
-bool sl_reader_detach(struct sl_reader *r)
+bool sl_ring_reader_detach(struct sl_ring_reader *r)
 {
     uint64_t others =
         r->holds_taken - atomic_load_explicit(&r->holds_returned, memory_order_relaxed);
@@ -302,7 +302,7 @@ bool sl_reader_detach(struct sl_reader *r)
     return atomic_fetch_sub_explicit(&r->holds_released, others, memory_order_acq_rel) == others;
 }
 
-bool sl_reader_arm_for(struct sl_reader *r, enum sl_wake_mode mode, uint32_t count)
+bool sl_ring_reader_arm_for(struct sl_ring_reader *r, enum sl_wake_mode mode, uint32_t count)
 {
     uint64_t at = r->cursor + count;
     if (sl_ring_head(&r->ring) >= at)
@@ -317,11 +317,11 @@ bool sl_reader_arm_for(struct sl_reader *r, enum sl_wake_mode mode, uint32_t cou
     SL_FAIL_POINT(ARM_FENCED);
     if (sl_ring_head(&r->ring) < at)
         return true;
-    sl_reader_disarm(r);
+    sl_ring_reader_disarm(r);
     return false;
 }
 
-void sl_reader_disarm(struct sl_reader *r)
+void sl_ring_reader_disarm(struct sl_ring_reader *r)
 {
     atomic_store_explicit(&r->ledger->wake_at, 0, memory_order_relaxed);
     SL_FAIL_POINT(DISARM);

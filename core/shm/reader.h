@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reader.h - one subscriber at one ring: take, hold, release, and asking to be woken.
  *
- * Life:    sl_reader_init over mapped segments -> take ... -> the holds end -> unmap
+ * Life:    sl_ring_reader_init over mapped segments -> take ... -> the holds end -> unmap
  * Owner:   writes its ledger, nothing else.
  * Threads: take and arm from one thread; release and check from any.
  * Errors:  as named.
@@ -11,7 +11,7 @@
 
 #include "core/shm/transport.h"
 
-struct sl_reader {
+struct sl_ring_reader {
     struct sl_ring_map ring;
     struct sl_inbox *inbox; /* NULL: the native bus */
     struct sl_ledger *ledger;
@@ -41,34 +41,34 @@ struct sl_reader {
 /* Begin to read behind message `from`, or later where the ring or the policy does not reach so far
  * back, or what is there was retired. A lossless reader's guarantee begins at the head that is
  * current when this returns. -EPROTO: the head does not stand still; no publisher is that fast. */
-int sl_reader_attach(struct sl_reader *reader, uint64_t from);
+int sl_ring_reader_attach(struct sl_ring_reader *reader, uint64_t from);
 
 /* 1 taken: checked, and held unless it is inline; 0 nothing new, -EDQUOT the quota is held.
  * `inline_to` has room for ring.inline_max bytes. */
-int sl_reader_take(struct sl_reader *reader, struct sl_taken *ret_taken, void *inline_to);
+int sl_ring_reader_take(struct sl_ring_reader *reader, struct sl_taken *ret_taken, void *inline_to);
 /* True: this was the last hold of a reader that was detached; whoever is told so frees it. */
-bool sl_reader_release(struct sl_reader *reader, uint32_t slot, bool shared);
+bool sl_ring_reader_release(struct sl_ring_reader *reader, uint32_t slot, bool shared);
 /* No more takes. True: nothing is held, the caller frees it now; else the last release tells. */
-bool sl_reader_detach(struct sl_reader *reader);
+bool sl_ring_reader_detach(struct sl_ring_reader *reader);
 
-static inline uint32_t sl_reader_held(const struct sl_reader *reader)
+static inline uint32_t sl_ring_reader_held(const struct sl_ring_reader *reader)
 {
     return (uint32_t)(reader->holds_taken -
                       atomic_load_explicit(&reader->holds_returned, memory_order_relaxed) -
                       atomic_load_explicit(&reader->holds_released, memory_order_relaxed));
 }
-static inline enum sl_word_state sl_reader_state(const struct sl_reader *reader)
+static inline enum sl_word_state sl_ring_reader_state(const struct sl_ring_reader *reader)
 {
     return (enum sl_word_state)atomic_load_explicit(&reader->word->state, memory_order_acquire);
 }
 
 /* Ask to be woken when `count` messages are there. False if they are already (then nothing is
  * asked). */
-bool sl_reader_arm_for(struct sl_reader *reader, enum sl_wake_mode mode, uint32_t count);
-static inline bool sl_reader_arm(struct sl_reader *reader, enum sl_wake_mode mode)
+bool sl_ring_reader_arm_for(struct sl_ring_reader *reader, enum sl_wake_mode mode, uint32_t count);
+static inline bool sl_ring_reader_arm(struct sl_ring_reader *reader, enum sl_wake_mode mode)
 {
-    return sl_reader_arm_for(reader, mode, 1);
+    return sl_ring_reader_arm_for(reader, mode, 1);
 }
-void sl_reader_disarm(struct sl_reader *reader);
+void sl_ring_reader_disarm(struct sl_ring_reader *reader);
 
 #endif

@@ -45,8 +45,8 @@ void sl_subscriber_leave(struct sl_subscriber *s, unsigned index)
     sl_service_unlock();
     if (s->epoll_fd >= 0)
         epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, l->watch.fd, NULL);
-    sl_reader_disarm(&l->reader);
-    if (sl_reader_detach(&l->reader))
+    sl_ring_reader_disarm(&l->reader);
+    if (sl_ring_reader_detach(&l->reader))
         sl_link_free(l);
 }
 
@@ -87,7 +87,7 @@ uint32_t sl_subscriber_held(const struct sl_subscriber *s)
 {
     uint32_t held = 0;
     for (unsigned i = 0; i < s->link_count; i++)
-        held += sl_reader_held(&s->link[i]->reader);
+        held += sl_ring_reader_held(&s->link[i]->reader);
     return held;
 }
 
@@ -150,7 +150,7 @@ static void fill_frame(struct sl_link *l, const struct sl_taken *t, struct sl_fr
 static int obey(struct sl_subscriber *s, unsigned index)
 {
     struct sl_link *l = s->link[index];
-    switch (sl_reader_state(&l->reader)) {
+    switch (sl_ring_reader_state(&l->reader)) {
     case SL_WORD_OK:
         return 0;
     case SL_WORD_DEMOTED:
@@ -175,7 +175,7 @@ static int enter_frame(struct sl_subscriber *s, unsigned index, const struct sl_
     int err = sl_memory_enter(&l->pool, t->d.slot * l->reader.slot_size, false);
     if (err == 0)
         return 0;
-    sl_reader_release(&l->reader, t->d.slot, t->d.flags & SL_DESCRIPTOR_SHARED);
+    sl_ring_reader_release(&l->reader, t->d.slot, t->d.flags & SL_DESCRIPTOR_SHARED);
     sl_subscriber_leave(s, index);
     return sl_error_at(err, "topic %s", s->topic);
 }
@@ -189,7 +189,7 @@ static int take_from(struct sl_subscriber *s, unsigned index, struct sl_frame *r
         return err;
     bool gone = atomic_load_explicit(&l->gone, memory_order_acquire);
     struct sl_taken taken;
-    int got = sl_reader_take(&l->reader, &taken, l->inline_body);
+    int got = sl_ring_reader_take(&l->reader, &taken, l->inline_body);
     count_losses(s, l);
     if (got == 1 && l->pool.needs_care && !(taken.d.flags & SL_DESCRIPTOR_INLINE) &&
         (err = enter_frame(s, index, &taken)) < 0)
@@ -407,7 +407,7 @@ void sl_frame_release(struct sl_frame *frame)
     frame->link = NULL;
     if (l->pool.needs_care)
         sl_memory_leave(&l->pool, frame->slot * l->reader.slot_size, false);
-    if (sl_reader_release(&l->reader, frame->slot, frame->hold & SL_DESCRIPTOR_SHARED))
+    if (sl_ring_reader_release(&l->reader, frame->slot, frame->hold & SL_DESCRIPTOR_SHARED))
         sl_link_free(l); /* the subscriber left it, and this was the last frame */
 }
 
@@ -419,7 +419,7 @@ int sl_frame_check(const struct sl_frame *frame)
     /* F2: pairs with E2. F1 is the caller's: what was read, was read before this look; if any of it
      * was new, the look finds the state that was stored before it. */
     sl_fence_acquire();
-    if (sl_reader_state(&l->reader) == SL_WORD_REVOKED)
+    if (sl_ring_reader_state(&l->reader) == SL_WORD_REVOKED)
         return sl_error(-ESTALE, "the frame was taken back: its publisher revoked this subscriber");
     /* F3: a slot that is merely retired keeps its generation. */
     uint64_t state = atomic_load_explicit(&l->reader.state[frame->slot], memory_order_relaxed);

@@ -25,8 +25,8 @@ struct sl_link {
     struct sl_watch death; /* its process: a forked child of it may keep the connection open */
     struct sl_retry retry;
     struct sl_subscriber *subscriber;
-    struct sl_link *next;    /* in `pending` or `arrived` */
-    struct sl_reader reader; /* its inbox belongs to the link */
+    struct sl_link *next;         /* in `pending` or `arrived` */
+    struct sl_ring_reader reader; /* its inbox belongs to the link */
     uint64_t instance;
     char file[108];
 

@@ -82,7 +82,7 @@ static bool arm_connections(struct sl_subscriber *s, bool by_batch)
         struct sl_link *l = s->link[i];
         bool was_gone = atomic_load(&l->gone);
         drain_link(l);
-        if (!sl_reader_arm_for(&l->reader, SL_WAKE_CONNECTION, worth_waking(l, by_batch)) ||
+        if (!sl_ring_reader_arm_for(&l->reader, SL_WAKE_CONNECTION, worth_waking(l, by_batch)) ||
             atomic_load(&l->gone) != was_gone)
             return true;
     }
@@ -110,7 +110,7 @@ static bool has_message(const struct sl_subscriber *s, bool by_batch)
     for (unsigned i = 0; i < s->link_count; i++) {
         const struct sl_link *l = s->link[i];
         if (sl_ring_head(&l->reader.ring) >= l->reader.cursor + worth_waking(l, by_batch) ||
-            sl_reader_state(&l->reader) == SL_WORD_REVOKED)
+            sl_ring_reader_state(&l->reader) == SL_WORD_REVOKED)
             return true;
     }
     return false;
@@ -172,8 +172,8 @@ static bool arm(struct sleep *sleep, struct sl_subscriber *s)
     sleep_on(sleep, &s->events);
     for (unsigned i = 0; i < s->link_count; i++) {
         sleep_on(sleep, &s->link[i]->reader.word->wake);
-        if (!sl_reader_arm_for(&s->link[i]->reader, SL_WAKE_FUTEX,
-                               worth_waking(s->link[i], by_batch)))
+        if (!sl_ring_reader_arm_for(&s->link[i]->reader, SL_WAKE_FUTEX,
+                                    worth_waking(s->link[i], by_batch)))
             return false;
     }
     return !has_news(s) && !has_message(s, by_batch);
@@ -182,7 +182,7 @@ static bool arm(struct sleep *sleep, struct sl_subscriber *s)
 static void disarm(struct sl_subscriber *s)
 {
     for (unsigned i = 0; i < s->link_count; i++)
-        sl_reader_disarm(&s->link[i]->reader);
+        sl_ring_reader_disarm(&s->link[i]->reader);
 }
 
 static int ready_one(struct sl_subscriber *const *subscribers, unsigned count)

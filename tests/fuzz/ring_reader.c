@@ -32,7 +32,7 @@ static struct world {
     _Atomic uint64_t *state;
     unsigned char *pool, *side, *inline_to;
     struct sl_ring_map map; /* the reader's, checked */
-    struct sl_reader reader;
+    struct sl_ring_reader reader;
     struct sl_descriptor held[HOLDS_MAX];
     uint32_t held_count;
 } w;
@@ -132,7 +132,7 @@ static void read_bytes(const unsigned char *area, uint64_t size, uint64_t offset
 
 static void read_ranges(const struct sl_taken *t)
 {
-    const struct sl_reader *r = &w.reader;
+    const struct sl_ring_reader *r = &w.reader;
     uint64_t total = 0;
     expect(t->range_count <= SL_RANGES_MAX);
     for (uint32_t i = 0; i < t->range_count; i++) {
@@ -148,7 +148,7 @@ static void read_ranges(const struct sl_taken *t)
 
 static void check_taken(const struct sl_taken *t)
 {
-    const struct sl_reader *r = &w.reader;
+    const struct sl_ring_reader *r = &w.reader;
     const struct sl_descriptor *d = &t->d;
     expect(d->seq == r->cursor && r->cursor == r->ledger->cursor);
     if (d->flags & SL_DESCRIPTOR_INLINE) {
@@ -170,20 +170,20 @@ static void check_taken(const struct sl_taken *t)
 static void take(void)
 {
     struct sl_taken t;
-    int err = sl_reader_take(&w.reader, &t, w.inline_to);
+    int err = sl_ring_reader_take(&w.reader, &t, w.inline_to);
     expect(err == 0 || err == 1 || err == -EDQUOT);
     if (err == 1)
         check_taken(&t);
     if (err == -EDQUOT)
         expect(w.held_count >= w.reader.quota);
-    expect(sl_reader_held(&w.reader) == w.held_count && w.held_count <= w.reader.quota);
+    expect(sl_ring_reader_held(&w.reader) == w.held_count && w.held_count <= w.reader.quota);
 }
 
 static bool release(uint32_t which)
 {
     struct sl_descriptor d = w.held[which];
     w.held[which] = w.held[--w.held_count];
-    return sl_reader_release(&w.reader, d.slot, d.flags & SL_DESCRIPTOR_SHARED);
+    return sl_ring_reader_release(&w.reader, d.slot, d.flags & SL_DESCRIPTOR_SHARED);
 }
 
 static void step(void)
@@ -208,10 +208,10 @@ static void step(void)
             expect(!release(what / 8 % w.held_count));
         break;
     case 7:
-        if (sl_reader_arm(&w.reader, what & 8 ? SL_WAKE_FUTEX : SL_WAKE_CONNECTION))
+        if (sl_ring_reader_arm(&w.reader, what & 8 ? SL_WAKE_FUTEX : SL_WAKE_CONNECTION))
             expect(w.reader.ledger->wake_at == w.reader.cursor + 1);
         if (what & 16)
-            sl_reader_disarm(&w.reader);
+            sl_ring_reader_disarm(&w.reader);
         break;
     }
 }
@@ -219,7 +219,7 @@ static void step(void)
 /* Detached between its frames: whoever releases the last one is told, and nobody else. */
 static void take_leave(void)
 {
-    bool last = sl_reader_detach(&w.reader);
+    bool last = sl_ring_reader_detach(&w.reader);
     expect(last == (w.held_count == 0));
     while (w.held_count > 0) {
         last = release(0);
@@ -268,7 +268,7 @@ static void play(void)
     w.side = peer_memory(slots * side);
     w.inline_to = peer_memory(w.map.inline_max);
     struct sl_ledger *ledger = peer_memory(offsetof(struct sl_ledger, held) + slots);
-    w.reader = (struct sl_reader){
+    w.reader = (struct sl_ring_reader){
         .ring = w.map,
         .ledger = ledger,
         .word = &w.map.words[0],
@@ -281,7 +281,7 @@ static void play(void)
         .depth = next8(in) % 5,
         .quota = 1 + next8(in) % SL_QUOTA_MAX,
     };
-    if (sl_reader_attach(&w.reader, next_number(in)) == 0) {
+    if (sl_ring_reader_attach(&w.reader, next_number(in)) == 0) {
         while (in->left > 0)
             step();
         take_leave();

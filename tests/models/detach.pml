@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* detach.pml - who frees a reader's mapping: its subscriber, or the last frame that is released.
  *
- * Follows reader.c (sl_reader_release, sl_reader_detach): the taking thread counts what it releases
+ * Follows reader.c (sl_ring_reader_release, sl_ring_reader_detach): the taking thread counts what it releases
  * apart (holds_returned), other threads count in holds_released; detaching subtracts what is not
  * returned, and exactly one thread sees 0. TAKEN frames are held; the owner releases OWN of them
  * before or after it detaches, one thread each of the others.

@@ -2,14 +2,14 @@
 /* lossless.pml - a subscriber that misses nothing: its cursor, and the publisher that waits for it.
  *
  * Follows connection.c (attach: the head, the cursor, the counting, the welcome), reader.c
- * (sl_reader_attach, T4 in try_take), slots.c (lossless_floor, may_recycle, overwritten_by_next,
+ * (sl_ring_reader_attach, T4 in try_take), slots.c (lossless_floor, may_recycle, overwritten_by_next,
  * sl_slots_may_publish, sl_slots_loan). Loans are promised entries: several may be out at a time.
  * Claim: every message behind the head of the moment at which it was counted stands when the reader
  * comes to it, and is not retired before it is held; the reader does not begin behind that head; and
  * the publisher gets to its last message, also when the subscriber hangs up without attaching (a
  * wait for ever is an invalid end state).
  *
- * LOOSE is sl_reader_attach by itself, over a ledger whose cursor stands in nobody's way before: its
+ * LOOSE is sl_ring_reader_attach by itself, over a ledger whose cursor stands in nobody's way before: its
  * own promise, that of the head that is current when it returns. Where the publisher counts the
  * subscriber by a cursor of its own before, as connection.c does, the fence and the second look of
  * attaching are not needed (NO_REREAD must pass); they do not cost anything that matters.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wake.pml - asking to be woken, and waking: nobody sleeps beside a message.
  *
- * Follows reader.c (sl_reader_arm_for: S1, S2), slots.c (look_around: W2 and the crossing), wake.c, and
+ * Follows reader.c (sl_ring_reader_arm_for: S1, S2), slots.c (look_around: W2 and the crossing), wake.c, and
  * the two ways of sleeping in subscriber.c: sl_wait (the futex word is read before arming) and
  * connections for epoll (drained before arming). A subscriber may change its way at each sleep.
  * Claim: no sleep for ever (spin finds one as an invalid end state).
@@ -186,7 +186,7 @@ again:
 #ifndef DRAIN_LATE
     if :: mode == CONNECTION -> readable = false :: else fi; /* drain_link */
 #endif
-    /* sl_reader_arm_for */
+    /* sl_ring_reader_arm_for */
     store(SUB, MODE, mode);
     store(SUB, WAKE_AT, cursor + count); /* S1 */
 #ifndef NO_S2
@@ -215,7 +215,7 @@ again:
     :: mode == CONNECTION && readable
     :: mode == CONNECTION && !readable && OVER -> count = 1
     fi;
-    store(SUB, WAKE_AT, 0); /* sl_reader_disarm */
+    store(SUB, WAKE_AT, 0); /* sl_ring_reader_disarm */
     value = 0;
     goto again;
 out:

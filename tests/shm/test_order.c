@@ -37,14 +37,14 @@ struct bus;
 
 /* A frame that its taker leaves to the other reader's thread to release. */
 struct parcel {
-    struct sl_reader *reader;
+    struct sl_ring_reader *reader;
     uint32_t slot;
     bool shared;
 };
 
 struct consumer {
     struct bus *bus;
-    struct sl_reader reader;
+    struct sl_ring_reader reader;
     struct sl_peer peer;
     bool sleeps; /* else it looks again and again */
     struct sl_taken held[HELD_MAX];
@@ -161,7 +161,7 @@ static void open_parcel(struct consumer *c)
     struct parcel *parcel = atomic_exchange(&c->parcel, NULL);
     if (!parcel)
         return;
-    sl_reader_release(parcel->reader, parcel->slot, parcel->shared);
+    sl_ring_reader_release(parcel->reader, parcel->slot, parcel->shared);
     free(parcel);
 }
 
@@ -187,7 +187,7 @@ static void let_go(struct consumer *c, unsigned which)
     c->held[which] = c->held[--c->held_count];
     c->wrong += check_frame(c->bus, &t);
     if (t.d.seq % 11 != 0 || !leave_parcel(c, &t))
-        sl_reader_release(&c->reader, t.d.slot, t.d.flags & SL_DESCRIPTOR_SHARED);
+        sl_ring_reader_release(&c->reader, t.d.slot, t.d.flags & SL_DESCRIPTOR_SHARED);
 }
 
 static void look_at(struct consumer *c, const struct sl_taken *t, const uint64_t *body)
@@ -209,12 +209,12 @@ static void pause_for(struct consumer *c)
 {
     uint32_t value = atomic_load_explicit(&c->reader.word->wake, memory_order_acquire);
     const _Atomic uint32_t *word = &c->reader.word->wake;
-    if (!c->sleeps || !sl_reader_arm(&c->reader, SL_WAKE_FUTEX)) {
+    if (!c->sleeps || !sl_ring_reader_arm(&c->reader, SL_WAKE_FUTEX)) {
         sched_yield();
         return;
     }
     sl_sleep_futex(&word, &value, 1, sl_clock_monotonic_ns() + NAP_NS);
-    sl_reader_disarm(&c->reader);
+    sl_ring_reader_disarm(&c->reader);
 }
 
 static void *reader(void *context)
@@ -222,12 +222,12 @@ static void *reader(void *context)
     struct consumer *c = context;
     uint64_t body[INLINE_BYTES / 8];
     struct sl_taken t;
-    if (sl_reader_attach(&c->reader, 0) < 0)
+    if (sl_ring_reader_attach(&c->reader, 0) < 0)
         c->wrong++;
     atomic_fetch_add(&c->bus->attached, 1);
     for (;;) {
         bool is_last_look = atomic_load(&c->bus->done);
-        int taken = sl_reader_take(&c->reader, &t, body);
+        int taken = sl_ring_reader_take(&c->reader, &t, body);
         if (taken == 1)
             look_at(c, &t, body);
         else if (is_last_look)
@@ -266,7 +266,7 @@ static void make_consumer(struct bus *b, unsigned index, enum sl_policy policy)
     c->peer = peer_of(b, ledger, index, lossless);
     atomic_store(&ledger->cursor, UINT64_MAX - 1);
     atomic_fetch_add(&b->channel.lossless_count, lossless);
-    c->reader = (struct sl_reader){
+    c->reader = (struct sl_ring_reader){
         .ring = b->channel.ring,
         .ledger = ledger,
         .word = c->peer.word,
@@ -359,7 +359,7 @@ static void check_bus(struct bus *b)
         assert_true(c->reader.taken > 0);
         assert_int_equal(c->reader.taken + lost_of(c), b->published);
         assert_int_equal(c->reader.lost[SL_LOSS_INVALID], 0);
-        assert_true(sl_reader_detach(&c->reader)); /* nothing is held */
+        assert_true(sl_ring_reader_detach(&c->reader)); /* nothing is held */
         if (c->reader.policy == SL_LOSSLESS)
             assert_int_equal(lost_of(c), 0);
     }

@@ -19,7 +19,7 @@ struct bench {
     _Atomic uint64_t state[SLOTS];
     struct sl_channel channel;
     struct sl_peer peer;
-    struct sl_reader reader;
+    struct sl_ring_reader reader;
     void *ring, *ledger;
 };
 
@@ -52,15 +52,15 @@ static void bench_start(struct bench *b, uint64_t head, uint32_t generation, enu
     atomic_store(&b->peer.lossless, policy == SL_LOSSLESS);
     atomic_store(&b->channel.lossless_count, policy == SL_LOSSLESS);
     assert_ok(sl_slots_add_peer(&b->slots, &b->peer));
-    b->reader = (struct sl_reader){.ring = b->channel.ring,
-                                   .ledger = b->ledger,
-                                   .word = &b->channel.ring.words[0],
-                                   .state = b->state,
-                                   .slot_count = SLOTS,
-                                   .slot_size = SLOT_SIZE,
-                                   .policy = policy,
-                                   .quota = 2};
-    assert_ok(sl_reader_attach(&b->reader, UINT64_MAX));
+    b->reader = (struct sl_ring_reader){.ring = b->channel.ring,
+                                        .ledger = b->ledger,
+                                        .word = &b->channel.ring.words[0],
+                                        .state = b->state,
+                                        .slot_count = SLOTS,
+                                        .slot_size = SLOT_SIZE,
+                                        .policy = policy,
+                                        .quota = 2};
+    assert_ok(sl_ring_reader_attach(&b->reader, UINT64_MAX));
 }
 
 static void bench_end(struct bench *b)
@@ -99,13 +99,13 @@ static void generations_and_sequences_wrap(void **state)
             bool shared = i % 3 == 0;
             uint32_t slot = show(&b, !shared);
             for (int n = 0; n <= shared; n++) {
-                assert_int_equal(sl_reader_take(&b.reader, &t, NULL), 1);
+                assert_int_equal(sl_ring_reader_take(&b.reader, &t, NULL), 1);
                 assert_true(t.d.seq == ++seq);
                 assert_int_equal(t.d.slot, slot);
                 assert_int_equal(t.lost_before, 0);
-                sl_reader_release(&b.reader, slot, t.d.flags & SL_DESCRIPTOR_SHARED);
+                sl_ring_reader_release(&b.reader, slot, t.d.flags & SL_DESCRIPTOR_SHARED);
             }
-            assert_int_equal(sl_reader_take(&b.reader, &t, NULL), 0);
+            assert_int_equal(sl_ring_reader_take(&b.reader, &t, NULL), 0);
         }
         assert_true(b.slots.slot[0].generation < 100);
         bench_end(&b);
@@ -119,11 +119,11 @@ static void slot_that_is_held_is_passed_over(void **state)
     bench_start(&b, 0, 0, SL_KEEP_LAST);
     struct sl_taken t;
     uint32_t held = show(&b, true);
-    assert_int_equal(sl_reader_take(&b.reader, &t, NULL), 1);
+    assert_int_equal(sl_ring_reader_take(&b.reader, &t, NULL), 1);
     for (int i = 0; i < 50; i++)
         assert_int_not_equal(show(&b, true), held);
     assert_int_equal(sl_slots_held(&b.slots), 1);
-    sl_reader_release(&b.reader, held, false);
+    sl_ring_reader_release(&b.reader, held, false);
     bool came_back = false;
     for (int i = 0; i < SLOTS + 1; i++)
         came_back |= show(&b, true) == held;
@@ -190,9 +190,9 @@ static void lossless_reader_keeps_its_slots(void **state)
             sl_slots_discard(&b.slots, slot);
             show(&b, true);
         }
-        while (sl_reader_take(&b.reader, &t, NULL) == 1) {
+        while (sl_ring_reader_take(&b.reader, &t, NULL) == 1) {
             assert_true(t.d.seq == ++seq);
-            sl_reader_release(&b.reader, t.d.slot, false);
+            sl_ring_reader_release(&b.reader, t.d.slot, false);
         }
     }
     assert_true(seq >= 20 * (SLOTS - 1));
@@ -223,7 +223,7 @@ static struct sl_taken show_and_hold(struct bench *b, bool last)
 {
     struct sl_taken t;
     show(b, last);
-    assert_int_equal(sl_reader_take(&b->reader, &t, NULL), 1);
+    assert_int_equal(sl_ring_reader_take(&b->reader, &t, NULL), 1);
     return t;
 }
 
@@ -277,7 +277,7 @@ static void holds_end_with_their_lease_one_by_one_the_oldest_first(void **state)
     return_all(&b);
     assert_false(is_whole(&b, &t[0])); /* also when it was not written after all */
     for (int i = 0; i < 2; i++)
-        sl_reader_release(&b.reader, t[i].d.slot, false);
+        sl_ring_reader_release(&b.reader, t[i].d.slot, false);
     assert_int_equal(sl_slots_held(&b.slots), 0);
     assert_int_equal(loan_all(&b), SLOTS);
     return_all(&b);
@@ -298,12 +298,12 @@ static void message_in_the_slot_of_an_expired_hold_is_taken_and_held(void **stat
         assert_int_equal(loan_all(&b), SLOTS - 1);
         pass_time(&b, HOUR_NS);
         assert_int_equal(show(&b, young_alone), old.d.slot);
-        assert_int_equal(sl_reader_take(&b.reader, &young, NULL), 1);
+        assert_int_equal(sl_ring_reader_take(&b.reader, &young, NULL), 1);
         assert_int_equal(young.d.slot, old.d.slot);
         assert_int_equal(young.lost_before, old_alone ? 0 : 1);
         assert_true(is_whole(&b, &young));
         assert_false(is_whole(&b, &old));
-        sl_reader_release(&b.reader, old.d.slot, !old_alone);
+        sl_ring_reader_release(&b.reader, old.d.slot, !old_alone);
         assert_int_equal(sl_slots_held(&b.slots), 1);
         assert_int_equal(loan_all(&b), 0);
         assert_int_equal(b.slots.expired, 1);
@@ -312,7 +312,7 @@ static void message_in_the_slot_of_an_expired_hold_is_taken_and_held(void **stat
         assert_int_equal(show(&b, true), young.d.slot);
         assert_int_equal(b.slots.expired, 2);
         assert_false(is_whole(&b, &young));
-        sl_reader_release(&b.reader, young.d.slot, !young_alone);
+        sl_ring_reader_release(&b.reader, young.d.slot, !young_alone);
         assert_int_equal(sl_slots_held(&b.slots), 0);
         return_all(&b);
         bench_end(&b);
@@ -343,7 +343,7 @@ static void hold_of_one_without_a_lease_does_not_expire(void **state)
     assert_true(is_whole(&b, &t));
     atomic_store(&ledger->held[t.d.slot], 0);
     assert_ok(sl_slots_loan(&b.slots, &b.channel, &slot));
-    sl_reader_release(&b.reader, t.d.slot, false);
+    sl_ring_reader_release(&b.reader, t.d.slot, false);
     return_all(&b);
     sl_slots_remove_peer(&b.slots, &other);
     free(other.spare);
@@ -364,7 +364,7 @@ static void what_is_retained_does_not_expire(void **state)
     assert_int_equal(sl_slots_loan(&b.slots, &b.channel, &slot), -EAGAIN);
     assert_true(is_whole(&b, &t));
     assert_int_equal(b.slots.slot[t.d.slot].status, SL_SLOT_PUBLISHED);
-    sl_reader_release(&b.reader, t.d.slot, false);
+    sl_ring_reader_release(&b.reader, t.d.slot, false);
     return_all(&b);
     bench_end(&b);
 }
