@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/process.h"
 
+#include "core/base/capability.h"
 #include "core/base/error.h"
 
 #include <errno.h>
@@ -139,7 +140,7 @@ int sl_process_lock_memory(void)
     if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_MEMLOCK, &limit);
-        is_limited = limit.rlim_max != RLIM_INFINITY && geteuid() != 0;
+        is_limited = limit.rlim_max != RLIM_INFINITY && !sl_capability_has(CAP_IPC_LOCK);
     }
     /* With a limit, locking what comes later would make a later mmap fail. */
     if (mlockall(is_limited ? MCL_CURRENT : MCL_CURRENT | MCL_FUTURE) == 0)

@@ -262,7 +262,7 @@ static void connection_ready(struct sl_watch *watch, uint32_t epoll_events)
 {
     (void)epoll_events;
     struct sl_connection *c = (struct sl_connection *)watch;
-    if (c->is_attached) {
+    if (c->is_attached || !c->publisher) {
         /* Nothing more is to come but the end; who talks on is sent away. */
         if (!send_slots(c))
             peer_ended(c);

@@ -302,10 +302,14 @@ static int timed_out(void)
                     patience_ms());
 }
 
-/* With the lock held. Ends when the job has, or at `until`; on failure the job is not the caller's
- * any more. */
+/* With the lock held. Ends when the job has, or at `until`; at once if RouDi still owes the answer
+ * that somebody has given up waiting for. On failure the job is not the caller's any more. */
 static int do_job(struct job *job, const struct timespec *until)
 {
+    if (iox.running && iox.running->is_abandoned) {
+        free(job);
+        return timed_out();
+    }
     while (iox.running)
         if (pthread_cond_timedwait(&iox.changed, &iox.lock, until) == ETIMEDOUT) {
             free(job);

@@ -405,7 +405,12 @@ static void retry_soon(struct sl_link *l)
 static void try_to_connect(struct sl_link *l)
 {
     int fd = sl_domain_connect(&l->subscriber->domain, l->file);
-    if (fd == -EAGAIN) { /* its queue is full: it is busy or stopped */
+    bool lacks_descriptors = fd == -EMFILE || fd == -ENFILE;
+    if (lacks_descriptors && !l->subscriber->was_opened) { /* who opens is told at once */
+        give_up(l, fd, sl_error_text());
+        return;
+    }
+    if (fd == -EAGAIN || lacks_descriptors) { /* its queue is full (busy, or stopped); or ours is */
         retry_soon(l);
         return;
     }

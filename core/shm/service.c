@@ -321,37 +321,33 @@ static int start(void)
     return err;
 }
 
+/* Opening while the last one closes waits for the end of the old thread. */
 int sl_service_acquire(void)
 {
+    pthread_mutex_lock(&closing);
     pthread_mutex_lock(&lock);
     int err = service.users == 0 ? start() : 0;
     if (err == 0)
         service.users++;
     pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&closing);
     return err;
 }
 
-/* The lock is kept by a thread of ours only between two waits, so joining under a lock of its own
- * is not needed; but opening while the last one closes must wait for the end. */
+/* The thread keeps the lock only between two waits, and takes it to end. */
 void sl_service_release(void)
 {
     pthread_mutex_lock(&closing);
     pthread_mutex_lock(&lock);
-    bool last = --service.users == 0;
-    if (last) {
-        service.users = 1; /* nobody starts a second thread before this one has ended */
+    if (service.users == 1) {
         service.stop = true;
         ring_bell();
         pthread_mutex_unlock(&lock);
         pthread_join(service.thread, NULL);
         pthread_mutex_lock(&lock);
-        if (--service.users == 0) {
-            stop_waiting();
-        } else { /* somebody opened in the meantime: go on for him */
-            service.stop = false;
-            start_thread();
-        }
+        stop_waiting();
     }
+    service.users--;
     pthread_mutex_unlock(&lock);
     pthread_mutex_unlock(&closing);
 }

@@ -8,7 +8,9 @@
 #include "core/uncached/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,19 +19,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define VISITORS_MAX 32 /* tools that look at the page */
-#define DOMAINS_MAX  16 /* that one process shows itself in */
+#define VISITORS_MAX    32 /* tools that look at the page */
+#define DOMAINS_MAX     16 /* that one process shows itself in */
+#define HELLO_MS        1000
+#define LISTEN_AGAIN_MS 50
 
 /* A .node socket, and who has asked there. A connection stays open: its hang-up tells a tool that
  * the process ended. */
 struct door {
     struct sl_watch watch;
+    struct sl_retry again;
     struct sl_domain domain;
     struct sl_socket_name name;
 };
 struct visitor {
     struct sl_watch watch;
-    struct visitor *next;
+    struct sl_retry deadline; /* until it has asked */
+    struct visitor *next;     /* the one that came before */
 };
 
 static char node_name[SL_NODE_MAX];
@@ -80,9 +86,25 @@ static void drop_visitor(struct visitor *visitor)
             break;
         }
     }
+    sl_service_cancel_retry(&visitor->deadline);
     sl_service_unwatch(&visitor->watch);
     close(visitor->watch.fd);
     free(visitor);
+}
+
+static void no_hello_came(struct sl_retry *retry)
+{
+    drop_visitor((struct visitor *)(void *)((char *)retry - offsetof(struct visitor, deadline)));
+}
+
+/* The last one to come is let in: whoever was here for longest finds us again if it is a tool. */
+static void make_room(void)
+{
+    struct visitor *oldest = page.visitors;
+    while (oldest && oldest->next)
+        oldest = oldest->next;
+    if (page.visitor_count >= VISITORS_MAX)
+        drop_visitor(oldest);
 }
 
 static void visitor_ready(struct sl_watch *watch, uint32_t epoll_events)
@@ -93,6 +115,7 @@ static void visitor_ready(struct sl_watch *watch, uint32_t epoll_events)
     int err = sl_hello_receive(watch->fd, &hello);
     if (err == -EAGAIN)
         return;
+    sl_service_cancel_retry(&visitor->deadline);
     if (err < 0 || hello.kind != SL_HELLO_STATS) {
         drop_visitor(visitor);
         return;
@@ -107,30 +130,47 @@ static void visitor_ready(struct sl_watch *watch, uint32_t epoll_events)
         drop_visitor(visitor);
 }
 
+static void listen_again(struct sl_retry *retry)
+{
+    struct door *door = (struct door *)(void *)((char *)retry - offsetof(struct door, again));
+    sl_service_watch(&door->watch, EPOLLIN);
+}
+
 static void door_ready(struct sl_watch *watch, uint32_t epoll_events)
 {
     (void)epoll_events;
+    struct door *door = (struct door *)watch;
     int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
-    struct visitor *visitor = page.visitor_count < VISITORS_MAX ? calloc(1, sizeof *visitor) : NULL;
-    if (visitor) {
-        visitor->watch = (struct sl_watch){.fd = fd, .ready = visitor_ready};
-        if (sl_service_watch(&visitor->watch, EPOLLIN | EPOLLRDHUP) == 0) {
-            visitor->next = page.visitors;
-            page.visitors = visitor;
-            page.visitor_count++;
-            return;
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE) { /* it stays readable: do not turn in circles */
+            sl_service_unwatch(watch);
+            door->again.run = listen_again;
+            sl_service_retry(&door->again,
+                             sl_clock_monotonic_ns() + LISTEN_AGAIN_MS * SL_NS_PER_MS);
         }
-        free(visitor);
+        return;
     }
-    close(fd);
+    make_room();
+    struct visitor *visitor = calloc(1, sizeof *visitor);
+    if (!visitor) {
+        close(fd);
+        return;
+    }
+    visitor->watch = (struct sl_watch){.fd = fd, .ready = visitor_ready};
+    visitor->next = page.visitors;
+    page.visitors = visitor;
+    page.visitor_count++;
+    visitor->deadline.run = no_hello_came;
+    sl_service_retry(&visitor->deadline, sl_clock_monotonic_ns() + HELLO_MS * SL_NS_PER_MS);
+    if (sl_service_watch(&visitor->watch, EPOLLIN | EPOLLRDHUP) < 0)
+        drop_visitor(visitor);
 }
 
 /* Doors. --------------------------------------------------------------------------------------- */
 
 static void close_door(struct door *door)
 {
+    sl_service_cancel_retry(&door->again);
     sl_service_unwatch(&door->watch);
     if (door->watch.fd >= 0) {
         sl_domain_unlink(&door->domain, &door->name);
@@ -153,7 +193,7 @@ static void open_door(const struct sl_domain *domain)
     /* Tools that cannot look on are no reason not to publish: failures end here. */
     door->watch.fd = -1;
     door->domain = *domain;
-    door->domain.fd = dup(domain->fd);
+    door->domain.fd = fcntl(domain->fd, F_DUPFD_CLOEXEC, 0);
     sl_socket_name_make(&door->name, SL_SOCKET_NODE, sl_statspage_node(), page.instance);
     door->watch.fd = sl_domain_listen(&door->domain, &door->name, 0);
     door->watch.ready = door_ready;

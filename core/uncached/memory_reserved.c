@@ -52,14 +52,21 @@ int sl_memory_check_reserved(uint64_t address, uint64_t size_bytes)
     char path[PATH_MAX], line[256];
     snprintf(path, sizeof path, "%s/proc/iomem", sl_memory_root);
     FILE *file = fopen(path, "re");
-    bool is_ram = false;
+    bool is_ram = false, shows_places = false;
     uint64_t from = 0, to = 0;
-    while (file && !is_ram && fgets(line, sizeof line, file))
-        is_ram = strstr(line, ": System RAM") &&
-                 sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) == 2 &&
-                 from < address + size_bytes && address <= to;
+    while (file && !is_ram && fgets(line, sizeof line, file)) {
+        bool is_range = sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) == 2;
+        shows_places |= is_range && to > 0;
+        is_ram = is_range && strstr(line, ": System RAM") && from < address + size_bytes &&
+                 address <= to;
+    }
     if (file)
         fclose(file);
+    if (!shows_places)
+        return sl_error(-EPERM,
+                        "reserved: %s does not show which memory is the kernel's own; be root with "
+                        "CAP_SYS_ADMIN",
+                        path);
     if (!is_ram)
         return 0;
     return sl_error(-EPERM,

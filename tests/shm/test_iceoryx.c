@@ -296,6 +296,42 @@ static int run_late_reader(uint64_t unused)
     return 0;
 }
 
+/* Meets several publishers at once whom iceoryx would have to connect it to. */
+static int run_crowded_reader(uint64_t unused)
+{
+    (void)unused;
+    struct sl_subscriber *first = NULL, *s = NULL;
+    struct sl_subscriber_options o = {.topic = "/other", .bus = SL_BUS_ICEORYX};
+    begin_role();
+    must(sl_subscriber_open(&o, &first));
+    say(1);
+    hear();
+    uint64_t start_ns = sl_clock_monotonic_ns();
+    o.topic = TOPIC;
+    sl_subscriber_open(&o, &s); /* whether it counts as a failure does not matter here */
+    say((sl_clock_monotonic_ns() - start_ns) / SL_NS_PER_MS + 1);
+    hear();
+    sl_subscriber_close(s);
+    sl_subscriber_close(first);
+    return 0;
+}
+
+static int run_crowd_of_writers(uint64_t count)
+{
+    struct sl_publisher *p[16] = {NULL};
+    begin_role();
+    for (uint64_t i = 0; i < count; i++)
+        must(sl_publisher_open(
+            &(struct sl_publisher_options){
+                .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .bus = SL_BUS_ICEORYX},
+            &p[i]));
+    say(1);
+    hear();
+    for (uint64_t i = 0; i < count; i++)
+        sl_publisher_close(p[i]);
+    return 0;
+}
+
 static int run_late_writer(uint64_t unused)
 {
     (void)unused;
@@ -540,6 +576,8 @@ static const struct role roles[] = {
     {"given_up", run_given_up},
     {"late_reader", run_late_reader},
     {"late_writer", run_late_writer},
+    {"crowded_reader", run_crowded_reader},
+    {"crowd_of_writers", run_crowd_of_writers},
     {"start", run_start},
     {"stand", run_stand},
     {"fork", run_fork},
@@ -652,6 +690,26 @@ static void a_stopped_roudi_is_told_at_the_start(void **state)
     child_tell(&child, 1);
     assert_int_equal(child_hear(&child), 2);
     end_well(&child);
+}
+
+/* The second is waited for once, not for each of them. */
+static void a_stopped_roudi_is_waited_for_once(void **state)
+{
+    (void)state;
+    struct child writers = child_start("crowd_of_writers", 8);
+    assert_int_equal(child_hear(&writers), 1);
+    struct child reader = child_start("crowded_reader", 0);
+    assert_int_equal(child_hear(&reader), 1);
+    suspend_roudi();
+    child_tell(&reader, 1);
+    uint64_t took_ms = child_hear(&reader) - 1;
+    kill(roudi_pid, SIGCONT);
+    if (took_ms < 900 || took_ms > 2500)
+        fail_msg("opening took %llu ms", (unsigned long long)took_ms);
+    child_tell(&reader, 1);
+    end_well(&reader);
+    child_tell(&writers, 1);
+    end_well(&writers);
 }
 
 static void a_publisher_met_while_roudi_is_late_is_read_by_the_ring(void **state)
@@ -871,6 +929,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(another_roudi_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_hangs_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_is_told_at_the_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stopped_roudi_is_waited_for_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_publisher_met_while_roudi_is_late_is_read_by_the_ring,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_roudi_gave_up_goes_on_without_it, setup, teardown),

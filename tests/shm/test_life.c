@@ -4,6 +4,7 @@
 #include "tests/shm/support.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -518,6 +519,34 @@ static void only_subscribers_take_an_inotify_instance(void **state)
     assert_int_equal(count_inotify(), 0);
 }
 
+/* What a program that uses the bus starts gets nothing of it. */
+static void no_descriptor_outlives_exec(void **state)
+{
+    (void)state;
+    unsigned seen = 0;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    struct sl_frame f;
+    assert_ok(publish(p, 1, 100));
+    take(s, &f);
+    for (int fd = 3; fd < 1024; fd++) {
+        char path[64], target[128] = "";
+        int flags = fcntl(fd, F_GETFD);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (flags < 0 || readlink(path, target, sizeof target - 1) < 0)
+            continue;
+        bool is_ours = strstr(target, "sluice") || strstr(target, shm_root()) ||
+                       strstr(target, "socket:") || strstr(target, "anon_inode:");
+        if (is_ours && !(flags & FD_CLOEXEC))
+            fail_msg("descriptor %d, %s", fd, target);
+        seen += is_ours;
+    }
+    assert_true(seen >= 8);
+    sl_frame_release(&f);
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
+}
+
 int main(int argc, char **argv)
 {
     static const struct role roles[] = {{"use-topics", use_topics}, {0}};
@@ -540,6 +569,7 @@ int main(int argc, char **argv)
         TEST(a_thousand_topics_at_once),
         TEST(status_counts_what_happened),
         TEST(only_subscribers_take_an_inotify_instance),
+        TEST(no_descriptor_outlives_exec),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_stats.c - what tools read of other processes, in place. */
+#include "core/shm/handshake.h"
 #include "core/shm/stats.h"
 #include "tests/shm/support.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 struct want {
@@ -162,6 +166,100 @@ static void other_processes_are_read_in_place(void **state)
     free(watch);
 }
 
+/* ---- Strangers at the page's door -------------------------------------------------------------*/
+
+static int find_node(void *context, const struct sl_socket_name *name)
+{
+    if (name->kind == SL_SOCKET_NODE)
+        *(struct sl_socket_name *)context = *name;
+    return 0;
+}
+
+/* They come, and say nothing, or ask and stay; a tool still sees the process. */
+static void crowd_at_the_page_hides_nobody(void **state)
+{
+    (void)state;
+    enum {
+        CROWD = 100
+    };
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    struct sl_domain domain;
+    struct sl_socket_name name = {0};
+    struct sl_hello hello;
+    int fd[CROWD];
+    sl_hello_init(&hello, SL_HELLO_STATS);
+    assert_ok(sl_domain_open(NULL, false, &domain));
+    assert_ok(sl_domain_list(&domain, find_node, &name));
+    for (int i = 0; i < CROWD; i++) {
+        await((fd[i] = sl_domain_connect(&domain, name.file)) != -EAGAIN);
+        assert_true(fd[i] >= 0);
+        if (i % 2)
+            assert_ok(sl_hello_send(fd[i], &hello));
+    }
+    struct sl_stats_watch *watch = malloc(sizeof *watch);
+    assert_ok(sl_stats_watch_open(NULL, watch));
+    assert_int_equal(row_of(watch, SL_STATS_PUBLISHER, TOPIC, getpid()).found, 1);
+    /* The silent ones are not waited for, even if nobody else comes. */
+    for (int i = CROWD - 2; i >= 0; i -= 2) {
+        char byte;
+        await(recv(fd[i], &byte, 1, MSG_DONTWAIT) == 0 || errno == ECONNRESET);
+    }
+    for (int i = 0; i < CROWD; i++)
+        close(fd[i]);
+    sl_stats_watch_close(watch);
+    free(watch);
+    sl_domain_close(&domain);
+    sl_publisher_close(p);
+}
+
+static uint64_t processor_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * SL_NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
+/* Who knocks stays at the door until there is room; the service thread does not turn in circles. */
+static void without_descriptors_the_page_waits(void **state)
+{
+    (void)state;
+    SKIP_EMULATED("qemu needs descriptors of its own");
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    struct sl_domain domain;
+    struct sl_socket_name name = {0};
+    struct rlimit usual, low;
+    assert_ok(sl_domain_open(NULL, false, &domain));
+    assert_ok(sl_domain_list(&domain, find_node, &name));
+    int fd = sl_domain_connect(&domain, name.file), next = dup(0);
+    assert_true(fd >= 0 && next >= 0);
+    close(next);
+    close(fd);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    low = (struct rlimit){(rlim_t)fd + 1, usual.rlim_max}; /* for one end of a connection */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    while ((next = dup(0)) >= 0 && next < fd) /* the places below are taken */
+        ;
+    close(next);
+    fd = sl_domain_connect(&domain, name.file);
+    uint64_t before_ns = processor_ns();
+    usleep(500000);
+    uint64_t used_ns = processor_ns() - before_ns;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_true(fd >= 0);
+    assert_true(used_ns < 200 * SL_NS_PER_MS);
+    struct sl_hello hello;
+    struct sl_welcome welcome;
+    int fds[SL_WELCOME_FDS];
+    sl_hello_init(&hello, SL_HELLO_STATS);
+    await(sl_hello_send(fd, &hello) == 0);
+    await(sl_welcome_receive(fd, &welcome, fds) == 0);
+    for (unsigned i = 0; i < welcome.fd_count; i++)
+        close(fds[i]);
+    close(fd);
+    sl_domain_close(&domain);
+    sl_publisher_close(p);
+}
+
 static const struct role roles[] = {{"counter", publish_until_told}, {NULL, NULL}};
 
 int main(int argc, char **argv)
@@ -174,6 +272,8 @@ int main(int argc, char **argv)
         TEST(rows_show_what_publishers_and_subscribers_do),
         TEST(more_ends_than_rows_still_work),
         TEST(other_processes_are_read_in_place),
+        TEST(crowd_at_the_page_hides_nobody),
+        TEST(without_descriptors_the_page_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,6 +320,17 @@ static void put_memory(void)
     put_bytes("/dev/mem", 0x40000);
 }
 
+/* Without the right to see it, or without the file. */
+static void memory_is_not_taken_where_the_kernel_hides_its_own(void **state)
+{
+    (void)state;
+    put_memory();
+    put("/proc/iomem", "00000000-00000000 : Reserved\n00000000-00000000 : System RAM\n");
+    refused(RANGE, PAGE, -EPERM, "does not show which memory is the kernel's own");
+    put("/proc/iomem", "");
+    refused(RANGE, PAGE, -EPERM, "be root with CAP_SYS_ADMIN");
+}
+
 static void memory_that_the_kernel_uses_is_refused(void **state)
 {
     (void)state;
@@ -555,6 +566,7 @@ int main(void)
         TEST(a_bar_is_mapped_by_the_file_that_is_wished_for),
         TEST(pools_share_a_bar_and_keep_apart),
         TEST(a_device_that_is_gone_is_told_before_it_is_touched),
+        TEST(memory_is_not_taken_where_the_kernel_hides_its_own),
         TEST(memory_that_the_kernel_uses_is_refused),
         TEST(a_reader_opens_a_reserved_range_by_itself),
         TEST(pieces_are_one_region_at_both_ends),
