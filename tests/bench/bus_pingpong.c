@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/shm/domain.h"
 #include "core/shm/iceoryx.h"
+#include "core/uncached/limits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -92,6 +93,7 @@ struct lane {
 
 struct bench {
     struct bus_run run;
+    bool has_room; /* for the largest pools */
     struct shared *shared;
     /* of one process, from here on */
     int side; /* 0 throws first, 1 answers */
@@ -105,7 +107,7 @@ struct bench {
 static bool is_wanted(const struct bench *b, const struct lane_plan *plan)
 {
     return (plan->bus != SL_BUS_ICEORYX || b->run.options->with_iceoryx) &&
-           (plan->bytes <= QUICK_BYTES || !b->run.options->is_quick);
+           (plan->bytes <= QUICK_BYTES || b->has_room);
 }
 
 /* How each kind is sent and received. ------------------------------------------------------------
@@ -386,6 +388,24 @@ static int run_side(void *context, int side)
     return err;
 }
 
+/* Pools of all lanes are there at the same time. A machine that is too small for the largest ones
+ * still has the others. */
+static bool has_room(const struct sl_bench_bus_options *options)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < PLANS; i++)
+        if (plans[i].bytes > QUICK_BYTES &&
+            (plans[i].bus != SL_BUS_ICEORYX || options->with_iceoryx))
+            bytes += 2 * SLOTS * plans[i].bytes; /* both ways; about as many as the default */
+    if (options->is_quick)
+        return false;
+    if (sl_memory_limits_check("the pools of messages of 64 MB", bytes) == 0)
+        return true;
+    fprintf(stderr, "sluice bench bus: messages of 64 MB are left out: %s\n", sl_error_text());
+    sl_error_clear();
+    return false;
+}
+
 static void conclude(const struct bench *b, struct sl_bench_pingpong *to)
 {
     struct bus_figures *rounds = b->shared->figures[0];
@@ -426,7 +446,7 @@ const struct sl_bench_lane *sl_bench_lane_find(const struct sl_bench_pingpong *r
 int sl_bench_bus_pingpong(const struct sl_bench_bus_options *options,
                           struct sl_bench_pingpong *ret_result)
 {
-    struct bench b = {.iceoryx_domain.fd = -1};
+    struct bench b = {.iceoryx_domain.fd = -1, .has_room = has_room(options)};
     int err = bus_begin(&b.run, options, 1, sizeof *b.shared);
     b.shared = b.run.shared;
     if (err == 0)

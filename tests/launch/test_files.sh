@@ -35,6 +35,7 @@ nothing_is_left() {
 "$sluice" launch "$files/demo.yaml" duration="${SLUICE_EMULATED:+1}4s" >said 2>&1 || fail "demo.yaml: status $?"
 grep -q '^summary: .*losses 0$' said || fail "demo.yaml: no summary without losses"
 grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "demo.yaml: no frames"
+[ "${SLUICE_BUS:-native}" != iceoryx ] || grep -q 'RouDi is ready' said || fail "demo.yaml: not over iceoryx"
 head -c 8 demo-out/demo.png | cmp -s - <(printf '\211PNG\r\n\032\n') || fail "demo.yaml: no picture"
 nothing_is_left demo.yaml
 

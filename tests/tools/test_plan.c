@@ -215,19 +215,42 @@ static void readers_that_want_more_than_is_planned_are_told(void **state)
 static void delivered_launch_files_fit_without_a_warning(void **state)
 {
     (void)state;
-    static const char *const files[] = {"demo.yaml", "vlp16.yaml", "vlp16_capture.yaml",
-                                        "ouster.yaml", "ouster_capture.yaml"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char path[512], metadata[512];
-        snprintf(path, sizeof path, "%s/launch/%s", getenv("SLUICE_SOURCE"), files[i]);
+    static const struct {
+        const char *file, *argument;
+    } cases[] = {
+        {"demo.yaml", NULL},          {"vlp16.yaml", NULL},
+        {"vlp16_capture.yaml", NULL}, {"velodyne.yaml", "model=hdl-32e"},
+        {"hesai.yaml", "model=qt64"}, {"velodyne_capture.yaml", "model=vls-128"},
+        {"ouster.yaml", NULL},        {"hesai_capture.yaml", "model=xt32"},
+        {"pattern.yaml", NULL},       {"ouster_capture.yaml", NULL},
+    };
+    enum {
+        CASES = sizeof cases / sizeof *cases
+    };
+    unsigned files = 0;
+    char path[512], metadata[512];
+    snprintf(path, sizeof path, "%s/launch", getenv("SLUICE_SOURCE"));
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        files += strstr(entry->d_name, ".yaml") != NULL;
+    closedir(folder);
+    assert_int_equal(files, CASES); /* whoever adds one adds it here */
+    for (size_t i = 0; i < CASES; i++) {
+        const char *arguments[4] = {NULL};
+        unsigned count = 0;
+        snprintf(path, sizeof path, "%s/launch/%s", getenv("SLUICE_SOURCE"), cases[i].file);
         snprintf(metadata, sizeof metadata, "metadata=%s/tests/fuzz/seeds/ouster_metadata/flat",
                  getenv("SLUICE_SOURCE"));
-        const char *capture = strstr(files[i], "capture") ? "capture=some.pcap" : NULL;
-        bool is_ouster = strstr(files[i], "ouster") != NULL;
-        struct run r = run("sluice", "plan", path, is_ouster ? metadata : capture,
-                           is_ouster ? capture : NULL, NULL);
+        if (strstr(cases[i].file, "ouster"))
+            arguments[count++] = metadata;
+        if (strstr(cases[i].file, "capture"))
+            arguments[count++] = "capture=some.pcap";
+        if (cases[i].argument && *cases[i].argument)
+            arguments[count++] = cases[i].argument;
+        struct run r = run("sluice", "plan", path, arguments[0], arguments[1], arguments[2], NULL);
         if (r.status != 0 || strstr(r.out, "warning:"))
-            fail_msg("%s: status %d\n%s%s", files[i], r.status, r.out, r.err);
+            fail_msg("%s: status %d\n%s%s", cases[i].file, r.status, r.out, r.err);
         run_free(&r);
     }
 }
