@@ -44,7 +44,7 @@ status=0
 [ "$status" = 2 ] || fail "vlp16_capture.yaml without a capture: status $status"
 grep -q 'argument capture must be given: capture=VALUE' said ||
     fail "vlp16_capture.yaml without a capture: no word of it"
-"$sluice" sim velodyne --capture sim.pcap --duration 1s >said 2>&1 || fail "no capture was made"
+"$sluice" sim lidar --capture sim.pcap --duration 1s >said 2>&1 || fail "no capture was made"
 "$sluice" launch "$files/vlp16_capture.yaml" capture=sim.pcap rate=4 >said 2>&1 ||
     fail "vlp16_capture.yaml: status $?"
 grep -q '^summary: .*losses 0$' said || fail "vlp16_capture.yaml: no summary without losses"
@@ -117,7 +117,7 @@ live_sensor() { # FILE ARGUMENT ...
     "$sluice" launch "$files/$file" port=$port telemetry_port=$((port + 1)) bind=127.0.0.1 "$@" \
         --stats-period 200ms >said 2>&1 &
     live=$!
-    "$sluice" sim velodyne --to 127.0.0.1:$port --duration 1min >/dev/null 2>&1 &
+    "$sluice" sim lidar --to 127.0.0.1:$port --duration 1min >/dev/null 2>&1 &
     sender=$!
     for _ in $(seq 600); do
         ! grep -Eq 'sluice: /lidar/points: [1-9]' said || break
