@@ -308,6 +308,10 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "0",
      .max = 1e12,
      .help = "When slots run out, take those back that have been held for longer; 0 = never"},
+    {.name = "relay",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(relay),
+     .help = "Let a thread of its own wake subscribers: publishing takes as long whoever sleeps"},
     {.name = "lossless",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(lossless),
@@ -629,6 +633,7 @@ static void set_topic(const struct lidar_options *o, struct sl_publisher_options
     to->quota = (uint32_t)o->quota;
     to->lease_ns = o->lease_ns;
     to->lossless = o->lossless || o->block;
+    to->relay = o->relay;
     to->lossless_timeout_ns = o->lossless_timeout_ns;
 }
 

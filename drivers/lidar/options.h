@@ -52,7 +52,7 @@ struct lidar_options {
     bool packets;
 
     int64_t returns, subscribers, quota;
-    bool lossless, block;
+    bool lossless, block, relay;
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
 
@@ -61,7 +61,7 @@ struct lidar_options {
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 45
+#define LIDAR_OPTION_COUNT 46
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models and hesai_models, ended by NULL. */
