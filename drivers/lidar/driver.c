@@ -44,7 +44,7 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
         lidar_options_packets(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->packets);
     }
-    if (err == 0 && d->options.metadata_file && d->options.imu) {
+    if (err == 0 && d->options.is_ouster && d->options.imu) {
         lidar_options_imu(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->imu);
     }
@@ -76,7 +76,7 @@ static void tell_source(const struct driver *d)
     if (o->source == LIDAR_FROM_UDP)
         sl_log(SL_LOG_INFO, "listening at %s port %u, %s at %u, receive buffer %u kB",
                o->multicast ? o->multicast : o->bind, lidar_source_udp_port(d->source, 0),
-               o->metadata_file ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
+               o->is_ouster ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
                stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_CAPTURE)
         sl_log(SL_LOG_INFO, "replaying %s", o->capture);

@@ -39,7 +39,9 @@ struct lidar_options {
     double rate;
     bool loop;
 
-    double sim_rpm, sim_noise_m, sim_loss, sim_reorder, sim_duplicate;
+    int sim_model; /* of lidar_sim_choices; 0 = the one that `model` names */
+    double sim_rpm, sim_noise_m;
+    const char *sim_faults;
     int sim_return;
     int64_t sim_packets, sim_seed;
 
@@ -50,11 +52,13 @@ struct lidar_options {
     bool packets;
 
     int64_t returns, subscribers, quota;
-    bool lossless, block;
+    bool lossless, block, relay;
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
 
-    struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
+    /* What the file (or the simulated sensor) says, once lidar_options_check has read it. */
+    bool is_ouster;
+    struct ouster_metadata metadata;
 };
 
 #define LIDAR_OPTION_COUNT 46

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lidar_latency.c - three processes: a sensor, the driver's flow, and one that polls. */
+/* lidar_latency.c - a process each for the sensor, the driver's flow, those who read, and load. */
 #include "tests/bench/lidar_latency.h"
 
 #include <errno.h>
@@ -31,13 +31,19 @@
 #define PACKETS_TOPIC  "/bench/packets"
 #define FRAME_ID       "lidar"
 #define SCAN_PACKETS   400
+#define READERS_MAX    8
+#define BUSY_MAX       256
+#define DRIVER_FIFO    11 /* before the readers: one that it wakes does not hold it up */
+#define READER_FIFO    10
+#define ATTACH_LOOK_NS (2 * SL_NS_PER_MS)
+#define STOP_LOOK_NS   (100 * SL_NS_PER_MS)
 
 /* All times are monotonic, by the frame's sequence number. */
 struct shared {
-    _Atomic int poller_ready, poller_error, stop;
+    _Atomic int readers_ready, reader_error, stop;
     uint64_t received_ns[FRAMES_MAX + 1];
     uint64_t published_ns[FRAMES_MAX + 1];
-    _Atomic uint64_t visible_ns[FRAMES_MAX + 1];
+    _Atomic uint64_t visible_ns[READERS_MAX][FRAMES_MAX + 1];
 };
 
 struct bench {
@@ -45,7 +51,8 @@ struct bench {
     unsigned frames; /* to be published, the first ones not counted */
     char domain[32];
     struct shared *shared;
-    pid_t poller, sender;
+    unsigned readers, busy;
+    pid_t reader[READERS_MAX], busy_one[BUSY_MAX], sender;
     struct lidar_source *source;
     struct sl_publisher *points, *packets;
     struct lidar_flow flow;
@@ -72,49 +79,139 @@ static void pin(bool to_last)
     sched_setaffinity(0, sizeof one, to_last ? &one : &all);
 }
 
-/* The polling process. */
+/* This thread alone; what it starts is as ever. */
+static int become_fifo(const struct bench *b, int priority)
+{
+    const struct sched_param param = {.sched_priority = priority};
+    if (!b->options.is_fifo || sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) == 0)
+        return 0;
+    return sl_error(-errno, "lidar bench: SCHED_FIFO: %s", strerror(errno));
+}
 
-static int poll_frames(const struct bench *b)
+/* Those who read. */
+
+/* Take all that is there. */
+static int take_frames(const struct bench *b, struct sl_subscriber *subscriber, unsigned reader,
+                       uint64_t *seq)
+{
+    struct sl_frame frame;
+    int err;
+    while ((err = sl_subscriber_take(subscriber, &frame)) == 0) {
+        uint64_t now_ns = sl_clock_monotonic_ns();
+        *seq = frame.seq;
+        if (frame.seq <= b->frames)
+            atomic_store_explicit(&b->shared->visible_ns[reader][frame.seq], now_ns,
+                                  memory_order_relaxed);
+        sl_frame_release(&frame);
+    }
+    return err == -EAGAIN ? 0 : err;
+}
+
+/* Without spinning: the thread that attaches may have no other processor than this one. */
+static int attach(const struct bench *b, struct sl_subscriber *subscriber)
+{
+    struct sl_subscriber_status status = {0};
+    uint64_t seq = 0;
+    int err = 0;
+    while (err == 0 && status.publishers == 0 && !atomic_load(&b->shared->stop)) {
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = ATTACH_LOOK_NS}, NULL);
+        err = take_frames(b, subscriber, 0, &seq); /* there is none yet; this is what attaches */
+        if (err == 0)
+            err = sl_subscriber_status(subscriber, &status);
+    }
+    return err;
+}
+
+static int read_frames(const struct bench *b, unsigned reader)
 {
     struct sl_subscriber *subscriber = NULL;
     const struct sl_subscriber_options options = {
         .topic = TOPIC, .domain = b->domain, .history = UINT16_MAX};
     int err = sl_subscriber_open(&options, &subscriber);
     uint64_t seq = 0;
+    if (err == 0)
+        err = attach(b, subscriber);
+    if (b->options.sleepers == 0)
+        pin(true); /* not before: the service thread would have to stay there, too */
+    if (err == 0)
+        err = become_fifo(b, READER_FIFO);
+    if (err == 0)
+        atomic_fetch_add(&b->shared->readers_ready, 1);
     while (err == 0 && seq < b->frames &&
            !atomic_load_explicit(&b->shared->stop, memory_order_relaxed)) {
-        struct sl_frame frame;
-        err = sl_subscriber_take(subscriber, &frame);
-        if (err == 0) {
-            uint64_t now_ns = sl_clock_monotonic_ns();
-            seq = frame.seq;
-            if (seq <= b->frames)
-                atomic_store_explicit(&b->shared->visible_ns[seq], now_ns, memory_order_relaxed);
-            sl_frame_release(&frame);
-        } else if (err == -EAGAIN) {
-            struct sl_subscriber_status status;
-            if (!atomic_load_explicit(&b->shared->poller_ready, memory_order_relaxed) &&
-                sl_subscriber_status(subscriber, &status) == 0 && status.publishers > 0)
-                atomic_store(&b->shared->poller_ready, 1);
+        if (b->options.sleepers > 0)
+            err = sl_subscriber_wait(subscriber, STOP_LOOK_NS);
+        if (err == 0)
+            err = take_frames(b, subscriber, reader, &seq);
+        if (err == -ETIMEDOUT)
             err = 0;
-        }
     }
     sl_subscriber_close(subscriber);
     return err;
 }
 
-static int start_poller(struct bench *b)
+static int start_reader(struct bench *b, unsigned reader)
 {
-    b->poller = fork();
-    if (b->poller != 0)
-        return b->poller < 0 ? sl_error(-errno, "lidar bench: no child: %s", strerror(errno)) : 0;
+    pid_t pid = fork();
+    if (pid < 0)
+        return sl_error(-errno, "lidar bench: no child: %s", strerror(errno));
+    if (pid > 0) {
+        b->reader[reader] = pid;
+        return 0;
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin(true);
-    int err = poll_frames(b);
-    atomic_store(&b->shared->poller_error, err);
+    int err = read_frames(b, reader);
+    if (err < 0)
+        atomic_store(&b->shared->reader_error, err);
     if (err < 0)
         fprintf(stderr, "lidar bench: %s\n", sl_error_text());
     _exit(err < 0);
+}
+
+/* Load. */
+
+/* Never before others: under a real-time class that was inherited, nothing else would run again. */
+_Noreturn static void be_busy(int cpu)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0}) < 0 ||
+        sched_setaffinity(0, sizeof one, &one) < 0)
+        _exit(1);
+    for (;;)
+        atomic_signal_fence(memory_order_seq_cst);
+}
+
+static int start_busy(struct bench *b)
+{
+    cpu_set_t all;
+    if (!b->options.is_loaded)
+        return 0;
+    if (sched_getaffinity(0, sizeof all, &all) < 0)
+        return sl_error(-errno, "lidar bench: processors: %s", strerror(errno));
+    for (int cpu = 0; cpu < CPU_SETSIZE && b->busy < BUSY_MAX; cpu++) {
+        if (!CPU_ISSET(cpu, &all))
+            continue;
+        pid_t pid = fork();
+        if (pid < 0)
+            return sl_error(-errno, "lidar bench: no child: %s", strerror(errno));
+        if (pid > 0) {
+            b->busy_one[b->busy++] = pid;
+            continue;
+        }
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        be_busy(cpu);
+    }
+    return 0;
+}
+
+static void end_busy(struct bench *b)
+{
+    for (; b->busy > 0; b->busy--) {
+        kill(b->busy_one[b->busy - 1], SIGKILL);
+        waitpid(b->busy_one[b->busy - 1], NULL, 0);
+    }
 }
 
 /* The sensor. */
@@ -140,26 +237,26 @@ static int start_sender(struct bench *b, uint16_t port)
 
 /* The driver. */
 
-static int open_publishers(const char *domain, struct sl_publisher **ret_points,
-                           struct sl_publisher **ret_packets)
+static int open_publishers(struct bench *b)
 {
     const struct lidar_model *model = velodyne_model_find("VLP-16");
     struct sl_publisher_options points = {
         .topic = TOPIC,
         .type = SL_TYPE_POINTCLOUD2,
-        .domain = domain,
+        .domain = b->domain,
         .slot_size = lidar_publish_points_slot_bytes(
             FRAME_ID, lidar_frame_bytes_max(model, LIDAR_RETURNS_MAX)),
         .loans = LIDAR_FRAMES_OPEN_MAX,
+        .relay = b->options.is_relayed != 0,
     };
     struct sl_publisher_options packets = {
         .topic = PACKETS_TOPIC,
         .type = SL_TYPE_VELODYNE_SCAN,
-        .domain = domain,
+        .domain = b->domain,
         .slot_size = lidar_publish_packets_slot_bytes(FRAME_ID, SCAN_PACKETS),
     };
-    int err = sl_publisher_open(&points, ret_points);
-    return err < 0 ? err : sl_publisher_open(&packets, ret_packets);
+    int err = sl_publisher_open(&points, &b->points);
+    return err < 0 ? err : sl_publisher_open(&packets, &b->packets);
 }
 
 static int open_driver(struct bench *b)
@@ -167,7 +264,7 @@ static int open_driver(struct bench *b)
     const struct lidar_udp_config udp = {.address = "127.0.0.1", .ports = {0}, .port_count = 1};
     int err = lidar_source_open_udp(&udp, &b->source);
     if (err == 0)
-        err = open_publishers(b->domain, &b->points, &b->packets);
+        err = open_publishers(b);
     if (err < 0)
         return err;
     const struct lidar_flow_config config = {
@@ -185,13 +282,16 @@ static void close_driver(struct bench *b)
     lidar_source_close(b->source);
 }
 
-static int await_poller(struct bench *b)
+static int await_readers(struct bench *b)
 {
     uint64_t until_ns = sl_clock_monotonic_ns() + PATIENCE_NS;
-    while (!atomic_load(&b->shared->poller_ready)) {
-        if (atomic_load(&b->shared->poller_error) < 0 || sl_clock_monotonic_ns() > until_ns)
-            return sl_error(-ETIMEDOUT, "lidar bench: the polling process does not attach");
-        sched_yield();
+    while (atomic_load(&b->shared->readers_ready) < (int)b->readers) {
+        int err = atomic_load(&b->shared->reader_error);
+        if (err < 0)
+            return sl_error(err, "lidar bench: a reader failed");
+        if (sl_clock_monotonic_ns() > until_ns)
+            return sl_error(-ETIMEDOUT, "lidar bench: the readers do not attach");
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = ATTACH_LOOK_NS}, NULL);
     }
     return 0;
 }
@@ -237,65 +337,119 @@ static int await_child(pid_t pid, const char *who)
     return status == 0 ? 0 : sl_error(-ECHILD, "lidar bench: %s failed", who);
 }
 
-static int conclude(struct bench *b, struct sl_bench_lidar_latency_result *result)
+/* A frame that one of the readers has not seen is not counted. */
+static bool is_seen_by_all(const struct bench *b, unsigned seq)
+{
+    for (unsigned reader = 0; reader < b->readers; reader++) {
+        if (atomic_load(&b->shared->visible_ns[reader][seq]) == 0)
+            return false;
+    }
+    return b->shared->received_ns[seq] != 0;
+}
+
+static void conclude_with(struct bench *b, double *publish, double *visible,
+                          struct sl_bench_lidar_latency_result *result)
 {
     const struct shared *s = b->shared;
-    double *publish = calloc(b->frames, sizeof *publish);
-    double *visible = calloc(b->frames, sizeof *visible);
-    if (!publish || !visible) {
-        free(publish);
-        free(visible);
-        return sl_error(-ENOMEM, "lidar bench: no memory");
-    }
-    unsigned n = 0;
+    unsigned n = 0, seen = 0;
     for (unsigned seq = WARM_UP_FRAMES + 1; seq <= b->frames; seq++) {
-        uint64_t seen_ns = atomic_load(&s->visible_ns[seq]);
-        if (seen_ns == 0 || s->received_ns[seq] == 0)
+        if (!is_seen_by_all(b, seq))
             continue;
-        publish[n] = (double)(s->published_ns[seq] - s->received_ns[seq]) / 1e3;
-        visible[n++] = (double)(seen_ns - s->received_ns[seq]) / 1e3;
+        publish[n++] = (double)(s->published_ns[seq] - s->received_ns[seq]) / 1e3;
+        for (unsigned reader = 0; reader < b->readers; reader++) {
+            uint64_t seen_ns = atomic_load(&s->visible_ns[reader][seq]);
+            visible[seen++] = (double)(seen_ns - s->received_ns[seq]) / 1e3;
+        }
     }
-    if (n > 0) {
-        qsort(publish, n, sizeof *publish, compare_double);
-        qsort(visible, n, sizeof *visible, compare_double);
-        *result = (struct sl_bench_lidar_latency_result){
-            .frames = n,
-            .turns_per_s = TURN_HZ * b->options.rate,
-            .packet_to_publish_p50_us = publish[n / 2],
-            .packet_to_publish_p99_us = publish[n * 99 / 100],
-            .packet_to_visible_p50_us = visible[n / 2],
-            .packet_to_visible_p99_us = visible[n * 99 / 100],
-        };
-    }
+    *result = (struct sl_bench_lidar_latency_result){.frames = n};
+    if (n == 0)
+        return;
+    qsort(publish, n, sizeof *publish, compare_double);
+    qsort(visible, seen, sizeof *visible, compare_double);
+    result->turns_per_s = TURN_HZ * b->options.rate;
+    result->packet_to_publish_p50_us = publish[n / 2];
+    result->packet_to_publish_p99_us = publish[n * 99 / 100];
+    result->packet_to_visible_p50_us = visible[seen / 2];
+    result->packet_to_visible_p99_us = visible[seen * 99 / 100];
+}
+
+static int conclude(struct bench *b, struct sl_bench_lidar_latency_result *result)
+{
+    double *publish = calloc(b->frames, sizeof *publish);
+    double *visible = calloc((size_t)b->frames * b->readers, sizeof *visible);
+    int err = publish && visible ? 0 : sl_error(-ENOMEM, "lidar bench: no memory");
+    if (err == 0)
+        conclude_with(b, publish, visible, result);
+    if (err == 0 && result->frames == 0)
+        err = sl_error(-ENODATA, "lidar bench: no frame was seen by every reader");
     free(publish);
     free(visible);
-    return n > 0 ? 0 : sl_error(-ENODATA, "lidar bench: the polling process saw no frame");
+    return err;
+}
+
+static int end_children(struct bench *b, int err)
+{
+    int children_err = 0;
+    end_busy(b);
+    atomic_store(&b->shared->stop, 1);
+    for (unsigned reader = 0; reader < b->readers; reader++) {
+        int reader_err = await_child(b->reader[reader], "a reader");
+        children_err = reader_err < 0 ? reader_err : children_err;
+    }
+    if (err < 0 && b->sender > 0)
+        kill(b->sender, SIGKILL);
+    int sender_err = await_child(b->sender, "the simulated sensor");
+    if (err < 0)
+        return err;
+    return children_err < 0 ? children_err : sender_err;
+}
+
+/* As this thread was before, whoever calls. */
+struct before {
+    cpu_set_t processors;
+    int policy;
+    struct sched_param param;
+};
+
+static void keep_before(struct before *before)
+{
+    sched_getaffinity(0, sizeof before->processors, &before->processors);
+    before->policy = sched_getscheduler(0);
+    sched_getparam(0, &before->param);
+}
+
+static void go_back(const struct before *before)
+{
+    sched_setscheduler(0, before->policy, &before->param);
+    sched_setaffinity(0, sizeof before->processors, &before->processors);
 }
 
 static int measure(struct bench *b, struct sl_bench_lidar_latency_result *result)
 {
-    int err = start_poller(b); /* before there are handles, which must not be forked */
-    if (err < 0)
-        return err;
-    cpu_set_t before;
-    sched_getaffinity(0, sizeof before, &before);
-    err = open_driver(b);
+    struct before before;
+    keep_before(&before);
+    int err = become_fifo(b, DRIVER_FIFO); /* may it? */
+    go_back(&before);
+    /* before there are handles, which must not be forked */
+    for (unsigned reader = 0; err == 0 && reader < b->readers; reader++)
+        err = start_reader(b, reader);
     if (err == 0)
-        err = await_poller(b);
-    pin(false); /* the sensor too: it inherits that */
+        err = open_driver(b);
+    if (err == 0)
+        err = await_readers(b);
+    if (b->options.sleepers == 0)
+        pin(false); /* the sensor too: it inherits that */
     if (err == 0)
         err = start_sender(b, lidar_source_udp_port(b->source, 0));
     if (err == 0)
-        err = drive(b);
-    sched_setaffinity(0, sizeof before, &before);
-    atomic_store(&b->shared->stop, 1);
-    int poller_err = await_child(b->poller, "the polling process");
-    if (err < 0 && b->sender > 0)
-        kill(b->sender, SIGKILL);
-    int sender_err = await_child(b->sender, "the simulated sensor");
-    close_driver(b);
+        err = start_busy(b);
     if (err == 0)
-        err = poller_err < 0 ? poller_err : sender_err;
+        err = become_fifo(b, DRIVER_FIFO);
+    if (err == 0)
+        err = drive(b);
+    go_back(&before);
+    err = end_children(b, err);
+    close_driver(b);
     return err < 0 ? err : conclude(b, result);
 }
 
@@ -312,6 +466,9 @@ int sl_bench_lidar_latency(const struct sl_bench_lidar_latency_options *options,
     if (b->options.rate <= 0)
         b->options.rate = RATE_DEFAULT;
     b->frames = b->options.frames + WARM_UP_FRAMES;
+    if (b->options.sleepers > READERS_MAX)
+        b->options.sleepers = READERS_MAX;
+    b->readers = b->options.sleepers > 0 ? b->options.sleepers : 1;
     snprintf(b->domain, sizeof b->domain, "bench-%d", (int)getpid());
     int err = 0;
     b->shared =

@@ -4,10 +4,13 @@
  *
  * Latency: the simulated sensor (a VLP-16 of 20 turns a second, its time running some times as fast
  * so that enough turns come in a few seconds) sends over loopback from a process of its own; this
- * process receives, decodes and publishes as the driver does; a third one polls. Time begins when
- * the receive call has returned with the packet that completes a turn. "publish" ends when
- * sl_publisher_publish has returned, which is after its release store; "visible" when the polling
- * process has taken the frame.
+ * process receives, decodes and publishes as the driver does; others read. Time begins when the
+ * receive call has returned with the packet that completes a turn. "publish" ends when
+ * sl_publisher_publish has returned, which is after its release store; "visible" when a reader has
+ * taken the frame. Idle, one reader polls on a processor of its own. Loaded, several readers each
+ * sleep in sl_subscriber_wait, every one of their frames counts, and a process that never rests
+ * stands on each processor; with SCHED_FIFO the driver's thread goes before the readers', and all
+ * of them before everything else.
  *
  * Flow: a capture, read again and again as fast as it goes, through source, decoder and both
  * topics; beside it the same source and decoder into the same number of slots of plain shared
@@ -24,18 +27,23 @@
 #include <stdint.h>
 
 struct sl_bench_lidar_latency_options {
-    unsigned frames; /* 0 = 600, at most 10000 */
-    double rate;     /* of the sensor's time; 0 = 4 */
+    unsigned frames;   /* 0 = 600, at most 10000 */
+    double rate;       /* of the sensor's time; 0 = 4 */
+    unsigned sleepers; /* readers that sleep until they are woken, at most 8; 0 = one that polls */
+    int is_loaded;     /* a busy process on each processor */
+    int is_fifo;       /* SCHED_FIFO on both ends */
+    int is_relayed;    /* sleepers are woken by the publisher's relay */
 };
 
 struct sl_bench_lidar_latency_result {
-    unsigned frames; /* that were published, and seen by the other process */
+    unsigned frames; /* that were published, and seen by each reader */
     double turns_per_s;
     double packet_to_publish_p50_us, packet_to_publish_p99_us;
     double packet_to_visible_p50_us, packet_to_visible_p99_us;
 };
 
-/* `options` NULL = the defaults. */
+/* `options` NULL = the defaults. -EPERM: SCHED_FIFO is not permitted (CAP_SYS_NICE, RLIMIT_RTPRIO).
+ */
 int sl_bench_lidar_latency(const struct sl_bench_lidar_latency_options *options,
                            struct sl_bench_lidar_latency_result *ret_result);
 

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <errno.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -32,6 +34,41 @@ static void every_turn_is_seen_after_it_was_received(void **state)
     assert_true(result.packet_to_publish_p99_us >= result.packet_to_publish_p50_us);
     assert_true(result.packet_to_visible_p99_us >= result.packet_to_visible_p50_us);
     assert_true(result.packet_to_visible_p50_us > 0);
+}
+
+static void eight_that_sleep_beside_load_see_every_turn(void **state)
+{
+    (void)state;
+    for (int relayed = 0; relayed < 2; relayed++) {
+        const struct sl_bench_lidar_latency_options options = {
+            .frames = 20, .rate = 2, .sleepers = 8, .is_loaded = 1, .is_relayed = relayed};
+        struct sl_bench_lidar_latency_result result;
+        if (sl_bench_lidar_latency(&options, &result) < 0)
+            fail_msg("%s", sl_error_text());
+        assert_in_range(result.frames, 1, 20);
+        assert_true(result.packet_to_visible_p50_us > 0);
+        assert_true(result.packet_to_visible_p99_us >= result.packet_to_visible_p50_us);
+    }
+}
+
+static void both_ends_may_go_first(void **state)
+{
+    (void)state;
+    for (unsigned sleepers = 0; sleepers <= 8; sleepers += 8) {
+        const struct sl_bench_lidar_latency_options options = {
+            .frames = 20, .rate = 2, .sleepers = sleepers, .is_loaded = 1, .is_fifo = 1};
+        struct sl_bench_lidar_latency_result result;
+        const int policy = sched_getscheduler(0);
+        int err = sl_bench_lidar_latency(&options, &result);
+        assert_int_equal(sched_getscheduler(0), policy);
+        if (err == -EPERM) {
+            print_message("SCHED_FIFO is not permitted: %s\n", sl_error_text());
+            return;
+        }
+        if (err < 0)
+            fail_msg("%s", sl_error_text());
+        assert_in_range(result.frames, 1, 20);
+    }
 }
 
 static void capture_goes_through_the_driver_and_alone(void **state)
@@ -57,6 +94,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_turn_is_seen_after_it_was_received),
+        cmocka_unit_test(eight_that_sleep_beside_load_see_every_turn),
+        cmocka_unit_test(both_ends_may_go_first),
         cmocka_unit_test(capture_goes_through_the_driver_and_alone),
     };
     if (!mkdtemp(root))
