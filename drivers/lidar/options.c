@@ -25,9 +25,10 @@
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
 const char *const lidar_model_choices[] = {
-    "auto",     "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
-    "vlp-32b",  "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
-    "pandar64", "qt64",    "xt32",      "xt16",        "xt32m2x",    NULL};
+    "auto",      "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
+    "vlp-32b",   "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
+    "pandar64",  "qt64",    "xt32",      "xt16",        "xt32m2x",    "qt128",
+    "pandar128", "ot128",   "at128",     NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
@@ -550,7 +551,8 @@ int lidar_options_calibration(const struct lidar_options *o,
     if (!o->calibration)
         return 0;
     if (is_hesai(o))
-        err = hesai_correction_load(model_of(o), o->calibration, &ret_calibration->model);
+        err = hesai_correction_load(model_of(o), o->calibration, &ret_calibration->mirror,
+                                    &ret_calibration->model);
     else
         err = velodyne_calibration_load(model_of(o), o->calibration, ret_calibration);
     return err < 0 ? err : 1;
