@@ -656,7 +656,7 @@ static bool is_swept(const struct lidar_assembly *a)
 {
     return a->model->mirror && a->has_rotation && a->frames[a->current].is_open &&
            past_cut(a, a->last_units) >=
-               LIDAR_AZIMUTH_UNITS - LIDAR_MIRROR_AFTER - LIDAR_JITTER_UNITS;
+               LIDAR_AZIMUTH_UNITS - LIDAR_MIRROR_AFTER - LIDAR_MIRROR_NEAR;
 }
 
 void lidar_assembly_deadline(struct lidar_assembly *a, uint64_t now_ns)

@@ -38,6 +38,7 @@
 #define LIDAR_MIRROR_STEPS      180                         /* of 2 degrees */
 #define LIDAR_MIRROR_SLACK      25600 /* a degree: as far may it be from a field and belong to it */
 #define LIDAR_MIRROR_AFTER      500   /* of the course: from a sweep's end to the cut */
+#define LIDAR_MIRROR_NEAR       200   /* ... to its end: nothing more has to come */
 
 struct lidar_mirror {
     uint8_t fields;
