@@ -48,8 +48,9 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(calibration),
      .value = "FILE",
-     .help = "The sensor's own angles: of a Hesai its correction file (CSV), without it the angles "
-             "are those of its type; of an hdl-64e a YAML file, without it its packets tell them"},
+     .help = "The sensor's own angles: of a Hesai its correction file (CSV; an AT128's .dat), "
+             "without it the angles are those of its type; of an hdl-64e a YAML file, without it "
+             "its packets tell them"},
     {.name = "source",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(source),

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/bytes.h"
 #include "core/base/error.h"
@@ -370,6 +371,30 @@ static void file_that_is_wrong_is_refused(void **state)
     assert_string_equal(model.name, "untouched");
 }
 
+static void file_is_read_from_the_disk(void **state)
+{
+    (void)state;
+    const struct lidar_model *at128 = hesai_model_find("at128");
+    char path[] = "/tmp/sluice_at128_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    make_file(1);
+    assert_int_equal(write(fd, file, FILE_BYTES), FILE_BYTES);
+    assert_int_equal(hesai_correction_load(at128, path, &calibration.mirror, &calibration.model),
+                     0);
+    assert_ptr_equal(calibration.model.mirror, &calibration.mirror);
+    assert_int_equal(calibration.mirror.begin[1], lround(begin_deg[1] * 25600));
+    assert_true(fabs((double)calibration.model.vertical_deg[9] - elevation_deg(9)) < 1e-4);
+    assert_int_equal(ftruncate(fd, FILE_BYTES - 1), 0);
+    assert_int_equal(hesai_correction_load(at128, path, &calibration.mirror, &calibration.model),
+                     -EINVAL);
+    assert_non_null(strstr(sl_error_text(), path));
+    close(fd);
+    unlink(path);
+    assert_int_equal(hesai_correction_load(at128, path, &calibration.mirror, &calibration.model),
+                     -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +405,7 @@ int main(void)
         cmocka_unit_test(place_outside_all_fields_is_counted),
         cmocka_unit_test(sensor_without_its_file_is_refused),
         cmocka_unit_test(file_that_is_wrong_is_refused),
+        cmocka_unit_test(file_is_read_from_the_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
