@@ -194,6 +194,18 @@ static size_t size_of(const struct layout *layout, const uint8_t *bytes)
            (has(layout, bytes, HAS_SIGNATURE) ? SIGNATURE_BYTES : 0);
 }
 
+size_t hesai_data_bytes_max(const struct lidar_model *model)
+{
+    uint8_t bytes[HEADER_BYTES];
+    memset(bytes, 0xFF, sizeof bytes); /* all flags */
+    for (const struct layout *layout = layouts; layout < layouts + LAYOUTS; layout++) {
+        if (strcmp(model->name, hesai_models[layout->model]->name) == 0 ||
+            strcmp(model->name, hesai_models[layout->twin]->name) == 0)
+            return size_of(layout, bytes);
+    }
+    return 0;
+}
+
 /* 0 = not one that we know. */
 static unsigned returns_of(uint8_t mode)
 {

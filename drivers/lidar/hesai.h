@@ -63,6 +63,9 @@ struct lidar_model hesai_model_adapt(const struct lidar_model *model, unsigned v
 enum lidar_count hesai_data_check(const uint8_t *bytes, size_t size_bytes,
                                   const struct lidar_model **ret_model);
 
+/* The largest packet of that model. */
+size_t hesai_data_bytes_max(const struct lidar_model *model);
+
 /* What a tail says of the time. */
 struct hesai_time {
     uint32_t stamp_us; /* since the top of the hour */

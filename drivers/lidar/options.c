@@ -278,7 +278,7 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(packets),
      .fallback = "true",
-     .help = "Publish the raw packets too, a VelodyneScan a turn"},
+     .help = "Publish the raw packets too, a VelodyneScan a turn; a Hesai's as NebulaPackets"},
 
     {.name = "returns",
      .kind = SL_OPTION_INT,
@@ -410,11 +410,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
                         lidar_model_choices[o->model]);
     if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
-    if (is_hesai(o)) {
-        o->packets = false; /* no message holds them */
-        if (!given->telemetry_port)
-            o->telemetry_port = 0; /* it sends none that is read */
-    }
+    if (is_hesai(o) && !given->telemetry_port)
+        o->telemetry_port = 0; /* it sends none that is read */
     return o->metadata_file ? read_metadata(o, given) : 0;
 }
 
@@ -579,20 +576,39 @@ void lidar_options_points(const struct lidar_options *o, struct sl_publisher_opt
     set_topic(o, ret_topic);
 }
 
-void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+const struct lidar_packet_form *lidar_options_packet_form(const struct lidar_options *o)
 {
+    return is_hesai(o) ? &lidar_packet_form_nebula : &lidar_packet_form_velodyne;
+}
+
+static unsigned turn_packets(const struct lidar_options *o, const struct lidar_model *model)
+{
+    unsigned returns = (unsigned)o->returns, most = lidar_model_returns(model);
+    unsigned columns = lidar_model_columns(model, returns < most ? returns : most);
+    return lidar_model_turn_columns(model) / columns + SCAN_SPARE_PACKETS;
+}
+
+static uint64_t packets_slot_bytes(const struct lidar_options *o)
+{
+    if (is_hesai(o))
+        return lidar_publish_form_slot_bytes(&lidar_packet_form_nebula, o->frame_id,
+                                             turn_packets(o, model_of(o)),
+                                             hesai_data_bytes_max(model_of(o)));
     unsigned most = 0;
     for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
-        unsigned packets =
-            lidar_model_turn_columns(*model) / lidar_model_columns(*model, (unsigned)o->returns) +
-            SCAN_SPARE_PACKETS;
+        unsigned packets = turn_packets(o, *model);
         if (packets > most && is_awaited(o, *model))
             most = packets;
     }
+    return lidar_publish_packets_slot_bytes(o->frame_id, most);
+}
+
+void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
     *ret_topic = (struct sl_publisher_options){
         .topic = "packets",
-        .type = SL_TYPE_VELODYNE_SCAN,
-        .slot_size = lidar_publish_packets_slot_bytes(o->frame_id, most),
+        .type = lidar_options_packet_form(o)->type,
+        .slot_size = packets_slot_bytes(o),
         .loans = 1,
     };
     set_topic(o, ret_topic);
