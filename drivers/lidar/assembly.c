@@ -222,7 +222,9 @@ static unsigned rows_for(const struct lidar_assembly *a, const struct lidar_fram
     if (f->has_room && f->room.capacity_bytes / row_bytes(a) / f->returns < rows)
         rows = f->room.capacity_bytes / row_bytes(a) / f->returns;
     if (f->returns > 1) {
-        double expected = ceil((LIDAR_AZIMUTH_UNITS - past) / g->units_per_column);
+        double view = (double)a->model->view_share * LIDAR_AZIMUTH_UNITS;
+        double to_come = view > 0 ? view : LIDAR_AZIMUTH_UNITS - past;
+        double expected = ceil(to_come / g->units_per_column);
         expected += floor(expected / ROWS_MARGIN_DIVISOR) + ROWS_MARGIN;
         if (expected < (double)rows)
             rows = (size_t)expected;
@@ -655,8 +657,7 @@ static bool is_overdue(uint64_t since_ns, uint64_t wait_ns, uint64_t now_ns)
 static bool is_swept(const struct lidar_assembly *a)
 {
     return a->model->mirror && a->has_rotation && a->frames[a->current].is_open &&
-           past_cut(a, a->last_units) >=
-               LIDAR_AZIMUTH_UNITS - LIDAR_MIRROR_AFTER - LIDAR_MIRROR_NEAR;
+           a->last_units >= a->model->mirror->fields * LIDAR_MIRROR_SWEPT;
 }
 
 void lidar_assembly_deadline(struct lidar_assembly *a, uint64_t now_ns)

@@ -29,8 +29,6 @@
 #define MIRROR_MINOR        5
 #define PLACES_PER_DEGREE   25600
 #define CORRECTION_MAX      127 /* 1.27 degrees */
-/* A sweep and what belongs to it is less than a mirror's facet. */
-#define FIELD_MAX(fields) (LIDAR_MIRROR_UNITS / (fields)-2 * LIDAR_MIRROR_SLACK)
 
 static int bad_line(unsigned line, const char *what)
 {
@@ -104,19 +102,13 @@ static int read_fields(const uint8_t *begins, unsigned fields, uint32_t resoluti
     for (unsigned i = 0; i < fields; i++) {
         uint64_t begin = (uint64_t)sl_get_le32(begins + 4 * i) * resolution;
         uint64_t end = (uint64_t)sl_get_le32(begins + 4 * (fields + i)) * resolution;
-        if (begin >= LIDAR_MIRROR_UNITS || end >= LIDAR_MIRROR_UNITS)
+        if (begin >= LIDAR_MIRROR_UNITS || end > LIDAR_MIRROR_UNITS)
             return bad_mirror("a frame begins or ends beyond the turn");
-        if (end < begin)
+        if (end <= begin)
             end += LIDAR_MIRROR_UNITS;
-        if (end == begin || end - begin > FIELD_MAX(fields))
-            return bad_mirror("a frame is empty, or longer than a mirror's facet");
-        if (i > 0 && begin <= mirror->end[i - 1])
-            return bad_mirror("the frames overlap, or are not in their order");
         mirror->begin[i] = (uint32_t)begin;
         mirror->end[i] = (uint32_t)end;
     }
-    if (mirror->end[fields - 1] >= mirror->begin[0] + LIDAR_MIRROR_UNITS)
-        return bad_mirror("the frames overlap, or are not in their order");
     mirror->fields = (uint8_t)fields;
     return 0;
 }

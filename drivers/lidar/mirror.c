@@ -10,16 +10,13 @@
 #define STEP_PLACES      ((int32_t)(LIDAR_MIRROR_UNITS / LIDAR_MIRROR_STEPS))
 #define AHEAD_UNITS      9000 /* the azimuth of what is ahead */
 
-/* How far a place is into a field; negative by LIDAR_MIRROR_SLACK at most. */
-static bool find_field(const struct lidar_mirror *mirror, uint32_t place, unsigned *ret_field,
-                       int32_t *ret_into)
+/* How far a place is behind the begin of its field; the first one, where fields meet. */
+static bool find_field(const struct lidar_mirror *mirror, uint32_t place, uint32_t *ret_into)
 {
     for (unsigned i = 0; i < mirror->fields; i++) {
-        uint32_t shifted = place + LIDAR_MIRROR_UNITS + LIDAR_MIRROR_SLACK - mirror->begin[i];
-        uint32_t into = shifted % LIDAR_MIRROR_UNITS;
-        if (into <= mirror->end[i] - mirror->begin[i] + 2 * LIDAR_MIRROR_SLACK) {
-            *ret_field = i;
-            *ret_into = (int32_t)into - LIDAR_MIRROR_SLACK;
+        uint32_t into = (place + LIDAR_MIRROR_UNITS - mirror->begin[i]) % LIDAR_MIRROR_UNITS;
+        if (into <= mirror->end[i] - mirror->begin[i]) {
+            *ret_into = into;
             return true;
         }
     }
@@ -28,22 +25,18 @@ static bool find_field(const struct lidar_mirror *mirror, uint32_t place, unsign
 
 bool lidar_mirror_course(const struct lidar_mirror *mirror, uint32_t place, uint16_t *ret_course)
 {
-    unsigned field = 0;
-    int32_t into = 0;
-    if (!find_field(mirror, place, &field, &into))
+    uint32_t into = 0;
+    if (!find_field(mirror, place, &into))
         return false;
-    int32_t left = (int32_t)(mirror->end[field] - mirror->begin[field]) - into;
-    int32_t before_cut = LIDAR_MIRROR_AFTER + left * (int32_t)mirror->fields / PLACES_PER_UNIT;
-    *ret_course = (uint16_t)((2 * LIDAR_AZIMUTH_UNITS - before_cut) % LIDAR_AZIMUTH_UNITS);
+    *ret_course = (uint16_t)(into * mirror->fields / PLACES_PER_UNIT % LIDAR_AZIMUTH_UNITS);
     return true;
 }
 
 void lidar_mirror_turn(const struct lidar_mirror *mirror, uint32_t place, float *ret_cosine,
                        float *ret_sine)
 {
-    unsigned field = 0;
-    int32_t into = 0;
-    find_field(mirror, place, &field, &into);
+    uint32_t into = 0;
+    find_field(mirror, place, &into);
     double angle = (2.0 * into / PLACES_PER_UNIT - AHEAD_UNITS) * RADIANS_PER_UNIT;
     *ret_cosine = (float)cos(angle);
     *ret_sine = (float)sin(angle);

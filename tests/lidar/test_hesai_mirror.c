@@ -42,8 +42,8 @@ static struct lidar_decoder *decoder;
 static uint8_t file[FILE_BYTES + 1];
 
 /* The sensor: facets that are not quite regular, lasers that are not either. */
-static const double begin_deg[FIELDS] = {26.5, 146.4, 266.625};
-static const double span_deg = 60.2;
+static const double begin_deg[FIELDS] = {60.5, 180.4, 300.625};
+static const double first_deg = 15.02; /* from there to a sweep's first column */
 
 static double elevation_deg(unsigned laser)
 {
@@ -52,7 +52,7 @@ static double elevation_deg(unsigned laser)
 
 static double azimuth_deg(unsigned laser)
 {
-    return (laser % 2 ? 0.65 : -2.4) - 30;
+    return laser % 2 ? 0.65 : -2.4;
 }
 
 static int turned_by(unsigned laser, unsigned step) /* 0.01 degrees */
@@ -72,7 +72,7 @@ static void make_file(unsigned resolution)
     file[15] = (uint8_t)resolution;
     double unit = 25600.0 / resolution;
     for (unsigned i = 0; i < FIELDS; i++) {
-        double end = fmod(begin_deg[i] + span_deg, 360);
+        double end = begin_deg[(i + 1) % FIELDS];
         sl_put_le32(file + 16 + 4 * i, (uint32_t)lround(begin_deg[i] * unit));
         sl_put_le32(file + 16 + 4 * (FIELDS + i), (uint32_t)lround(end * unit));
     }
@@ -96,7 +96,7 @@ static int read_file(struct lidar_model *ret_model)
 /* Where the mirror is at a column of a sweep, and when; the sweeps go on and on. */
 static double mirror_deg(unsigned sweep, double column)
 {
-    return begin_deg[sweep % FIELDS] + 0.1 + column * COLUMN_US * TURN_DEG_US;
+    return begin_deg[sweep % FIELDS] + first_deg + column * COLUMN_US * TURN_DEG_US;
 }
 
 static double column_us(unsigned sweep, double column)
@@ -314,7 +314,9 @@ static void place_outside_all_fields_is_counted(void **state)
     start(1);
     uint8_t packet[PACKET_BYTES];
     make_packet(0, 0, 1, packet);
-    sl_put_le16(packet + 12, 10000); /* 100 degrees */
+    sl_put_le16(packet + 12, 13500);
+    sl_put_le32(file + 16 + 4 * FIELDS, 130 * 25600); /* the first field ends sooner */
+    assert_int_equal(read_file(&calibration.model), 0);
     struct sl_datagram datagram = {.bytes = packet, .size_bytes = PACKET_BYTES};
     assert_int_equal(lidar_decoder_push(decoder, &datagram), 0);
     assert_int_equal(count_of(LIDAR_BAD_AZIMUTH), 1);
@@ -349,8 +351,7 @@ static void file_that_is_wrong_is_refused(void **state)
         {15, 0, "resolution"},
         {15, 255, "beyond the turn"},
         {16 + 3, 0xFF, "beyond the turn"},
-        {16 + 2, 0x40, "longer than"},
-        {16 + 4 + 2, 0x0B, "longer than"},
+        {16 + 12 + 3, 0xFF, "beyond the turn"},
         {16 + 24 + 4 * 7 + 3, 0x40, "channel 8"},
     };
     struct lidar_model model = {.name = "untouched"};
