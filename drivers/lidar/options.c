@@ -405,6 +405,10 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         o->calibration = NULL; /* a launch file that was given none */
     if (o->calibration && !is_hesai(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
         return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-... and Hesai's");
+    if (!o->calibration && model_of(o) == hesai_models[HESAI_AT128])
+        return sl_error(-EINVAL,
+                        "option --calibration: an at128's packets mean nothing without its "
+                        "correction file (.dat)");
     if (o->source == LIDAR_FROM_SIM && model_of(o) && model_of(o)->lasers != SIM_LASERS)
         return sl_error(-EINVAL, "option --model: no %s is simulated; vlp-16 and puck-hi-res are",
                         lidar_model_choices[o->model]);
