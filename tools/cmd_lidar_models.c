@@ -59,8 +59,8 @@ static const char *angles_from(const struct family *family, const struct lidar_m
 static void print_line(const struct family *family, const struct lidar_model *model)
 {
     printf("%-9s %-12s %5u %9.0f  %.4f %7u  %-5s %s\n", family->vendor, model->name, model->lasers,
-           points_per_s(model), (double)model->range_unit_m, LIDAR_RETURNS_MAX, told_by(model),
-           angles_from(family, model));
+           points_per_s(model), (double)model->range_unit_m, lidar_model_returns(model),
+           told_by(model), angles_from(family, model));
 }
 
 static void print_json(const struct family *family, const struct lidar_model *model)
@@ -71,7 +71,7 @@ static void print_json(const struct family *family, const struct lidar_model *mo
     sl_json_count(&json, "rings", model->lasers);
     sl_json_real(&json, "points_per_s", points_per_s(model));
     sl_json_real(&json, "range_unit_m", (double)model->range_unit_m);
-    sl_json_count(&json, "returns", LIDAR_RETURNS_MAX);
+    sl_json_count(&json, "returns", lidar_model_returns(model));
     sl_json_text(&json, "told_by", told_by(model));
     sl_json_text(&json, "angles", angles_from(family, model));
     sl_json_line_end(&json);

@@ -15,19 +15,20 @@
  *          -EINVAL   the struct contradicts itself (write)
  *          -ERANGE   a stamp that a message cannot carry (write)
  *          On failure the out-parameter is untouched; what was written is to be thrown away.
- * Layouts: the .msg files of ROS 2's common_interfaces, and of velodyne_msgs.
+ * Layouts: the .msg files of ROS 2's common_interfaces, and of velodyne_msgs and nebula_msgs.
  */
 #ifndef SL_FRAME_MESSAGE_H
 #define SL_FRAME_MESSAGE_H
 
 #include "core/frame/cdr.h"
 
-#define SL_TYPE_POINTCLOUD2   "sensor_msgs/msg/PointCloud2"
-#define SL_TYPE_IMAGE         "sensor_msgs/msg/Image"
-#define SL_TYPE_CAMERA_INFO   "sensor_msgs/msg/CameraInfo"
-#define SL_TYPE_IMU           "sensor_msgs/msg/Imu"
-#define SL_TYPE_NAVSATFIX     "sensor_msgs/msg/NavSatFix"
-#define SL_TYPE_VELODYNE_SCAN "velodyne_msgs/msg/VelodyneScan"
+#define SL_TYPE_POINTCLOUD2    "sensor_msgs/msg/PointCloud2"
+#define SL_TYPE_IMAGE          "sensor_msgs/msg/Image"
+#define SL_TYPE_CAMERA_INFO    "sensor_msgs/msg/CameraInfo"
+#define SL_TYPE_IMU            "sensor_msgs/msg/Imu"
+#define SL_TYPE_NAVSATFIX      "sensor_msgs/msg/NavSatFix"
+#define SL_TYPE_VELODYNE_SCAN  "velodyne_msgs/msg/VelodyneScan"
+#define SL_TYPE_NEBULA_PACKETS "nebula_msgs/msg/NebulaPackets"
 
 /* A message's time is i32 seconds since 1970 and u32 nanoseconds; ours is nanoseconds since 1970.
  * Splitting takes 0 to 2^31 s, the end of January 2038, and gives -ERANGE for anything else: an

@@ -151,6 +151,10 @@ SCHEMA(velodyne_packet, "velodyne_msgs/msg/VelodynePacket", MESSAGE("stamp", sta
        ARRAY("data", U8, 1206));
 SCHEMA(velodyne_scan, "velodyne_msgs/msg/VelodyneScan", MESSAGE("header", header),
        MESSAGE_SEQUENCE("packets", velodyne_packet));
+SCHEMA(nebula_packet, "nebula_msgs/msg/NebulaPacket", MESSAGE("stamp", stamp),
+       SEQUENCE("data", U8));
+SCHEMA(nebula_packets, "nebula_msgs/msg/NebulaPackets", MESSAGE("header", header),
+       MESSAGE_SEQUENCE("packets", nebula_packet));
 SCHEMA(event_packet, "event_camera_msgs/msg/EventPacket", MESSAGE("header", header),
        VALUE("height", U32), VALUE("width", U32), VALUE("seq", U64), VALUE("time_base", U64),
        VALUE("encoding", STRING), VALUE("is_bigendian", BOOL), SEQUENCE("events", U8));
@@ -212,6 +216,8 @@ static const struct sl_schema *const schemas[] = {
     &battery_state,
     &velodyne_packet,
     &velodyne_scan,
+    &nebula_packet,
+    &nebula_packets,
     &event_packet,
 };
 

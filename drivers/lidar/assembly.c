@@ -14,6 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/uncached/stream.h"
+#include "drivers/lidar/mirror.h"
 
 /* How far azimuth may be from where the rate says: after a gap the rate may have changed a little.
  */
@@ -45,7 +46,8 @@ void lidar_assembly_init(struct lidar_assembly *assembly, const struct lidar_mod
     assembly->clock = clock;
     assembly->counts = counts;
     assembly->model = model;
-    assembly->cut_units = fmod(options->cut_angle_deg * 100, LIDAR_AZIMUTH_UNITS);
+    if (!model->mirror) /* its course is cut where it ends */
+        assembly->cut_units = fmod(options->cut_angle_deg * 100, LIDAR_AZIMUTH_UNITS);
     if (assembly->cut_units < 0)
         assembly->cut_units += LIDAR_AZIMUTH_UNITS;
     lidar_turn_init(&assembly->turn);
@@ -149,8 +151,9 @@ static void close_frame(struct lidar_assembly *a, struct lidar_frame *f)
         return;
     }
     unsigned columns = f->columns > f->rows ? f->columns : f->rows;
-    unsigned height = f->returns == 2 ? 2 * f->rows_max : columns;
-    fill_holes(a, f, f->returns == 2 ? f->rows_max : columns);
+    unsigned rows = f->returns > 1 ? f->rows_max : columns;
+    unsigned height = f->returns * rows;
+    fill_holes(a, f, rows);
     sl_stream_fence();
     update_stamp(a, f);
     struct lidar_frame_info info = {
@@ -206,7 +209,7 @@ static bool borrow_room(struct lidar_assembly *a, struct lidar_frame_room *ret_r
     if (a->sink.open(a->sink.context, ret_room) < 0)
         return false;
     assert((uintptr_t)ret_room->data % LIDAR_ROOM_ALIGNMENT == 0);
-    if (ret_room->capacity_bytes >= LIDAR_RETURNS_MAX * row_bytes(a))
+    if (ret_room->capacity_bytes >= lidar_model_returns(a->model) * row_bytes(a))
         return true;
     a->sink.discard(a->sink.context, ret_room->handle);
     return false;
@@ -218,8 +221,10 @@ static unsigned rows_for(const struct lidar_assembly *a, const struct lidar_fram
     size_t rows = LIDAR_FRAME_ROWS_MAX;
     if (f->has_room && f->room.capacity_bytes / row_bytes(a) / f->returns < rows)
         rows = f->room.capacity_bytes / row_bytes(a) / f->returns;
-    if (f->returns == 2) {
-        double expected = ceil((LIDAR_AZIMUTH_UNITS - past) / g->units_per_column);
+    if (f->returns > 1) {
+        double view = (double)a->model->view_share * LIDAR_AZIMUTH_UNITS;
+        double to_come = view > 0 ? view : LIDAR_AZIMUTH_UNITS - past;
+        double expected = ceil(to_come / g->units_per_column);
         expected += floor(expected / ROWS_MARGIN_DIVISOR) + ROWS_MARGIN;
         if (expected < (double)rows)
             rows = (size_t)expected;
@@ -261,13 +266,13 @@ static unsigned columns_past_cut(const struct lidar_assembly *a, const struct li
 static void cut(struct lidar_assembly *a, const struct lidar_packet *packet,
                 const struct lidar_geometry *g, unsigned column, unsigned gap, unsigned lost)
 {
-    unsigned back = columns_past_cut(a, packet, g, column, gap);
+    unsigned back = a->model->mirror ? 0 : columns_past_cut(a, packet, g, column, gap);
     struct lidar_frame *done = current_frame(a);
     unsigned lost_after = lost < back ? lost : back;
     done->gap += lost - lost_after;
     int64_t start_ns =
         lidar_column_ns(packet, g, column) - (int64_t)back * a->model->column_period_ns;
-    int64_t columns = row_of(a, done, start_ns);
+    int64_t columns = a->model->mirror ? done->rows : row_of(a, done, start_ns);
     if (columns > done->rows_max) {
         columns = done->rows_max;
         done->partial |= LIDAR_PARTIAL_OVERFLOW;
@@ -337,6 +342,28 @@ static void set_halves(const struct lines *lines, unsigned group, struct lidar_b
     }
 }
 
+static void set_turn(const struct lidar_assembly *a, const struct lidar_packet *packet,
+                     unsigned group, struct lidar_block_job *job)
+{
+    if (a->model->mirror)
+        lidar_mirror_turn(a->model->mirror, packet->mirror[group], &job->cosine, &job->sine);
+    else
+        lidar_turn_of(&a->turn, packet->azimuth[group], &job->cosine, &job->sine);
+}
+
+/* The jobs of groups that follow one another from `group` on. */
+static void decode_jobs(const struct lidar_packet *packet, const struct lidar_geometry *g,
+                        struct lidar_block *block, unsigned group, struct lidar_block_job *jobs,
+                        unsigned count)
+{
+    const struct lidar_mirror *mirror = packet->model->mirror;
+    if (!mirror)
+        lidar_block_decode(block, lidar_block_rate(block, g->advance, g->steps), jobs, count);
+    for (unsigned i = 0; mirror && i < count; i++)
+        lidar_block_decode(block, lidar_mirror_rate(mirror, packet->mirror[group + i], block),
+                           &jobs[i], 1);
+}
+
 /* One block of each of a run's groups. */
 static void write_block(struct lidar_assembly *a, const struct lidar_packet *packet,
                         const struct lines *lines, const struct lidar_geometry *g, unsigned which,
@@ -344,18 +371,21 @@ static void write_block(struct lidar_assembly *a, const struct lidar_packet *pac
 {
     struct lidar_block_job jobs[LIDAR_BLOCKS_MAX];
     const struct run *run = lines->run;
-    unsigned group = run->column / lines->per_block;
+    unsigned first = run->column / lines->per_block;
     unsigned last = (run->column + run->count - 1) / lines->per_block;
     unsigned count = 0;
-    for (; group <= last; group++) {
+    for (unsigned group = first; group <= last; group++) {
         struct lidar_block_job *job = &jobs[count++];
-        job->wire = packet->wire[which][group];
-        job->equal = which > 0 ? packet->wire[0][group] : NULL;
-        job->is_dual = packet->returns > 1;
-        lidar_turn_of(&a->turn, packet->azimuth[group], &job->cosine, &job->sine);
+        *job = (struct lidar_block_job){.wire = packet->wire[which][group],
+                                        .is_dual = packet->returns > 1};
+        for (unsigned n = 0; n < which; n++)
+            job->equal[n] = packet->wire[n][group];
+        if (a->model->firing_orders > 1)
+            job->order = packet->order[group];
+        set_turn(a, packet, group, job);
         set_halves(lines, group, job);
     }
-    lidar_block_decode(block, lidar_block_rate(block, g->advance, g->steps), jobs, count);
+    decode_jobs(packet, g, block, first, jobs, count);
     for (unsigned i = 0; i < count; i++)
         run->frame->valid +=
             (jobs[i].to[0] ? jobs[i].valid[0] : 0u) + (jobs[i].to[1] ? jobs[i].valid[1] : 0u);
@@ -508,19 +538,22 @@ static void step_to_packet(struct lidar_assembly *a, const struct lidar_packet *
                            const struct lidar_geometry *g)
 {
     unsigned gap = 0;
+    double past = past_cut(a, lidar_column_units(packet, g, 0));
+    /* a mirror's sweep ends where it ends, and the next one begins some time later */
+    bool is_sweep =
+        a->model->mirror && a->has_rotation && is_crossing(past_cut(a, a->last_units), past);
     if (a->has_rotation) {
         settle_jump(a, packet);
         double columns = (double)(packet->time_ns - a->last_ns) / a->model->column_period_ns;
         double expected_units = columns * g->units_per_column;
-        gap = gap_before(a, packet, g);
+        gap = is_sweep ? 0 : gap_before(a, packet, g);
         if (expected_units >= LIDAR_AZIMUTH_UNITS)
             restart(a, LIDAR_RESTART_AHEAD);
         else if (!is_on_course(a, packet, expected_units))
             restart(a, LIDAR_RESTART_ROTATION);
     }
-    double past = past_cut(a, lidar_column_units(packet, g, 0));
     if (!current_frame(a)->is_open) {
-        bool is_at_cut = past < g->units_per_column;
+        bool is_at_cut = past < g->units_per_column || (is_sweep && a->has_rotation);
         begin_frame(a, packet, g, 0, 0, is_at_cut ? 0 : LIDAR_PARTIAL_START);
     } else if (is_crossing(past_cut(a, a->last_units), past)) {
         cut(a, packet, g, 0, gap, gap);
@@ -620,11 +653,20 @@ static bool is_overdue(uint64_t since_ns, uint64_t wait_ns, uint64_t now_ns)
     return since_ns != 0 && now_ns >= since_ns && now_ns - since_ns >= wait_ns;
 }
 
+/* A mirror's sweep is over, and nothing more of this frame will come. */
+static bool is_swept(const struct lidar_assembly *a)
+{
+    return a->model->mirror && a->has_rotation && a->frames[a->current].is_open &&
+           a->last_units >= a->model->mirror->fields * LIDAR_MIRROR_SWEPT;
+}
+
 void lidar_assembly_deadline(struct lidar_assembly *a, uint64_t now_ns)
 {
     struct lidar_frame *older = older_frame(a);
     if (older->is_open && is_overdue(older->cut_host_ns, LIDAR_LATE_WAIT_NS, now_ns))
         close_frame(a, older);
+    if (is_swept(a) && is_overdue(a->last_host_ns, LIDAR_LATE_WAIT_NS, now_ns))
+        end_frames(a, 0);
     if (current_frame(a)->is_open && is_overdue(a->last_host_ns, LIDAR_OVERDUE_NS, now_ns)) {
         end_frames(a, LIDAR_PARTIAL_END | LIDAR_PARTIAL_OVERDUE);
         forget_rotation(a);
@@ -636,7 +678,7 @@ uint64_t lidar_assembly_due_ns(const struct lidar_assembly *a)
     uint64_t due_ns = UINT64_MAX;
     const struct lidar_frame *older = &a->frames[a->current ^ 1];
     if (a->frames[a->current].is_open && a->last_host_ns != 0)
-        due_ns = a->last_host_ns + LIDAR_OVERDUE_NS;
+        due_ns = a->last_host_ns + (is_swept(a) ? LIDAR_LATE_WAIT_NS : LIDAR_OVERDUE_NS);
     if (older->is_open && older->cut_host_ns != 0 &&
         older->cut_host_ns + LIDAR_LATE_WAIT_NS < due_ns)
         due_ns = older->cut_host_ns + LIDAR_LATE_WAIT_NS;

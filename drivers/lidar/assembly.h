@@ -14,7 +14,10 @@
  * every answered shot has), rows height/2 ... are the second (the strongest, or the second
  * strongest where the last is the strongest; a hole where it equals the first). height/2 is fixed
  * when the frame begins, from the rate of rotation and a margin of a 32nd; rows that are left over
- * are holes. With one return height is the number of columns of the turn.
+ * are holes. Three returns likewise, the third a hole where it equals one of the others. With one
+ * return height is the number of columns of the turn.
+ *
+ * Of a sensor with a mirror (mirror.h) a frame is one sweep, from its first column to its last.
  *
  * A hole has x, y, z not-a-number, intensity 0, and ring and time as the point would have had.
  *
@@ -63,7 +66,7 @@ struct lidar_frame_info {
     uint64_t host_last_ns;
     uint32_t width;    /* rings */
     uint32_t height;   /* rows, all returns */
-    uint32_t returns;  /* 1 or 2 */
+    uint32_t returns;  /* 1 to LIDAR_RETURNS_MAX */
     uint32_t columns;  /* of the turn, those that were lost too */
     uint32_t missing;  /* columns that never came */
     uint32_t valid;    /* points that are no holes */

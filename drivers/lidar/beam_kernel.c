@@ -62,7 +62,7 @@ static struct where where_is(const struct lidar_block *block, const struct lidar
     return (struct where){
         .x = (r + dy) * ahead + aside * right,
         .y = aside * ahead - (r + dx) * right,
-        .z = (r + (dx + dy) / 2) * block->c[i] + block->v[i],
+        .z = (r + (dx + dy) / 2) * rate->c[i] + block->v[i],
     };
 }
 
@@ -92,9 +92,9 @@ static bool decode_point(const struct lidar_block *block, const struct lidar_blo
     uint32_t offset = block->offset[job->is_dual][i], nan = LIDAR_NAN_BITS;
     const uint8_t *element = job->wire + offset;
     uint32_t raw = sl_get_le16(element);
-    float time_s = job->time_s[block->place[i] / LIDAR_HALF_POINTS] + block->time_s[i];
+    float time_s = job->time_s[block->place[i] / LIDAR_HALF_POINTS] + block->time_s[0][i];
     bool is_valid = raw - block->raw_min <= block->raw_span;
-    if (job->equal && memcmp(element, job->equal + offset, LIDAR_ELEMENT_BYTES) == 0)
+    if (job->equal[0] && memcmp(element, job->equal[0] + offset, LIDAR_ELEMENT_BYTES) == 0)
         is_valid = false;
     struct where p;
     float intensity = 0;

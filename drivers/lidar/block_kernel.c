@@ -133,16 +133,16 @@ static void init_order(struct lidar_block *block, const uint8_t ring[LIDAR_LASER
         unsigned place = place_of(block, ring, position);
         unsigned element = place < block->points ? element_at[block->first + place] : 0;
         unsigned laser = element % model->lasers;
-        uint32_t firing_ns = lidar_model_firing_ns(model, laser);
-        double vertical = (double)model->vertical_deg[laser] * RADIANS_PER_DEGREE;
+        uint32_t firing_ns = lidar_model_firing_ns(model, 0, laser);
         block->element[position] = element;
         block->offset[0][position] = offset_of(model, element, 1);
         block->offset[1][position] = offset_of(model, element, model->returns_by_column ? 1 : 2);
         block->place[position] = (uint8_t)place;
         block->ring[place] = ring[laser];
-        block->c[position] = (float)sin(vertical);
         block->v[position] = model->vertical_offset_mm[laser] * METRES_PER_MM;
-        block->time_s[position] = (float)(firing_ns * SECONDS_PER_NS);
+        for (unsigned order = 0; order < lidar_model_orders(model); order++)
+            block->time_s[order][position] =
+                (float)(lidar_model_firing_ns(model, order, laser) * SECONDS_PER_NS);
         block->firing_ns[position] = element / model->lasers * model->column_period_ns + firing_ns;
     }
 }
@@ -214,12 +214,15 @@ static void compute_rate(const struct lidar_block *block, double units_per_ns,
                        (double)block->model->azimuth_offset_deg[laser] * RADIANS_PER_DEGREE;
         rate->a[i] = (float)(cos(vertical) * cos(angle));
         rate->b[i] = (float)(cos(vertical) * sin(angle));
+        rate->c[i] = (float)sin(vertical);
     }
 }
 
 const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint32_t advance,
                                                 uint32_t steps)
 {
+    if (block->model->has_one_azimuth)
+        advance = steps = 1;                         /* all rates give the same */
     uint32_t key = advance * RATE_STEPS_MAX + steps; /* never 0: steps is at least 1 */
     uint32_t at = (advance ^ steps) & (LIDAR_RATES - 1);
     if (block->rate_key[at] != key) {
@@ -238,7 +241,7 @@ void lidar_block_hole(struct lidar_block *block, uint8_t *to, float time_s)
     for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
         uint8_t *point = block->hole + block->place[i] * LIDAR_POINT_BYTES;
         if (block->place[i] < points)
-            put_float(point + LIDAR_POINT_TIME, time_s + block->time_s[i]);
+            put_float(point + LIDAR_POINT_TIME, time_s + block->time_s[0][i]);
     }
     sl_stream_copy(to, block->hole, (size_t)points * LIDAR_POINT_BYTES);
 }
@@ -257,7 +260,7 @@ static struct position position_of(const struct lidar_block *block,
     struct position p = {
         .x = range * (a * job->cosine - b * job->sine),
         .y = range * (a * -job->sine - b * job->cosine),
-        .z = range * block->c[i] + block->v[i],
+        .z = range * rate->c[i] + block->v[i],
     };
     if (!block->has_extrinsics)
         return p;
@@ -288,8 +291,8 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
         uint8_t *point = staging + block->place[i] * LIDAR_POINT_BYTES;
         uint32_t raw = distance_of(block, element);
         bool is_valid = raw - block->raw_min <= block->raw_span;
-        if (job->equal && memcmp(element, job->equal + offset, LIDAR_ELEMENT_BYTES) == 0)
-            is_valid = false;
+        for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++)
+            is_valid &= memcmp(element, job->equal[n] + offset, LIDAR_ELEMENT_BYTES) != 0;
         struct position p = {quiet_nan(), quiet_nan(), quiet_nan()};
         if (is_valid)
             p = position_of(block, rate, job, i, (float)raw * block->unit_m);
@@ -297,7 +300,7 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
         put_float(point + LIDAR_POINT_Y, p.y);
         put_float(point + LIDAR_POINT_Z, p.z);
         put_float(point + LIDAR_POINT_INTENSITY, is_valid ? (float)element[2] : 0);
-        put_float(point + LIDAR_POINT_TIME, job->time_s[half] + block->time_s[i]);
+        put_float(point + LIDAR_POINT_TIME, job->time_s[half] + block->time_s[job->order][i]);
         job->valid[half] = (uint8_t)(job->valid[half] + (is_valid && block->place[i] < points));
     }
     for (unsigned half = 0; half < 2; half++) {

@@ -59,22 +59,27 @@ struct lidar_block_options {
     float extrinsics[12]; /* rows of the 3 x 4 matrix that takes points to another frame */
 };
 
-/* A and B of the elements, for one rate of rotation; in the kernel's order. */
+/* A, B and C of the elements, for one rate of rotation, or one place of a mirror; in the kernel's
+ * order. */
 struct lidar_block_rate {
     _Alignas(64) float a[LIDAR_BLOCK_ELEMENTS];
     _Alignas(64) float b[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float c[LIDAR_BLOCK_ELEMENTS];
 };
 
 /* One block to decode. */
 struct lidar_block_job {
     /* The group's first element. Kernels may read a byte beyond the last one. */
     const uint8_t *wire;
-    const uint8_t *equal; /* where it holds the same element, a hole is written; NULL = nowhere */
-    bool is_dual;         /* the group's blocks alternate with those of another return */
-    float cosine, sine;   /* of the block's azimuth */
-    float time_s[2];      /* of each half's first firing, after the header's stamp */
-    uint8_t *to[2];       /* places of the halves, LIDAR_HALF_ALIGNMENT; NULL = not wanted */
-    uint8_t valid[2];     /* out: points that are no holes, of the halves that were wanted */
+    /* Where one of these holds the same element, a hole is written; NULL = nowhere, from there on
+     */
+    const uint8_t *equal[LIDAR_RETURNS_MAX - 1];
+    bool is_dual;       /* the group's blocks alternate with those of another return */
+    uint8_t order;      /* in which the lasers fired; see lidar_model */
+    float cosine, sine; /* of the block's azimuth */
+    float time_s[2];    /* of each half's first firing, after the header's stamp */
+    uint8_t *to[2];     /* places of the halves, LIDAR_HALF_ALIGNMENT; NULL = not wanted */
+    uint8_t valid[2];   /* out: points that are no holes, of the halves that were wanted */
 };
 
 struct lidar_block;
@@ -103,9 +108,9 @@ struct lidar_block {
     unsigned first;   /* place of its first point in the group's output: a multiple of 32 */
     unsigned points;  /* that it makes: 32, or fewer at the end of a group */
     bool is_gathered; /* its elements are not simply 32 in a row of 3 bytes each */
-    _Alignas(64) float c[LIDAR_BLOCK_ELEMENTS];
     _Alignas(64) float v[LIDAR_BLOCK_ELEMENTS];
-    _Alignas(64) float time_s[LIDAR_BLOCK_ELEMENTS];       /* after the half's first firing */
+    /* after the half's first firing, by order */
+    _Alignas(64) float time_s[LIDAR_FIRINGS_MAX][LIDAR_BLOCK_ELEMENTS];
     _Alignas(64) uint32_t element[LIDAR_BLOCK_ELEMENTS];   /* place on the wire, in the group */
     _Alignas(64) uint32_t offset[2][LIDAR_BLOCK_ELEMENTS]; /* in bytes; where is_dual the second */
     uint8_t place[LIDAR_BLOCK_ELEMENTS];                   /* place in the output */
@@ -134,6 +139,7 @@ struct lidar_block {
     uint32_t line_point_mask[LIDAR_HALF_LINES];
     uint32_t line_time_mask[LIDAR_HALF_LINES];
 
+    int32_t turned[LIDAR_BLOCK_ELEMENTS], raised[LIDAR_BLOCK_ELEMENTS]; /* see mirror.c */
     uint32_t rate_key[LIDAR_RATES];
     struct lidar_block_rate rate[LIDAR_RATES];
 };

@@ -68,8 +68,8 @@ INLINE __m256i valid_elements(const struct lidar_block *block, const struct lida
     __m256i above = _mm256_sub_epi32(raw, _mm256_set1_epi32((int)block->raw_min));
     __m256i span = _mm256_set1_epi32((int)block->raw_span);
     __m256i valid = _mm256_cmpeq_epi32(_mm256_max_epu32(above, span), span);
-    if (job->equal) {
-        __m256i other = get_elements(block, job, job->equal, from);
+    for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++) {
+        __m256i other = get_elements(block, job, job->equal[n], from);
         valid = _mm256_andnot_si256(_mm256_cmpeq_epi32(element, other), valid);
     }
     return valid;
@@ -91,7 +91,7 @@ INLINE unsigned decode_eight(const struct lidar_block *block, const struct lidar
     __m256 x = _mm256_mul_ps(r, _mm256_sub_ps(_mm256_mul_ps(a, cosine), _mm256_mul_ps(b, sine)));
     __m256 y =
         _mm256_mul_ps(r, _mm256_sub_ps(_mm256_mul_ps(a, minus_sine), _mm256_mul_ps(b, cosine)));
-    __m256 z = _mm256_add_ps(_mm256_mul_ps(r, _mm256_load_ps(block->c + from)),
+    __m256 z = _mm256_add_ps(_mm256_mul_ps(r, _mm256_load_ps(rate->c + from)),
                              _mm256_load_ps(block->v + from));
     if (has_extrinsics) {
         __m256 x0 = x, y0 = y, z0 = z;
@@ -107,7 +107,7 @@ INLINE unsigned decode_eight(const struct lidar_block *block, const struct lidar
     ret_eight->y = _mm256_blendv_ps(nan, y, mask);
     ret_eight->z = _mm256_blendv_ps(nan, z, mask);
     ret_eight->intensity = _mm256_and_ps(mask, _mm256_cvtepi32_ps(_mm256_srli_epi32(element, 16)));
-    ret_eight->time = _mm256_add_ps(time, _mm256_load_ps(block->time_s + from));
+    ret_eight->time = _mm256_add_ps(time, _mm256_load_ps(block->time_s[job->order] + from));
     return (unsigned)_mm256_movemask_ps(mask);
 }
 

@@ -168,9 +168,9 @@ INLINE void store_half(const struct lidar_block *block, unsigned which_half, con
     _mm256_stream_si256((__m256i *)(void *)(to + 5 * 64), _mm512_castsi512_si256(last));
 }
 
-/* A group's elements of both returns that have been loaded already. */
+/* A group's elements of all returns that have been loaded already. */
 struct loaded {
-    __m512i wire[2], equal[2];
+    __m512i wire[2], equal[LIDAR_RETURNS_MAX - 1][2];
 };
 
 INLINE void decode_half(const struct lidar_block *block, const struct lidar_block_rate *rate,
@@ -184,9 +184,10 @@ INLINE void decode_half(const struct lidar_block *block, const struct lidar_bloc
                                   : _mm512_permutex2var_epi32(v->wire[0], order, v->wire[1]);
     __m512i raw = _mm512_and_si512(element, _mm512_set1_epi32(0xFFFF));
     __mmask16 valid = _mm512_cmple_epu32_mask(_mm512_sub_epi32(raw, k->raw_min), k->raw_span);
-    if (job->equal) {
-        __m512i other = is_gathered ? gather_elements(block, job->equal, offset)
-                                    : _mm512_permutex2var_epi32(v->equal[0], order, v->equal[1]);
+    for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++) {
+        __m512i other = is_gathered
+                            ? gather_elements(block, job->equal[n], offset)
+                            : _mm512_permutex2var_epi32(v->equal[n][0], order, v->equal[n][1]);
         valid = _mm512_mask_cmpneq_epi32_mask(valid, element, other);
     }
     job->valid[which_half] = (uint8_t)__builtin_popcount(valid);
@@ -198,7 +199,7 @@ INLINE void decode_half(const struct lidar_block *block, const struct lidar_bloc
     __m512 x = _mm512_mul_ps(r, _mm512_sub_ps(_mm512_mul_ps(a, cosine), _mm512_mul_ps(b, sine)));
     __m512 y =
         _mm512_mul_ps(r, _mm512_sub_ps(_mm512_mul_ps(a, minus_sine), _mm512_mul_ps(b, cosine)));
-    __m512 z = _mm512_add_ps(_mm512_mul_ps(r, _mm512_load_ps(block->c + from)),
+    __m512 z = _mm512_add_ps(_mm512_mul_ps(r, _mm512_load_ps(rate->c + from)),
                              _mm512_load_ps(block->v + from));
     if (has_extrinsics) {
         __m512 x0 = x, y0 = y, z0 = z;
@@ -213,7 +214,7 @@ INLINE void decode_half(const struct lidar_block *block, const struct lidar_bloc
         .z = _mm512_mask_blend_ps(valid, nan, z),
         .intensity = _mm512_maskz_cvtepi32_ps(valid, _mm512_srli_epi32(element, 16)),
         .time = _mm512_add_ps(_mm512_set1_ps(job->time_s[which_half]),
-                              _mm512_load_ps(block->time_s + from)),
+                              _mm512_load_ps(block->time_s[job->order] + from)),
     };
     store_half(block, which_half, &h, job->to[which_half]);
 }
@@ -222,11 +223,15 @@ INLINE struct loaded load_group(const struct constants *k, const struct lidar_bl
 {
     const uint8_t second = LIDAR_BLOCK_WIRE_BYTES / 2;
     struct loaded v;
-    v.wire[0] = v.equal[0] = load_elements(k, job->wire);
-    v.wire[1] = v.equal[1] = load_elements(k, job->wire + second);
-    if (job->equal) {
-        v.equal[0] = load_elements(k, job->equal);
-        v.equal[1] = load_elements(k, job->equal + second);
+    v.wire[0] = load_elements(k, job->wire);
+    v.wire[1] = load_elements(k, job->wire + second);
+    for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1; n++) {
+        v.equal[n][0] = v.wire[0];
+        v.equal[n][1] = v.wire[1];
+        if (job->equal[n]) {
+            v.equal[n][0] = load_elements(k, job->equal[n]);
+            v.equal[n][1] = load_elements(k, job->equal[n] + second);
+        }
     }
     return v;
 }

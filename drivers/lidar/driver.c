@@ -111,6 +111,7 @@ static int driver_open(void *state, struct sl_runtime *runtime)
         .source = d->source,
         .publish = {.points = d->points,
                     .packets = d->packets,
+                    .form = lidar_options_packet_form(&d->options),
                     .frame_id = d->options.frame_id,
                     .may_wait = d->options.block ? may_wait : NULL,
                     .context = d},
@@ -212,7 +213,8 @@ const struct sl_program lidar_program = {
     .details =
         "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: a ring wide, a column\n"
         "high; x y z intensity ring time) and packets (velodyne_msgs/msg/VelodyneScan, the same\n"
-        "turn's data packets). A turn begins at the column that crosses the cut angle. Points\n"
+        "turn's data packets; a Hesai's are nebula_msgs/msg/NebulaPackets). A turn begins at the "
+        "column that crosses the cut angle. Points\n"
         "without a return are NaN. With two returns the second ones are the second half of the\n"
         "rows. time is in seconds after the stamp, which is the first column's.\n"
         "\n"
@@ -222,7 +224,7 @@ const struct sl_program lidar_program = {
         "\n"
         "A Hesai or a sensor of more than 16 lasers has to be named by --model. sluice lidar "
         "models\n"
-        "lists what there is. A Hesai has no packets topic.\n"
+        "lists what there is.\n"
         "\n"
         "An Ouster is what --metadata describes: points (the same fields; as many rings as it has\n"
         "beams, ring 0 the highest, a row for each column of its window) when the last packet of\n"

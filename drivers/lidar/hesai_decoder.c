@@ -19,9 +19,13 @@
 
 struct hesai_decoder {
     struct lidar_decoder_config config;
+    struct lidar_frame_sink sink;
+    const struct lidar_block_kernel *kernel;
     const struct lidar_model *model; /* with its own angles, where there is a file of them */
-    bool is_told;                    /* a packet of that model has come */
-    int error;                       /* another model, kept */
+    struct lidar_model adapted;      /* to what packets tell of the sensor's settings */
+    unsigned variant;
+    bool is_told; /* a packet of that model has come */
+    int error;    /* another model, kept */
     struct lidar_clock clock;
     struct lidar_counts counts;
     struct lidar_assembly assembly;
@@ -32,18 +36,41 @@ static bool hesai_fits(const struct lidar_decoder_config *config)
     return config->model && hesai_model_find(config->model->name);
 }
 
+/* Frames of the sensor as it is set. */
+static void begin(struct hesai_decoder *d, unsigned variant)
+{
+    d->variant = variant;
+    d->adapted = hesai_model_adapt(d->model, variant);
+    lidar_assembly_init(&d->assembly, &d->adapted, &d->config.frames, &d->sink, &d->clock,
+                        &d->counts, d->kernel);
+}
+
+/* As the packet says that it is: after another one the frames begin anew. */
+static void follow_settings(struct hesai_decoder *d, const struct sl_datagram *datagram)
+{
+    unsigned variant = hesai_data_variant(datagram->bytes, datagram->size_bytes);
+    if (variant == d->variant)
+        return;
+    if (d->assembly.has_rotation)
+        lidar_count(&d->counts, LIDAR_RESTART_MODE);
+    lidar_assembly_flush(&d->assembly);
+    begin(d, variant);
+}
+
 static int hesai_open(void *state, const struct lidar_decoder_config *config,
                       const struct lidar_frame_sink *sink)
 {
     struct hesai_decoder *d = state;
-    const struct lidar_block_kernel *kernel = NULL;
-    int err = lidar_block_kernel_find(config->kernel, &kernel);
+    int err = lidar_block_kernel_find(config->kernel, &d->kernel);
     if (err < 0)
         return err;
     d->config = *config;
+    d->sink = *sink;
     d->model = config->calibration ? &config->calibration->model : config->model;
-    lidar_assembly_init(&d->assembly, d->model, &config->frames, sink, &d->clock, &d->counts,
-                        kernel);
+    if (config->model == hesai_models[HESAI_AT128] && !d->model->mirror)
+        return sl_error(-EINVAL,
+                        "the packets of an AT128 mean nothing without its correction file");
+    begin(d, 0);
     return 0;
 }
 
@@ -57,7 +84,7 @@ static void follow_clock(struct hesai_decoder *d, const struct sl_datagram *data
 
 static int check_model(struct hesai_decoder *d, const struct lidar_model *told)
 {
-    if (strcmp(told->name, d->model->name) == 0) {
+    if (hesai_models_agree(told, d->model)) {
         d->is_told = true;
         return 0;
     }
@@ -74,19 +101,21 @@ static int check_model(struct hesai_decoder *d, const struct lidar_model *told)
 static void decode(struct hesai_decoder *d, const struct sl_datagram *datagram)
 {
     struct lidar_packet packet;
+    follow_settings(d, datagram);
+    const struct lidar_model *model = &d->adapted;
     enum lidar_count verdict =
-        hesai_data_parse(d->model, datagram->bytes, datagram->size_bytes, &packet);
+        hesai_data_parse(model, datagram->bytes, datagram->size_bytes, &packet);
     lidar_count(&d->counts, verdict);
     if (verdict != LIDAR_PACKETS)
         return;
-    int64_t columns = lidar_model_columns(d->model, packet.returns);
-    int64_t duration_ns = d->model->stamps_last_column ? 0 : columns * d->model->column_period_ns;
+    int64_t columns = lidar_model_columns(model, packet.returns);
+    int64_t duration_ns = model->stamps_last_column ? 0 : columns * model->column_period_ns;
     packet.host_ns = datagram->time_ns;
     enum lidar_clock_step step = lidar_clock_data(&d->clock, packet.stamp_us, datagram->time_ns,
                                                   duration_ns, &packet.time_ns);
     if (step != LIDAR_STEP_LATE)
         follow_clock(d, datagram);
-    packet.time_ns += lidar_model_first_ns(d->model, packet.group_count);
+    packet.time_ns += lidar_model_first_ns(model, packet.group_count);
     lidar_assembly_push(&d->assembly, &packet, step);
 }
 

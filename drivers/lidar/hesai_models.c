@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hesai_models.c - Hesai's sensors as tables.
+/* hesai_models.c - Hesai's sensors as tables; those of 128 lasers are in hesai_models_128.c.
  *
  * Angles and firing times are those of Hesai's own correction files (channel 1 first), of a sensor
  * as it is meant to be; each real one comes with its own angles (hesai_correction_read). Azimuth
  * offsets are negated: a model's offset is taken from the azimuth, Hesai's is added to it.
  */
-#include "drivers/lidar/hesai.h"
+#include "drivers/lidar/hesai_models.h"
 
 /* clang-format off */
 static const float pandar40p_us[] = {
@@ -149,7 +149,7 @@ static const struct lidar_model xt16 = {
 
 static const struct lidar_model xt32m2x = {
     .name = "XT32M2X", .aliases = {"xt32m2x", "xt32m"},
-    .lasers = 32, .columns_per_block = 1, .blocks_per_column = 1, .blocks = 6,
+    .lasers = 32, .columns_per_block = 1, .blocks_per_column = 1, .blocks = 6, .returns_max = 3,
     .block_bytes = 130, .element_bytes = 4, .range_unit_m = 0.005f,
     .column_period_ns = 50000, .firing_us = xt32m2x_us, .firing_first_us = 6,
     .stamp_to_firing_ns = 6000, .stamps_last_column = true,
@@ -169,6 +169,16 @@ static const struct lidar_model xt32m2x = {
 };
 
 const struct lidar_model *const hesai_models[] = {
-    &pandar40p, &pandar64, &qt64, &xt32, &xt16, &xt32m2x, NULL,
+    [HESAI_PANDAR40P] = &pandar40p,
+    [HESAI_PANDAR64] = &pandar64,
+    [HESAI_QT64] = &qt64,
+    [HESAI_XT32] = &xt32,
+    [HESAI_XT16] = &xt16,
+    [HESAI_XT32M2X] = &xt32m2x,
+    [HESAI_QT128] = &hesai_qt128,
+    [HESAI_PANDAR128] = &hesai_pandar128,
+    [HESAI_OT128] = &hesai_ot128,
+    [HESAI_AT128] = &hesai_at128,
+    [HESAI_MODELS] = NULL,
 };
 /* clang-format on */

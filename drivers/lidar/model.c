@@ -21,10 +21,12 @@ void lidar_model_rings(const struct lidar_model *model, uint8_t ret_ring[LIDAR_L
     }
 }
 
-uint32_t lidar_model_firing_ns(const struct lidar_model *model, unsigned laser)
+uint32_t lidar_model_firing_ns(const struct lidar_model *model, unsigned order, unsigned laser)
 {
-    if (model->firing_us)
-        return (uint32_t)lroundf((model->firing_us[laser] - model->firing_first_us) * NS_PER_US);
+    if (model->firing_us) {
+        float us = model->firing_us[order * model->lasers + laser];
+        return (uint32_t)lroundf((us - model->firing_first_us) * NS_PER_US);
+    }
     unsigned firing = laser / model->lasers_per_firing;
     if (model->firings_before_pause > 0)
         firing += firing / model->firings_before_pause;
@@ -43,6 +45,7 @@ struct lidar_model lidar_model_tune(const struct lidar_model *model, uint32_t co
 unsigned lidar_model_turn_columns(const struct lidar_model *model)
 {
     double turn_ns = (double)SL_NS_PER_S / (double)model->rotation_min_hz;
-    double columns = ceil(turn_ns / model->column_period_ns);
+    double share = model->view_share > 0 ? (double)model->view_share : 1;
+    double columns = ceil(share * turn_ns / model->column_period_ns);
     return (unsigned)columns + (unsigned)columns / TURN_MARGIN_DIVISOR;
 }

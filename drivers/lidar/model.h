@@ -33,7 +33,8 @@
 #define LIDAR_COLUMNS_MAX   24    /* in a packet */
 #define LIDAR_AZIMUTH_UNITS 36000 /* a turn in the wire's unit of 0.01 degrees */
 #define LIDAR_ALIASES_MAX   2
-#define LIDAR_RETURNS_MAX   2
+#define LIDAR_RETURNS_MAX   3
+#define LIDAR_FIRINGS_MAX   4 /* orders in which a column's lasers may fire */
 
 /* What was measured of one laser of a sensor whose lasers are not where their angles alone say. */
 struct lidar_beam {
@@ -44,6 +45,8 @@ struct lidar_beam {
     float focal_distance_m, focal_slope;
     float intensity_min, intensity_max;
 };
+
+struct lidar_mirror;
 
 struct lidar_model {
     const char *name;                       /* as people write it: "VLP-16" */
@@ -61,6 +64,7 @@ struct lidar_model {
     uint8_t columns_per_block; /* firing sequences that share a block's azimuth */
     uint8_t blocks_per_column; /* 1, or the number of banks that a column's lasers are sent in */
     bool returns_by_column; /* a column's second return follows all its banks, not each of them */
+    uint8_t returns_max;    /* of a shot that it may send; 0 = 2 */
     uint8_t blocks;         /* in a packet, all of them or those that are used */
     uint16_t block_bytes;   /* from one block to the next */
     uint8_t element_bytes;  /* 3: distance u16, intensity u8; 4: and a byte that is not used */
@@ -73,6 +77,7 @@ struct lidar_model {
     uint32_t column_period_ns;
     const float *firing_us; /* by laser, of no matter what moment; NULL = in even steps */
     float firing_first_us;  /* the least of these */
+    uint8_t firing_orders;  /* tables in firing_us, one after the other; 0 = one */
     uint32_t firing_step_ns;
     uint8_t lasers_per_firing;
     uint8_t firings_before_pause; /* of a step; 0 = there is none */
@@ -85,6 +90,10 @@ struct lidar_model {
     /* The azimuth of a block is that of all its points, offsets aside: what they turn on between
      * their firings is in the offsets already. */
     bool has_one_azimuth;
+
+    /* It does not turn as a whole, but a mirror of several facets inside: mirror.h. */
+    const struct lidar_mirror *mirror;
+    float view_share; /* of a turn's columns, those that are measured; 0 = all */
 
     float rotation_min_hz; /* that the maker allows; frames have room for the slowest */
     float rotation_max_hz;
@@ -107,6 +116,11 @@ struct lidar_identity {
     float share; /* by which it may be off; 0 = but for the stamps' own microsecond not at all */
     const struct lidar_model *model; /* NULL = known by name only */
 };
+
+static inline unsigned lidar_model_returns(const struct lidar_model *model)
+{
+    return model->returns_max > 0 ? model->returns_max : 2;
+}
 
 /* Groups in a packet; where two returns are sent, a group takes twice the blocks. */
 static inline unsigned lidar_model_groups(const struct lidar_model *model, unsigned returns)
@@ -139,8 +153,14 @@ static inline int64_t lidar_model_first_ns(const struct lidar_model *model, unsi
     return model->stamp_to_firing_ns - (model->stamps_last_column ? before_ns : 0);
 }
 
+/* Orders of firing that its packets may tell. */
+static inline unsigned lidar_model_orders(const struct lidar_model *model)
+{
+    return model->firing_orders > 1 ? model->firing_orders : 1;
+}
+
 /* When a laser fires, after its column's first. */
-uint32_t lidar_model_firing_ns(const struct lidar_model *model, unsigned laser);
+uint32_t lidar_model_firing_ns(const struct lidar_model *model, unsigned order, unsigned laser);
 
 /* The model with the column period that its sensor really has. */
 struct lidar_model lidar_model_tune(const struct lidar_model *model, uint32_t column_period_ns);

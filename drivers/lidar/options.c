@@ -25,9 +25,10 @@
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
 const char *const lidar_model_choices[] = {
-    "auto",     "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
-    "vlp-32b",  "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
-    "pandar64", "qt64",    "xt32",      "xt16",        "xt32m2x",    NULL};
+    "auto",      "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
+    "vlp-32b",   "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
+    "pandar64",  "qt64",    "xt32",      "xt16",        "xt32m2x",    "qt128",
+    "pandar128", "ot128",   "at128",     NULL};
 /* "auto", and lidar_sim_model_names. */
 static const char *const lidar_sim_choices[] = {"auto",   "vlp-16", "puck-hi-res",
                                                 "os1-64", "xt32",   NULL};
@@ -50,8 +51,9 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(calibration),
      .value = "FILE",
-     .help = "The sensor's own angles: of a Hesai its correction file (CSV), without it the angles "
-             "are those of its type; of an hdl-64e a YAML file, without it its packets tell them"},
+     .help = "The sensor's own angles: of a Hesai its correction file (CSV; an AT128's .dat), "
+             "without it the angles are those of its type; of an hdl-64e a YAML file, without it "
+             "its packets tell them"},
     {.name = "source",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(source),
@@ -275,7 +277,7 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(packets),
      .fallback = "true",
-     .help = "Publish the raw packets too, a VelodyneScan a turn"},
+     .help = "Publish the raw packets too, a VelodyneScan a turn; a Hesai's as NebulaPackets"},
 
     {.name = "returns",
      .kind = SL_OPTION_INT,
@@ -486,13 +488,14 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         o->calibration = NULL; /* a launch file that was given none */
     if (o->calibration && !is_hesai(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
         return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-... and Hesai's");
+    if (!o->calibration && model_of(o) == hesai_models[HESAI_AT128])
+        return sl_error(-EINVAL,
+                        "option --calibration: an at128's packets mean nothing without its "
+                        "correction file (.dat)");
     if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
-    if (is_hesai(o)) {
-        o->packets = false; /* no message holds them */
-        if (!given->telemetry_port)
-            o->telemetry_port = 0; /* it sends none that is read */
-    }
+    if (is_hesai(o) && !given->telemetry_port)
+        o->telemetry_port = 0; /* it sends none that is read */
     if (o->metadata_file)
         return read_metadata(o, given);
     return o->source == LIDAR_FROM_SIM ? read_sim_metadata(o, given) : 0;
@@ -621,7 +624,8 @@ int lidar_options_calibration(const struct lidar_options *o,
     if (!o->calibration)
         return 0;
     if (is_hesai(o))
-        err = hesai_correction_load(model_of(o), o->calibration, &ret_calibration->model);
+        err = hesai_correction_load(model_of(o), o->calibration, &ret_calibration->mirror,
+                                    &ret_calibration->model);
     else
         err = velodyne_calibration_load(model_of(o), o->calibration, ret_calibration);
     return err < 0 ? err : 1;
@@ -648,20 +652,39 @@ void lidar_options_points(const struct lidar_options *o, struct sl_publisher_opt
     set_topic(o, ret_topic);
 }
 
-void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+const struct lidar_packet_form *lidar_options_packet_form(const struct lidar_options *o)
 {
+    return is_hesai(o) ? &lidar_packet_form_nebula : &lidar_packet_form_velodyne;
+}
+
+static unsigned turn_packets(const struct lidar_options *o, const struct lidar_model *model)
+{
+    unsigned returns = (unsigned)o->returns, most = lidar_model_returns(model);
+    unsigned columns = lidar_model_columns(model, returns < most ? returns : most);
+    return lidar_model_turn_columns(model) / columns + SCAN_SPARE_PACKETS;
+}
+
+static uint64_t packets_slot_bytes(const struct lidar_options *o)
+{
+    if (is_hesai(o))
+        return lidar_publish_form_slot_bytes(&lidar_packet_form_nebula, o->frame_id,
+                                             turn_packets(o, model_of(o)),
+                                             hesai_data_bytes_max(model_of(o)));
     unsigned most = 0;
     for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
-        unsigned packets =
-            lidar_model_turn_columns(*model) / lidar_model_columns(*model, (unsigned)o->returns) +
-            SCAN_SPARE_PACKETS;
+        unsigned packets = turn_packets(o, *model);
         if (packets > most && is_awaited(o, *model))
             most = packets;
     }
+    return lidar_publish_packets_slot_bytes(o->frame_id, most);
+}
+
+void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
     *ret_topic = (struct sl_publisher_options){
         .topic = "packets",
-        .type = SL_TYPE_VELODYNE_SCAN,
-        .slot_size = lidar_publish_packets_slot_bytes(o->frame_id, most),
+        .type = lidar_options_packet_form(o)->type,
+        .slot_size = packets_slot_bytes(o),
         .loans = 1,
     };
     set_topic(o, ret_topic);

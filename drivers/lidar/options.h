@@ -91,4 +91,7 @@ void lidar_options_packets(const struct lidar_options *options,
                            struct sl_publisher_options *ret_topic);
 void lidar_options_imu(const struct lidar_options *options, struct sl_publisher_options *ret_topic);
 
+/* What a packets topic of that sensor holds. */
+const struct lidar_packet_form *lidar_options_packet_form(const struct lidar_options *options);
+
 #endif

@@ -18,10 +18,14 @@ struct lidar_packet {
     int64_t time_ns;     /* of the first firing, on the sensor's unwrapped time line */
     uint64_t host_ns;    /* arrival; 0 = not known */
     uint32_t stamp_us;   /* as it stands in the packet */
-    uint8_t returns;     /* 1 or 2 */
+    uint8_t returns;     /* 1 to LIDAR_RETURNS_MAX */
     uint8_t group_count; /* blocks that differ in azimuth */
     uint16_t azimuth[LIDAR_BLOCKS_MAX]; /* of a group, 0.01 degrees, below 36000 */
-    /* A group's LIDAR_BLOCK_ELEMENTS elements of 3 bytes, as first and as second return. */
+    /* Where the model has several orders of firing: the group's. */
+    uint8_t order[LIDAR_BLOCKS_MAX];
+    /* Where it has a mirror: where that is; `azimuth` is then how far it is in its course. */
+    uint32_t mirror[LIDAR_BLOCKS_MAX];
+    /* A group's elements, of the first return and of the others. */
     const uint8_t *wire[LIDAR_RETURNS_MAX][LIDAR_BLOCKS_MAX];
 };
 

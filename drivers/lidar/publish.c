@@ -56,7 +56,7 @@ static uint32_t points_offset(struct sl_text frame_id)
 
 static uint32_t packets_offset(struct sl_text frame_id)
 {
-    return (uint32_t)sl_velodyne_scan_prefix_size(&(struct sl_velodyne_scan){.frame_id = frame_id});
+    return (uint32_t)lidar_packet_form_prefix_size(frame_id);
 }
 
 uint64_t lidar_publish_points_slot_bytes(const char *frame_id, size_t cloud_bytes)
@@ -64,9 +64,15 @@ uint64_t lidar_publish_points_slot_bytes(const char *frame_id, size_t cloud_byte
     return points_offset(sl_text(frame_id)) + (uint64_t)cloud_bytes + SUFFIX_BYTES;
 }
 
+uint64_t lidar_publish_form_slot_bytes(const struct lidar_packet_form *form, const char *frame_id,
+                                       unsigned packets, size_t packet_bytes)
+{
+    return packets_offset(sl_text(frame_id)) + (uint64_t)packets * form->stride(packet_bytes);
+}
+
 uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets)
 {
-    return packets_offset(sl_text(frame_id)) + (uint64_t)packets * SL_VELODYNE_PACKET_STRIDE;
+    return lidar_publish_form_slot_bytes(&lidar_packet_form_velodyne, frame_id, packets, 0);
 }
 
 void lidar_publish_init(struct lidar_publish *p, const struct lidar_publish_config *config)
@@ -76,6 +82,7 @@ void lidar_publish_init(struct lidar_publish *p, const struct lidar_publish_conf
     p->frame_id = sl_text(config->frame_id);
     p->points_offset = points_offset(p->frame_id);
     p->packets_offset = packets_offset(p->frame_id);
+    p->form = config->form ? config->form : &lidar_packet_form_velodyne;
 }
 
 static int loan(struct lidar_publish *p, struct sl_publisher *from, struct sl_loan *ret_loan)
@@ -212,21 +219,17 @@ struct lidar_frame_sink lidar_publish_sink(struct lidar_publish *p)
 static void publish_scan(struct lidar_publish *p, bool at_cut)
 {
     struct lidar_open_scan *s = &p->scan;
-    const struct sl_velodyne_scan scan = {
-        .stamp_ns = (int64_t)s->first_ns,
-        .frame_id = p->frame_id,
-        .packet_count = s->packet_count,
-    };
     const struct sl_message message = {
         .stamp_ns = s->first_ns,
         .clock = s->first_ns ? SL_CLOCK_HOST : SL_CLOCK_UNKNOWN,
         .flags = at_cut && s->began_at_cut ? 0 : SL_MESSAGE_PARTIAL,
-        .body_length = (uint32_t)sl_velodyne_scan_body_size(&scan),
+        .body_length = p->packets_offset + s->packets_size,
         .data_offset = p->packets_offset,
-        .data_length = (uint32_t)sl_velodyne_scan_body_size(&scan) - p->packets_offset,
+        .data_length = s->packets_size,
     };
     uint8_t prefix[PREFIX_MAX];
-    if (s->has_slot && sl_velodyne_scan_write_prefix(&scan, prefix, sizeof prefix) < 0) {
+    if (s->has_slot && p->form->write_prefix((int64_t)s->first_ns, p->frame_id, s->packet_count,
+                                             s->packets_size, prefix, sizeof prefix) < 0) {
         sl_publisher_discard(p->config.packets, &s->loan);
     } else if (s->has_slot) {
         memcpy(s->loan.data, prefix, p->packets_offset);
@@ -239,18 +242,17 @@ static void publish_scan(struct lidar_publish *p, bool at_cut)
     *s = (struct lidar_open_scan){.began_at_cut = at_cut};
 }
 
-static bool has_room(const struct lidar_publish *p)
+static bool has_room(const struct lidar_publish *p, size_t stride)
 {
     const struct lidar_open_scan *s = &p->scan;
-    uint64_t end = p->packets_offset + (uint64_t)(s->packet_count + 1) * SL_VELODYNE_PACKET_STRIDE;
-    return end <= s->loan.data_size;
+    return p->packets_offset + (uint64_t)s->next_at + stride <= s->loan.data_size;
 }
 
 static void begin_scan(struct lidar_publish *p, uint64_t first_ns)
 {
     struct lidar_open_scan *s = &p->scan;
     s->first_ns = first_ns;
-    s->packet_count = 0;
+    s->packet_count = s->packets_size = s->next_at = 0;
     s->has_slot = loan(p, p->config.packets, &s->loan) == 0;
     s->is_refused = !s->has_slot;
     p->counts.scans_dropped += s->is_refused;
@@ -259,22 +261,22 @@ static void begin_scan(struct lidar_publish *p, uint64_t first_ns)
 static void append(struct lidar_publish *p, const struct sl_datagram *packet)
 {
     struct lidar_open_scan *s = &p->scan;
-    if (s->has_slot && !has_room(p)) /* a turn that does not end */
+    size_t stride = p->form->stride(packet->size_bytes);
+    if (s->has_slot && !has_room(p, stride)) /* a turn that does not end */
         publish_scan(p, false);
     if (!s->has_slot && !s->is_refused)
         begin_scan(p, packet->time_ns);
     if (!s->has_slot)
         return;
-    const struct sl_velodyne_packet raw = {.stamp_ns = (int64_t)packet->time_ns,
-                                           .bytes = packet->bytes};
-    uint8_t *to = (uint8_t *)s->loan.data + p->packets_offset +
-                  (size_t)s->packet_count * SL_VELODYNE_PACKET_STRIDE;
-    uint8_t written[SL_VELODYNE_PACKET_STRIDE];
-    if (sl_velodyne_packet_write(&raw, written) < 0) {
+    uint8_t *to = (uint8_t *)s->loan.data + p->packets_offset + s->next_at;
+    uint8_t written[LIDAR_PACKET_STRIDE_MAX];
+    if (stride > sizeof written || !has_room(p, stride) || p->form->write(packet, written) < 0) {
         p->counts.unpublishable++;
         return;
     }
-    sl_stream_copy(to, written, sizeof written);
+    sl_stream_copy(to, written, stride);
+    s->packets_size = s->next_at + (uint32_t)p->form->size(packet->size_bytes);
+    s->next_at += (uint32_t)stride;
     s->packet_count++;
 }
 

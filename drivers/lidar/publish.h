@@ -7,10 +7,11 @@
  *      slot:  | free | prefix | points ... | is_dense, padding | free |
  *             0               data_offset (a multiple of 4096)
  *
- * Packets: a VelodyneScan a turn, data packets only, each as it came. They are written behind room
- * for the prefix into a slot that is loaned with a scan's first packet. The packet that holds the
- * cut belongs to the turn that it completes; one that tells of a jump begins the next scan. The
- * stamp is the first packet's arrival. A scan is published after the points of its turn.
+ * Packets: a VelodyneScan (a Hesai's: NebulaPackets) a turn, data packets only, each as it came.
+ * They are written behind room for the prefix into a slot that is loaned with a scan's first
+ * packet. The packet that holds the cut belongs to the turn that it completes; one that tells of a
+ * jump begins the next scan. The stamp is the first packet's arrival. A scan is published after the
+ * points of its turn.
  *
  * Points and packets are streamed, so a slot may lie in any kind of memory; it is never read.
  *
@@ -26,17 +27,18 @@
 
 #include "core/base/histogram.h"
 #include "core/capture/datagram.h"
-#include "core/frame/velodyne_scan.h"
 #include "core/shm/sluice.h"
 #include "drivers/lidar/assembly.h"
+#include "drivers/lidar/packet_form.h"
 
 #define LIDAR_FRAME_ID_MAX    255
 #define LIDAR_FRAMES_OPEN_MAX 2 /* at one time: loans of the points' publisher */
 
 struct lidar_publish_config {
     struct sl_publisher *points;
-    struct sl_publisher *packets; /* NULL = only points */
-    const char *frame_id;         /* at most LIDAR_FRAME_ID_MAX bytes; must outlive the rest */
+    struct sl_publisher *packets;         /* NULL = only points */
+    const struct lidar_packet_form *form; /* of the packets; NULL = a VelodyneScan */
+    const char *frame_id; /* at most LIDAR_FRAME_ID_MAX bytes; must outlive the rest */
     /* NULL = never wait for a slot. Else: is it worth waiting on? Asked some times a second. */
     bool (*may_wait)(void *context);
     void *context;
@@ -61,7 +63,8 @@ struct lidar_open_scan {
     bool is_refused; /* no slot was free for it: wait for the next turn */
     bool began_at_cut;
     uint32_t packet_count;
-    uint64_t first_ns; /* arrival of its first packet */
+    uint32_t packets_size, next_at; /* bytes of the packets; where the next one comes */
+    uint64_t first_ns;              /* arrival of its first packet */
 };
 
 struct lidar_publish {
@@ -69,6 +72,7 @@ struct lidar_publish {
     struct sl_text frame_id;
     uint32_t points_offset;  /* of a slot */
     uint32_t packets_offset; /* the prefix's size */
+    const struct lidar_packet_form *form;
     struct lidar_open_frame frame[LIDAR_FRAMES_OPEN_MAX];
     struct lidar_open_frame *newest; /* NULL: it got no slot, or there is none */
     bool has_turn;                   /* a frame was begun, with or without a slot */
@@ -84,6 +88,9 @@ struct lidar_publish {
 /* What slots of the two topics must hold. */
 uint64_t lidar_publish_points_slot_bytes(const char *frame_id, size_t cloud_bytes);
 uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets);
+/* The same where packets are not a Velodyne's: at most `packet_bytes` long. */
+uint64_t lidar_publish_form_slot_bytes(const struct lidar_packet_form *form, const char *frame_id,
+                                       unsigned packets, size_t packet_bytes);
 
 void lidar_publish_init(struct lidar_publish *publish, const struct lidar_publish_config *config);
 struct lidar_frame_sink lidar_publish_sink(struct lidar_publish *publish);

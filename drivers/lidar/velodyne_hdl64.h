@@ -10,6 +10,7 @@
 #ifndef SL_DRIVERS_LIDAR_VELODYNE_HDL64_H
 #define SL_DRIVERS_LIDAR_VELODYNE_HDL64_H
 
+#include "drivers/lidar/mirror.h"
 #include "drivers/lidar/velodyne.h"
 
 #define HDL64_LASERS 64
@@ -17,6 +18,7 @@
 struct velodyne_calibration {
     struct lidar_model model; /* with its own angles, beams below */
     struct lidar_beam beams[HDL64_LASERS];
+    struct lidar_mirror mirror; /* of an AT128 */
 };
 
 /* A data packet: size, banks, azimuths. Returns LIDAR_PACKETS or the counter of what is wrong. */

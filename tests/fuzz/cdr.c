@@ -4,6 +4,7 @@
  * Input: one byte that selects a type of the schema, and the body. */
 #include "core/frame/image.h"
 #include "core/frame/imu.h"
+#include "core/frame/nebula_packets.h"
 #include "core/frame/pointcloud2.h"
 #include "core/frame/print.h"
 #include "core/frame/velodyne_scan.h"
@@ -111,6 +112,15 @@ static void read_image_and_scan(const uint8_t *body, size_t size)
             seen += packet.bytes[0] + packet.bytes[SL_VELODYNE_PACKET_SIZE - 1];
         }
     }
+    struct sl_nebula_packets packets;
+    if (sl_nebula_packets_read(body, size, &packets) == 0) {
+        size_t at = 0;
+        for (uint32_t p = 0; p < packets.packet_count; p++) {
+            struct sl_nebula_packet packet = sl_nebula_packets_next(&packets, &at);
+            for (uint32_t i = 0; i < packet.size; i++)
+                seen += packet.bytes[i];
+        }
+    }
 }
 
 /* A typed reader that accepts a body must not see what the schema does not. */
@@ -123,6 +133,10 @@ static void compare_with_schema(const uint8_t *body, size_t size)
     struct sl_velodyne_scan scan;
     walked = sl_message_walk(sl_schema_find(SL_TYPE_VELODYNE_SCAN), body, size, NULL, NULL);
     if ((walked == 0) != (sl_velodyne_scan_read(body, size, &scan) == 0))
+        abort();
+    struct sl_nebula_packets packets;
+    walked = sl_message_walk(sl_schema_find(SL_TYPE_NEBULA_PACKETS), body, size, NULL, NULL);
+    if ((walked == 0) != (sl_nebula_packets_read(body, size, &packets) == 0))
         abort();
 }
 

@@ -127,7 +127,7 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
 {
     const struct made *m = s->made;
     uint8_t bytes[PACKET_MAX];
-    unsigned returns = s->mode >= 0x39 ? 2 : 1;
+    unsigned returns = s->mode == 0x3D ? 3 : s->mode >= 0x39 ? 2 : 1;
     memset(bytes, 0x11, sizeof bytes);
     memcpy(bytes, m->header, m->header_bytes);
     for (unsigned i = 0; i < m->blocks; i++) {
@@ -185,7 +185,7 @@ static void read_correction(const uint8_t *bytes, size_t size, unsigned kind)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
-    static const uint8_t modes[] = {0x37, 0x39, 0x3B, 0x33};
+    static const uint8_t modes[] = {0x37, 0x39, 0x3B, 0x3D};
     if (size_bytes == 0)
         return 0;
     unsigned kind = bytes[0];

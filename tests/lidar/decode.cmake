@@ -18,5 +18,7 @@ sluice_test(lidar_velodyne_large_captures SOURCES test_velodyne_large_captures.c
 sluice_test(lidar_hesai_captures SOURCES test_hesai_captures.c
             LINK sluice_lidar_test_frames sluice_capture)
 sluice_test(lidar_hesai SOURCES test_hesai.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_hesai_mirror SOURCES test_hesai_mirror.c
+            LINK sluice_lidar_metadata sluice_lidar_test_frames)
 sluice_test(lidar_velodyne_hdl64 SOURCES test_velodyne_hdl64.c
             LINK sluice_lidar_metadata sluice_lidar_test_frames)

@@ -34,6 +34,7 @@ static inline void way_begin(struct frames *frames, const uint8_t *bytes, size_t
     way.sink = frames_sink(frames);
     if (!way.model.name)
         way.model = *way.told;
+    way.model = hesai_model_adapt(&way.model, hesai_data_variant(bytes, size_bytes));
     lidar_assembly_init(&way.assembly, &way.model, &options, &way.sink, &way.clock, &way.counts,
                         NULL);
 }

@@ -23,7 +23,7 @@
 
 static struct lidar_block one, other;
 #define GROUP_BYTES 1200 /* as many as any group's elements need */
-static uint8_t wire[2][LIDAR_BLOCKS_MAX][GROUP_BYTES + 4];
+static uint8_t wire[LIDAR_RETURNS_MAX][LIDAR_BLOCKS_MAX][GROUP_BYTES + 4];
 static _Alignas(64) uint8_t out[2][LIDAR_BLOCKS_MAX * LIDAR_BLOCK_BYTES + 64];
 static uint32_t state = 2463534242u;
 
@@ -70,6 +70,11 @@ static void make_strange(void)
         .rotation_min_hz = 5,
         .rotation_max_hz = 20,
     };
+    static float firing_us[LIDAR_FIRINGS_MAX * 64];
+    for (unsigned i = 0; i < LIDAR_FIRINGS_MAX * 64; i++)
+        firing_us[i] = (float)(i * 29 % 53);
+    strange.firing_us = firing_us;
+    strange.firing_orders = LIDAR_FIRINGS_MAX;
     for (unsigned i = 0; i < 64; i++) {
         strange.vertical_deg[i] = (float)(i * 37 % 64) - 32;
         strange.azimuth_offset_deg[i] = (float)(i % 5);
@@ -91,7 +96,7 @@ static float random_unit(void)
 
 static void fill_wire(void)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < LIDAR_RETURNS_MAX; i++) {
         for (unsigned block = 0; block < LIDAR_BLOCKS_MAX; block++) {
             for (unsigned at = 0; at < GROUP_BYTES; at += 4)
                 sl_put_le32(&wire[i][block][at], random_next());
@@ -100,7 +105,7 @@ static void fill_wire(void)
                 if (kind == 0)
                     memset(&wire[i][block][at], 0, 2);
                 if (kind == 1)
-                    memcpy(&wire[1][block][at], &wire[0][block][at], 3);
+                    memcpy(&wire[1 + random_next() % 2][block][at], &wire[0][block][at], 3);
             }
         }
     }
@@ -115,12 +120,13 @@ static unsigned fill_jobs(struct lidar_block_job *jobs, uint8_t *to)
         float angle = random_unit() * 6.2831853f;
         jobs[i] = (struct lidar_block_job){
             .wire = wire[0][i],
-            .equal = random_next() % 2 ? wire[1][i] : NULL,
             .is_dual = random_next() % 2,
             .cosine = cosf(angle),
             .sine = sinf(angle),
             .time_s = {random_unit(), random_unit()},
         };
+        for (unsigned n = 0, count_equal = random_next() % LIDAR_RETURNS_MAX; n < count_equal; n++)
+            jobs[i].equal[n] = wire[1 + n][i];
         for (unsigned half = 0; half < 2; half++)
             jobs[i].to[half] =
                 random_next() % 4 == 0 ? NULL : to + (2 * i + half) * LIDAR_HALF_BYTES;
@@ -168,9 +174,9 @@ static void all_kernels_give_the_same_bits(void **unused)
             struct lidar_block_options options;
             struct lidar_block_job jobs[LIDAR_BLOCKS_MAX], done[2][LIDAR_BLOCKS_MAX];
             const struct lidar_model *const models[] = {
-                velodyne_models[0], velodyne_models[2],      velodyne_models[7], &wide,
-                &strange,           hesai_model_find("xt16")};
-            const struct lidar_model *model = models[random_next() % 6];
+                velodyne_models[0], velodyne_models[2],       velodyne_models[7],           &wide,
+                &strange,           hesai_model_find("xt16"), hesai_model_find("pandar128")};
+            const struct lidar_model *model = models[random_next() % 7];
             uint32_t advance = 100 + random_next() % 900;
             if (round % 64 == 0) {
                 random_options(&options);
@@ -185,6 +191,8 @@ static void all_kernels_give_the_same_bits(void **unused)
                 jobs[i].to[1] = NULL;
             for (unsigned i = 0; one.model->lasers >= 32 && i < count; i++)
                 jobs[i].time_s[1] = jobs[i].time_s[0]; /* two halves of one column */
+            for (unsigned i = 0; i < count; i++)
+                jobs[i].order = (uint8_t)(random_next() % lidar_model_orders(one.model));
             run_jobs(&one, jobs, count, out[0], out[0], advance, done[0]);
             run_jobs(&other, jobs, count, out[0], out[1], advance, done[1]);
             assert_memory_equal(out[0], out[1], sizeof out[0]);

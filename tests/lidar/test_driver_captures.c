@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "core/frame/nebula_packets.h"
+
 static char folder[3000];
 
 static void find_data(void)
@@ -103,6 +107,58 @@ static void hesais_captures_are_replayed(void **state)
         replay(*state, &hesais[i]);
 }
 
+/* Checked by the sequence numbers that the sensor itself wrote. Returns the packets. */
+static unsigned check_packets(const struct sl_frame *frame, uint32_t *sequence)
+{
+    struct sl_nebula_packets packets;
+    size_t at = 0;
+    int64_t last_ns = -1;
+    if (sl_nebula_packets_read(frame->body, frame->body_length, &packets) < 0)
+        fail_msg("%s", sl_error_text());
+    assert_true(sl_text_is(packets.frame_id, "lidar"));
+    assert_true((uint64_t)packets.stamp_ns == frame->stamp_ns);
+    for (uint32_t i = 0; i < packets.packet_count; i++) {
+        struct sl_nebula_packet packet = sl_nebula_packets_next(&packets, &at);
+        assert_int_equal(packet.size, 1080);
+        assert_memory_equal(packet.bytes, "\xEE\xFF\x06\x01", 4);
+        uint32_t number = sl_get_le32(packet.bytes + 12 + 8 * 130 + 24);
+        assert_true(*sequence == 0 || number == *sequence + 1);
+        assert_true(packet.stamp_ns > last_ns);
+        *sequence = number;
+        last_ns = packet.stamp_ns;
+    }
+    return packets.packet_count;
+}
+
+static void hesais_packets_are_published_as_they_came(void **state)
+{
+    struct driving *d = *state;
+    struct driver *driver = &d->driver[0];
+    char option[4096];
+    snprintf(option, sizeof option,
+             "--capture=%s/../hesai/derived/nebula_xt32_1673400677802009732.pcap", folder);
+    struct sl_subscriber *packets = subscribe(PACKETS_TOPIC, SL_LOSSLESS);
+    DRIVE(driver, option, "--model=xt32", "--rate=0", "--block", "--slots=8", "--quota=2",
+          "--subscribers=1", "--wait-for-subscribers=1");
+    await_publisher(packets);
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LATEST); /* and now it begins */
+    await_publisher(points);
+    struct sl_frame frame;
+    unsigned turns = 0, count = 0;
+    uint32_t sequence = 0;
+    while (next_frame(packets, &frame)) {
+        assert_int_equal(frame.seq, ++turns);
+        count += check_packets(&frame, &sequence);
+        sl_frame_release(&frame);
+    }
+    sl_subscriber_close(packets);
+    sl_subscriber_close(points);
+    assert_int_equal(driver_finish(driver), 0);
+    assert_int_equal(turns, 5);
+    assert_int_equal(count, 2000);
+    domain_is_empty(d);
+}
+
 static void another_hesais_capture_is_refused_by_name(void **state)
 {
     struct driving *d = *state;
@@ -149,6 +205,7 @@ int main(void)
         TEST(early_firmwares_capture_gives_fifty_two_frames),
         TEST(hdl32es_and_vls128s_captures_are_replayed),
         TEST(hesais_captures_are_replayed),
+        TEST(hesais_packets_are_published_as_they_came),
         TEST(another_hesais_capture_is_refused_by_name),
         TEST(larger_sensors_capture_asks_for_its_name),
         TEST(another_sensors_capture_is_refused_by_name),

@@ -73,6 +73,18 @@ static void unknown_model_and_contradictory_options_are_wrong_usage(void **state
     REFUSED(FAILED, "must be above the minimum", "--source=sim", "--min-range=5", "--max-range=4");
 }
 
+static void at128_without_its_file_or_with_another_one_is_refused(void **state)
+{
+    struct driving *d = *state;
+    char option[160];
+    FILE *file = fopen(path_in(d, "at128.csv"), "w");
+    fputs("Channel,Elevation,Azimuth\n1,12.93,2.4\n", file);
+    fclose(file);
+    snprintf(option, sizeof option, "--calibration=%s", path_in(d, "at128.csv"));
+    REFUSED(FAILED, "correction file (.dat)", "--model=at128");
+    REFUSED(FAILED, "at128.csv: correction file: does not begin", "--model=at128", option);
+}
+
 static void port_in_use_is_told(void **state)
 {
     SKIP_EMULATED("SO_TIMESTAMPNS, SO_RXQ_OVFL");
@@ -227,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(unknown_model_and_contradictory_options_are_wrong_usage),
+        TEST(at128_without_its_file_or_with_another_one_is_refused),
         TEST(port_in_use_is_told),
         TEST(absent_interface_and_address_are_told_with_what_there_is),
         TEST(missing_capture_is_told),

@@ -19,11 +19,16 @@
 #include "tests/lidar/hesai_way.h"
 
 #define RADIANS    (3.14159265358979323846 / 180)
-#define START_US   7e6 /* since the top of the hour */
+#define START_US   7.5e6 /* since the top of the hour */
 #define START_DEG  358.003
 #define RAW        5000
 #define SIZE_MAX_  1300
-#define ROOM_BYTES ((size_t)2300 * 2 * 64 * 22)
+#define ROWS_MAX   8000 /* of all returns */
+#define SEQUENCE   0x1
+#define IMU        0x2
+#define SAFETY     0x4
+#define SIGNATURE  0x8
+#define CONFIDENCE 0x10
 
 /* A sensor as its manual describes it; the decoder's tables are not used. */
 struct sensor {
@@ -36,6 +41,12 @@ struct sensor {
     unsigned channel; /* that alone sees anything, from 1 */
     double vertical_deg, azimuth_deg, firing_us;
     int ring;
+    /* Of those of 128 lasers: in which order columns fire, one after another; see the manuals. */
+    uint8_t major, minor, flags;
+    unsigned before_tail, loop_at, states_at, operation_at;
+    uint8_t operation;
+    unsigned orders;
+    double other_us[3]; /* the firing in the orders from the second on */
 };
 
 /* clang-format off */
@@ -44,22 +55,48 @@ struct sensor {
 #define XT16      "PandarXT16", 12, 0, 66,  8, 4, 16, 568, 10, 13, 19, 50, 0.004, 0
 #define XT32      "PandarXT32", 12, 0, 130, 8, 4, 32, 1080, 10, 13, 19, 50, 0.004, 0
 #define XT32M2X   "XT32M2X",    12, 0, 130, 6, 4, 32, 820, 10, 13, 19, 50, 0.005, 0
+#define QT128(before_us) \
+    "QT128", 12, 0, 514, 2, 4, 128, 1127, 12, 15, 21, 111.11, 0.004, before_us
+#define QT128_TAIL 3, 2, SEQUENCE | SAFETY | SIGNATURE | 0x10, 21, 5, 0, 0, 0, 2
+#define OF_128(name, block, element, size, period_us, before_us) \
+    name, 12, 0, block, 2, element, 128, size, 12, 15, 21, period_us, 0.004, before_us
+#define OF_128_TAIL(flags, before) 1, 4, flags, before, 0, 9, 11
 
 static const struct sensor sensors[] = {
-    {PANDAR40P, 0x37,  1,  15.21,  -1.042, -42.22, 39},
-    {PANDAR40P, 0x38,  7,   2.016,  3.125, -47.46, 33},
-    {PANDAR40P, 0x39, 40, -24.569, -1.042,  -3.62,  0},
-    {PANDAR64,  0x37, 64, -25.071, -1.042, -12.748, 0},
-    {PANDAR64,  0x39,  1,  14.708, -1.042, -23.18, 63},
-    {XT16,      0x37,  1,  15, 0,  6,        15},
-    {XT16,      0x39, 16, -15, 0, 51.36,      0},
-    {XT32,      0x3B,  2,  14, 0,  7.512,    30},
-    {XT32M2X,   0x38, 17, -1.34,   0.153966, 6,      15},
-    {XT32M2X,   0x39, 32, -20.7475, 0.143988, 49.32,  0},
+    {PANDAR40P, 0x37,  1,  15.21,  -1.042, -42.22, .ring = 39},
+    {PANDAR40P, 0x38,  7,   2.016,  3.125, -47.46, .ring = 33},
+    {PANDAR40P, 0x39, 40, -24.569, -1.042,  -3.62,  .ring = 0},
+    {PANDAR64,  0x37, 64, -25.071, -1.042, -12.748, .ring = 0},
+    {PANDAR64,  0x39,  1,  14.708, -1.042, -23.18, .ring = 63},
+    {XT16,      0x37,  1,  15, 0,  6,        .ring = 15},
+    {XT16,      0x39, 16, -15, 0, 51.36,      .ring = 0},
+    {XT32,      0x3B,  2,  14, 0,  7.512,    .ring = 30},
+    {XT32M2X,   0x38, 17, -1.34,   0.153966, 6,      .ring = 15},
+    {XT32M2X,   0x39, 32, -20.7475, 0.143988, 49.32,  .ring = 0},
+    {XT32M2X,   0x3D,  1, 19.4337, 0.175281, 6,      .ring = 31},
+    /* QT128C2X manual: two loops, of which the mode flag tells the packet's first */
+    {QT128(120.11), 0x38,   2, -50.924,  8.521,  0.6,     1, QT128_TAIL, {78.344}},
+    {QT128(9),      0x39, 128, 52.992, -10.359, 48.12,  127, QT128_TAIL, {48.976}},
+    /* Pandar128 manual, "Laser firing time of each channel": by azimuth state */
+    {OF_128("Pandar128", 386, 3, 861, 27.778, 3.148), 0x37, 8, 10.776, 3.308, 0.776, 120,
+     OF_128_TAIL(SEQUENCE | IMU | SAFETY, 21), 0, 4, {4.786, 0.776, 4.086}},
+    {OF_128("Pandar128", 386, 3, 893, 27.778, 3.148), 0x3B, 25, 2.51, -3.336, 4.436, 103,
+     OF_128_TAIL(SEQUENCE | IMU | SAFETY | SIGNATURE, 21), 0, 2, {0.776}},
+    {OF_128("Pandar128", 514, 4, 1074, 55.556, 3.148), 0x39, 45, -0.355, 3.3, 36.224, 83,
+     OF_128_TAIL(CONFIDENCE, 4), 2, 2, {35.524}},
+    {OF_128("OT128", 386, 3, 861, 27.778, 43.346), 0x39, 26, 1.967, 1.374, 6.534, 102,
+     OF_128_TAIL(SEQUENCE | IMU | SAFETY, 21), 0, 2, {6.534}},
+    {OF_128("OT128", 386, 3, 861, 55.556, 43.346), 0x38, 26, 1.967, 1.374, 45.002, 102,
+     OF_128_TAIL(SEQUENCE | IMU | SAFETY, 21), 2, 1, {0}},
 };
 /* clang-format on */
 
 static struct frames frames;
+
+static unsigned returns_of(const struct sensor *s)
+{
+    return s->mode == 0x3D ? 3 : s->mode >= 0x39 ? 2 : 1;
+}
 
 static void put_header(const struct sensor *s, uint8_t *packet)
 {
@@ -71,6 +108,9 @@ static void put_header(const struct sensor *s, uint8_t *packet)
         memcpy(packet + 2, (const uint8_t[]){64, 6, 0, 4}, 4);
     } else {
         memcpy(packet + 2, (const uint8_t[]){6, 1, 0, 0}, 4);
+        if (s->major > 0)
+            memcpy(packet + 2, (const uint8_t[]){s->major, s->minor}, 2);
+        packet[11] = s->flags;
         packet[6] = (uint8_t)s->lasers;
         packet[7] = (uint8_t)s->blocks;
         packet[9] = (uint8_t)(s->unit_m * 1000 + 0.5);
@@ -92,19 +132,34 @@ static void put_block(const struct sensor *s, uint8_t *block, double azimuth, un
     element[2] = 99;
 }
 
+/* Which order the packet's columns fired in. */
+static void put_orders(const struct sensor *s, unsigned first_column, uint8_t *tail)
+{
+    unsigned returns = returns_of(s), flags = 0;
+    if (s->loop_at > 0)
+        tail[s->loop_at] = (uint8_t)(0xFE | (first_column + 1) % 2);
+    for (unsigned block = 0; block < s->blocks && s->states_at > 0; block++)
+        flags |= (first_column + block / returns) % s->orders << (2 * (7 - block));
+    if (s->states_at > 0)
+        sl_put_le16(tail + s->states_at, (uint16_t)flags);
+    if (s->operation_at > 0)
+        tail[s->operation_at] = s->operation;
+}
+
 /* Column 0 is at START_US, whatever part of the packet its stamp means. */
 static void make_packet(const struct sensor *s, unsigned n, uint8_t packet[SIZE_MAX_])
 {
-    unsigned returns = s->mode >= 0x39 ? 2 : 1, columns = s->blocks / returns;
+    unsigned returns = returns_of(s), columns = s->blocks / returns;
     memset(packet, 0, SIZE_MAX_);
     put_header(s, packet);
     for (unsigned block = 0; block < s->blocks; block++)
         put_block(s, packet + s->header + block * s->block,
                   azimuth_deg(n * columns + block / returns, s), RAW + block % returns * 100);
-    uint8_t *tail = packet + s->header + s->blocks * s->block;
+    uint8_t *tail = packet + s->header + s->blocks * s->block + s->before_tail;
     double last_column_us = START_US + ((n + 1) * columns - 1) * s->period_us;
     uint64_t stamp_us = (uint64_t)(last_column_us - s->last_us);
     tail[s->mode_at] = s->mode;
+    put_orders(s, n * columns, tail);
     memcpy(tail + s->date_at, (const uint8_t[]){120, 2, 29, 13, 0, (uint8_t)(stamp_us / 1000000)},
            6);
     sl_put_le32(tail + s->microseconds_at, (uint32_t)(stamp_us % 1000000));
@@ -112,7 +167,7 @@ static void make_packet(const struct sensor *s, unsigned n, uint8_t packet[SIZE_
 
 static void check_turn(const struct sensor *s, const struct kept_frame *frame)
 {
-    unsigned first = 0, returns = s->mode >= 0x39 ? 2 : 1;
+    unsigned first = 0, returns = returns_of(s);
     while (lround(azimuth_deg(first, s) * 100) < 36000)
         first++;
     double range = RAW * s->unit_m, vertical = s->vertical_deg * RADIANS;
@@ -128,11 +183,15 @@ static void check_turn(const struct sensor *s, const struct kept_frame *frame)
         assert_true(fabs((double)p.y + range * cos(vertical) * sin(azimuth)) < 4e-3);
         assert_true(fabs((double)p.z - range * sin(vertical)) < 1e-4);
     }
-    /* the time of the column, and of the channel after the earliest one */
-    struct point p = frame_point(frame, 5, (unsigned)s->ring);
-    double since_us = (double)(frame->info.sensor_ns % INT64_C(3600000000000)) / 1e3;
-    double expected_us = START_US + (first + 5) * s->period_us + s->firing_us;
-    assert_true(fabs(since_us + (double)p.time * 1e6 - expected_us) < 1.6);
+    /* the time of columns, and of the channel after the earliest one */
+    for (unsigned row = 5; row < 9; row++) {
+        struct point p = frame_point(frame, row, (unsigned)s->ring);
+        unsigned order = s->orders > 0 ? (first + row) % s->orders : 0;
+        double since_us = (double)(frame->info.sensor_ns % INT64_C(3600000000000)) / 1e3;
+        double expected_us = START_US + (first + row) * s->period_us +
+                             (order > 0 ? s->other_us[order - 1] : s->firing_us);
+        assert_true(fabs(since_us + (double)p.time * 1e6 - expected_us) < 1.6);
+    }
 }
 
 static void rays_lie_where_the_manuals_say(void **state)
@@ -141,21 +200,103 @@ static void rays_lie_where_the_manuals_say(void **state)
     for (unsigned i = 0; i < sizeof sensors / sizeof sensors[0]; i++) {
         const struct sensor *s = &sensors[i];
         uint8_t packet[SIZE_MAX_];
-        unsigned columns = s->blocks / (s->mode >= 0x39 ? 2 : 1);
+        unsigned columns = s->blocks / returns_of(s);
         memset(&way, 0, sizeof way);
-        frames_init(&frames, ROOM_BYTES);
+        way.model = *hesai_model_find(s->name);
+        frames_init(&frames, (size_t)ROWS_MAX * s->lasers * 22);
         for (unsigned n = 0; n < 1.3e5 / (columns * s->period_us); n++) {
             make_packet(s, n, packet);
             assert_int_equal(way_push(&frames, packet, s->size, 0), LIDAR_PACKETS);
         }
         lidar_assembly_flush(&way.assembly);
-        assert_string_equal(way.told->name, s->name);
+        assert_true(hesai_models_agree(way.told, hesai_model_find(s->name)));
         assert_true(way.first_utc_ns / 1000000000 == 1582981207); /* 2020-02-29 13:00:07 */
         assert_int_equal(way.counts.count[LIDAR_GAP], 0);
         assert_int_equal(frames.closed, 3);
         check_turn(s, &frames.kept[1]);
         frames_finish(&frames);
     }
+}
+
+/* Of the sensor's three returns of a shot one is another one's copy. */
+static void check_copied(const struct sensor *s, unsigned from, unsigned to)
+{
+    uint8_t packet[SIZE_MAX_];
+    memset(&way, 0, sizeof way);
+    frames_init(&frames, (size_t)ROWS_MAX * s->lasers * 22);
+    for (unsigned n = 0; n < 1300; n++) {
+        make_packet(s, n, packet);
+        for (unsigned i = 0; i < s->blocks; i += 3)
+            memcpy(packet + s->header + (i + to) * s->block + 2,
+                   packet + s->header + (i + from) * s->block + 2, s->block - 2);
+        assert_int_equal(way_push(&frames, packet, s->size, 0), LIDAR_PACKETS);
+    }
+    lidar_assembly_flush(&way.assembly);
+    const struct kept_frame *frame = &frames.kept[1];
+    unsigned rows = frame->info.height / 3;
+    assert_int_equal(frame->info.returns, 3);
+    assert_int_equal(frame->info.valid, 2 * frame->info.columns);
+    for (unsigned i = 0; i < 3; i++) {
+        struct point p = frame_point(frame, i * rows + 5, (unsigned)s->ring);
+        assert_int_equal(point_is_hole(&p), i == to);
+    }
+    frames_finish(&frames);
+}
+
+static void return_that_is_another_ones_copy_is_a_hole(void **state)
+{
+    (void)state;
+    const struct sensor *triple = &sensors[10];
+    assert_int_equal(triple->mode, 0x3D);
+    check_copied(triple, 0, 1);
+    check_copied(triple, 0, 2);
+    check_copied(triple, 1, 2);
+}
+
+static int push_to(struct lidar_decoder *decoder, const struct sensor *s, unsigned n)
+{
+    uint8_t packet[SIZE_MAX_];
+    make_packet(s, n, packet);
+    struct sl_datagram datagram = {.bytes = packet, .size_bytes = s->size};
+    return lidar_decoder_push(decoder, &datagram);
+}
+
+/* The two OT128 above: two returns in high resolution, one in half of it. */
+static void frames_begin_anew_when_the_sensor_is_set_differently(void **state)
+{
+    (void)state;
+    const struct sensor *fast = &sensors[16], *slow = &sensors[17];
+    struct lidar_decoder_config config = {.model = hesai_model_find("ot128")};
+    struct lidar_decoder *decoder = NULL;
+    frames_init(&frames, (size_t)ROWS_MAX * 128 * 22);
+    struct lidar_frame_sink sink = frames_sink(&frames);
+    assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
+    for (unsigned n = 0; n < 1000; n++)
+        assert_int_equal(push_to(decoder, fast, n), 0);
+    for (unsigned n = 300; n < 500; n++)
+        assert_int_equal(push_to(decoder, slow, n), 0);
+    assert_int_equal(lidar_decoder_flush(decoder), 0);
+    const struct lidar_counts *counts = lidar_decoder_counts(decoder);
+    assert_int_equal(counts->count[LIDAR_PACKETS], 1200);
+    assert_int_equal(counts->count[LIDAR_RESTART_MODE], 1);
+    assert_int_equal(counts->count[LIDAR_BAD_ROTATION], 0);
+    assert_string_equal(lidar_decoder_product(decoder), "OT128");
+    const struct lidar_frame_info *last = &frames.kept[frames.closed - 1].info;
+    assert_int_equal(last->returns, 1);
+    assert_int_equal(last->columns, 400);
+    assert_int_equal(last->missing, 0);
+    lidar_decoder_destroy(decoder);
+    frames_finish(&frames);
+}
+
+static void twin_is_known_by_its_name_only(void **state)
+{
+    (void)state;
+    const struct lidar_model *pandar128 = hesai_model_find("pandar128");
+    assert_true(hesai_models_agree(pandar128, hesai_model_find("ot128")));
+    assert_true(hesai_models_agree(pandar128, pandar128));
+    assert_false(hesai_models_agree(pandar128, hesai_model_find("qt128")));
+    assert_false(hesai_models_agree(hesai_model_find("xt16"), hesai_model_find("xt32")));
 }
 
 static enum lidar_count check_changed(const struct sensor *s, unsigned at, uint8_t byte,
@@ -187,6 +328,15 @@ static void what_is_wrong_with_a_packet_is_told(void **state)
     assert_int_equal(check_changed(xt32, tail + 10, 0x3D, 1080), LIDAR_BAD_RETURN_MODE);
     assert_int_equal(check_changed(pandar40, 1260, 0, 1266), LIDAR_PACKETS); /* with a sequence */
     assert_int_equal(check_changed(pandar40, 124, 0, 1262), LIDAR_BAD_FLAG);
+    const struct sensor *pandar128 = &sensors[13];
+    assert_int_equal(check_changed(pandar128, 4, 0, 861), LIDAR_PACKETS);
+    assert_int_equal(check_changed(pandar128, 4, 0, 860), LIDAR_BAD_SHORT);
+    assert_int_equal(check_changed(pandar128, 3, 3, 861), LIDAR_OTHER_MODEL);
+    assert_int_equal(check_changed(pandar128, 11, 7 | SIGNATURE, 861), LIDAR_BAD_SHORT);
+    assert_int_equal(check_changed(pandar128, 11, 7 | CONFIDENCE, 861), LIDAR_BAD_SHORT);
+    assert_int_equal(check_changed(pandar128, 11, 3, 861), LIDAR_BAD_LONG);
+    assert_int_equal(check_changed(pandar128, 12 + 772 + 21 + 12, 0x3D, 861),
+                     LIDAR_BAD_RETURN_MODE);
 }
 
 static void pair_that_looks_two_ways_is_refused(void **state)
@@ -281,6 +431,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rays_lie_where_the_manuals_say),
+        cmocka_unit_test(return_that_is_another_ones_copy_is_a_hole),
+        cmocka_unit_test(frames_begin_anew_when_the_sensor_is_set_differently),
+        cmocka_unit_test(twin_is_known_by_its_name_only),
         cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
         cmocka_unit_test(pair_that_looks_two_ways_is_refused),
         cmocka_unit_test(dates_are_read_in_three_ways),
