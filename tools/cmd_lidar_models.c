@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/robosense.h"
 #include "drivers/lidar/velodyne.h"
 #include "tools/json.h"
 #include "tools/tool.h"
@@ -39,6 +40,7 @@ struct family {
 static const struct family families[] = {
     {"Velodyne", velodyne_models, "table"},
     {"Hesai", hesai_models, "file"},
+    {"RoboSense", robosense_models, "both"},
 };
 
 static double points_per_s(const struct lidar_model *model)
@@ -58,7 +60,7 @@ static const char *angles_from(const struct family *family, const struct lidar_m
 
 static void print_line(const struct family *family, const struct lidar_model *model)
 {
-    printf("%-9s %-12s %5u %9.0f  %.4f %7u  %-5s %s\n", family->vendor, model->name, model->lasers,
+    printf("%-9s %-14s %5u %9.0f  %.4f %7u  %-5s %s\n", family->vendor, model->name, model->lasers,
            points_per_s(model), (double)model->range_unit_m, LIDAR_RETURNS_MAX, told_by(model),
            angles_from(family, model));
 }
@@ -80,7 +82,7 @@ static void print_json(const struct family *family, const struct lidar_model *mo
 static int run(void)
 {
     if (!given.json)
-        puts("VENDOR    MODEL        RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES");
+        puts("VENDOR    MODEL          RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         for (const struct lidar_model *const *model = families[i].models; *model; model++)
             (given.json ? print_json : print_line)(&families[i], *model);

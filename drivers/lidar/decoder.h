@@ -86,6 +86,9 @@ const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *decode
 /* What the last telemetry said; NULL if none has come. */
 const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *decoder);
 
+/* What a person should know of the points though they are decoded, in one line; NULL = nothing. */
+const char *lidar_decoder_note(const struct lidar_decoder *decoder);
+
 const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *decoder);
 
 /* Live input only: close what is overdue at `now_ns`, a time of the clock that stamps the

@@ -208,7 +208,8 @@ static void driver_close(void *state, struct sl_runtime *runtime)
 
 const struct sl_program lidar_program = {
     .name = "lidar",
-    .summary = "Velodyne, Hesai and Ouster lidars: packets become points in shared memory",
+    .summary =
+        "Velodyne, Hesai, RoboSense and Ouster lidars: packets become points in shared memory",
     .details =
         "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: a ring wide, a column\n"
         "high; x y z intensity ring time) and packets (velodyne_msgs/msg/VelodyneScan, the same\n"
@@ -220,9 +221,9 @@ const struct sl_program lidar_program = {
         "for a turn at the slowest rotation; see --returns, --slots, --subscribers and --quota\n"
         "for the memory that this takes.\n"
         "\n"
-        "A Hesai or a sensor of more than 16 lasers has to be named by --model. sluice lidar "
-        "models\n"
-        "lists what there is. A Hesai has no packets topic.\n"
+        "A Hesai, a RoboSense or a sensor of more than 16 lasers has to be named by --model. "
+        "sluice\n"
+        "lidar models lists what there is. Hesai's and RoboSense's have no packets topic.\n"
         "\n"
         "An Ouster is what --metadata describes: points (the same fields; as many rings as it has\n"
         "beams, ring 0 the highest, a row for each column of its window) when the last packet of\n"

@@ -14,6 +14,7 @@
 #include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
+#include "drivers/lidar/robosense.h"
 #include "drivers/lidar/sim/sim.h"
 
 #define PI                 3.14159265358979323846
@@ -25,9 +26,9 @@
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
 const char *const lidar_model_choices[] = {
-    "auto",     "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
-    "vlp-32b",  "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
-    "pandar64", "qt64",    "xt32",      "xt16",        "xt32m2x",    NULL};
+    "auto",    "vlp-16",  "puck-lite",  "puck-hi-res", "hdl-32e",   "vlp-32a",    "vlp-32b",
+    "vlp-32c", "vls-128", "hdl-64e-s2", "hdl-64e-s3",  "pandar40p", "pandar64",   "qt64",
+    "xt32",    "xt16",    "xt32m2x",    "rs-16",       "helios",    "helios-16p", NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
@@ -48,7 +49,8 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(calibration),
      .value = "FILE",
      .help = "The sensor's own angles: of a Hesai its correction file (CSV), without it the angles "
-             "are those of its type; of an hdl-64e a YAML file, without it its packets tell them"},
+             "are those of its type; of a RoboSense a file of the same form, without it its "
+             "packets tell them; of an hdl-64e a YAML file, without it its packets tell them"},
     {.name = "source",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(source),
@@ -339,12 +341,24 @@ static const struct lidar_model *model_of(const struct lidar_options *o)
 {
     const char *name = lidar_model_choices[o->model];
     const struct lidar_model *velodyne = velodyne_model_find(name);
-    return velodyne ? velodyne : hesai_model_find(name);
+    const struct lidar_model *hesai = velodyne ? velodyne : hesai_model_find(name);
+    return hesai ? hesai : robosense_model_find(name);
 }
 
 static bool is_hesai(const struct lidar_options *o)
 {
     return hesai_model_find(lidar_model_choices[o->model]) != NULL;
+}
+
+static bool is_robosense(const struct lidar_options *o)
+{
+    return robosense_model_find(lidar_model_choices[o->model]) != NULL;
+}
+
+/* Is its calibration a file of lines "channel,elevation,azimuth"? */
+static bool has_corrections(const struct lidar_options *o)
+{
+    return is_hesai(o) || is_robosense(o);
 }
 
 /* May packets of this model come? */
@@ -401,9 +415,11 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
                         (int)o->wait_for, (int)o->subscribers);
     if (o->calibration && !o->calibration[0])
         o->calibration = NULL; /* a launch file that was given none */
-    if (o->calibration && !is_hesai(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
-        return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-... and Hesai's");
-    if (o->source == LIDAR_FROM_SIM && model_of(o) && model_of(o)->lasers != SIM_LASERS)
+    if (o->calibration && !has_corrections(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
+        return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-..., Hesai's and "
+                                 "RoboSense's");
+    bool is_simulated = !model_of(o) || (model_of(o)->lasers == SIM_LASERS && !has_corrections(o));
+    if (o->source == LIDAR_FROM_SIM && !is_simulated)
         return sl_error(-EINVAL, "option --model: no %s is simulated; vlp-16 and puck-hi-res are",
                         lidar_model_choices[o->model]);
     if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
@@ -412,6 +428,13 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         o->packets = false; /* no message holds them */
         if (!given->telemetry_port)
             o->telemetry_port = 0; /* it sends none that is read */
+    }
+    if (is_robosense(o)) {
+        o->packets = false; /* no message holds them */
+        if (!given->port)
+            o->port = LIDAR_ROBOSENSE_DATA_PORT;
+        if (!given->telemetry_port)
+            o->telemetry_port = LIDAR_ROBOSENSE_INFO_PORT;
     }
     return o->metadata_file ? read_metadata(o, given) : 0;
 }
@@ -549,7 +572,7 @@ int lidar_options_calibration(const struct lidar_options *o,
     int err = 0;
     if (!o->calibration)
         return 0;
-    if (is_hesai(o))
+    if (has_corrections(o))
         err = hesai_correction_load(model_of(o), o->calibration, &ret_calibration->model);
     else
         err = velodyne_calibration_load(model_of(o), o->calibration, ret_calibration);

@@ -60,7 +60,8 @@ struct lidar_options {
 #define LIDAR_OPTION_COUNT 46
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
-/* "auto" and a spelling of each of velodyne_models and hesai_models, ended by NULL. */
+/* "auto" and a spelling of each of velodyne_models, hesai_models and robosense_models, ended by
+ * NULL. */
 extern const char *const lidar_model_choices[];
 
 /* Which of the options were given, rather than left at their defaults. */

@@ -87,6 +87,12 @@ if [ -r "$lidars/hesai/derived" ]; then
     grep -q '^summary: .*losses 0$' said || fail "hesai_capture.yaml: no summary without losses"
     grep -Eq '^  /lidar/points: 5 frames' said || fail "hesai_capture.yaml: not its frames"
     nothing_is_left hesai_capture.yaml
+    "$sluice" launch "$files/robosense_capture.yaml" model=helios \
+        capture="$lidars/robosense/derived/nebula_helios16P_rosbag2_2023_08_03-11_02_46_0.pcap" \
+        >said 2>&1 || fail "robosense_capture.yaml: status $?"
+    grep -q '^summary: .*losses 0$' said || fail "robosense_capture.yaml: no summary without losses"
+    grep -Eq '^  /lidar/points: 7 frames' said || fail "robosense_capture.yaml: not its frames"
+    nothing_is_left robosense_capture.yaml
 fi
 
 # Recorded packets of an Ouster, where they are: three turns.
@@ -136,18 +142,24 @@ live_sensor() { # FILE ARGUMENT ...
 live_sensor vlp16.yaml
 live_sensor velodyne.yaml model=vlp-16
 
-# A Hesai that is silent: the file starts and ends.
-"$sluice" launch "$files/hesai.yaml" model=xt32 port=$port bind=127.0.0.1 >said 2>&1 &
-live=$!
-for _ in $(seq 600); do
-    ! grep -q "listening at 127.0.0.1 port $port" said || break
-    kill -0 "$live" 2>/dev/null || fail "hesai.yaml: ended early"
-    sleep 0.1
-done
-kill -INT "$live"
-wait "$live" || fail "hesai.yaml: status $?"
-live=
-nothing_is_left hesai.yaml
+# A sensor that is silent: the file starts and ends.
+silent_sensor() { # FILE ARGUMENT ...
+    file=$1
+    shift
+    "$sluice" launch "$files/$file" port=$port bind=127.0.0.1 "$@" >said 2>&1 &
+    live=$!
+    for _ in $(seq 600); do
+        ! grep -q "listening at 127.0.0.1 port $port" said || break
+        kill -0 "$live" 2>/dev/null || fail "$file: ended early"
+        sleep 0.1
+    done
+    kill -INT "$live"
+    wait "$live" || fail "$file: status $?"
+    live=
+    nothing_is_left "$file"
+}
+silent_sensor hesai.yaml model=xt32
+silent_sensor robosense.yaml model=helios info_port=$((port + 1))
 
 # An Ouster that is silent: the file starts and ends.
 if [ -r "$data/$recorded.json" ]; then

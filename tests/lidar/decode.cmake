@@ -20,3 +20,6 @@ sluice_test(lidar_hesai_captures SOURCES test_hesai_captures.c
 sluice_test(lidar_hesai SOURCES test_hesai.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_velodyne_hdl64 SOURCES test_velodyne_hdl64.c
             LINK sluice_lidar_metadata sluice_lidar_test_frames)
+sluice_test(lidar_robosense SOURCES test_robosense.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_robosense_captures SOURCES test_robosense_captures.c
+            LINK sluice_lidar_test_frames sluice_capture)

@@ -103,6 +103,14 @@ static void hesais_captures_are_replayed(void **state)
         replay(*state, &hesais[i]);
 }
 
+static void robosenses_capture_is_replayed(void **state)
+{
+    replay(*state,
+           &(struct expectation){
+               "../robosense/derived/nebula_helios16P_rosbag2_2023_08_03-11_02_46_0.pcap",
+               "RS-Helios-5515", "helios", 32, 1, 7, NULL, "from 750 data and 1 telemetry"});
+}
+
 static void another_hesais_capture_is_refused_by_name(void **state)
 {
     struct driving *d = *state;
@@ -149,6 +157,7 @@ int main(void)
         TEST(early_firmwares_capture_gives_fifty_two_frames),
         TEST(hdl32es_and_vls128s_captures_are_replayed),
         TEST(hesais_captures_are_replayed),
+        TEST(robosenses_capture_is_replayed),
         TEST(another_hesais_capture_is_refused_by_name),
         TEST(larger_sensors_capture_asks_for_its_name),
         TEST(another_sensors_capture_is_refused_by_name),

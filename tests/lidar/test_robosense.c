@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_robosense.c - packets made byte by byte from the manuals, all lasers of one and of two
+ * returns; the angles that a sensor tells of itself; what is wrong with packets.
+ */
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "drivers/lidar/robosense.h"
+#include "tests/lidar/frames.h"
+
+#define RADIANS      (3.14159265358979323846 / 180)
+#define BYTES        1248
+#define ROOM_BYTES   ((size_t)4200 * 2 * 32 * 22)
+#define START_UTC_S  1709208007 /* 2024-02-29 12:00:07 */
+#define START_DEG    350.003
+#define DEG_A_US     3600e-6 /* ten turns a second */
+#define RAW          900
+#define SECOND_IS_BY 300
+
+/* A sensor as its manual describes it; the decoder's tables are not used. */
+struct sensor {
+    const char *name;
+    uint8_t id[8];
+    uint8_t type;
+    unsigned lasers;
+    double period_us, unit_m, lens_m;
+    double vertical_deg[32], azimuth_deg[32], firing_us[32];
+    unsigned returns;
+};
+
+/* clang-format off */
+#define RS16 "RS-LiDAR-16", {0x55, 0xAA, 0x05, 0x0A, 0x5A, 0xA5, 0x50, 0xA0}, 0, 16, 55.5, 0.005, \
+    0.03825, {-15, -13, -11, -9, -7, -5, -3, -1, 15, 13, 11, 9, 7, 5, 3, 1}, {0}, \
+    {0, 2.8, 5.6, 8.4, 11.2, 14, 16.8, 19.6, 22.4, 25.2, 28, 30.8, 33.6, 36.4, 39.2, 42}
+#define HELIOS "RS-Helios-5515", {0x55, 0xAA, 0x05, 0x5A}, 6, 32, 55.56, 0.0025, 0.03498, \
+    {15, 13, 11, 9, 7, 5.5, 4, 2.67, 1.33, 0, -1.33, -2.67, -4, -5.33, -6.67, -8, -10, -16, -13, \
+     -19, -22, -28, -25, -31, -34, -37, -40, -43, -46, -49, -52, -55}, \
+    {-4.05, 3.61, -4, 3.58, -3.97, 3.56, -3.96, 3.55, -3.95, 3.55, -3.95, 3.55, -3.96, 3.56, \
+     -3.97, 3.57, -3.99, 3.64, -4.02, 3.68, -4.17, 3.86, -4.24, 3.95, -4.5, 4.12, -4.74, 4.36, \
+     -5.01, 4.59, -5.3, 4.78}, \
+    {0, 1.57, 3.15, 4.72, 6.3, 7.87, 9.45, 11.36, 13.26, 15.17, 17.08, 18.99, 20.56, 22.14, 23.71, \
+     25.29, 26.53, 29.01, 27.77, 30.25, 31.49, 33.98, 32.73, 35.22, 36.46, 37.7, 38.94, 40.18, \
+     41.42, 42.67, 43.91, 45.15}
+#define HELIOS16P "RS-Helios-16P", {0x55, 0xAA, 0x05, 0x5A}, 7, 16, 55.56, 0.0025, 0.03498, \
+    {15, 13, 11, 9, 7, 5.5, 4, 2.67, 1.33, 0, -1.33, -2.67, -4, -5.33, -6.67, -8}, \
+    {-4.05, 3.61, -4, 3.58, -3.97, 3.56, -3.96, 3.55, -3.95, 3.55, -3.95, 3.55, -3.96, 3.56, \
+     -3.97, 3.57}, \
+    {0, 3.15, 6.3, 9.45, 13.26, 17.08, 20.56, 23.71, 26.53, 27.77, 31.49, 32.73, 36.46, 38.94, \
+     41.42, 43.91}
+
+static const struct sensor sensors[] = {
+    {RS16, 1}, {RS16, 2}, {HELIOS, 1}, {HELIOS, 2}, {HELIOS16P, 1}, {HELIOS16P, 2},
+};
+/* clang-format on */
+
+static struct frames frames;
+static struct lidar_decoder *decoder;
+
+static void start(const struct sensor *s)
+{
+    const struct lidar_decoder_config config = {.model = robosense_model_find(s->name)};
+    struct lidar_frame_sink sink = frames_sink(&frames);
+    assert_non_null(config.model);
+    frames_init(&frames, ROOM_BYTES);
+    assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
+}
+
+static void stop(void)
+{
+    lidar_decoder_destroy(decoder);
+    frames_finish(&frames);
+}
+
+static uint64_t count_of(enum lidar_count which)
+{
+    return lidar_decoder_counts(decoder)->count[which];
+}
+
+static unsigned columns_in_packet(const struct sensor *s)
+{
+    return 12 * 32 / s->lasers / s->returns;
+}
+
+static double azimuth_deg(const struct sensor *s, unsigned column)
+{
+    return START_DEG + column * s->period_us * DEG_A_US;
+}
+
+/* Distance of a laser's return in a column: no two neighbours are alike. */
+static unsigned raw_of(unsigned column, unsigned laser, unsigned which)
+{
+    return RAW + 20 * laser + column % 7 + which * SECOND_IS_BY;
+}
+
+static void put_time(const struct sensor *s, uint64_t us, uint8_t *to)
+{
+    if (s->lasers == 16 && s->type == 0) {
+        memcpy(to, (const uint8_t[]){24, 2, 29, 12, 0, (uint8_t)(7 + us / 1000000)}, 6);
+        sl_put_be16(to + 6, (uint16_t)(us % 1000000 / 1000));
+        sl_put_be16(to + 8, (uint16_t)(us % 1000));
+    } else {
+        sl_put_be32(to + 2, (uint32_t)(START_UTC_S + us / 1000000));
+        sl_put_be32(to + 6, (uint32_t)(us % 1000000));
+    }
+}
+
+static void make_packet(const struct sensor *s, unsigned n, uint8_t packet[BYTES])
+{
+    unsigned columns = columns_in_packet(s);
+    memset(packet, 0, BYTES);
+    memcpy(packet, s->id, sizeof s->id);
+    packet[17] = 1;
+    packet[30] = s->type;
+    put_time(s, (uint64_t)(n * columns * s->period_us), packet + 20);
+    for (unsigned i = 0; i < 12 * 32; i++) {
+        uint8_t *block = packet + 42 + i / 32 * 100;
+        unsigned group = i / s->lasers, laser = i % s->lasers;
+        unsigned column = n * columns + group / s->returns;
+        uint8_t *element = block + 4 + i % 32 * 3;
+        sl_put_be16(block, 0xFFEE);
+        if (laser == 0 && i % 32 == 0)
+            sl_put_be16(block + 2, (uint16_t)(lround(azimuth_deg(s, column) * 100) % 36000));
+        sl_put_be16(element, (uint16_t)raw_of(column, laser, group % s->returns));
+        element[2] = (uint8_t)(laser + 1);
+    }
+}
+
+static void push_bytes(const uint8_t *bytes, uint32_t size, uint64_t host_ns)
+{
+    const struct sl_datagram datagram = {.bytes = bytes, .size_bytes = size, .time_ns = host_ns};
+    assert_int_equal(lidar_decoder_push(decoder, &datagram), 0);
+}
+
+static void push_packets(const struct sensor *s, unsigned from, unsigned to)
+{
+    uint8_t packet[BYTES];
+    for (unsigned n = from; n < to; n++) {
+        make_packet(s, n, packet);
+        double us = (n + 1) * columns_in_packet(s) * s->period_us + 200;
+        push_bytes(packet, BYTES, START_UTC_S * UINT64_C(1000000000) + (uint64_t)(us * 1000));
+    }
+}
+
+static unsigned packets_in(const struct sensor *s, double turns)
+{
+    return (unsigned)(turns * 1e5 / (columns_in_packet(s) * s->period_us));
+}
+
+static unsigned ring_of(const struct sensor *s, unsigned laser)
+{
+    unsigned rank = 0;
+    for (unsigned i = 0; i < s->lasers; i++)
+        rank += s->vertical_deg[i] < s->vertical_deg[laser];
+    return rank;
+}
+
+static void check_point(const struct sensor *s, const struct point *p, unsigned column,
+                        unsigned laser, unsigned which)
+{
+    double r = raw_of(column, laser, which) * s->unit_m, v = s->vertical_deg[laser] * RADIANS;
+    double h = (azimuth_deg(s, column) + s->firing_us[laser] * DEG_A_US) * RADIANS;
+    double aside = h + s->azimuth_deg[laser] * RADIANS;
+    double x = r * cos(v) * cos(aside) + s->lens_m * cos(h);
+    double y = -r * cos(v) * sin(aside) - s->lens_m * sin(h);
+    assert_true(p->intensity == (float)(laser + 1));
+    assert_true(fabs((double)p->x - x) < 1.5e-3);
+    assert_true(fabs((double)p->y - y) < 1.5e-3);
+    assert_true(fabs((double)p->z - r * sin(v)) < 1e-4);
+}
+
+static void check_turn(const struct sensor *s, const struct kept_frame *frame, unsigned turn)
+{
+    const struct lidar_frame_info *info = &frame->info;
+    unsigned first = 0;
+    while (azimuth_deg(s, first) < 360.0 * turn)
+        first++;
+    assert_int_equal(info->partial, 0);
+    assert_int_equal(info->missing, 0);
+    assert_int_equal(info->width, s->lasers);
+    assert_int_equal(info->returns, s->returns);
+    assert_int_equal(info->valid, info->columns * s->returns * s->lasers);
+    assert_int_equal(info->clock, LIDAR_CLOCK_GPS);
+    for (unsigned row = 0; row < info->columns; row++) {
+        for (unsigned i = 0; i < s->lasers * s->returns; i++) {
+            unsigned laser = i % s->lasers, which = i / s->lasers;
+            struct point p = frame_point(frame, row + which * info->height / 2, ring_of(s, laser));
+            check_point(s, &p, first + row, laser, which);
+            double us =
+                (double)(info->stamp_ns % UINT64_C(1000000000)) / 1e3 + (double)p.time * 1e6;
+            assert_true(fabs(us - (first + row) * s->period_us - s->firing_us[laser]) < 1.6);
+        }
+    }
+}
+
+static void rays_lie_where_the_manuals_say(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof sensors / sizeof sensors[0]; i++) {
+        const struct sensor *s = &sensors[i];
+        start(s);
+        push_packets(s, 0, packets_in(s, 1.3));
+        assert_int_equal(lidar_decoder_flush(decoder), 0);
+        assert_string_equal(lidar_decoder_product(decoder), s->name);
+        assert_int_equal(count_of(LIDAR_PACKETS), packets_in(s, 1.3));
+        assert_int_equal(count_of(LIDAR_GAP), 0);
+        assert_int_equal(count_of(LIDAR_RESTART_MODE), 0);
+        assert_int_equal(frames.closed, 3);
+        check_turn(s, &frames.kept[1], 1);
+        assert_true(frames.kept[1].info.stamp_ns / UINT64_C(1000000000) == START_UTC_S);
+        stop();
+    }
+}
+
+/* Losses do not make two returns one. */
+static void returns_of_16_lasers_are_told_though_packets_are_lost(void **state)
+{
+    (void)state;
+    const struct sensor *s = &sensors[1];
+    start(s);
+    for (unsigned n = 0; n < packets_in(s, 1.3); n += 1 + n % 3)
+        push_packets(s, n, n + 1);
+    assert_int_equal(lidar_decoder_flush(decoder), 0);
+    assert_int_equal(count_of(LIDAR_RESTART_MODE), 0);
+    assert_true(count_of(LIDAR_GAP) > 10);
+    assert_int_equal(frames.kept[1].info.returns, 2);
+    stop();
+}
+
+static void one_packet_alone_has_one_return(void **state)
+{
+    (void)state;
+    start(&sensors[4]);
+    push_packets(&sensors[4], 0, 1);
+    assert_int_equal(frames.opened, 0);
+    assert_int_equal(lidar_decoder_flush(decoder), 0);
+    assert_int_equal(frames.closed, 1);
+    assert_int_equal(frames.kept[0].info.valid, 24 * 16);
+    stop();
+}
+
+static void put_angle(uint8_t *to, double deg)
+{
+    to[0] = deg < 0;
+    sl_put_be16(to + 1, (uint16_t)lround(fabs(deg) * 100));
+}
+
+static void make_info(const struct sensor *s, uint8_t bytes[BYTES])
+{
+    static const uint8_t id[] = {0xA5, 0xFF, 0x00, 0x5A, 0x11, 0x11, 0x55, 0x55};
+    memset(bytes, 0xFF, BYTES);
+    memcpy(bytes, id, sizeof id);
+    sl_put_be16(bytes + 8, 600);
+    bytes[300] = s->returns == 2 ? 0 : s->type == 0 ? 1 : 4;
+    for (unsigned i = 0; i < s->lasers; i++) {
+        uint32_t pitch = (uint32_t)lround(fabs(s->vertical_deg[i]) * 1e4);
+        if (s->type == 0) {
+            bytes[1165 + 3 * i] = (uint8_t)(pitch >> 16);
+            sl_put_be16(bytes + 1166 + 3 * i, (uint16_t)pitch);
+        } else {
+            put_angle(bytes + 468 + 3 * i, s->vertical_deg[i]);
+            put_angle(bytes + 564 + 3 * i, s->azimuth_deg[i]);
+        }
+    }
+}
+
+/* The sensor's own angles replace the type's, in the middle of a turn, which ends there. */
+static void sensors_tell_their_own_angles(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof sensors / sizeof sensors[0]; i++) {
+        struct sensor own = sensors[i];
+        uint8_t info[BYTES];
+        for (unsigned laser = 0; laser < own.lasers; laser++) {
+            own.vertical_deg[laser] *= 0.97;
+            if (own.type != 0)
+                own.azimuth_deg[laser] = laser % 2 ? 4.55 : -3.02;
+        }
+        start(&own);
+        push_packets(&own, 0, packets_in(&own, 0.5));
+        make_info(&own, info);
+        for (unsigned laser = 0; laser < own.lasers; laser++) /* as it rounds them */
+            own.vertical_deg[laser] =
+                round(own.vertical_deg[laser] * (own.type ? 1e2 : 1e4)) / (own.type ? 1e2 : 1e4);
+        push_bytes(info, BYTES, 0);
+        push_packets(&own, packets_in(&own, 0.5), packets_in(&own, 2.3));
+        push_bytes(info, BYTES, 0); /* once more: nothing happens */
+        assert_int_equal(lidar_decoder_flush(decoder), 0);
+        assert_int_equal(count_of(LIDAR_TELEMETRY), 2);
+        assert_int_equal(count_of(LIDAR_FRAMES_PARTIAL), 4);
+        assert_int_equal(frames.closed, 5);
+        check_turn(&own, &frames.kept[3], 2);
+        assert_null(lidar_decoder_note(decoder));
+        stop();
+    }
+}
+
+/* Not calibrated: the bytes are all zero, or all set. */
+static void angles_that_are_none_are_not_taken(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        const struct sensor *s = &sensors[i / 2 * 2 % 6];
+        uint8_t info[BYTES];
+        struct robosense_info said;
+        make_info(s, info);
+        memset(info + (s->type ? 468 : 1165), i % 2 ? 0xFF : 0, 48);
+        memset(info + 516, i % 2 ? 0xFF : 0, 48);
+        assert_int_equal(robosense_info_parse(robosense_model_find(s->name), info, BYTES, &said),
+                         LIDAR_TELEMETRY);
+        assert_false(said.has_angles);
+        assert_int_equal(said.returns, 1);
+        assert_int_equal(said.rpm, 600);
+    }
+}
+
+static void angles_of_the_type_are_told_after_a_while(void **state)
+{
+    (void)state;
+    const struct sensor *s = &sensors[2];
+    start(s);
+    push_packets(s, 0, packets_in(s, 29));
+    assert_null(lidar_decoder_note(decoder));
+    push_packets(s, packets_in(s, 29), packets_in(s, 31));
+    assert_non_null(strstr(lidar_decoder_note(decoder), "DIFOP"));
+    stop();
+}
+
+static enum lidar_count check_changed(const struct sensor *s, unsigned at, uint8_t byte,
+                                      size_t size)
+{
+    uint8_t packet[BYTES + 1] = {0};
+    const struct lidar_model *told = NULL;
+    make_packet(s, 0, packet);
+    packet[at] = byte;
+    enum lidar_count verdict = robosense_data_check(packet, size, &told);
+    assert_true((verdict == LIDAR_PACKETS) == (told != NULL));
+    return verdict;
+}
+
+static void what_is_wrong_with_a_packet_is_told(void **state)
+{
+    (void)state;
+    const struct sensor *rs16 = &sensors[0], *helios = &sensors[2];
+    assert_int_equal(check_changed(rs16, 1247, 0, BYTES), LIDAR_PACKETS);
+    assert_int_equal(check_changed(rs16, 1247, 0, 0), LIDAR_BAD_SHORT);
+    assert_int_equal(check_changed(rs16, 1247, 0, BYTES - 1), LIDAR_BAD_SHORT);
+    assert_int_equal(check_changed(rs16, 1247, 0, BYTES + 1), LIDAR_BAD_LONG);
+    assert_int_equal(check_changed(rs16, 7, 0, BYTES), LIDAR_BAD_FLAG);
+    assert_int_equal(check_changed(helios, 3, 0, BYTES), LIDAR_BAD_FLAG);
+    assert_int_equal(check_changed(helios, 30, 9, BYTES), LIDAR_OTHER_MODEL);
+    assert_int_equal(check_changed(helios, 31, 2, BYTES), LIDAR_OTHER_MODEL);
+    assert_int_equal(check_changed(helios, 42 + 1100, 0, BYTES), LIDAR_BAD_FLAG);
+    assert_int_equal(check_changed(helios, 44 + 1100, 0xFF, BYTES), LIDAR_BAD_AZIMUTH);
+}
+
+static void another_model_is_refused_by_name(void **state)
+{
+    (void)state;
+    uint8_t packet[BYTES];
+    struct sl_datagram datagram = {.bytes = packet, .size_bytes = BYTES};
+    start(&sensors[2]);
+    make_packet(&sensors[4], 0, packet);
+    assert_int_equal(lidar_decoder_push(decoder, &datagram), -EPROTO);
+    assert_non_null(strstr(sl_error_text(), "RS-Helios-5515"));
+    assert_non_null(strstr(sl_error_text(), "RS-Helios-16P"));
+    assert_int_equal(lidar_decoder_push(decoder, &datagram), -EPROTO);
+    stop();
+}
+
+/* The Helios says whether it counts in 0.25 or in 0.5 cm. */
+static void unit_is_what_the_packet_says(void **state)
+{
+    (void)state;
+    uint8_t packet[BYTES];
+    start(&sensors[2]);
+    make_packet(&sensors[2], 0, packet);
+    packet[17] = 0;
+    push_bytes(packet, BYTES, 0);
+    assert_int_equal(lidar_decoder_flush(decoder), 0);
+    struct point p = frame_point(&frames.kept[0], 0, 31);
+    assert_true(fabs((double)p.z - RAW * 0.005 * sin(15 * RADIANS)) < 1e-5);
+    stop();
+}
+
+static void dates_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t time[10];
+        bool has_date;
+        int64_t utc_us; /* as Python's datetime says */
+    } cases[] = {
+        {{0, 1, 1, 0, 0, 0, 0, 0, 0, 0}, true, INT64_C(946684800000000)},
+        {{0, 3, 1, 0, 0, 0, 0, 0, 0, 1}, true, INT64_C(951868800000001)},
+        {{24, 2, 29, 12, 0, 7, 3, 231, 3, 231}, true, INT64_C(1709208007999999)},
+        {{100, 3, 1, 0, 0, 0, 0, 0, 0, 0},
+         true,
+         INT64_C(4107542400000000)}, /* 2100: no leap year */
+        {{255, 12, 31, 23, 59, 59, 0, 0, 0, 0}, true, INT64_C(9025257599000000)},
+        {{24, 13, 1, 0, 1, 2, 0, 0, 0, 0}, false, 62000000},
+    };
+    uint8_t packet[BYTES];
+    const struct lidar_model *rs16 = robosense_model_find("RS16");
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        make_packet(&sensors[0], 0, packet);
+        memcpy(packet + 20, cases[i].time, 10);
+        struct robosense_time time = robosense_data_time(rs16, packet);
+        assert_int_equal(time.has_date, cases[i].has_date);
+        assert_true(time.utc_ns == cases[i].utc_us * 1000);
+        assert_int_equal(time.stamp_us, cases[i].utc_us % INT64_C(3600000000));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rays_lie_where_the_manuals_say),
+        cmocka_unit_test(returns_of_16_lasers_are_told_though_packets_are_lost),
+        cmocka_unit_test(one_packet_alone_has_one_return),
+        cmocka_unit_test(sensors_tell_their_own_angles),
+        cmocka_unit_test(angles_that_are_none_are_not_taken),
+        cmocka_unit_test(angles_of_the_type_are_told_after_a_while),
+        cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
+        cmocka_unit_test(another_model_is_refused_by_name),
+        cmocka_unit_test(unit_is_what_the_packet_says),
+        cmocka_unit_test(dates_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
