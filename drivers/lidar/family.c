@@ -10,8 +10,9 @@
 
 #define FULL_TURN_DEG 360.0
 
-const struct lidar_family *const lidar_families[] = {
-    &lidar_ouster_family, &lidar_hesai_family, &lidar_robosense_family, &lidar_block_family, NULL};
+const struct lidar_family *const lidar_families[] = {&lidar_ouster_family,    &lidar_hesai_family,
+                                                     &lidar_robosense_family, &lidar_livox_family,
+                                                     &lidar_block_family,     NULL};
 
 struct lidar_decoder {
     const struct lidar_family *family;

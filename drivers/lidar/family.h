@@ -2,8 +2,9 @@
 /* family.h - what stands behind decoder.h: a kind of sensor, as one const struct of operations.
  *
  * A family's sensors share how their packets are told apart and become frames: Velodyne's
- * (block_decoder.c), Hesai's (hesai_decoder.c), RoboSense's (robosense_decoder.c) or Ouster's
- * (ouster_decoder.c). The first one of lidar_families whose `fits` takes the configuration decodes.
+ * (block_decoder.c), Hesai's (hesai_decoder.c), RoboSense's (robosense_decoder.c), Livox'
+ * (livox_decoder.c) or Ouster's (ouster_decoder.c). The first one of lidar_families whose `fits`
+ * takes the configuration decodes.
  *
  * Life:    open -> push, deadline ... -> flush -> discard, on state of state_size bytes that is
  * zero before and freed afterwards by family.c Owner:   family.c. Threads: one at a time. Errors:
@@ -36,7 +37,7 @@ struct lidar_family {
 };
 
 extern const struct lidar_family lidar_block_family, lidar_hesai_family, lidar_ouster_family;
-extern const struct lidar_family lidar_robosense_family;
+extern const struct lidar_family lidar_robosense_family, lidar_livox_family;
 
 /* Ended by NULL. The last one fits every configuration. */
 extern const struct lidar_family *const lidar_families[];

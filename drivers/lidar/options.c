@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/frame/message.h"
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/livox_frames.h"
 #include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
@@ -26,12 +27,18 @@
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
 const char *const lidar_model_choices[] = {
-    "auto",    "vlp-16",  "puck-lite",  "puck-hi-res", "hdl-32e",   "vlp-32a",    "vlp-32b",
-    "vlp-32c", "vls-128", "hdl-64e-s2", "hdl-64e-s3",  "pandar40p", "pandar64",   "qt64",
-    "xt32",    "xt16",    "xt32m2x",    "rs-16",       "helios",    "helios-16p", NULL};
+    "auto",     "vlp-16",     "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
+    "vlp-32b",  "vlp-32c",    "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
+    "pandar64", "qt64",       "xt32",      "xt16",        "xt32m2x",    "rs-16",
+    "helios",   "helios-16p", "hap",       "mid-360",     NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
+/* How sure a Livox must be that a point is no noise; and the bits of its tag that say it is not:
+ * two each for glue between things, for dust and rain, for whatever else; 0 sure, 1 half, 2 hardly.
+ */
+static const char *const confidence_choices[] = {"any", "medium", "high", NULL};
+static const uint8_t unwanted_tags[] = {0x00, 0x2A, 0x3F};
 static const char *const stamp_choices[] = {"sensor", "host", NULL};
 
 #define FIELD(field) offsetof(struct lidar_options, field)
@@ -72,19 +79,33 @@ const struct sl_option lidar_option_table[] = {
     {.name = "check-crc",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(check_crc),
-     .help = "Ouster: leave out packets whose checksum is wrong (firmware 3.1 and later has one)"},
+     .help = "Ouster, Livox: leave out packets whose checksum is wrong, where firmware gives one"},
     {.name = "imu",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(imu),
      .fallback = "true",
-     .help = "Ouster: publish its inertial measurements"},
+     .help = "Ouster, Livox: publish its inertial measurements"},
     {.name = "ptp-ahead",
      .kind = SL_OPTION_DURATION,
      .offset = FIELD(ptp_ahead_ns),
      .value = "TIME",
      .fallback = "37s",
      .max = 1e12,
-     .help = "Ouster: how far its PTP time is ahead of UTC; 0 = the master counts UTC"},
+     .help = "Ouster, Livox: how far its PTP time is ahead of UTC; 0 = the master counts UTC"},
+    {.name = "frame-period",
+     .kind = SL_OPTION_DURATION,
+     .offset = FIELD(frame_period_ns),
+     .value = "TIME",
+     .fallback = "100ms",
+     .min = 1e6,
+     .max = 1e10,
+     .help = "Livox: a frame is all that was seen in such a time"},
+    {.name = "confidence",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(confidence),
+     .choices = confidence_choices,
+     .fallback = "any",
+     .help = "Livox: how sure it must be that a point is no noise; others become holes (NaN)"},
 
     {.name = "port",
      .kind = SL_OPTION_INT,
@@ -355,6 +376,12 @@ static bool is_robosense(const struct lidar_options *o)
     return robosense_model_find(lidar_model_choices[o->model]) != NULL;
 }
 
+/* NULL = it is none. */
+static const struct livox_model *livox_of(const struct lidar_options *o)
+{
+    return livox_model_find(lidar_model_choices[o->model]);
+}
+
 /* Is its calibration a file of lines "channel,elevation,azimuth"? */
 static bool has_corrections(const struct lidar_options *o)
 {
@@ -375,6 +402,13 @@ static int not_for_udp(const char *option)
                     option);
 }
 
+static int check_imu(const struct lidar_options *o)
+{
+    if (o->imu && lidar_publish_imu_bytes(o->frame_id) > INLINE_BYTES_MAX)
+        return sl_error(-EINVAL, "option --frame-id: too long for IMU messages");
+    return 0;
+}
+
 /* The sensor is an Ouster. */
 static int read_metadata(struct lidar_options *o, const struct lidar_given *given)
 {
@@ -390,9 +424,7 @@ static int read_metadata(struct lidar_options *o, const struct lidar_given *give
     if (!given->telemetry_port)
         o->telemetry_port = o->metadata.imu_port ? o->metadata.imu_port : LIDAR_OUSTER_IMU_PORT;
     o->packets = false; /* no message holds them */
-    if (o->imu && lidar_publish_imu_bytes(o->frame_id) > INLINE_BYTES_MAX)
-        return sl_error(-EINVAL, "option --frame-id: too long for IMU messages");
-    return 0;
+    return check_imu(o);
 }
 
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
@@ -418,7 +450,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     if (o->calibration && !has_corrections(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
         return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-..., Hesai's and "
                                  "RoboSense's");
-    bool is_simulated = !model_of(o) || (model_of(o)->lasers == SIM_LASERS && !has_corrections(o));
+    bool is_simulated =
+        model_of(o) ? model_of(o)->lasers == SIM_LASERS && !has_corrections(o) : !livox_of(o);
     if (o->source == LIDAR_FROM_SIM && !is_simulated)
         return sl_error(-EINVAL, "option --model: no %s is simulated; vlp-16 and puck-hi-res are",
                         lidar_model_choices[o->model]);
@@ -436,7 +469,22 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         if (!given->telemetry_port)
             o->telemetry_port = LIDAR_ROBOSENSE_INFO_PORT;
     }
-    return o->metadata_file ? read_metadata(o, given) : 0;
+    const struct livox_model *livox = livox_of(o);
+    if (livox) {
+        o->packets = false; /* no message holds them */
+        if (!given->port)
+            o->port = livox->data_port;
+        if (!given->telemetry_port)
+            o->telemetry_port = livox->imu_port;
+    }
+    if (o->metadata_file)
+        return read_metadata(o, given);
+    return livox ? check_imu(o) : 0;
+}
+
+bool lidar_options_has_imu(const struct lidar_options *o)
+{
+    return o->imu && (o->metadata_file || livox_of(o));
 }
 
 static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
@@ -539,6 +587,8 @@ static size_t cloud_bytes(const struct lidar_options *o)
     size_t most = 0;
     if (o->metadata_file)
         return ouster_frame_bytes(&o->metadata);
+    if (livox_of(o))
+        return livox_frame_bytes_max(livox_of(o), (uint64_t)o->frame_period_ns);
     if (model_of(o))
         return lidar_frame_bytes_max(model_of(o), (unsigned)o->returns);
     for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
@@ -562,6 +612,11 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
                    .uses_signal = o->intensity == 1,
                    .checks_crc = o->check_crc,
                    .ptp_ahead_ns = o->ptp_ahead_ns},
+        .livox = {.model = livox_of(o),
+                  .period_ns = (uint64_t)o->frame_period_ns,
+                  .unwanted_tags = unwanted_tags[o->confidence],
+                  .checks_crc = o->check_crc,
+                  .ptp_ahead_ns = o->ptp_ahead_ns},
     };
     set_extrinsics(o, &ret_config->frames.block);
 }

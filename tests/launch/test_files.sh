@@ -160,6 +160,7 @@ silent_sensor() { # FILE ARGUMENT ...
 }
 silent_sensor hesai.yaml model=xt32
 silent_sensor robosense.yaml model=helios info_port=$((port + 1))
+silent_sensor livox.yaml model=mid-360 imu_port=$((port + 1))
 
 # An Ouster that is silent: the file starts and ends.
 if [ -r "$data/$recorded.json" ]; then
