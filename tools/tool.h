@@ -41,7 +41,7 @@ extern const struct sl_tool sl_tool_topic_echo;
 extern const struct sl_tool sl_tool_topic_pub;
 extern const struct sl_tool sl_tool_top;
 extern const struct sl_tool sl_tool_snapshot;
-extern const struct sl_tool sl_tool_sim_velodyne;
+extern const struct sl_tool sl_tool_sim_lidar;
 extern const struct sl_tool sl_tool_lidar_models;
 extern const struct sl_tool sl_tool_bench_lidar;
 extern const struct sl_tool sl_tool_bench_bus;

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -22,7 +23,6 @@
 #define PORT_MAX           65535
 #define INLINE_BYTES_MAX   448 /* sluice.h's inline_max */
 #define SIM_RPM(hz)        (60 * (hz))
-#define SIM_LASERS         16
 #define AUTO_LASERS        16 /* slots are made before the first packet tells how large they must be */
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
@@ -31,6 +31,9 @@ const char *const lidar_model_choices[] = {
     "vlp-32b",  "vlp-32c",    "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
     "pandar64", "qt64",       "xt32",      "xt16",        "xt32m2x",    "rs-16",
     "helios",   "helios-16p", "hap",       "mid-360",     NULL};
+/* "auto", and lidar_sim_model_names. */
+static const char *const lidar_sim_choices[] = {"auto",   "vlp-16", "puck-hi-res",
+                                                "os1-64", "xt32",   NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
@@ -168,6 +171,14 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(loop),
      .help = "capture: begin again at the end"},
 
+    {.name = "sim-model",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(sim_model),
+     .choices = lidar_sim_choices,
+     .fallback = "auto",
+     .help =
+         "sim: which sensor; auto: the one that --model names, else vlp-16. An Ouster's metadata "
+         "comes from itself"},
     {.name = "sim-rpm",
      .kind = SL_OPTION_REAL,
      .offset = FIELD(sim_rpm),
@@ -188,24 +199,12 @@ const struct sl_option lidar_option_table[] = {
      .value = "METRES",
      .max = 10,
      .help = "sim: standard deviation of the range"},
-    {.name = "sim-loss",
-     .kind = SL_OPTION_REAL,
-     .offset = FIELD(sim_loss),
-     .value = "SHARE",
-     .max = 1,
-     .help = "sim: share of the packets that are left out, 0 to 1"},
-    {.name = "sim-reorder",
-     .kind = SL_OPTION_REAL,
-     .offset = FIELD(sim_reorder),
-     .value = "SHARE",
-     .max = 1,
-     .help = "sim: share of the packets that come after the one that follows them"},
-    {.name = "sim-duplicate",
-     .kind = SL_OPTION_REAL,
-     .offset = FIELD(sim_duplicate),
-     .value = "SHARE",
-     .max = 1,
-     .help = "sim: share of the packets that come twice"},
+    {.name = "sim-faults",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(sim_faults),
+     .value = "LIST",
+     .fallback = "",
+     .help = "sim: " LIDAR_SIM_FAULTS_HELP},
     {.name = "sim-packets",
      .kind = SL_OPTION_INT,
      .offset = FIELD(sim_packets),
@@ -409,22 +408,97 @@ static int check_imu(const struct lidar_options *o)
     return 0;
 }
 
-/* The sensor is an Ouster. */
-static int read_metadata(struct lidar_options *o, const struct lidar_given *given)
+/* The sensor is an Ouster, whose metadata is there. */
+static int become_ouster(struct lidar_options *o, const struct lidar_given *given)
 {
-    if (o->model > 0)
-        return sl_error(-EINVAL, "option --model: with --metadata the file says what it is");
-    if (o->source == LIDAR_FROM_SIM)
-        return sl_error(-EINVAL, "option --metadata: the simulated sensor is no Ouster");
-    int err = ouster_metadata_load(o->metadata_file, &o->metadata);
-    if (err < 0)
-        return err;
+    o->is_ouster = true;
     if (!given->port)
         o->port = o->metadata.lidar_port ? o->metadata.lidar_port : LIDAR_OUSTER_LIDAR_PORT;
     if (!given->telemetry_port)
         o->telemetry_port = o->metadata.imu_port ? o->metadata.imu_port : LIDAR_OUSTER_IMU_PORT;
     o->packets = false; /* no message holds them */
     return check_imu(o);
+}
+
+static int read_metadata(struct lidar_options *o, const struct lidar_given *given)
+{
+    if (o->model > 0)
+        return sl_error(-EINVAL, "option --model: with --metadata the file says what it is");
+    if (o->source == LIDAR_FROM_SIM)
+        return sl_error(-EINVAL, "option --metadata: a simulated sensor comes with its own; "
+                                 "--sim-model os1-64 is one that has it");
+    int err = ouster_metadata_load(o->metadata_file, &o->metadata);
+    return err < 0 ? err : become_ouster(o, given);
+}
+
+/* The simulated sensor. */
+
+static int sim_config(const struct lidar_options *o, struct lidar_sim_config *ret_sim)
+{
+    static const enum lidar_sim_return returns[] = {LIDAR_SIM_STRONGEST, LIDAR_SIM_LAST,
+                                                    LIDAR_SIM_DUAL};
+    lidar_sim_config_of((enum lidar_sim_model)(o->sim_model - 1), ret_sim);
+    ret_sim->return_mode = returns[o->sim_return];
+    ret_sim->rotation_hz = o->sim_rpm / 60;
+    ret_sim->range_noise_m = o->sim_noise_m;
+    ret_sim->data_packets_max = (uint64_t)o->sim_packets;
+    ret_sim->seed = (uint64_t)o->sim_seed;
+    int err = lidar_sim_faults_parse(o->sim_faults, &ret_sim->faults);
+    if (ret_sim->faults.wrap_s > 0)
+        ret_sim->gps = false; /* as the metadata shall say */
+    return err < 0 ? sl_error_at(err, "option --sim-faults") : 0;
+}
+
+static int read_sim_metadata(struct lidar_options *o, const struct lidar_given *given)
+{
+    struct lidar_sim_config sim;
+    char *text = NULL;
+    int err = sim_config(o, &sim);
+    if (err == 0)
+        err = lidar_sim_metadata(&sim, &text);
+    if (err < 0 || !text)
+        return err;
+    err =
+        ouster_metadata_parse("the simulated sensor's metadata", text, strlen(text), &o->metadata);
+    free(text);
+    return err < 0 ? err : become_ouster(o, given);
+}
+
+static int find_choice(const char *const *choices, const char *name)
+{
+    for (int i = 0; choices[i]; i++) {
+        if (strcmp(choices[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* The simulated sensor that --model means. */
+static const char *sim_name_of(const struct lidar_options *o)
+{
+    const char *name = lidar_model_choices[o->model];
+    bool is_vlp16 = o->model == 0 || strcmp(name, "puck-lite") == 0; /* but for its weight */
+    return is_vlp16 ? "vlp-16" : name;
+}
+
+/* --model and --sim-model say the same, or one of them nothing. */
+static int match_sim(struct lidar_options *o)
+{
+    const char *model = sim_name_of(o), *sim = lidar_sim_choices[o->sim_model];
+    if (o->model > 0 && o->sim_model > 0 && strcmp(model, sim) != 0)
+        return sl_error(-EINVAL, "option --sim-model: %s, but --model says %s", sim, model);
+    int chosen = o->sim_model > 0 ? o->sim_model : find_choice(lidar_sim_choices, model);
+    if (chosen < 0)
+        return sl_error(-EINVAL,
+                        "option --model: no %s is simulated; vlp-16, puck-hi-res, os1-64 and xt32 "
+                        "are (--sim-model)",
+                        model);
+    o->sim_model = chosen;
+    if (o->model == 0 && o->sim_model > LIDAR_SIM_HIRES + 1) {
+        int named = find_choice(lidar_model_choices, lidar_sim_choices[o->sim_model]);
+        o->model = named > 0 ? named : 0;
+    }
+    return 0;
 }
 
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
@@ -445,16 +519,16 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
                         "option --wait-for-subscribers: %d will never come where --subscribers "
                         "allows %d",
                         (int)o->wait_for, (int)o->subscribers);
+    if (o->source == LIDAR_FROM_SIM && !o->metadata_file) {
+        int err = match_sim(o);
+        if (err < 0)
+            return err;
+    }
     if (o->calibration && !o->calibration[0])
         o->calibration = NULL; /* a launch file that was given none */
     if (o->calibration && !has_corrections(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
         return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-..., Hesai's and "
                                  "RoboSense's");
-    bool is_simulated =
-        model_of(o) ? model_of(o)->lasers == SIM_LASERS && !has_corrections(o) : !livox_of(o);
-    if (o->source == LIDAR_FROM_SIM && !is_simulated)
-        return sl_error(-EINVAL, "option --model: no %s is simulated; vlp-16 and puck-hi-res are",
-                        lidar_model_choices[o->model]);
     if (strlen(o->frame_id) > LIDAR_FRAME_ID_MAX)
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
     if (is_hesai(o)) {
@@ -479,12 +553,13 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     }
     if (o->metadata_file)
         return read_metadata(o, given);
-    return livox ? check_imu(o) : 0;
+    int err = o->source == LIDAR_FROM_SIM ? read_sim_metadata(o, given) : 0;
+    return err == 0 && livox ? check_imu(o) : err;
 }
 
 bool lidar_options_has_imu(const struct lidar_options *o)
 {
-    return o->imu && (o->metadata_file || livox_of(o));
+    return o->imu && (o->is_ouster || livox_of(o));
 }
 
 static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
@@ -506,7 +581,7 @@ static int open_udp(const struct lidar_options *o, struct lidar_source **ret_sou
         .receive_buffer_bytes = (uint32_t)o->receive_buffer_bytes,
     };
     config.port_count = list_ports(o, config.ports);
-    if (o->metadata_file && o->metadata.format.packet_bytes > LIDAR_UDP_DATAGRAM_BYTES)
+    if (o->is_ouster && o->metadata.format.packet_bytes > LIDAR_UDP_DATAGRAM_BYTES)
         config.datagram_bytes = o->metadata.format.packet_bytes;
     return lidar_source_open_udp(&config, ret_source);
 }
@@ -520,21 +595,10 @@ static int open_capture(const struct lidar_options *o, struct lidar_source **ret
 
 static int open_sim(const struct lidar_options *o, struct lidar_source **ret_source)
 {
-    static const enum lidar_sim_return returns[] = {LIDAR_SIM_STRONGEST, LIDAR_SIM_LAST,
-                                                    LIDAR_SIM_DUAL};
     struct lidar_sim_config sim;
-    lidar_sim_config_default(&sim);
-    const struct lidar_model *model = model_of(o);
-    bool is_hires = model && model == velodyne_model_find("puck-hi-res");
-    sim.model = is_hires ? LIDAR_SIM_HIRES : LIDAR_SIM_VLP16;
-    sim.return_mode = returns[o->sim_return];
-    sim.rotation_hz = o->sim_rpm / 60;
-    sim.range_noise_m = o->sim_noise_m;
-    sim.data_packets_max = (uint64_t)o->sim_packets;
-    sim.seed = (uint64_t)o->sim_seed;
-    sim.faults.loss = o->sim_loss;
-    sim.faults.reorder = o->sim_reorder;
-    sim.faults.duplicate = o->sim_duplicate;
+    int err = sim_config(o, &sim);
+    if (err < 0)
+        return err;
     const struct lidar_sim_source_config config = {
         .sim = &sim,
         .rate = o->rate,
@@ -585,7 +649,7 @@ static void set_extrinsics(const struct lidar_options *o, struct lidar_block_opt
 static size_t cloud_bytes(const struct lidar_options *o)
 {
     size_t most = 0;
-    if (o->metadata_file)
+    if (o->is_ouster)
         return ouster_frame_bytes(&o->metadata);
     if (livox_of(o))
         return livox_frame_bytes_max(livox_of(o), (uint64_t)o->frame_period_ns);
@@ -608,7 +672,7 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,
                              .range_max_m = (float)o->range_max_m}},
-        .ouster = {.metadata = o->metadata_file ? &o->metadata : NULL,
+        .ouster = {.metadata = o->is_ouster ? &o->metadata : NULL,
                    .uses_signal = o->intensity == 1,
                    .checks_crc = o->check_crc,
                    .ptp_ahead_ns = o->ptp_ahead_ns},

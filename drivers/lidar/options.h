@@ -42,7 +42,9 @@ struct lidar_options {
     double rate;
     bool loop;
 
-    double sim_rpm, sim_noise_m, sim_loss, sim_reorder, sim_duplicate;
+    int sim_model; /* of lidar_sim_choices; 0 = the one that `model` names */
+    double sim_rpm, sim_noise_m;
+    const char *sim_faults;
     int sim_return;
     int64_t sim_packets, sim_seed;
 
@@ -57,10 +59,12 @@ struct lidar_options {
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
 
-    struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
+    /* What the file (or the simulated sensor) says, once lidar_options_check has read it. */
+    bool is_ouster;
+    struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 48
+#define LIDAR_OPTION_COUNT 47
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and

@@ -379,9 +379,9 @@ static void place_packet(struct ouster_frames *f, struct ouster_frame *frame,
     frame->packets++;
     for (unsigned i = 0; i < format->columns; i++)
         frame->columns += ouster_window_row(&f->metadata, p->first_id + i) >= 0;
-    if (p->place < frame->next)
-        lidar_count(f->counts, LIDAR_REORDERED);
-    else
+    if (p->place < frame->next || frame != current_frame(f))
+        lidar_count(f->counts, LIDAR_REORDERED); /* and counted as a gap before */
+    if (p->place >= frame->next)
         frame->next = p->place + 1;
     frame->host_last_ns = p->host_ns;
     if (frame->has_room)

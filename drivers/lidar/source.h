@@ -140,9 +140,9 @@ struct lidar_sim_config;
 struct lidar_sim_source_config {
     const struct lidar_sim_config *sim; /* copied */
     double rate;                        /* 1 = real time; 0 = as fast as possible */
-    uint16_t data_port;                 /* destination that the datagrams carry; 0 = 2368 */
-    uint16_t telemetry_port;            /* 0 = 8308 */
-    uint64_t (*now_ns)(void);           /* NULL = the monotonic clock */
+    uint16_t data_port;       /* destination that the datagrams carry; 0 = the sensor's own */
+    uint16_t telemetry_port;  /* 0 = the sensor's own */
+    uint64_t (*now_ns)(void); /* NULL = the monotonic clock */
 };
 
 int lidar_source_open_sim(const struct lidar_sim_source_config *config,

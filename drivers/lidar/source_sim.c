@@ -105,14 +105,15 @@ int lidar_source_open_sim(const struct lidar_sim_source_config *config,
         return sl_error(-ENOMEM, "no memory for a simulated lidar");
     source->base.ops = &sim_ops;
     source->pace = (struct lidar_pace){.rate = config->rate, .now_ns = config->now_ns};
-    source->data_port = config->data_port ? config->data_port : LIDAR_VELODYNE_DATA_PORT;
-    source->telemetry_port =
-        config->telemetry_port ? config->telemetry_port : LIDAR_VELODYNE_TELEMETRY_PORT;
     int err = lidar_sim_create(config->sim, &source->sim);
     if (err < 0) {
         free(source);
         return err;
     }
+    source->data_port =
+        config->data_port ? config->data_port : lidar_sim_data_port(config->sim->model);
+    source->telemetry_port = config->telemetry_port ? config->telemetry_port
+                                                    : lidar_sim_telemetry_port(config->sim->model);
     *ret_source = &source->base;
     return 0;
 }

@@ -53,7 +53,7 @@ mkdir -m 700 "$SLUICE_ROOT"
 cd "$work"
 sluice=$root/usr/bin/sluice
 "$sluice" version | grep -q "^sluice $version," || fail "sluice version: $("$sluice" version)"
-"$sluice" sim velodyne --capture "$work/sim.pcap" --duration 1s >/dev/null
+"$sluice" sim lidar --capture "$work/sim.pcap" --duration 1s >/dev/null
 "$sluice" launch --check "$root/usr/share/sluice/launch/vlp16.yaml" >said 2>&1 || { cat said; fail "launch --check failed"; }
 "$sluice" launch "$root/usr/share/sluice/launch/vlp16_capture.yaml" capture="$work/sim.pcap" rate=4 >said 2>&1 ||
     { cat said; fail "a small launch failed"; }

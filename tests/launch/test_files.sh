@@ -44,7 +44,7 @@ status=0
 [ "$status" = 2 ] || fail "vlp16_capture.yaml without a capture: status $status"
 grep -q 'argument capture must be given: capture=VALUE' said ||
     fail "vlp16_capture.yaml without a capture: no word of it"
-"$sluice" sim velodyne --capture sim.pcap --duration 1s >said 2>&1 || fail "no capture was made"
+"$sluice" sim lidar --capture sim.pcap --duration 1s >said 2>&1 || fail "no capture was made"
 "$sluice" launch "$files/vlp16_capture.yaml" capture=sim.pcap rate=4 >said 2>&1 ||
     fail "vlp16_capture.yaml: status $?"
 grep -q '^summary: .*losses 0$' said || fail "vlp16_capture.yaml: no summary without losses"
@@ -54,6 +54,39 @@ status=0
 [ "$status" = 1 ] || fail "vlp16_capture.yaml, capture missing: status $status"
 grep -q 'none.pcap' said || fail "vlp16_capture.yaml, capture missing: no word of it"
 nothing_is_left vlp16_capture.yaml
+
+# Simulated sensors of other families: 20 turns each, whole but for the first and the last; faults are counted.
+for file in sim_ouster.yaml sim_hesai.yaml; do
+    packets=1280
+    [ "$file" = sim_ouster.yaml ] || packets=5000
+    "$sluice" launch "$files/$file" packets=$packets rate=4 >said 2>&1 || fail "$file: status $?"
+    grep -q '^summary: .*losses 0$' said || fail "$file: no summary without losses"
+    grep -Eq '^  /lidar/points: (19|20|21) frames' said || fail "$file: not its frames"
+    grep -q 'lost: nothing' said || fail "$file: packets were lost"
+    nothing_is_left "$file"
+    "$sluice" launch "$files/$file" returns=dual packets=1280 rate=4 faults=loss=0.05,duplicate=0.05 >said 2>&1 ||
+        fail "$file with faults: status $?"
+    grep -q 'lost: gap [1-9]' said || fail "$file with faults: they are not counted"
+    nothing_is_left "$file"
+done
+status=0
+"$sluice" launch "$files/sim_ouster.yaml" faults=loss=2 >said 2>&1 || status=$?
+[ "$status" != 0 ] || fail "sim_ouster.yaml, no such share: status $status"
+grep -q 'fault loss=2: give 0 to 1' said || fail "sim_ouster.yaml, no such share: no word of it"
+
+# The same Ouster in a capture, with the metadata that it tells: 10 turns.
+"$sluice" sim lidar --model os1-64 --metadata os1.json --capture os1.pcap --duration 1s >said 2>&1 ||
+    fail "no capture of an Ouster was made"
+"$sluice" launch "$files/ouster_capture.yaml" capture=os1.pcap metadata=os1.json rate=4 >said 2>&1 ||
+    fail "ouster_capture.yaml: status $?"
+grep -q '^summary: .*losses 0$' said || fail "ouster_capture.yaml: no summary without losses"
+grep -Eq '^  /lidar/points: (9|10|11) frames' said || fail "ouster_capture.yaml: not its frames"
+nothing_is_left ouster_capture.yaml
+"$sluice" sim lidar --model xt32 --capture xt32.pcap --duration 1s >said 2>&1 || fail "no capture of a Hesai was made"
+"$sluice" launch "$files/hesai_capture.yaml" capture=xt32.pcap model=xt32 rate=4 >said 2>&1 ||
+    fail "hesai_capture.yaml: status $?"
+grep -Eq '^  /lidar/points: (9|10|11) frames' said || fail "hesai_capture.yaml: not its frames"
+nothing_is_left hesai_capture.yaml
 
 # A camera without hardware, small enough for a machine that is busy.
 "$sluice" launch "$files/pattern.yaml" count=20 rate=10 width=640 height=480 >said 2>&1 ||
@@ -117,13 +150,14 @@ fi
 
 # A live sensor: the packets come by UDP until frames were seen.
 port=$((20000 + $$ % 20000))
-live_sensor() { # FILE ARGUMENT ...
-    file=$1
-    shift
-    "$sluice" launch "$files/$file" port=$port telemetry_port=$((port + 1)) bind=127.0.0.1 "$@" \
-        --stats-period 200ms >said 2>&1 &
+live_sensor() { # MODEL PORT FILE ARGUMENT ...
+    model=$1
+    to=127.0.0.1:$2
+    file=$3
+    shift 3
+    "$sluice" launch "$files/$file" bind=127.0.0.1 "$@" --stats-period 200ms >said 2>&1 &
     live=$!
-    "$sluice" sim velodyne --to 127.0.0.1:$port --duration 1min >/dev/null 2>&1 &
+    "$sluice" sim lidar --model "$model" --to "$to" --duration 1min >/dev/null 2>&1 &
     sender=$!
     for _ in $(seq 600); do
         ! grep -Eq 'sluice: /lidar/points: [1-9]' said || break
@@ -139,8 +173,12 @@ live_sensor() { # FILE ARGUMENT ...
     grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "$file: no frames"
     nothing_is_left "$file"
 }
-live_sensor vlp16.yaml
-live_sensor velodyne.yaml model=vlp-16
+live_sensor vlp-16 $port vlp16.yaml port=$port telemetry_port=$((port + 1))
+live_sensor vlp-16 $port velodyne.yaml port=$port telemetry_port=$((port + 1)) model=vlp-16
+live_sensor xt32 $port hesai.yaml port=$port model=xt32
+sed "s/\"udp_port_lidar\": 7502/\"udp_port_lidar\": $port/; s/\"udp_port_imu\": 7503/\"udp_port_imu\": $((port + 1))/" \
+    os1.json >os1_ports.json
+live_sensor os1-64 $port ouster.yaml metadata=os1_ports.json
 
 # A sensor that is silent: the file starts and ends.
 silent_sensor() { # FILE ARGUMENT ...

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 sluice_test(lidar_sim_scene SOURCES test_sim_scene.c LINK sluice_lidar_source)
 sluice_test(lidar_sim_packets SOURCES test_sim_packets.c LINK sluice_lidar_source)
+sluice_test(lidar_sim_faults SOURCES test_sim_faults.c
+            LINK sluice_lidar_source sluice_lidar_metadata sluice_lidar_decode)
+sluice_test(lidar_sim_sensors SOURCES test_sim_sensors.c LINK sluice_lidar_source)
 sluice_test(lidar_sim_stream SOURCES test_sim_stream.c LINK sluice_lidar_source)
 sluice_test(lidar_source_udp SOURCES test_source_udp.c LINK sluice_lidar_source)
 sluice_test(lidar_source_sim SOURCES test_source_sim.c LINK sluice_lidar_source)

@@ -187,8 +187,8 @@ static void version_is_told(void **state)
 static void simulated_sensor_writes_a_capture(void **state)
 {
     (void)state;
-    struct run r = run("sluice", "sim", "velodyne", "--capture", harness_path("sim.pcap"),
-                       "--duration", "1s", "--loss", "0.1", NULL);
+    struct run r = run("sluice", "sim", "lidar", "--capture", harness_path("sim.pcap"),
+                       "--duration", "1s", "--faults", "loss=0.1", NULL);
     assert_int_equal(r.status, 0);
     assert_has(r.out, "data and");
     assert_has(r.out, "left out");
@@ -197,7 +197,7 @@ static void simulated_sensor_writes_a_capture(void **state)
     assert_int_equal(stat(harness_path("sim.pcap"), &facts), 0);
     assert_true(facts.st_size > 600 * 1248 &&
                 facts.st_size < 1000 * 1500); /* 754 packets a second */
-    r = run("sluice", "sim", "velodyne", "--capture", harness_path("x.pcap"), NULL);
+    r = run("sluice", "sim", "lidar", "--capture", harness_path("x.pcap"), NULL);
     assert_int_equal(r.status, 1);
     assert_has(r.err, "--duration");
     run_free(&r);

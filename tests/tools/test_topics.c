@@ -345,7 +345,7 @@ static void wrong_use_has_status_2_and_says_what_is_right(void **state)
         {{"topic", "hz", "/a", "--windw=3"}, "did you mean --window?"},
         {{"topic", "hz", "/a", "--window=1"}, "out of range"},
         {{"snapshot", "/a", "b.png", "--color=pink"}, "intensity, height, ring, range"},
-        {{"sim", "velodyne"}, "--to ADDRESS:PORT"},
+        {{"sim", "lidar"}, "--to ADDRESS:PORT"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *argv[8] = {(char *)harness_program("sluice")};

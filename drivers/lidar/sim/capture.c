@@ -4,7 +4,6 @@
 #include "core/capture/link.h"
 #include "core/capture/write.h"
 #include "drivers/lidar/sim/send.h"
-#include "drivers/lidar/source.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,9 +19,11 @@ static int write_all(struct sl_capture_writer *writer, struct lidar_sim *sim,
                      const struct lidar_sim_capture_config *config,
                      struct lidar_sim_send_result *result)
 {
-    const uint16_t data_port = config->data_port ? config->data_port : LIDAR_VELODYNE_DATA_PORT;
-    const uint16_t telemetry_port =
-        config->telemetry_port ? config->telemetry_port : LIDAR_VELODYNE_TELEMETRY_PORT;
+    const uint16_t data_port =
+        config->data_port ? config->data_port : lidar_sim_data_port(config->sim.model);
+    const uint16_t telemetry_port = config->telemetry_port
+                                        ? config->telemetry_port
+                                        : lidar_sim_telemetry_port(config->sim.model);
     struct lidar_sim_packet packet;
     while (lidar_sim_next(sim, &packet)) {
         if (config->duration_ns && packet.due_ns > config->duration_ns)

@@ -4,7 +4,6 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "drivers/lidar/source.h"
 #include "drivers/lidar/source_address.h"
 
 #include <errno.h>
@@ -47,14 +46,14 @@ static int set_route(const struct sender *sender, const char *interface)
 
 static int open_sender(struct sender *sender, const struct lidar_sim_send_config *config)
 {
-    int err = lidar_address_parse_with_port("destination", config->to, LIDAR_VELODYNE_DATA_PORT,
-                                            &sender->data);
+    int err = lidar_address_parse_with_port("destination", config->to,
+                                            lidar_sim_data_port(config->sim.model), &sender->data);
     if (err < 0)
         return err;
     sender->telemetry = sender->data;
     lidar_address_set_port(&sender->telemetry, config->telemetry_port
                                                    ? config->telemetry_port
-                                                   : LIDAR_VELODYNE_TELEMETRY_PORT);
+                                                   : lidar_sim_telemetry_port(config->sim.model));
     sender->fd = socket(sender->data.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (sender->fd < 0)
         return sl_error(-errno, "UDP socket: %s", strerror(errno));
@@ -135,9 +134,9 @@ int lidar_sim_send(const struct lidar_sim_send_config *config,
             ? 0
             : sl_error(-EINVAL, "rate %g; give 1 for real time, 2 for twice as fast", config->rate);
     if (err == 0)
-        err = open_sender(&sender, config);
-    if (err == 0)
         err = lidar_sim_create(&config->sim, &sim);
+    if (err == 0)
+        err = open_sender(&sender, config);
     if (err == 0) {
         err = send_all(&sender, config, sim, &result);
         lidar_sim_counts(sim, &result.counts);

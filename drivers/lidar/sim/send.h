@@ -15,8 +15,8 @@
 
 struct lidar_sim_send_config {
     struct lidar_sim_config sim; /* sim.data_packets_max limits the number */
-    const char *to;          /* "address:port", "[v6]:port"; without port 2368; may be a group */
-    uint16_t telemetry_port; /* 0 = 8308 */
+    const char *to; /* "address:port", "[v6]:port"; without port the sensor's own; may be a group */
+    uint16_t telemetry_port; /* 0 = the sensor's own */
     const char *interface;   /* that multicast leaves by, or NULL */
     double rate;             /* 1 = real time, 2 = twice as fast; above 0 */
     uint64_t duration_ns;    /* of the simulation's clock; 0 = no limit */
@@ -41,8 +41,8 @@ int lidar_sim_send(const struct lidar_sim_send_config *config,
 struct lidar_sim_capture_config {
     struct lidar_sim_config sim;
     uint64_t duration_ns;    /* of the simulation's clock; 0 = until sim.data_packets_max */
-    uint16_t data_port;      /* 0 = 2368 */
-    uint16_t telemetry_port; /* 0 = 8308 */
+    uint16_t data_port;      /* 0 = the sensor's own */
+    uint16_t telemetry_port; /* 0 = the sensor's own */
     const atomic_int *stop;
 };
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim.h - a VLP-16 that looks into a scene and tells of it in its own packets, byte for byte.
+/* sim.h - a lidar that looks into a scene and tells of it in its own packets, byte for byte.
  *
  * It is the decoder's opposite and shares nothing with it: angles, timing and offsets stand here
- * once more, written from the sensor's documentation (VLP-16 User Manual 63-9243 Rev. E,
- * sections 9.2 to 9.4), so that a mistake in either shows when they meet.
+ * once more, written from the sensors' documentation (each sensor's file names it), so that a
+ * mistake in either shows when they meet.
  *
- * Time:    the simulation's clock starts at 0 with the first firing and counts nanoseconds; a
- * column is exactly 55 296 ns, a laser 2 304 ns. Nothing here reads a clock, but for the default of
- *          start_utc_ns.
+ * Time:    the simulation's clock starts at 0 with the first firing and counts nanoseconds. Nothing
+ *          here reads a clock, but for the default of start_utc_ns.
  * Life:    lidar_sim_create -> lidar_sim_next ... -> lidar_sim_destroy
  * Owner:   a sim copies its config; packets are the caller's.
  * Threads: one at a time per sim.
@@ -15,14 +14,13 @@
 #ifndef SL_DRIVERS_LIDAR_SIM_SIM_H
 #define SL_DRIVERS_LIDAR_SIM_SIM_H
 
+#include "drivers/lidar/sim/faults.h"
 #include "drivers/lidar/sim/scene.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIDAR_SIM_DATA_BYTES      1206u
-#define LIDAR_SIM_TELEMETRY_BYTES 512u
-#define LIDAR_SIM_LASERS          16u
+#define LIDAR_SIM_PACKET_BYTES_MAX 16640u /* an OS1-64's with two returns */
 
 #define LIDAR_SIM_HZ_MIN 5.0 /* what the real one can be set to */
 #define LIDAR_SIM_HZ_MAX 20.0
@@ -30,7 +28,12 @@
 enum lidar_sim_model {
     LIDAR_SIM_VLP16,
     LIDAR_SIM_HIRES,
+    LIDAR_SIM_OS1_64, /* LEGACY packets; RNG19_RFL8_SIG16_NIR16_DUAL with two returns */
+    LIDAR_SIM_XT32,
+    LIDAR_SIM_MODELS,
 };
+/* As options spell them, in that order, ended by NULL. */
+extern const char *const lidar_sim_model_names[];
 
 /* As they stand in the packets. */
 enum lidar_sim_return {
@@ -48,17 +51,11 @@ enum lidar_sim_lens {
     LIDAR_SIM_LENS_OFFSET,
 };
 
-/* What goes wrong on the way: shares of the data packets, 0..1, drawn from `seed`. */
-struct lidar_sim_faults {
-    double loss;
-    double reorder; /* comes after the packet that follows it */
-    double duplicate;
-};
-
 struct lidar_sim_config {
     struct lidar_scene scene;
     enum lidar_sim_model model;
-    uint8_t model_byte; /* what the packets say they come from; 0 = the model's own (0x22, 0x24) */
+    uint8_t
+        model_byte; /* of a VLP-16: what the packets say they come from; 0 = its own (0x22, 0x24) */
     enum lidar_sim_return return_mode;
     double rotation_hz;
     double start_azimuth_deg; /* 0..360, clockwise seen from above, 0 = straight ahead */
@@ -67,7 +64,7 @@ struct lidar_sim_config {
     enum lidar_sim_lens lens;
 
     uint64_t start_utc_ns; /* at the first firing; 0 = the host's clock when it is created */
-    bool gps;              /* stamps follow UTC, PPS locked, $GPRMC told; else free-running */
+    bool gps; /* stamps follow UTC (PPS locked, $GPRMC told; an OS1's PTP); else free-running */
     uint32_t free_running_start_us; /* the counter at the first firing if there is no GPS */
     unsigned telemetry_every;       /* data packets between two telemetry packets; 0 = none */
 
@@ -77,9 +74,10 @@ struct lidar_sim_config {
 };
 
 struct lidar_sim_packet {
-    uint8_t bytes[LIDAR_SIM_DATA_BYTES];
+    uint8_t bytes[LIDAR_SIM_PACKET_BYTES_MAX];
     uint32_t size_bytes;
     bool telemetry;
+    bool corrupt;      /* one of its bytes is not what the sensor sent */
     uint64_t first_ns; /* simulation time of its first firing */
     uint64_t due_ns;   /* and when it leaves the sensor: its last column is over */
 };
@@ -89,14 +87,26 @@ struct lidar_sim_counts {
     uint64_t telemetry;  /* made */
     uint64_t lost;       /* left out, */
     uint64_t reordered;  /* held back, */
-    uint64_t duplicated; /* given twice, as the faults say */
+    uint64_t duplicated; /* given twice, */
+    uint64_t corrupted;  /* changed, as the faults say */
 };
 
 struct lidar_sim;
 
-/* The default scene, VLP-16, strongest return, 10 Hz, GPS, a telemetry packet every 5 data packets
- * (as captures show), 100 m, no noise, no faults. */
+/* The default scene, strongest return, 10 Hz, GPS, telemetry as often as the sensor sends it, 100
+ * m, no noise, no faults. */
+void lidar_sim_config_of(enum lidar_sim_model model, struct lidar_sim_config *ret_config);
+
+/* That of a VLP-16. */
 void lidar_sim_config_default(struct lidar_sim_config *ret_config);
+
+/* The ports that a sensor sends to by its factory settings. */
+uint16_t lidar_sim_data_port(enum lidar_sim_model model);
+uint16_t lidar_sim_telemetry_port(enum lidar_sim_model model); /* 0 = it sends no telemetry */
+
+/* What the sensor says of itself beside its packets: an OS1's JSON, to be freed; NULL = nothing.
+ * -EINVAL as lidar_sim_create, -ENOMEM. */
+int lidar_sim_metadata(const struct lidar_sim_config *config, char **ret_text);
 
 /* -EINVAL with a sentence for a value out of its range, -ENOMEM. */
 int lidar_sim_create(const struct lidar_sim_config *config, struct lidar_sim **ret_sim);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_sim_velodyne.c - sluice sim velodyne: a simulated VLP-16 on the network or in a capture file.
- */
+/* cmd_sim_lidar.c - sluice sim lidar: a simulated lidar on the network or in a capture file. */
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "drivers/lidar/sim/send.h"
@@ -9,18 +8,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct sim_options {
-    const char *to, *interface, *capture;
+    const char *to, *interface, *capture, *metadata, *faults;
     int model, return_mode;
     double rpm, rate, noise_m;
-    double loss, reorder, duplicate;
     int64_t seed, duration_ns;
 } given;
 
-static const char *const model_names[] = {"vlp16", "hires", NULL};
 static const char *const return_names[] = {"strongest", "last", "dual", NULL};
-static const enum lidar_sim_model models[] = {LIDAR_SIM_VLP16, LIDAR_SIM_HIRES};
 static const enum lidar_sim_return returns[] = {LIDAR_SIM_STRONGEST, LIDAR_SIM_LAST,
                                                 LIDAR_SIM_DUAL};
 
@@ -28,15 +26,16 @@ static const struct sl_option sensor_options[] = {
     {.name = "model",
      .kind = SL_OPTION_CHOICE,
      .offset = offsetof(struct sim_options, model),
-     .fallback = "vlp16",
-     .choices = model_names,
+     .fallback = "vlp-16",
+     .choices = lidar_sim_model_names,
      .help = "Which sensor"},
     {.name = "return",
      .kind = SL_OPTION_CHOICE,
      .offset = offsetof(struct sim_options, return_mode),
      .fallback = "strongest",
      .choices = return_names,
-     .help = "Which of several echoes it tells"},
+     .help =
+         "Which of several echoes it tells; an os1-64's are strongest (LEGACY packets) and dual"},
     {.name = "rpm",
      .kind = SL_OPTION_REAL,
      .offset = offsetof(struct sim_options, rpm),
@@ -73,6 +72,11 @@ static const struct sl_option way_options[] = {
      .offset = offsetof(struct sim_options, capture),
      .value = "FILE",
      .help = "Write a capture file instead, as fast as possible; needs --duration"},
+    {.name = "metadata",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sim_options, metadata),
+     .value = "FILE",
+     .help = "Write there first what lidar --metadata wants of an os1-64"},
     {.name = "interface",
      .kind = SL_OPTION_TEXT,
      .offset = offsetof(struct sim_options, interface),
@@ -92,67 +96,69 @@ static const struct sl_option way_options[] = {
      .min = 0.01,
      .max = 100,
      .help = "2 sends twice as fast as the sensor would"},
-    {.name = "loss",
-     .kind = SL_OPTION_REAL,
-     .offset = offsetof(struct sim_options, loss),
-     .value = "SHARE",
-     .min = 0,
-     .max = 1,
-     .help = "Of the packets that are left out, 0 to 1"},
-    {.name = "reorder",
-     .kind = SL_OPTION_REAL,
-     .offset = offsetof(struct sim_options, reorder),
-     .value = "SHARE",
-     .min = 0,
-     .max = 1,
-     .help = "Of the packets that come after the one that follows them"},
-    {.name = "duplicate",
-     .kind = SL_OPTION_REAL,
-     .offset = offsetof(struct sim_options, duplicate),
-     .value = "SHARE",
-     .min = 0,
-     .max = 1,
-     .help = "Of the packets that come twice"},
+    {.name = "faults",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sim_options, faults),
+     .value = "LIST",
+     .fallback = "",
+     .help = LIDAR_SIM_FAULTS_HELP},
 };
 
 static const struct sl_command command = {
-    .name = "sluice sim velodyne",
-    .summary = "A simulated VLP-16 in a room, as packets on the network or in a file",
+    .name = "sluice sim lidar",
+    .summary = "A simulated lidar in a room, as packets on the network or in a file",
     .details =
         "Ray-cast in a room with moving boxes and encoded as the sensor does, byte for byte.",
-    .example = "sluice sim velodyne --to 127.0.0.1:2368 --duration 10s",
+    .example = "sluice sim lidar --to 127.0.0.1:2368 --duration 10s",
     .tables = {{"Way", way_options, sizeof way_options / sizeof *way_options, &given},
                {"Sensor", sensor_options, sizeof sensor_options / sizeof *sensor_options, &given}},
 };
 
-static void make_sensor(struct lidar_sim_config *sim)
+static int make_sensor(struct lidar_sim_config *sim)
 {
-    lidar_sim_config_default(sim);
-    sim->model = models[given.model];
+    lidar_sim_config_of((enum lidar_sim_model)given.model, sim);
     sim->return_mode = returns[given.return_mode];
     sim->rotation_hz = given.rpm / 60;
     sim->range_noise_m = given.noise_m;
     sim->seed = (uint64_t)given.seed;
-    sim->faults = (struct lidar_sim_faults){
-        .loss = given.loss, .reorder = given.reorder, .duplicate = given.duplicate};
+    int err = lidar_sim_faults_parse(given.faults, &sim->faults);
+    if (sim->faults.wrap_s > 0)
+        sim->gps = false; /* as the metadata shall say */
+    return err < 0 ? sl_error_at(err, "--faults") : 0;
 }
 
-static int send_it(struct lidar_sim_send_result *result)
+static int write_metadata(const struct lidar_sim_config *sim)
 {
-    struct lidar_sim_send_config config = {.to = given.to,
-                                           .interface = given.interface,
-                                           .rate = given.rate,
-                                           .duration_ns = (uint64_t)given.duration_ns,
-                                           .stop = sl_stop_flag()};
-    make_sensor(&config.sim);
+    char *text = NULL;
+    int err = given.metadata ? lidar_sim_metadata(sim, &text) : 0;
+    if (err < 0 || !given.metadata)
+        return err;
+    if (!text)
+        return sl_error(-EINVAL, "--metadata: a %s has none", lidar_sim_model_names[given.model]);
+    FILE *file = fopen(given.metadata, "we");
+    if (!file || fputs(text, file) < 0)
+        err = sl_error(-errno, "%s: %s", given.metadata, strerror(errno));
+    if (file && fclose(file) != 0 && err == 0)
+        err = sl_error(-errno, "%s: %s", given.metadata, strerror(errno));
+    free(text);
+    return err;
+}
+
+static int send_it(const struct lidar_sim_config *sim, struct lidar_sim_send_result *result)
+{
+    const struct lidar_sim_send_config config = {.sim = *sim,
+                                                 .to = given.to,
+                                                 .interface = given.interface,
+                                                 .rate = given.rate,
+                                                 .duration_ns = (uint64_t)given.duration_ns,
+                                                 .stop = sl_stop_flag()};
     return lidar_sim_send(&config, result);
 }
 
-static int write_it(struct lidar_sim_send_result *result)
+static int write_it(const struct lidar_sim_config *sim, struct lidar_sim_send_result *result)
 {
-    struct lidar_sim_capture_config config = {.duration_ns = (uint64_t)given.duration_ns,
-                                              .stop = sl_stop_flag()};
-    make_sensor(&config.sim);
+    const struct lidar_sim_capture_config config = {
+        .sim = *sim, .duration_ns = (uint64_t)given.duration_ns, .stop = sl_stop_flag()};
     if (!given.duration_ns)
         return sl_error(-EINVAL, "--capture needs --duration: how much is to be written?");
     return lidar_sim_capture(&config, given.capture, result);
@@ -161,25 +167,31 @@ static int write_it(struct lidar_sim_send_result *result)
 static int run(void)
 {
     struct lidar_sim_send_result result = {0};
+    struct lidar_sim_config sim;
     if (!given.to == !given.capture) {
-        fprintf(stderr, "sluice sim velodyne: give either --to ADDRESS:PORT or --capture FILE\n");
+        fprintf(stderr, "sluice sim lidar: give either --to ADDRESS:PORT or --capture FILE\n");
         return SL_EXIT_USAGE;
     }
     sl_stop_on_signals();
-    int err = given.to ? send_it(&result) : write_it(&result);
+    int err = make_sensor(&sim);
+    if (err == 0)
+        err = write_metadata(&sim);
+    if (err == 0)
+        err = given.to ? send_it(&sim, &result) : write_it(&sim, &result);
     if (err < 0)
         return err;
     printf("%" PRIu64 " data and %" PRIu64 " telemetry packets, %.1f s of the sensor, to %s",
            result.counts.data, result.counts.telemetry, (double)result.elapsed_ns / 1e9,
            given.to ? given.to : given.capture);
-    if (result.counts.lost || result.counts.reordered || result.counts.duplicated)
-        printf("; left out %" PRIu64 ", out of order %" PRIu64 ", twice %" PRIu64,
-               result.counts.lost, result.counts.reordered, result.counts.duplicated);
+    if (given.faults[0])
+        printf("; left out %" PRIu64 ", out of order %" PRIu64 ", twice %" PRIu64
+               ", damaged %" PRIu64,
+               result.counts.lost, result.counts.reordered, result.counts.duplicated,
+               result.counts.corrupted);
     if (result.refused)
         printf("; the system took %" PRIu64 " less than were sent", result.refused);
     putchar('\n');
     return 0;
 }
 
-const struct sl_tool sl_tool_sim_velodyne = {
-    .name = "sim velodyne", .command = &command, .run = run};
+const struct sl_tool sl_tool_sim_lidar = {.name = "sim lidar", .command = &command, .run = run};
