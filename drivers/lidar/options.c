@@ -32,8 +32,8 @@ const char *const lidar_model_choices[] = {
     "pandar64", "qt64",       "xt32",      "xt16",        "xt32m2x",    "rs-16",
     "helios",   "helios-16p", "hap",       "mid-360",     NULL};
 /* "auto", and lidar_sim_model_names. */
-static const char *const lidar_sim_choices[] = {"auto",   "vlp-16", "puck-hi-res",
-                                                "os1-64", "xt32",   NULL};
+static const char *const lidar_sim_choices[] = {"auto", "vlp-16",  "puck-hi-res", "os1-64",
+                                                "xt32", "mid-360", NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
@@ -490,8 +490,8 @@ static int match_sim(struct lidar_options *o)
     int chosen = o->sim_model > 0 ? o->sim_model : find_choice(lidar_sim_choices, model);
     if (chosen < 0)
         return sl_error(-EINVAL,
-                        "option --model: no %s is simulated; vlp-16, puck-hi-res, os1-64 and xt32 "
-                        "are (--sim-model)",
+                        "option --model: no %s is simulated; vlp-16, puck-hi-res, os1-64, xt32 "
+                        "and mid-360 are (--sim-model)",
                         model);
     o->sim_model = chosen;
     if (o->model == 0 && o->sim_model > LIDAR_SIM_HIRES + 1) {
