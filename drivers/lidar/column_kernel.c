@@ -75,7 +75,8 @@ static void init_beams(struct lidar_column *column, const struct lidar_column_co
         double ta = -config->azimuth_deg[row] * RADIANS_PER_DEGREE;
         column->a[position] = cos(ta) * cos(ph);
         column->b[position] = sin(ta) * cos(ph);
-        column->c[position] = sin(ph);
+        for (unsigned axis = 0; axis < 3; axis++)
+            column->k[axis][position] = config->to_frame[4 * axis + 2] * sin(ph);
     }
 }
 
@@ -110,6 +111,8 @@ void lidar_column_init(struct lidar_column *column, const struct lidar_column_ke
     column->origin_m = config->origin_z_m == 0 ? config->origin_x_m
                                                : hypot(config->origin_x_m, config->origin_z_m);
     memcpy(column->to_frame, config->to_frame, sizeof column->to_frame);
+    const double *t = column->to_frame;
+    column->is_upright = t[2] == 0 && t[6] == 0 && t[8] == 0 && t[9] == 0;
     init_range(column, config);
     init_beams(column, config);
     init_templates(column);
@@ -134,8 +137,12 @@ static uint32_t get_bits(const uint8_t *pixel, struct lidar_column_bits bits)
 static float coordinate(const struct lidar_column *column, const struct lidar_column_turn *turn,
                         unsigned axis, unsigned row, double r)
 {
-    const double *m = turn->m[axis];
-    double direction = (m[0] * column->a[row] + m[1] * column->b[row]) + m[2] * column->c[row];
+    const double *m = turn->m[axis], k = column->k[axis][row];
+    double direction = k;
+    if (!column->is_upright || axis < 2)
+        direction = m[0] * column->a[row] + m[1] * column->b[row];
+    if (!column->is_upright)
+        direction += k;
     return (float)(r * direction + turn->o[axis]);
 }
 

@@ -17,6 +17,9 @@
  *
  *      p = (r - n) M (cos(ta) cos(ph), sin(ta) cos(ph), sin(ph)) + o
  *
+ * The last column of M is T's, so its part of each sum is known beforehand. Where T is upright, as
+ * the sensor's own is, nothing else is in z and nothing of it in x and y.
+ *
  * A few kilobytes that stay in the first-level cache, where a table of directions and offsets for
  * each pixel of a turn has 3 to 6 MB. T may be any rotation with an offset, so the frame of the
  * points costs nothing.
@@ -92,8 +95,10 @@ struct lidar_column {
     uint32_t raw_min, raw_span; /* valid ranges are raw_min ... raw_min + raw_span, in mm */
     _Alignas(64) double a[LIDAR_COLUMN_ROWS_MAX]; /* cos(ta) cos(ph) */
     _Alignas(64) double b[LIDAR_COLUMN_ROWS_MAX]; /* sin(ta) cos(ph) */
-    _Alignas(64) double c[LIDAR_COLUMN_ROWS_MAX]; /* sin(ph) */
-    double origin_x_m, origin_z_m, origin_m;      /* bx, bz, n */
+    /* T (0, 0, sin(ph)), a row for each coordinate: what does not turn with the column. */
+    _Alignas(64) double k[3][LIDAR_COLUMN_ROWS_MAX];
+    bool is_upright; /* T leaves z its direction: k is all of z, and no part of x and y */
+    double origin_x_m, origin_z_m, origin_m; /* bx, bz, n */
     double to_frame[12];
 
     /* A column whose points are all holes, but for the times. */

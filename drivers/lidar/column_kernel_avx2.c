@@ -26,29 +26,74 @@ INLINE int load_word(const uint8_t *at)
     return word;
 }
 
-INLINE __m128i load_bits(const uint8_t *pixel, size_t stride, struct lidar_column_bits bits)
+/* Where a field is, in registers. */
+struct pick {
+    size_t offset; /* bytes into the pixel */
+    __m128i mask, shift, scale;
+};
+
+INLINE struct pick load_pick(struct lidar_column_bits bits)
 {
-    const uint8_t *at = pixel + 4u * bits.word;
+    return (struct pick){
+        .offset = 4u * bits.word,
+        .mask = _mm_set1_epi32((int)bits.mask),
+        .shift = _mm_cvtsi32_si128(bits.shift),
+        .scale = _mm_cvtsi32_si128(bits.scale),
+    };
+}
+
+INLINE __m128i pick_bits(const uint8_t *pixel, size_t stride, const struct pick *pick)
+{
+    const uint8_t *at = pixel + pick->offset;
     __m128i words = _mm_setr_epi32(load_word(at), load_word(at + stride),
                                    load_word(at + 2 * stride), load_word(at + 3 * stride));
-    words = _mm_and_si128(_mm_srl_epi32(words, _mm_cvtsi32_si128(bits.shift)),
-                          _mm_set1_epi32((int)bits.mask));
-    return _mm_sll_epi32(words, _mm_cvtsi32_si128(bits.scale));
+    words = _mm_and_si128(_mm_srl_epi32(words, pick->shift), pick->mask);
+    return _mm_sll_epi32(words, pick->scale);
 }
 
-INLINE __m256d direction(const struct lidar_column *column, const double m[3], unsigned row)
+/* What is the same for all rows of a column's return. */
+struct constants {
+    struct pick range, intensity;
+    __m128i raw_min, raw_span;
+    __m256d origin;
+    __m256d m[3][2], o[3];
+    size_t stride; /* bytes of a pixel */
+    float time_s;
+};
+
+INLINE struct constants load_constants(const struct lidar_column *column,
+                                       const struct lidar_column_turn *turn, unsigned which,
+                                       float time_s)
 {
-    __m256d sum =
-        _mm256_add_pd(_mm256_mul_pd(_mm256_set1_pd(m[0]), _mm256_load_pd(column->a + row)),
-                      _mm256_mul_pd(_mm256_set1_pd(m[1]), _mm256_load_pd(column->b + row)));
-    return _mm256_add_pd(sum, _mm256_mul_pd(_mm256_set1_pd(m[2]), _mm256_load_pd(column->c + row)));
+    return (struct constants){
+        .range = load_pick(column->range[which]),
+        .intensity = load_pick(column->intensity[which]),
+        .raw_min = _mm_set1_epi32((int)column->raw_min),
+        .raw_span = _mm_set1_epi32((int)column->raw_span),
+        .origin = _mm256_set1_pd(column->origin_m),
+        .m = {{_mm256_set1_pd(turn->m[0][0]), _mm256_set1_pd(turn->m[0][1])},
+              {_mm256_set1_pd(turn->m[1][0]), _mm256_set1_pd(turn->m[1][1])},
+              {_mm256_set1_pd(turn->m[2][0]), _mm256_set1_pd(turn->m[2][1])}},
+        .o = {_mm256_set1_pd(turn->o[0]), _mm256_set1_pd(turn->o[1]), _mm256_set1_pd(turn->o[2])},
+        .stride = column->pixel_words * 4u,
+        .time_s = time_s,
+    };
 }
 
-INLINE __m128 coordinate(const struct lidar_column *column, const struct lidar_column_turn *turn,
-                         unsigned axis, unsigned row, __m256d r, __m128 valid)
+/* Of 4 beams, as coordinate `axis` has it. */
+INLINE __m256d direction(const struct lidar_column *column, const struct constants *k,
+                         unsigned axis, unsigned row, bool is_upright)
 {
-    __m256d value = _mm256_add_pd(_mm256_mul_pd(r, direction(column, turn->m[axis], row)),
-                                  _mm256_set1_pd(turn->o[axis]));
+    if (is_upright && axis == 2)
+        return _mm256_load_pd(column->k[axis] + row);
+    __m256d sum = _mm256_add_pd(_mm256_mul_pd(k->m[axis][0], _mm256_load_pd(column->a + row)),
+                                _mm256_mul_pd(k->m[axis][1], _mm256_load_pd(column->b + row)));
+    return is_upright ? sum : _mm256_add_pd(sum, _mm256_load_pd(column->k[axis] + row));
+}
+
+INLINE __m128 coordinate(__m256d r, __m256d direction, __m256d offset, __m128 valid)
+{
+    __m256d value = _mm256_add_pd(_mm256_mul_pd(r, direction), offset);
     __m128 nan = _mm_castsi128_ps(_mm_set1_epi32((int)LIDAR_NAN_BITS));
     return _mm_blendv_ps(nan, _mm256_cvtpd_ps(value), valid);
 }
@@ -59,38 +104,36 @@ INLINE void store_point(uint8_t *point, __m128 xyz_intensity, float time_s)
     memcpy(point + LIDAR_POINT_TIME, &time_s, sizeof time_s);
 }
 
-INLINE unsigned decode_four(struct lidar_column *column, const struct lidar_column_turn *turn,
-                            const struct lidar_column_job *job, unsigned which, unsigned row)
+INLINE unsigned decode_four(const struct lidar_column *column, const struct constants *k,
+                            const uint8_t *pixel, unsigned row, uint8_t *to, bool is_upright)
 {
-    size_t stride = column->pixel_words * 4u;
-    const uint8_t *pixel = job->pixels + row * stride;
-    __m128i raw = load_bits(pixel, stride, column->range[which]);
-    __m128i above = _mm_sub_epi32(raw, _mm_set1_epi32((int)column->raw_min));
-    __m128i span = _mm_set1_epi32((int)column->raw_span);
-    __m128 valid = _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_max_epu32(above, span), span));
-    __m256d r =
-        _mm256_sub_pd(_mm256_mul_pd(_mm256_cvtepi32_pd(raw), _mm256_set1_pd(LIDAR_METRES_PER_MM)),
-                      _mm256_set1_pd(column->origin_m));
-    __m128 x = coordinate(column, turn, 0, row, r, valid);
-    __m128 y = coordinate(column, turn, 1, row, r, valid);
-    __m128 z = coordinate(column, turn, 2, row, r, valid);
+    __m128i raw = pick_bits(pixel, k->stride, &k->range);
+    __m128i above = _mm_sub_epi32(raw, k->raw_min);
+    __m128 valid =
+        _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_max_epu32(above, k->raw_span), k->raw_span));
+    __m256d r = _mm256_sub_pd(
+        _mm256_mul_pd(_mm256_cvtepi32_pd(raw), _mm256_set1_pd(LIDAR_METRES_PER_MM)), k->origin);
+    __m128 x = coordinate(r, direction(column, k, 0, row, is_upright), k->o[0], valid);
+    __m128 y = coordinate(r, direction(column, k, 1, row, is_upright), k->o[1], valid);
+    __m128 z = coordinate(r, direction(column, k, 2, row, is_upright), k->o[2], valid);
     __m128 intensity =
-        _mm_and_ps(valid, _mm_cvtepi32_ps(load_bits(pixel, stride, column->intensity[which])));
+        _mm_and_ps(valid, _mm_cvtepi32_ps(pick_bits(pixel, k->stride, &k->intensity)));
     _MM_TRANSPOSE4_PS(x, y, z, intensity);
-    uint8_t *to = column->staging + row * LIDAR_POINT_BYTES;
-    store_point(to, x, job->time_s);
-    store_point(to + LIDAR_POINT_BYTES, y, job->time_s);
-    store_point(to + 2 * LIDAR_POINT_BYTES, z, job->time_s);
-    store_point(to + 3 * LIDAR_POINT_BYTES, intensity, job->time_s);
+    store_point(to, x, k->time_s);
+    store_point(to + LIDAR_POINT_BYTES, y, k->time_s);
+    store_point(to + 2 * LIDAR_POINT_BYTES, z, k->time_s);
+    store_point(to + 3 * LIDAR_POINT_BYTES, intensity, k->time_s);
     return (unsigned)__builtin_popcount((unsigned)_mm_movemask_ps(valid));
 }
 
-static void decode_return(struct lidar_column *column, const struct lidar_column_turn *turn,
-                          struct lidar_column_job *job, unsigned which)
+INLINE void decode_return(struct lidar_column *column, const struct lidar_column_turn *turn,
+                          struct lidar_column_job *job, unsigned which, bool is_upright)
 {
+    const struct constants k = load_constants(column, turn, which, job->time_s);
     unsigned valid = 0;
     for (unsigned row = 0; row < column->rows; row += LANES)
-        valid += decode_four(column, turn, job, which, row);
+        valid += decode_four(column, &k, job->pixels + row * k.stride, row,
+                             column->staging + row * LIDAR_POINT_BYTES, is_upright);
     job->valid[which] = (uint8_t)valid;
     for (unsigned at = 0; at < column->rows * LIDAR_POINT_BYTES; at += 32)
         _mm256_stream_si256(
@@ -98,15 +141,24 @@ static void decode_return(struct lidar_column *column, const struct lidar_column
             _mm256_load_si256((const __m256i *)(const void *)(column->staging + at)));
 }
 
-static void decode(struct lidar_column *column, struct lidar_column_job *jobs, unsigned count)
+INLINE void decode_jobs(struct lidar_column *column, struct lidar_column_job *jobs, unsigned count,
+                        bool is_upright)
 {
     for (struct lidar_column_job *job = jobs; job < jobs + count; job++) {
         const struct lidar_column_turn turn = lidar_column_turn(column, job);
         for (unsigned which = 0; which < column->returns; which++) {
             if (job->to[which])
-                decode_return(column, &turn, job, which);
+                decode_return(column, &turn, job, which, is_upright);
         }
     }
+}
+
+static void decode(struct lidar_column *column, struct lidar_column_job *jobs, unsigned count)
+{
+    if (column->is_upright)
+        decode_jobs(column, jobs, count, true);
+    else
+        decode_jobs(column, jobs, count, false);
 }
 
 static bool is_supported(void)

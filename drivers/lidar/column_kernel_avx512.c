@@ -68,41 +68,116 @@ static void prepare(struct lidar_column *column)
     }
 }
 
-/* Pixels of a group: `words` registers. */
-INLINE __m512i pick_word(const struct lidar_column *column, const __m512i *pixels, unsigned words,
-                         unsigned word)
+/* Where a field is, in registers. */
+struct pick {
+    __m512i at, mask;
+    __m128i shift, scale;
+    __mmask16 later, last; /* rows whose word is in the third and fourth register, in the fifth */
+};
+
+/* What is the same for all columns. */
+struct constants {
+    struct pick range[LIDAR_RETURNS_MAX], intensity[LIDAR_RETURNS_MAX];
+    __m512i raw_min, raw_span;
+    __m512 nan;
+    __m512d unit, origin;
+};
+
+INLINE struct pick load_pick(const struct lidar_column *column, struct lidar_column_bits bits)
 {
-    __m512i at = _mm512_load_si512(column->line_pixel[word]);
+    return (struct pick){
+        .at = _mm512_load_si512(column->line_pixel[bits.word]),
+        .mask = _mm512_set1_epi32((int)bits.mask),
+        .shift = _mm_cvtsi32_si128(bits.shift),
+        .scale = _mm_cvtsi32_si128(bits.scale),
+        .later = column->line_pixel_mask[bits.word][1],
+        .last = column->line_pixel_mask[bits.word][2],
+    };
+}
+
+INLINE struct constants load_constants(const struct lidar_column *column)
+{
+    return (struct constants){
+        .range = {load_pick(column, column->range[0]), load_pick(column, column->range[1])},
+        .intensity = {load_pick(column, column->intensity[0]),
+                      load_pick(column, column->intensity[1])},
+        .raw_min = _mm512_set1_epi32((int)column->raw_min),
+        .raw_span = _mm512_set1_epi32((int)column->raw_span),
+        .nan = _mm512_castsi512_ps(_mm512_set1_epi32((int)LIDAR_NAN_BITS)),
+        .unit = _mm512_set1_pd(LIDAR_METRES_PER_MM),
+        .origin = _mm512_set1_pd(column->origin_m),
+    };
+}
+
+/* The pixels of a group: `words` registers, the rest is not used. */
+struct pixels {
+    __m512i first, second, third, fourth, fifth;
+};
+
+INLINE struct pixels load_pixels(const uint8_t *from, unsigned words)
+{
+    struct pixels p = {.first = _mm512_loadu_si512(from)};
+    p.second = words > 1 ? _mm512_loadu_si512(from + 64) : p.first;
+    p.third = words > 2 ? _mm512_loadu_si512(from + 128) : p.first;
+    p.fourth = words > 3 ? _mm512_loadu_si512(from + 192) : p.first;
+    p.fifth = words > 4 ? _mm512_loadu_si512(from + 256) : p.first;
+    return p;
+}
+
+INLINE __m512i pick_bits(const struct pixels *p, unsigned words, const struct pick *pick)
+{
+    __m512i picked;
     if (words == 1)
-        return _mm512_permutexvar_epi32(at, pixels[0]);
-    __m512i picked = _mm512_permutex2var_epi32(pixels[0], at, pixels[1]);
-    if (words > 2) {
-        const __m512i third = pixels[2], fourth = words > 3 ? pixels[3] : third;
-        picked = _mm512_mask_blend_epi32(column->line_pixel_mask[word][1], picked,
-                                         _mm512_permutex2var_epi32(third, at, fourth));
-    }
+        picked = _mm512_permutexvar_epi32(pick->at, p->first);
+    else
+        picked = _mm512_permutex2var_epi32(p->first, pick->at, p->second);
+    if (words == 3)
+        picked = _mm512_mask_permutexvar_epi32(picked, pick->later, pick->at, p->third);
+    if (words > 3)
+        picked = _mm512_mask_blend_epi32(pick->later, picked,
+                                         _mm512_permutex2var_epi32(p->third, pick->at, p->fourth));
     if (words > 4)
-        picked =
-            _mm512_mask_permutexvar_epi32(picked, column->line_pixel_mask[word][2], at, pixels[4]);
-    return picked;
+        picked = _mm512_mask_permutexvar_epi32(picked, pick->last, pick->at, p->fifth);
+    picked = _mm512_and_si512(_mm512_srl_epi32(picked, pick->shift), pick->mask);
+    return _mm512_sll_epi32(picked, pick->scale);
 }
 
-INLINE __m512i pick_bits(const struct lidar_column *column, const __m512i *pixels, unsigned words,
-                         struct lidar_column_bits bits)
+/* A column's turn, in registers. */
+struct turn {
+    __m512d m[3][2], o[3];
+};
+
+INLINE struct turn load_turn(const struct lidar_column *column, const struct lidar_column_job *job)
 {
-    __m512i picked = pick_word(column, pixels, words, bits.word);
-    picked = _mm512_and_si512(_mm512_srl_epi32(picked, _mm_cvtsi32_si128(bits.shift)),
-                              _mm512_set1_epi32((int)bits.mask));
-    return _mm512_sll_epi32(picked, _mm_cvtsi32_si128(bits.scale));
+    const struct lidar_column_turn turn = lidar_column_turn(column, job);
+    return (struct turn){
+        .m = {{_mm512_set1_pd(turn.m[0][0]), _mm512_set1_pd(turn.m[0][1])},
+              {_mm512_set1_pd(turn.m[1][0]), _mm512_set1_pd(turn.m[1][1])},
+              {_mm512_set1_pd(turn.m[2][0]), _mm512_set1_pd(turn.m[2][1])}},
+        .o = {_mm512_set1_pd(turn.o[0]), _mm512_set1_pd(turn.o[1]), _mm512_set1_pd(turn.o[2])},
+    };
 }
 
-INLINE __m512d direction(const struct lidar_column *column, const double m[3], unsigned from)
+/* Of 16 beams, as a coordinate has it. */
+struct direction {
+    __m512d low, high;
+};
+
+INLINE __m512d direction_of_half(const struct lidar_column *column, const struct turn *turn,
+                                 unsigned axis, unsigned from, bool is_upright)
 {
-    __m512d sum =
-        _mm512_add_pd(_mm512_mul_pd(_mm512_set1_pd(m[0]), _mm512_load_pd(column->a + from)),
-                      _mm512_mul_pd(_mm512_set1_pd(m[1]), _mm512_load_pd(column->b + from)));
-    return _mm512_add_pd(sum,
-                         _mm512_mul_pd(_mm512_set1_pd(m[2]), _mm512_load_pd(column->c + from)));
+    if (is_upright && axis == 2)
+        return _mm512_load_pd(column->k[axis] + from);
+    __m512d sum = _mm512_add_pd(_mm512_mul_pd(turn->m[axis][0], _mm512_load_pd(column->a + from)),
+                                _mm512_mul_pd(turn->m[axis][1], _mm512_load_pd(column->b + from)));
+    return is_upright ? sum : _mm512_add_pd(sum, _mm512_load_pd(column->k[axis] + from));
+}
+
+INLINE struct direction direction_of(const struct lidar_column *column, const struct turn *turn,
+                                     unsigned axis, unsigned from, bool is_upright)
+{
+    return (struct direction){direction_of_half(column, turn, axis, from, is_upright),
+                              direction_of_half(column, turn, axis, from + 8, is_upright)};
 }
 
 INLINE __m512 join(__m256 low, __m256 high)
@@ -111,13 +186,12 @@ INLINE __m512 join(__m256 low, __m256 high)
                                                _mm256_castps_pd(high), 1));
 }
 
-INLINE __m512 coordinate(const __m512d d[2], const __m512d r[2], double o, __mmask16 valid)
+INLINE __m512 coordinate(const struct constants *k, const struct direction *d,
+                         const struct direction *r, __m512d offset, __mmask16 valid)
 {
-    __m512d offset = _mm512_set1_pd(o);
-    __m256 low = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r[0], d[0]), offset));
-    __m256 high = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r[1], d[1]), offset));
-    __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32((int)LIDAR_NAN_BITS));
-    return _mm512_mask_blend_ps(valid, nan, join(low, high));
+    __m256 low = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r->low, d->low), offset));
+    __m256 high = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r->high, d->high), offset));
+    return _mm512_mask_blend_ps(valid, k->nan, join(low, high));
 }
 
 struct group {
@@ -181,67 +255,82 @@ INLINE void store_group(const struct lidar_column *column, unsigned group, const
     _mm256_stream_si256((__m256i *)(void *)(to + 5 * 64), _mm512_castsi512_si256(last));
 }
 
-INLINE unsigned decode_group(const struct lidar_column *column,
-                             const struct lidar_column_turn *turn, const __m512i *pixels,
-                             unsigned words, const __m512d d[3][2], const __m512i *times,
-                             unsigned group, unsigned which, uint8_t *to)
+INLINE __m512d range_of(const struct constants *k, __m256i raw)
 {
-    __m512i raw = pick_bits(column, pixels, words, column->range[which]);
-    __m512i above = _mm512_sub_epi32(raw, _mm512_set1_epi32((int)column->raw_min));
-    __mmask16 valid = _mm512_cmple_epu32_mask(above, _mm512_set1_epi32((int)column->raw_span));
-    const __m256i halves[2] = {_mm512_castsi512_si256(raw), _mm512_extracti64x4_epi64(raw, 1)};
-    __m512d r[2];
-    for (unsigned i = 0; i < 2; i++)
-        r[i] = _mm512_sub_pd(
-            _mm512_mul_pd(_mm512_cvtepi32_pd(halves[i]), _mm512_set1_pd(LIDAR_METRES_PER_MM)),
-            _mm512_set1_pd(column->origin_m));
+    return _mm512_sub_pd(_mm512_mul_pd(_mm512_cvtepi32_pd(raw), k->unit), k->origin);
+}
+
+/* What the returns of a group have in common. */
+struct shared {
+    struct pixels pixels;
+    struct direction x, y, z;
+};
+
+INLINE unsigned decode_group(const struct lidar_column *column, const struct constants *k,
+                             const struct turn *turn, const struct shared *s, unsigned words,
+                             const __m512i *times, unsigned group, unsigned which, uint8_t *to)
+{
+    __m512i raw = pick_bits(&s->pixels, words, &k->range[which]);
+    __mmask16 valid = _mm512_cmple_epu32_mask(_mm512_sub_epi32(raw, k->raw_min), k->raw_span);
+    const struct direction r = {range_of(k, _mm512_castsi512_si256(raw)),
+                                range_of(k, _mm512_extracti64x4_epi64(raw, 1))};
     struct group g = {
-        .x = coordinate(d[0], r, turn->o[0], valid),
-        .y = coordinate(d[1], r, turn->o[1], valid),
-        .z = coordinate(d[2], r, turn->o[2], valid),
-        .intensity = _mm512_maskz_cvtepi32_ps(
-            valid, pick_bits(column, pixels, words, column->intensity[which])),
+        .x = coordinate(k, &s->x, &r, turn->o[0], valid),
+        .y = coordinate(k, &s->y, &r, turn->o[1], valid),
+        .z = coordinate(k, &s->z, &r, turn->o[2], valid),
+        .intensity =
+            _mm512_maskz_cvtepi32_ps(valid, pick_bits(&s->pixels, words, &k->intensity[which])),
     };
     store_group(column, group, &g, times, to);
     return (unsigned)__builtin_popcount(valid);
 }
 
-INLINE void decode_column(const struct lidar_column *column, struct lidar_column_job *job,
-                          unsigned words)
+INLINE void decode_column(const struct lidar_column *column, const struct constants *k,
+                          struct lidar_column_job *job, unsigned words, bool is_upright)
 {
-    const struct lidar_column_turn turn = lidar_column_turn(column, job);
+    const struct turn turn = load_turn(column, job);
     unsigned valid[LIDAR_RETURNS_MAX] = {0, 0};
+    uint8_t *const first = job->to[0], *const second = column->returns > 1 ? job->to[1] : NULL;
     __m512i times[LIDAR_GROUP_LINES], time = _mm512_castps_si512(_mm512_set1_ps(job->time_s));
     for (unsigned line = 0; line < LIDAR_GROUP_LINES; line++)
         times[line] = _mm512_maskz_permutexvar_epi16(
             column->line_time_mask[line], _mm512_load_si512(column->line_time[line]), time);
     for (unsigned group = 0; group * LIDAR_GROUP_POINTS < column->rows; group++) {
         unsigned from = group * LIDAR_GROUP_POINTS;
-        __m512i pixels[LIDAR_COLUMN_WORDS_MAX];
-        __m512d d[3][2];
-        for (unsigned i = 0; i < words; i++)
-            pixels[i] = _mm512_loadu_si512(job->pixels + (size_t)from * words * 4 + i * 64);
-        for (unsigned axis = 0; axis < 3; axis++) {
-            d[axis][0] = direction(column, turn.m[axis], from);
-            d[axis][1] = direction(column, turn.m[axis], from + 8);
-        }
-        for (unsigned which = 0; which < column->returns; which++) {
-            if (job->to[which])
-                valid[which] += decode_group(column, &turn, pixels, words, d, times, group, which,
-                                             job->to[which] + group * LIDAR_GROUP_BYTES);
-        }
+        const struct shared s = {
+            .pixels = load_pixels(job->pixels + (size_t)from * words * 4, words),
+            .x = direction_of(column, &turn, 0, from, is_upright),
+            .y = direction_of(column, &turn, 1, from, is_upright),
+            .z = direction_of(column, &turn, 2, from, is_upright),
+        };
+        if (first)
+            valid[0] += decode_group(column, k, &turn, &s, words, times, group, 0,
+                                     first + group * LIDAR_GROUP_BYTES);
+        if (second)
+            valid[1] += decode_group(column, k, &turn, &s, words, times, group, 1,
+                                     second + group * LIDAR_GROUP_BYTES);
     }
     for (unsigned which = 0; which < column->returns; which++)
         job->valid[which] = (uint8_t)valid[which];
 }
 
-/* One loop for each number of words, so that it is a constant there. */
+INLINE void decode_columns(const struct lidar_column *column, struct lidar_column_job *jobs,
+                           unsigned count, unsigned words, bool is_upright)
+{
+    const struct constants k = load_constants(column);
+    for (unsigned i = 0; i < count; i++)
+        decode_column(column, &k, &jobs[i], words, is_upright);
+}
+
+/* One function for each number of words, so that it is a constant there. */
 #define DECODE(words)                                                                            \
     static void decode_##words(const struct lidar_column *column, struct lidar_column_job *jobs, \
                                unsigned count)                                                   \
     {                                                                                            \
-        for (unsigned i = 0; i < count; i++)                                                     \
-            decode_column(column, &jobs[i], words);                                              \
+        if (column->is_upright)                                                                  \
+            decode_columns(column, jobs, count, words, true);                                    \
+        else                                                                                     \
+            decode_columns(column, jobs, count, words, false);                                   \
     }
 DECODE(1)
 DECODE(2)

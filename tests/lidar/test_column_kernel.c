@@ -76,6 +76,12 @@ static struct lidar_column_config random_config(void)
     }
     for (unsigned i = 0; i < 12; i++)
         config.to_frame[i] = random_unit() * 4 - 2;
+    if (random_next() % 2) { /* upright, as a sensor's own transform is; zeros keep their signs */
+        config.to_frame[2] = config.to_frame[6] = config.to_frame[8] = config.to_frame[9] = 0;
+        altitude[3] = 0;
+        if (random_next() % 2)
+            config.origin_z_m = config.to_frame[11] = 0;
+    }
     if (random_next() % 2)
         config.range_min_m = (float)random_unit() * 20;
     if (random_next() % 2)
