@@ -90,7 +90,7 @@ static enum lidar_count parse_imu(const uint8_t *data, struct livox_packet *pack
         packet->rate[i] = get_float(data + 4 * i);
         packet->acceleration[i] = get_float(data + 12 + 4 * i) * M_PER_S2_PER_G;
         if (!isfinite(packet->rate[i]) || !isfinite(packet->acceleration[i]))
-            return LIDAR_BAD_AZIMUTH;
+            return LIDAR_BAD_TELEMETRY;
     }
     return LIDAR_IMU;
 }

@@ -60,7 +60,8 @@ struct livox_packet {
 
 /* Returns LIDAR_PACKETS or LIDAR_IMU, or the counter of what is wrong: LIDAR_BAD_SHORT and _LONG
  * for a size that is not what the packet says, LIDAR_BAD_FLAG for another version of the protocol,
- * LIDAR_OTHER_MODEL for data of another kind, LIDAR_BAD_AZIMUTH for an IMU whose numbers are none.
+ * LIDAR_OTHER_MODEL for data of another kind, LIDAR_BAD_TELEMETRY for an IMU whose numbers are
+ * none.
  */
 enum lidar_count livox_packet_parse(const uint8_t *bytes, size_t size_bytes,
                                     struct livox_packet *ret_packet);

@@ -158,16 +158,24 @@ static void begin_frame(struct livox_frames *f, const struct livox_packet *packe
         lidar_count(f->counts, LIDAR_FRAMES_DROPPED);
 }
 
-/* The period is over. What is missing of it is waited for a moment. */
-static void cut(struct livox_frames *f, const struct livox_packet *packet, uint64_t host_ns)
+/* The period is over, `gap` packets before this one are missing, some of them maybe of the new one.
+ * What is missing of the old one is waited for a moment. */
+static void cut(struct livox_frames *f, const struct livox_packet *packet, unsigned gap,
+                uint64_t host_ns)
 {
     struct livox_frame *done = current_frame(f);
+    uint64_t into_ns = packet->stamp_ns % f->options.period_ns;
+    uint64_t lost_after = f->step_ns > 0 ? into_ns / f->step_ns : 0;
+    if (lost_after > gap)
+        lost_after = gap;
+    done->gap += gap - (unsigned)lost_after;
     close_frame(f, older_frame(f), 0);
     if (done->gap == 0)
         close_frame(f, done, 0);
     done->overtaken_ns = host_ns;
     f->current ^= 1;
     begin_frame(f, packet, 0);
+    current_frame(f)->gap = (unsigned)lost_after;
 }
 
 /* Placing. */
@@ -246,11 +254,12 @@ static void push_next(struct livox_frames *f, const struct livox_packet *packet,
     } else {
         unsigned gap = gap_before(f, packet);
         f->counts->count[LIDAR_GAP] += gap;
-        current_frame(f)->gap += gap;
         if (!current_frame(f)->is_open)
             begin_frame(f, packet, LIDAR_PARTIAL_START);
         else if (packet->stamp_ns / f->options.period_ns != current_frame(f)->period)
-            cut(f, packet, host_ns);
+            cut(f, packet, gap, host_ns);
+        else
+            current_frame(f)->gap += gap;
     }
     f->has_begun = true;
     f->source = packet->clock;
