@@ -3,11 +3,14 @@
 #include <stdio.h>
 
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/livox.h"
+#include "drivers/lidar/robosense.h"
 #include "drivers/lidar/velodyne.h"
 #include "tools/json.h"
 #include "tools/tool.h"
 
 #define COLUMN_NS_TO_POINTS 1e9
+#define LIVOX_UNIT_M        1e-3
 
 static struct {
     bool json;
@@ -24,7 +27,9 @@ static const struct sl_command command = {
         "rings, and points a second with one return; metres of the wire's unit; how the model is\n"
         "told (id: by the packets; name: it has to be configured, the packets do not tell it from\n"
         "another one); where its angles come from (table; a file of the sensor's own, or else a\n"
-        "table; both: such a file, or its packets). An Ouster is what its metadata says.",
+        "table; both: such a file, or its packets; none: it computes its points itself). An Ouster "
+        "is\n"
+        "what its metadata says.",
     .example = "sluice lidar models | grep Hesai",
     .tables = {{"Output", options, 1, &given}},
 };
@@ -39,52 +44,80 @@ struct family {
 static const struct family families[] = {
     {"Velodyne", velodyne_models, "table"},
     {"Hesai", hesai_models, "file"},
+    {"RoboSense", robosense_models, "both"},
 };
 
-static double points_per_s(const struct lidar_model *model)
+/* What the list says of a model. */
+struct row {
+    const char *vendor, *model;
+    unsigned rings, returns;
+    double points_per_s, unit_m;
+    const char *told_by, *angles;
+};
+
+static struct row row_of(const struct family *family, const struct lidar_model *model)
 {
-    return model->lasers * COLUMN_NS_TO_POINTS / model->column_period_ns;
+    return (struct row){
+        .vendor = family->vendor,
+        .model = model->name,
+        .rings = model->lasers,
+        .returns = lidar_model_returns(model),
+        .points_per_s = model->lasers * COLUMN_NS_TO_POINTS / model->column_period_ns,
+        .unit_m = (double)model->range_unit_m,
+        .told_by = model->must_be_named ? "name" : "id",
+        .angles = model->must_be_calibrated ? "both" : family->angles,
+    };
 }
 
-static const char *told_by(const struct lidar_model *model)
+static struct row row_of_livox(const struct livox_model *model)
 {
-    return model->must_be_named ? "name" : "id";
+    return (struct row){
+        .vendor = "Livox",
+        .model = model->name,
+        .rings = model->lines,
+        .returns = 1,
+        .points_per_s = model->points_per_s,
+        .unit_m = LIVOX_UNIT_M,
+        .told_by = "name",
+        .angles = "none",
+    };
 }
 
-static const char *angles_from(const struct family *family, const struct lidar_model *model)
+static void print_line(const struct row *row)
 {
-    return model->must_be_calibrated ? "both" : family->angles;
+    printf("%-9s %-14s %5u %9.0f  %.4f %7u  %-5s %s\n", row->vendor, row->model, row->rings,
+           row->points_per_s, row->unit_m, row->returns, row->told_by, row->angles);
 }
 
-static void print_line(const struct family *family, const struct lidar_model *model)
-{
-    printf("%-9s %-12s %5u %9.0f  %.4f %7u  %-5s %s\n", family->vendor, model->name, model->lasers,
-           points_per_s(model), (double)model->range_unit_m, lidar_model_returns(model),
-           told_by(model), angles_from(family, model));
-}
-
-static void print_json(const struct family *family, const struct lidar_model *model)
+static void print_json(const struct row *row)
 {
     struct sl_json json = {.to = stdout};
-    sl_json_line(&json, "model", model->name);
-    sl_json_text(&json, "vendor", family->vendor);
-    sl_json_count(&json, "rings", model->lasers);
-    sl_json_real(&json, "points_per_s", points_per_s(model));
-    sl_json_real(&json, "range_unit_m", (double)model->range_unit_m);
-    sl_json_count(&json, "returns", lidar_model_returns(model));
-    sl_json_text(&json, "told_by", told_by(model));
-    sl_json_text(&json, "angles", angles_from(family, model));
+    sl_json_line(&json, "model", row->model);
+    sl_json_text(&json, "vendor", row->vendor);
+    sl_json_count(&json, "rings", row->rings);
+    sl_json_real(&json, "points_per_s", row->points_per_s);
+    sl_json_real(&json, "range_unit_m", row->unit_m);
+    sl_json_count(&json, "returns", row->returns);
+    sl_json_text(&json, "told_by", row->told_by);
+    sl_json_text(&json, "angles", row->angles);
     sl_json_line_end(&json);
+}
+
+static void print(struct row row)
+{
+    (given.json ? print_json : print_line)(&row);
 }
 
 static int run(void)
 {
     if (!given.json)
-        puts("VENDOR    MODEL        RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES");
+        puts("VENDOR    MODEL          RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         for (const struct lidar_model *const *model = families[i].models; *model; model++)
-            (given.json ? print_json : print_line)(&families[i], *model);
+            print(row_of(&families[i], *model));
     }
+    for (const struct livox_model *const *model = livox_models; *model; model++)
+        print(row_of_livox(*model));
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* beam_kernel.c - points of a sensor each of whose lasers was measured: the HDL-64E.
+/* beam_kernel.c - points of a sensor whose rays do not begin on its axis, or each of whose lasers
+ * was measured: RoboSense's, the HDL-64E.
  *
  * HDL-64E S2 and S3 User Manual 63-HDL64ES3, appendix "Calibration": with el and a' as everywhere
  * (block_kernel.h), r the distance on the wire and d what is added to it far away,
@@ -44,11 +45,16 @@ static float near_or_far(float far_m, float near_m, float at_m, float from_m)
     return near_m + (far_m - near_m) * (at_m - from_m) / (FAR_M - from_m);
 }
 
+static const struct lidar_beam *beam_of(const struct lidar_block *block, unsigned i)
+{
+    return &block->model->beams[block->element[i] % block->model->lasers];
+}
+
 /* Position `i` of the block, at the distance `r` that the wire tells. */
 static struct where where_is(const struct lidar_block *block, const struct lidar_block_rate *rate,
                              const struct lidar_block_job *job, unsigned i, float r)
 {
-    const struct lidar_beam *beam = &block->model->beams[block->element[i]];
+    const struct lidar_beam *beam = beam_of(block, i);
     float a = rate->a[i], b = rate->b[i];
     float flat = sqrtf(a * a + b * b); /* cos(el) */
     float ahead = a * job->cosine - b * job->sine, right = a * job->sine + b * job->cosine;
@@ -91,7 +97,7 @@ static bool decode_point(const struct lidar_block *block, const struct lidar_blo
 {
     uint32_t offset = block->offset[job->is_dual][i], nan = LIDAR_NAN_BITS;
     const uint8_t *element = job->wire + offset;
-    uint32_t raw = sl_get_le16(element);
+    uint32_t raw = block->model->is_big_endian ? sl_get_be16(element) : sl_get_le16(element);
     float time_s = job->time_s[block->place[i] / LIDAR_HALF_POINTS] + block->time_s[0][i];
     bool is_valid = raw - block->raw_min <= block->raw_span;
     if (job->equal[0] && memcmp(element, job->equal[0] + offset, LIDAR_ELEMENT_BYTES) == 0)
@@ -101,7 +107,7 @@ static bool decode_point(const struct lidar_block *block, const struct lidar_blo
     memcpy(&p.x, &nan, sizeof nan);
     p.y = p.z = p.x;
     if (is_valid) {
-        const struct lidar_beam *beam = &block->model->beams[block->element[i]];
+        const struct lidar_beam *beam = beam_of(block, i);
         p = transform(block, where_is(block, rate, job, i, (float)raw * block->unit_m));
         intensity = intensity_of(beam, (float)raw, element[2]);
     }

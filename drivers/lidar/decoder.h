@@ -48,6 +48,17 @@ struct lidar_ouster_config {
     struct lidar_imu_sink imu;
 };
 
+struct livox_model;
+
+struct lidar_livox_config {
+    const struct livox_model *model; /* the sensor is this Livox; NULL = it is none */
+    uint64_t period_ns;              /* of a frame */
+    uint8_t unwanted_tags;           /* bits of a point's tag that make it a hole */
+    bool checks_crc;                 /* leave out packets whose checksum is wrong */
+    int64_t ptp_ahead_ns;            /* as an Ouster's */
+    struct lidar_imu_sink imu;
+};
+
 struct lidar_decoder_config {
     const struct lidar_model *model; /* NULL = what the packets tell */
     /* The sensor's own angles, and what else was measured of it. NULL: of an HDL-64E, packets carry
@@ -56,6 +67,7 @@ struct lidar_decoder_config {
     size_t room_bytes; /* that the sink lends for a frame; 0 = whatever it takes */
     struct lidar_assembly_options frames;
     struct lidar_ouster_config ouster;
+    struct lidar_livox_config livox;
     const char *kernel; /* NULL = the best; for tests and benches */
 };
 
@@ -85,6 +97,9 @@ const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *decode
 
 /* What the last telemetry said; NULL if none has come. */
 const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *decoder);
+
+/* What a person should know of the points though they are decoded, in one line; NULL = nothing. */
+const char *lidar_decoder_note(const struct lidar_decoder *decoder);
 
 const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *decoder);
 

@@ -44,7 +44,7 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
         lidar_options_packets(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->packets);
     }
-    if (err == 0 && d->options.is_ouster && d->options.imu) {
+    if (err == 0 && lidar_options_has_imu(&d->options)) {
         lidar_options_imu(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->imu);
     }
@@ -76,7 +76,7 @@ static void tell_source(const struct driver *d)
     if (o->source == LIDAR_FROM_UDP)
         sl_log(SL_LOG_INFO, "listening at %s port %u, %s at %u, receive buffer %u kB",
                o->multicast ? o->multicast : o->bind, lidar_source_udp_port(d->source, 0),
-               o->is_ouster ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
+               lidar_options_has_imu(o) ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
                stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_CAPTURE)
         sl_log(SL_LOG_INFO, "replaying %s", o->capture);
@@ -119,6 +119,7 @@ static int driver_open(void *state, struct sl_runtime *runtime)
     lidar_options_decoder(&d->options, &config.decoder);
     lidar_publish_imu_init(&d->publish_imu, d->imu, d->options.frame_id);
     config.decoder.ouster.imu = lidar_publish_imu_sink(&d->publish_imu);
+    config.decoder.livox.imu = config.decoder.ouster.imu;
     config.decoder.calibration = calibrated > 0 ? &d->calibration : NULL;
     err = lidar_flow_open(&d->flow, &config);
     if (err < 0)
@@ -209,7 +210,8 @@ static void driver_close(void *state, struct sl_runtime *runtime)
 
 const struct sl_program lidar_program = {
     .name = "lidar",
-    .summary = "Velodyne, Hesai and Ouster lidars: packets become points in shared memory",
+    .summary = "Velodyne, Hesai, RoboSense, Livox and Ouster lidars: packets become points in "
+               "shared memory",
     .details =
         "Topics: points (sensor_msgs/msg/PointCloud2, a message a turn: a ring wide, a column\n"
         "high; x y z intensity ring time) and packets (velodyne_msgs/msg/VelodyneScan, the same\n"
@@ -222,14 +224,18 @@ const struct sl_program lidar_program = {
         "for a turn at the slowest rotation; see --returns, --slots, --subscribers and --quota\n"
         "for the memory that this takes.\n"
         "\n"
-        "A Hesai or a sensor of more than 16 lasers has to be named by --model. sluice lidar "
-        "models\n"
-        "lists what there is.\n"
+        "A Hesai, a RoboSense or a sensor of more than 16 lasers has to be named by --model. "
+        "sluice\n"
+        "lidar models lists what there is. RoboSense's and Livox's have no packets topic.\n"
         "\n"
         "An Ouster is what --metadata describes: points (the same fields; as many rings as it has\n"
         "beams, ring 0 the highest, a row for each column of its window) when the last packet of\n"
         "a turn is in, and imu (sensor_msgs/msg/Imu). Ports are the metadata's if none are given;\n"
-        "--cut-angle, --returns and --packets are not for it.",
+        "--cut-angle, --returns and --packets are not for it.\n"
+        "\n"
+        "A Livox has no turns: a frame is all that was seen in --frame-period, a packet a row, "
+        "and\n"
+        "imu (sensor_msgs/msg/Imu). It sends to whom it was told by Livox's own tools.",
     .example = "lidar --source capture --capture drive.pcap --rate 0 --block",
     .options = lidar_option_table,
     .option_count = LIDAR_OPTION_COUNT,

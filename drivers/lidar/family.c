@@ -10,8 +10,9 @@
 
 #define FULL_TURN_DEG 360.0
 
-const struct lidar_family *const lidar_families[] = {&lidar_ouster_family, &lidar_hesai_family,
-                                                     &lidar_block_family, NULL};
+const struct lidar_family *const lidar_families[] = {&lidar_ouster_family,    &lidar_hesai_family,
+                                                     &lidar_robosense_family, &lidar_livox_family,
+                                                     &lidar_block_family,     NULL};
 
 struct lidar_decoder {
     const struct lidar_family *family;
@@ -86,6 +87,11 @@ const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *d)
 const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *d)
 {
     return d->family->telemetry ? d->family->telemetry(d->state) : NULL;
+}
+
+const char *lidar_decoder_note(const struct lidar_decoder *d)
+{
+    return d->family->note ? d->family->note(d->state) : NULL;
 }
 
 const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *d)

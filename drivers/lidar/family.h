@@ -2,8 +2,9 @@
 /* family.h - what stands behind decoder.h: a kind of sensor, as one const struct of operations.
  *
  * A family's sensors share how their packets are told apart and become frames: Velodyne's
- * (block_decoder.c), Hesai's (hesai_decoder.c) or Ouster's (ouster_decoder.c). The first one of
- * lidar_families whose `fits` takes the configuration decodes.
+ * (block_decoder.c), Hesai's (hesai_decoder.c), RoboSense's (robosense_decoder.c), Livox'
+ * (livox_decoder.c) or Ouster's (ouster_decoder.c). The first one of lidar_families whose `fits`
+ * takes the configuration decodes.
  *
  * Life:    open -> push, deadline ... -> flush -> discard, on state of state_size bytes that is
  * zero before and freed afterwards by family.c Owner:   family.c. Threads: one at a time. Errors:
@@ -27,6 +28,7 @@ struct lidar_family {
     const char *(*product)(const void *state);
     const struct lidar_model *(*model)(const void *state);            /* NULL = has none */
     const struct velodyne_telemetry *(*telemetry)(const void *state); /* NULL = has none */
+    const char *(*note)(const void *state);                           /* NULL = has none */
     const struct lidar_counts *(*counts)(const void *state);
     void (*deadline)(void *state, uint64_t now_ns);
     uint64_t (*due_ns)(const void *state);
@@ -35,6 +37,7 @@ struct lidar_family {
 };
 
 extern const struct lidar_family lidar_block_family, lidar_hesai_family, lidar_ouster_family;
+extern const struct lidar_family lidar_robosense_family, lidar_livox_family;
 
 /* Ended by NULL. The last one fits every configuration. */
 extern const struct lidar_family *const lidar_families[];

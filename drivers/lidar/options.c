@@ -12,9 +12,11 @@
 #include "core/base/error.h"
 #include "core/frame/message.h"
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/livox_frames.h"
 #include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
+#include "drivers/lidar/robosense.h"
 #include "drivers/lidar/sim/sim.h"
 
 #define PI                 3.14159265358979323846
@@ -25,16 +27,21 @@
 #define SCAN_SPARE_PACKETS 4 /* beyond a turn at the slowest: the ends of the turn, a stutter */
 
 const char *const lidar_model_choices[] = {
-    "auto",      "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
-    "vlp-32b",   "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
-    "pandar64",  "qt64",    "xt32",      "xt16",        "xt32m2x",    "qt128",
-    "pandar128", "ot128",   "at128",     NULL};
+    "auto",    "vlp-16",  "puck-lite",  "puck-hi-res", "hdl-32e",   "vlp-32a",  "vlp-32b",
+    "vlp-32c", "vls-128", "hdl-64e-s2", "hdl-64e-s3",  "pandar40p", "pandar64", "qt64",
+    "xt32",    "xt16",    "xt32m2x",    "qt128",       "pandar128", "ot128",    "at128",
+    "rs-16",   "helios",  "helios-16p", "hap",         "mid-360",   NULL};
 /* "auto", and lidar_sim_model_names. */
-static const char *const lidar_sim_choices[] = {"auto",   "vlp-16", "puck-hi-res",
-                                                "os1-64", "xt32",   NULL};
+static const char *const lidar_sim_choices[] = {"auto", "vlp-16",  "puck-hi-res", "os1-64",
+                                                "xt32", "mid-360", NULL};
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
+/* How sure a Livox must be that a point is no noise; and the bits of its tag that say it is not:
+ * two each for glue between things, for dust and rain, for whatever else; 0 sure, 1 half, 2 hardly.
+ */
+static const char *const confidence_choices[] = {"any", "medium", "high", NULL};
+static const uint8_t unwanted_tags[] = {0x00, 0x2A, 0x3F};
 static const char *const stamp_choices[] = {"sensor", "host", NULL};
 
 #define FIELD(field) offsetof(struct lidar_options, field)
@@ -52,8 +59,9 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(calibration),
      .value = "FILE",
      .help = "The sensor's own angles: of a Hesai its correction file (CSV; an AT128's .dat), "
-             "without it the angles are those of its type; of an hdl-64e a YAML file, without it "
-             "its packets tell them"},
+             "without it the angles are those of its type; of a RoboSense a file of the same form, "
+             "without it its packets tell them; of an hdl-64e a YAML file, without it its packets "
+             "tell them"},
     {.name = "source",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(source),
@@ -75,19 +83,33 @@ const struct sl_option lidar_option_table[] = {
     {.name = "check-crc",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(check_crc),
-     .help = "Ouster: leave out packets whose checksum is wrong (firmware 3.1 and later has one)"},
+     .help = "Ouster, Livox: leave out packets whose checksum is wrong, where firmware gives one"},
     {.name = "imu",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(imu),
      .fallback = "true",
-     .help = "Ouster: publish its inertial measurements"},
+     .help = "Ouster, Livox: publish its inertial measurements"},
     {.name = "ptp-ahead",
      .kind = SL_OPTION_DURATION,
      .offset = FIELD(ptp_ahead_ns),
      .value = "TIME",
      .fallback = "37s",
      .max = 1e12,
-     .help = "Ouster: how far its PTP time is ahead of UTC; 0 = the master counts UTC"},
+     .help = "Ouster, Livox: how far its PTP time is ahead of UTC; 0 = the master counts UTC"},
+    {.name = "frame-period",
+     .kind = SL_OPTION_DURATION,
+     .offset = FIELD(frame_period_ns),
+     .value = "TIME",
+     .fallback = "100ms",
+     .min = 1e6,
+     .max = 1e10,
+     .help = "Livox: a frame is all that was seen in such a time"},
+    {.name = "confidence",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(confidence),
+     .choices = confidence_choices,
+     .fallback = "any",
+     .help = "Livox: how sure it must be that a point is no noise; others become holes (NaN)"},
 
     {.name = "port",
      .kind = SL_OPTION_INT,
@@ -344,12 +366,30 @@ static const struct lidar_model *model_of(const struct lidar_options *o)
 {
     const char *name = lidar_model_choices[o->model];
     const struct lidar_model *velodyne = velodyne_model_find(name);
-    return velodyne ? velodyne : hesai_model_find(name);
+    const struct lidar_model *hesai = velodyne ? velodyne : hesai_model_find(name);
+    return hesai ? hesai : robosense_model_find(name);
 }
 
 static bool is_hesai(const struct lidar_options *o)
 {
     return hesai_model_find(lidar_model_choices[o->model]) != NULL;
+}
+
+static bool is_robosense(const struct lidar_options *o)
+{
+    return robosense_model_find(lidar_model_choices[o->model]) != NULL;
+}
+
+/* NULL = it is none. */
+static const struct livox_model *livox_of(const struct lidar_options *o)
+{
+    return livox_model_find(lidar_model_choices[o->model]);
+}
+
+/* Is its calibration a file of lines "channel,elevation,azimuth"? */
+static bool has_corrections(const struct lidar_options *o)
+{
+    return is_hesai(o) || is_robosense(o);
 }
 
 /* May packets of this model come? */
@@ -366,6 +406,13 @@ static int not_for_udp(const char *option)
                     option);
 }
 
+static int check_imu(const struct lidar_options *o)
+{
+    if (o->imu && lidar_publish_imu_bytes(o->frame_id) > INLINE_BYTES_MAX)
+        return sl_error(-EINVAL, "option --frame-id: too long for IMU messages");
+    return 0;
+}
+
 /* The sensor is an Ouster, whose metadata is there. */
 static int become_ouster(struct lidar_options *o, const struct lidar_given *given)
 {
@@ -375,9 +422,7 @@ static int become_ouster(struct lidar_options *o, const struct lidar_given *give
     if (!given->telemetry_port)
         o->telemetry_port = o->metadata.imu_port ? o->metadata.imu_port : LIDAR_OUSTER_IMU_PORT;
     o->packets = false; /* no message holds them */
-    if (o->imu && lidar_publish_imu_bytes(o->frame_id) > INLINE_BYTES_MAX)
-        return sl_error(-EINVAL, "option --frame-id: too long for IMU messages");
-    return 0;
+    return check_imu(o);
 }
 
 static int read_metadata(struct lidar_options *o, const struct lidar_given *given)
@@ -450,8 +495,8 @@ static int match_sim(struct lidar_options *o)
     int chosen = o->sim_model > 0 ? o->sim_model : find_choice(lidar_sim_choices, model);
     if (chosen < 0)
         return sl_error(-EINVAL,
-                        "option --model: no %s is simulated; vlp-16, puck-hi-res, os1-64 and xt32 "
-                        "are (--sim-model)",
+                        "option --model: no %s is simulated; vlp-16, puck-hi-res, os1-64, xt32 "
+                        "and mid-360 are (--sim-model)",
                         model);
     o->sim_model = chosen;
     if (o->model == 0 && o->sim_model > LIDAR_SIM_HIRES + 1) {
@@ -486,8 +531,9 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     }
     if (o->calibration && !o->calibration[0])
         o->calibration = NULL; /* a launch file that was given none */
-    if (o->calibration && !is_hesai(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
-        return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-... and Hesai's");
+    if (o->calibration && !has_corrections(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
+        return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-..., Hesai's and "
+                                 "RoboSense's");
     if (!o->calibration && model_of(o) == hesai_models[HESAI_AT128])
         return sl_error(-EINVAL,
                         "option --calibration: an at128's packets mean nothing without its "
@@ -496,9 +542,30 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
     if (is_hesai(o) && !given->telemetry_port)
         o->telemetry_port = 0; /* it sends none that is read */
+    if (is_robosense(o)) {
+        o->packets = false; /* no message holds them */
+        if (!given->port)
+            o->port = LIDAR_ROBOSENSE_DATA_PORT;
+        if (!given->telemetry_port)
+            o->telemetry_port = LIDAR_ROBOSENSE_INFO_PORT;
+    }
+    const struct livox_model *livox = livox_of(o);
+    if (livox) {
+        o->packets = false; /* no message holds them */
+        if (!given->port)
+            o->port = livox->data_port;
+        if (!given->telemetry_port)
+            o->telemetry_port = livox->imu_port;
+    }
     if (o->metadata_file)
         return read_metadata(o, given);
-    return o->source == LIDAR_FROM_SIM ? read_sim_metadata(o, given) : 0;
+    int err = o->source == LIDAR_FROM_SIM ? read_sim_metadata(o, given) : 0;
+    return err == 0 && livox ? check_imu(o) : err;
+}
+
+bool lidar_options_has_imu(const struct lidar_options *o)
+{
+    return o->imu && (o->is_ouster || livox_of(o));
 }
 
 static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
@@ -590,6 +657,8 @@ static size_t cloud_bytes(const struct lidar_options *o)
     size_t most = 0;
     if (o->is_ouster)
         return ouster_frame_bytes(&o->metadata);
+    if (livox_of(o))
+        return livox_frame_bytes_max(livox_of(o), (uint64_t)o->frame_period_ns);
     if (model_of(o))
         return lidar_frame_bytes_max(model_of(o), (unsigned)o->returns);
     for (const struct lidar_model *const *model = velodyne_models; *model; model++) {
@@ -613,6 +682,11 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
                    .uses_signal = o->intensity == 1,
                    .checks_crc = o->check_crc,
                    .ptp_ahead_ns = o->ptp_ahead_ns},
+        .livox = {.model = livox_of(o),
+                  .period_ns = (uint64_t)o->frame_period_ns,
+                  .unwanted_tags = unwanted_tags[o->confidence],
+                  .checks_crc = o->check_crc,
+                  .ptp_ahead_ns = o->ptp_ahead_ns},
     };
     set_extrinsics(o, &ret_config->frames.block);
 }
@@ -623,7 +697,7 @@ int lidar_options_calibration(const struct lidar_options *o,
     int err = 0;
     if (!o->calibration)
         return 0;
-    if (is_hesai(o))
+    if (has_corrections(o))
         err = hesai_correction_load(model_of(o), o->calibration, &ret_calibration->mirror,
                                     &ret_calibration->model);
     else

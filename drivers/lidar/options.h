@@ -31,6 +31,9 @@ struct lidar_options {
     bool check_crc, imu;
     int64_t ptp_ahead_ns;
 
+    int64_t frame_period_ns; /* of a Livox */
+    int confidence;          /* that it must have in a point: any, medium, high */
+
     int64_t port, telemetry_port;
     const char *bind, *interface, *multicast, *sender;
     uint64_t receive_buffer_bytes;
@@ -61,10 +64,11 @@ struct lidar_options {
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 46
+#define LIDAR_OPTION_COUNT 48
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
-/* "auto" and a spelling of each of velodyne_models and hesai_models, ended by NULL. */
+/* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and
+ * livox_models, ended by NULL. */
 extern const char *const lidar_model_choices[];
 
 /* Which of the options were given, rather than left at their defaults. */
@@ -75,6 +79,9 @@ struct lidar_given {
 /* Check what the table cannot, and read the metadata. Without --source, --capture means a capture;
  * without ports, they are the metadata's. */
 int lidar_options_check(struct lidar_options *options, const struct lidar_given *given);
+
+/* Does the sensor have an IMU whose topic is asked for? */
+bool lidar_options_has_imu(const struct lidar_options *options);
 
 int lidar_options_source(const struct lidar_options *options, struct lidar_source **ret_source);
 /* The file that --calibration names. Returns 1 if there is one, 0, or what is wrong with it. */

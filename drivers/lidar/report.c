@@ -91,6 +91,16 @@ static void tell_model(struct lidar_report *report)
     sl_log(SL_LOG_INFO, "packets of a%s %s", strchr("AEIOU", product[0]) ? "n" : "", product);
 }
 
+static void tell_note(struct lidar_report *report)
+{
+    const char *note = lidar_decoder_note(report->flow->decoder);
+    if (report->told_note || !note)
+        return;
+    report->told_note = true;
+    erase(report);
+    sl_log(SL_LOG_WARN, "%s", note);
+}
+
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)
 {
     if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
@@ -143,6 +153,7 @@ uint64_t lidar_report_tick(struct lidar_report *report, uint64_t now_ns)
     if (now_ns >= report->next_ns) {
         report->next_ns = now_ns + TICK_NS;
         tell_model(report);
+        tell_note(report);
         tell_losses(report, now_ns);
         tell_silence(report, now_ns);
         draw(report, now_ns);
@@ -167,6 +178,7 @@ void lidar_report_end(struct lidar_report *report)
     char text[LINE_BYTES];
     erase(report);
     tell_model(report);
+    tell_note(report);
     lidar_losses_of(flow, &losses);
     print_losses(&losses, &(struct lidar_losses){0}, text);
     sl_log(SL_LOG_INFO,

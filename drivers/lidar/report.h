@@ -25,7 +25,7 @@ struct lidar_report {
     const struct lidar_flow *flow;
     bool draws; /* progress, on a terminal */
     bool has_line;
-    bool told_model, told_silence;
+    bool told_model, told_silence, told_note;
     uint64_t begin_ns, next_ns, next_loss_ns;
     uint64_t drawn_ns, drawn_elapsed_ns;
     struct lidar_losses told;

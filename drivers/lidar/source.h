@@ -27,6 +27,8 @@
 /* The sensors' factory settings. */
 #define LIDAR_VELODYNE_DATA_PORT      2368
 #define LIDAR_VELODYNE_TELEMETRY_PORT 8308
+#define LIDAR_ROBOSENSE_DATA_PORT     6699
+#define LIDAR_ROBOSENSE_INFO_PORT     7788
 #define LIDAR_OUSTER_LIDAR_PORT       7502
 #define LIDAR_OUSTER_IMU_PORT         7503
 

@@ -70,6 +70,22 @@ for file in sim_ouster.yaml sim_hesai.yaml; do
     grep -q 'lost: gap [1-9]' said || fail "$file with faults: they are not counted"
     nothing_is_left "$file"
 done
+# A Mid-360: a second, in frames of 100 ms.
+"$sluice" launch "$files/sim_livox.yaml" packets=2083 rate=4 >said 2>&1 || fail "sim_livox.yaml: status $?"
+grep -q '^summary: .*losses 0$' said || fail "sim_livox.yaml: no summary without losses"
+grep -Eq '^  /lidar/points: (10|11) frames' said || fail "sim_livox.yaml: not its frames"
+grep -q 'lost: nothing' said || fail "sim_livox.yaml: packets were lost"
+nothing_is_left sim_livox.yaml
+"$sluice" launch "$files/sim_livox.yaml" packets=2083 rate=4 faults=loss=0.05,duplicate=0.05 >said 2>&1 ||
+    fail "sim_livox.yaml with faults: status $?"
+grep -q 'lost: gap [1-9]' said || fail "sim_livox.yaml with faults: they are not counted"
+nothing_is_left sim_livox.yaml
+"$sluice" sim lidar --model mid-360 --capture livox.pcap --duration 1s >said 2>&1 || fail "no capture of a Livox was made"
+"$sluice" launch "$files/livox_capture.yaml" capture=livox.pcap model=mid-360 rate=4 >said 2>&1 ||
+    fail "livox_capture.yaml: status $?"
+grep -q '^summary: .*losses 0$' said || fail "livox_capture.yaml: no summary without losses"
+grep -Eq '^  /lidar/points: (10|11) frames' said || fail "livox_capture.yaml: not its frames"
+nothing_is_left livox_capture.yaml
 status=0
 "$sluice" launch "$files/sim_ouster.yaml" faults=loss=2 >said 2>&1 || status=$?
 [ "$status" != 0 ] || fail "sim_ouster.yaml, no such share: status $status"
@@ -121,6 +137,12 @@ if [ -r "$lidars/hesai/derived" ]; then
     grep -q '^summary: .*losses 0$' said || fail "hesai_capture.yaml: no summary without losses"
     grep -Eq '^  /lidar/points: 5 frames' said || fail "hesai_capture.yaml: not its frames"
     nothing_is_left hesai_capture.yaml
+    "$sluice" launch "$files/robosense_capture.yaml" model=helios \
+        capture="$lidars/robosense/derived/nebula_helios16P_rosbag2_2023_08_03-11_02_46_0.pcap" \
+        >said 2>&1 || fail "robosense_capture.yaml: status $?"
+    grep -q '^summary: .*losses 0$' said || fail "robosense_capture.yaml: no summary without losses"
+    grep -Eq '^  /lidar/points: 7 frames' said || fail "robosense_capture.yaml: not its frames"
+    nothing_is_left robosense_capture.yaml
 fi
 
 # Recorded packets of an Ouster, where they are: three turns.
@@ -171,22 +193,29 @@ live_sensor() { # MODEL PORT FILE ARGUMENT ...
 live_sensor vlp-16 $port vlp16.yaml port=$port telemetry_port=$((port + 1))
 live_sensor vlp-16 $port velodyne.yaml port=$port telemetry_port=$((port + 1)) model=vlp-16
 live_sensor xt32 $port hesai.yaml port=$port model=xt32
+live_sensor mid-360 $port livox.yaml port=$port imu_port=$((port + 1)) model=mid-360
 sed "s/\"udp_port_lidar\": 7502/\"udp_port_lidar\": $port/; s/\"udp_port_imu\": 7503/\"udp_port_imu\": $((port + 1))/" \
     os1.json >os1_ports.json
 live_sensor os1-64 $port ouster.yaml metadata=os1_ports.json
 
-# A Hesai that is silent: the file starts and ends.
-"$sluice" launch "$files/hesai.yaml" model=xt32 port=$port bind=127.0.0.1 >said 2>&1 &
-live=$!
-for _ in $(seq 600); do
-    ! grep -q "listening at 127.0.0.1 port $port" said || break
-    kill -0 "$live" 2>/dev/null || fail "hesai.yaml: ended early"
-    sleep 0.1
-done
-kill -INT "$live"
-wait "$live" || fail "hesai.yaml: status $?"
-live=
-nothing_is_left hesai.yaml
+# A sensor that is silent: the file starts and ends.
+silent_sensor() { # FILE ARGUMENT ...
+    file=$1
+    shift
+    "$sluice" launch "$files/$file" port=$port bind=127.0.0.1 "$@" >said 2>&1 &
+    live=$!
+    for _ in $(seq 600); do
+        ! grep -q "listening at 127.0.0.1 port $port" said || break
+        kill -0 "$live" 2>/dev/null || fail "$file: ended early"
+        sleep 0.1
+    done
+    kill -INT "$live"
+    wait "$live" || fail "$file: status $?"
+    live=
+    nothing_is_left "$file"
+}
+silent_sensor hesai.yaml model=xt32
+silent_sensor robosense.yaml model=helios info_port=$((port + 1))
 
 # An Ouster that is silent: the file starts and ends.
 if [ -r "$data/$recorded.json" ]; then

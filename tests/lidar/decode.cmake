@@ -22,3 +22,8 @@ sluice_test(lidar_hesai_mirror SOURCES test_hesai_mirror.c
             LINK sluice_lidar_metadata sluice_lidar_test_frames)
 sluice_test(lidar_velodyne_hdl64 SOURCES test_velodyne_hdl64.c
             LINK sluice_lidar_metadata sluice_lidar_test_frames)
+sluice_test(lidar_robosense SOURCES test_robosense.c LINK sluice_lidar_test_frames)
+sluice_test(lidar_robosense_captures SOURCES test_robosense_captures.c
+            LINK sluice_lidar_test_frames sluice_capture)
+sluice_test(lidar_list_kernel SOURCES test_list_kernel.c LINK sluice_lidar_decode)
+sluice_test(lidar_livox SOURCES test_livox.c LINK sluice_lidar_test_frames)

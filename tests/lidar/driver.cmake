@@ -15,3 +15,6 @@ sluice_test(lidar_driver_bench LABELS bench
             LINK sluice_lidar_flow)
 sluice_test(lidar_driver_ouster SOURCES test_driver_ouster.c
             LINK sluice_lidar_test_driving sluice_lidar_metadata sluice_capture)
+sluice_test(lidar_driver_livox SOURCES test_driver_livox.c LINK sluice_lidar_test_driving)
+sluice_test(lidar_driver_robosense SOURCES test_driver_robosense.c
+            LINK sluice_lidar_test_driving sluice_capture)

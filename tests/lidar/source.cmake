@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+sluice_test(lidar_sim_mid360 SOURCES test_sim_mid360.c
+            LINK sluice_lidar_source sluice_lidar_test_frames)
 sluice_test(lidar_sim_scene SOURCES test_sim_scene.c LINK sluice_lidar_source)
 sluice_test(lidar_sim_packets SOURCES test_sim_packets.c LINK sluice_lidar_source)
 sluice_test(lidar_sim_faults SOURCES test_sim_faults.c

@@ -15,7 +15,9 @@
 #include "core/shm/domain.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/livox.h"
 #include "drivers/lidar/options.h"
+#include "drivers/lidar/robosense.h"
 #include "drivers/lidar/sim/send.h"
 
 #define SIM_PACKETS   "800"
@@ -436,9 +438,14 @@ static void every_model_can_be_chosen_by_name(void **state)
         models++;
     for (unsigned i = 0; hesai_models[i]; i++)
         models++;
+    for (unsigned i = 0; robosense_models[i]; i++)
+        models++;
+    for (unsigned i = 0; livox_models[i]; i++)
+        models++;
     for (; lidar_model_choices[choices]; choices++) {
         const char *name = lidar_model_choices[choices];
-        assert_true(velodyne_model_find(name) || hesai_model_find(name));
+        assert_true(velodyne_model_find(name) || hesai_model_find(name) ||
+                    robosense_model_find(name) || livox_model_find(name));
     }
     assert_int_equal(choices - 1, models);
 }

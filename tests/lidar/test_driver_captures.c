@@ -159,6 +159,14 @@ static void hesais_packets_are_published_as_they_came(void **state)
     domain_is_empty(d);
 }
 
+static void robosenses_capture_is_replayed(void **state)
+{
+    replay(*state,
+           &(struct expectation){
+               "../robosense/derived/nebula_helios16P_rosbag2_2023_08_03-11_02_46_0.pcap",
+               "RS-Helios-5515", "helios", 32, 1, 7, NULL, "from 750 data and 1 telemetry"});
+}
+
 static void another_hesais_capture_is_refused_by_name(void **state)
 {
     struct driving *d = *state;
@@ -206,6 +214,7 @@ int main(void)
         TEST(hdl32es_and_vls128s_captures_are_replayed),
         TEST(hesais_captures_are_replayed),
         TEST(hesais_packets_are_published_as_they_came),
+        TEST(robosenses_capture_is_replayed),
         TEST(another_hesais_capture_is_refused_by_name),
         TEST(larger_sensors_capture_asks_for_its_name),
         TEST(another_sensors_capture_is_refused_by_name),

@@ -9,10 +9,12 @@ static void models_are_listed_by_vendor(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "\nVelodyne  VLP-16          16    289352  0.0020       2  id    table\n",
-        "\nVelodyne  VLP-32A         32    578704  0.0040       2  name  table\n",
-        "\nVelodyne  VLS-128        128   2401501  0.0040       2  id    table\n",
-        "\nHesai     PandarXT32      32    640000  0.0040       2  id    file\n",
+        "\nVelodyne  VLP-16            16    289352  0.0020       2  id    table\n",
+        "\nVelodyne  VLP-32A           32    578704  0.0040       2  name  table\n",
+        "\nVelodyne  VLS-128          128   2401501  0.0040       2  id    table\n",
+        "\nRoboSense RS-Helios-5515    32    575954  0.0025       2  id    both\n",
+        "\nLivox     Mid-360            4    200000  0.0010       1  name  none\n",
+        "\nHesai     PandarXT32        32    640000  0.0040       2  id    file\n",
     };
     struct run r = run("sluice", "lidar", "models", NULL);
     assert_int_equal(r.status, 0);

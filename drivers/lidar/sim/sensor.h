@@ -41,6 +41,7 @@ struct lidar_sim_sensor {
 };
 
 extern const struct lidar_sim_sensor lidar_sim_vlp16, lidar_sim_os1_64, lidar_sim_xt32;
+extern const struct lidar_sim_sensor lidar_sim_mid360;
 
 /* What the sensor's clock says at an instant of the simulation's: UTC where GPS (or PTP) sets it,
  * else the time since it was switched on; wrong where faults make it so. Not below 0. */

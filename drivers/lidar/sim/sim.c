@@ -28,12 +28,12 @@ struct lidar_sim {
     bool holding;
 };
 
-const char *const lidar_sim_model_names[] = {"vlp-16", "puck-hi-res", "os1-64", "xt32", NULL};
+const char *const lidar_sim_model_names[] = {"vlp-16", "puck-hi-res", "os1-64",
+                                             "xt32",   "mid-360",     NULL};
 static const struct lidar_sim_sensor *const sensors[LIDAR_SIM_MODELS] = {
-    [LIDAR_SIM_VLP16] = &lidar_sim_vlp16,
-    [LIDAR_SIM_HIRES] = &lidar_sim_vlp16,
-    [LIDAR_SIM_OS1_64] = &lidar_sim_os1_64,
-    [LIDAR_SIM_XT32] = &lidar_sim_xt32,
+    [LIDAR_SIM_VLP16] = &lidar_sim_vlp16,   [LIDAR_SIM_HIRES] = &lidar_sim_vlp16,
+    [LIDAR_SIM_OS1_64] = &lidar_sim_os1_64, [LIDAR_SIM_XT32] = &lidar_sim_xt32,
+    [LIDAR_SIM_MID360] = &lidar_sim_mid360,
 };
 
 void lidar_sim_config_of(enum lidar_sim_model model, struct lidar_sim_config *ret_config)

@@ -30,6 +30,7 @@ enum lidar_sim_model {
     LIDAR_SIM_HIRES,
     LIDAR_SIM_OS1_64, /* LEGACY packets; RNG19_RFL8_SIG16_NIR16_DUAL with two returns */
     LIDAR_SIM_XT32,
+    LIDAR_SIM_MID360,
     LIDAR_SIM_MODELS,
 };
 /* As options spell them, in that order, ended by NULL. */
