@@ -7,6 +7,7 @@ set(CTEST_CUSTOM_TESTS_IGNORE
   capture_live
   lidar_source_udp
   lidar_driver_live
+  lidar_load
   # Huge pages: qemu's own mmap does not know their sizes.
   uncached_huge
   # A measurement; and its flow comes by UDP.
