@@ -78,6 +78,9 @@ static void tell_source(const struct driver *d)
                o->multicast ? o->multicast : o->bind, lidar_source_udp_port(d->source, 0),
                o->metadata_file ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
                stats.receive_buffer_bytes / 1024);
+    else if (o->source == LIDAR_FROM_PACKET)
+        sl_log(SL_LOG_INFO, "taking frames of %s for port %u, ring %u kB", o->interface,
+               (unsigned)o->port, stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_CAPTURE)
         sl_log(SL_LOG_INFO, "replaying %s", o->capture);
     else

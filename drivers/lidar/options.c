@@ -28,7 +28,7 @@ const char *const lidar_model_choices[] = {
     "auto",     "vlp-16",  "puck-lite", "puck-hi-res", "hdl-32e",    "vlp-32a",
     "vlp-32b",  "vlp-32c", "vls-128",   "hdl-64e-s2",  "hdl-64e-s3", "pandar40p",
     "pandar64", "qt64",    "xt32",      "xt16",        "xt32m2x",    NULL};
-static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
+static const char *const source_choices[] = {"udp", "packet", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
 static const char *const stamp_choices[] = {"sensor", "host", NULL};
@@ -54,7 +54,8 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(source),
      .choices = source_choices,
      .fallback = "udp",
-     .help = "Where packets come from: the network, a capture file, a simulated sensor"},
+     .help = "Where packets come from: the network by a socket (udp), the frames of an interface "
+             "(packet), a capture file, a simulated sensor"},
 
     {.name = "metadata",
      .kind = SL_OPTION_TEXT,
@@ -108,17 +109,17 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(interface),
      .value = "NAME",
-     .help = "udp: listen on this interface alone, or join the group on it"},
+     .help = "udp: listen on this interface alone, or join the group on it; packet: whose frames"},
     {.name = "multicast",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(multicast),
      .value = "GROUP",
-     .help = "udp: the group that the sensor sends to; several programs may join it"},
+     .help = "udp, packet: the group that the sensor sends to; several programs may join it"},
     {.name = "sender",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(sender),
      .value = "ADDRESS",
-     .help = "udp: take packets of this sensor only"},
+     .help = "udp, packet: take packets of this sensor only"},
     {.name = "receive-buffer",
      .kind = SL_OPTION_SIZE,
      .offset = FIELD(receive_buffer_bytes),
@@ -126,7 +127,7 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "32M",
      .min = 4096,
      .max = 1 << 30,
-     .help = "udp: what the kernel shall keep while this program is held up"},
+     .help = "udp, packet: what the kernel shall keep while this program is held up"},
 
     {.name = "capture",
      .kind = SL_OPTION_TEXT,
@@ -353,7 +354,13 @@ static bool is_awaited(const struct lidar_options *o, const struct lidar_model *
     return model_of(o) ? model_of(o) == model : model->lasers <= AUTO_LASERS;
 }
 
-static int not_for_udp(const char *option)
+/* Packets come when they come. */
+static bool is_live(const struct lidar_options *o)
+{
+    return o->source == LIDAR_FROM_UDP || o->source == LIDAR_FROM_PACKET;
+}
+
+static int not_for_live(const char *option)
 {
     return sl_error(-EINVAL,
                     "option --%s: packets from the network do not wait; it is for --source capture "
@@ -390,10 +397,14 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     if (o->source != LIDAR_FROM_CAPTURE && o->capture)
         return sl_error(-EINVAL, "option --capture: %s is not replayed with --source %s",
                         o->capture, source_choices[o->source]);
-    if (o->source == LIDAR_FROM_UDP && o->block)
-        return not_for_udp("block");
-    if (o->source == LIDAR_FROM_UDP && o->wait_for > 0)
-        return not_for_udp("wait-for-subscribers");
+    if (is_live(o) && o->block)
+        return not_for_live("block");
+    if (is_live(o) && o->wait_for > 0)
+        return not_for_live("wait-for-subscribers");
+    if (o->source == LIDAR_FROM_PACKET && (!o->interface || !o->interface[0]))
+        return sl_error(-EINVAL, "option --source: packet needs --interface NAME");
+    if (o->source == LIDAR_FROM_PACKET && o->port == 0)
+        return sl_error(-EINVAL, "option --port: --source packet needs the sensor's own port");
     if (o->wait_for > o->subscribers)
         return sl_error(-EINVAL,
                         "option --wait-for-subscribers: %d will never come where --subscribers "
@@ -440,6 +451,18 @@ static int open_udp(const struct lidar_options *o, struct lidar_source **ret_sou
     return lidar_source_open_udp(&config, ret_source);
 }
 
+static int open_packet(const struct lidar_options *o, struct lidar_source **ret_source)
+{
+    struct lidar_interface_config config = {
+        .interface = o->interface,
+        .group = o->multicast,
+        .sender = o->sender,
+        .buffer_bytes = (uint32_t)o->receive_buffer_bytes,
+    };
+    config.port_count = list_ports(o, config.ports);
+    return lidar_source_open_packet(&config, ret_source);
+}
+
 static int open_capture(const struct lidar_options *o, struct lidar_source **ret_source)
 {
     struct lidar_capture_config config = {.path = o->capture, .rate = o->rate, .loop = o->loop};
@@ -476,6 +499,8 @@ static int open_sim(const struct lidar_options *o, struct lidar_source **ret_sou
 int lidar_options_source(const struct lidar_options *o, struct lidar_source **ret_source)
 {
     switch ((enum lidar_source_choice)o->source) {
+    case LIDAR_FROM_PACKET:
+        return open_packet(o, ret_source);
     case LIDAR_FROM_CAPTURE:
         return open_capture(o, ret_source);
     case LIDAR_FROM_SIM:

@@ -17,6 +17,7 @@
 
 enum lidar_source_choice {
     LIDAR_FROM_UDP,
+    LIDAR_FROM_PACKET,
     LIDAR_FROM_CAPTURE,
     LIDAR_FROM_SIM,
 };

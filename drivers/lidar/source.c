@@ -59,6 +59,16 @@ void lidar_source_close(struct lidar_source *source)
         source->ops->close(source);
 }
 
+void lidar_source_count_frames(const struct sl_datagram_counters *counters,
+                               struct lidar_source_stats *stats)
+{
+    const struct sl_reassembly_counters *fragments = &counters->reassembly;
+    stats->fragments_incomplete = fragments->timeouts + fragments->evicted;
+    stats->fragments_rejected = fragments->overlaps + fragments->duplicates + fragments->late +
+                                fragments->too_long + fragments->malformed + fragments->truncated;
+    stats->frames_rejected = counters->unknown_link + counters->truncated + counters->malformed;
+}
+
 static uint64_t now(const struct lidar_pace *pace)
 {
     return pace->now_ns ? pace->now_ns() : sl_clock_monotonic_ns();

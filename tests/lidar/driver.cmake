@@ -19,7 +19,6 @@ sluice_test(lidar_driver_ouster SOURCES test_driver_ouster.c
 # Over a cable between two network namespaces: all sensors at once, at their real rates. That is a claim
 # of speed: with a sanitizer it does not hold. With other tests beside it, it would measure those.
 if(SLUICE_SANITIZE STREQUAL "")
-  sluice_library(lidar_test_veth SOURCES veth.c LINK cmocka)
   add_executable(lidar_load_sender load_sender.c load_packets.c)
   target_link_libraries(lidar_load_sender PRIVATE sluice_lidar_source)
   sluice_test(lidar_load SOURCES test_load.c load_packets.c
