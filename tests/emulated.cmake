@@ -7,6 +7,7 @@ set(CTEST_CUSTOM_TESTS_IGNORE
   capture_live
   lidar_source_packet
   lidar_source_udp
+  lidar_source_xdp
   lidar_driver_live
   lidar_load
   # Huge pages: qemu's own mmap does not know their sizes.

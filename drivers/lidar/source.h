@@ -82,7 +82,7 @@ bool lidar_source_progress(const struct lidar_source *source,
  * end. */
 const char *lidar_source_warning(const struct lidar_source *source);
 
-/* "udp", "packet", "capture", "sim". */
+/* "udp", "packet", "xdp", "capture", "sim". */
 const char *lidar_source_kind(const struct lidar_source *source);
 
 /* NULL is fine. */

@@ -11,9 +11,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -58,25 +55,9 @@ static int close_it(void **state)
     return 0;
 }
 
-static int sensor_socket(int family, const char *address)
-{
-    veth_enter_sensors(&veth);
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    veth_leave(&veth);
-    assert_true(fd >= 0);
-    if (address) {
-        struct sockaddr_in from = {.sin_family = AF_INET};
-        inet_pton(AF_INET, address, &from.sin_addr);
-        assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
-    }
-    return fd;
-}
-
 static void send_to(int fd, const char *address, uint16_t port, size_t size)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    assert_int_equal(inet_pton(AF_INET, address, &to.sin_addr), 1);
-    assert_int_equal(sendto(fd, bytes, size, 0, (struct sockaddr *)&to, sizeof to), size);
+    veth_send(fd, address, port, bytes, size);
 }
 
 static bool readable(int timeout_ms)
@@ -133,7 +114,7 @@ static void datagrams_of_the_ports_come_in_order_with_the_kernels_stamps(void **
     assert_string_equal(lidar_source_kind(source), "packet");
     assert_int_equal(lidar_source_receive(source, batch, 32), 0);
     assert_true(stats().receive_buffer_bytes >= 32u << 20);
-    int sensor = sensor_socket(AF_INET, VETH_SENSOR);
+    int sensor = veth_sensor_socket(&veth, AF_INET, VETH_SENSOR);
     uint64_t before_ns = sl_clock_realtime_ns(), stamp_ns = before_ns;
     for (unsigned i = 0; i < 100; i++) {
         sl_put_le32(bytes, i);
@@ -166,7 +147,7 @@ static void fragments_become_the_datagram_that_was_sent(void **state)
     (void)state;
     struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
     open_source(NULL, 0);
-    int sensor = sensor_socket(AF_INET, NULL);
+    int sensor = veth_sensor_socket(&veth, AF_INET, NULL);
     for (uint32_t i = 0; i < 50; i++) {
         fill(BIG_BYTES, i);
         send_to(sensor, VETH_HOST, PORT, BIG_BYTES);
@@ -192,9 +173,9 @@ static void sensors_at_one_port_are_told_apart_by_their_address(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
         open_source(wanted[i], 0);
-        int second = sensor_socket(AF_INET, "10.77.0.3"),
-            third = sensor_socket(AF_INET, VETH_SENSOR);
-        int six = sensor_socket(AF_INET6, NULL);
+        int second = veth_sensor_socket(&veth, AF_INET, "10.77.0.3"),
+            third = veth_sensor_socket(&veth, AF_INET, VETH_SENSOR);
+        int six = veth_sensor_socket(&veth, AF_INET6, NULL);
         struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
         inet_pton(AF_INET6, VETH_HOST6, &to.sin6_addr);
         for (unsigned k = 0; k < 10; k++) {
@@ -222,7 +203,7 @@ static void overflow_is_counted(void **state)
     open_source(NULL, 1); /* the smallest there is */
     uint32_t ring = stats().receive_buffer_bytes;
     assert_in_range(ring, 1, 1 << 20);
-    int sensor = sensor_socket(AF_INET, NULL);
+    int sensor = veth_sensor_socket(&veth, AF_INET, NULL);
     unsigned sent = 3 * ring / 1206;
     for (unsigned i = 0; i < sent; i++)
         send_to(sensor, VETH_HOST, PORT, 1206);
@@ -241,55 +222,12 @@ static void overflow_is_counted(void **state)
 static size_t make_frame(uint8_t *frame, const uint16_t *tags, unsigned tag_count, uint16_t port,
                          size_t size)
 {
-    uint8_t *at = frame;
-    memset(at, 0xff, 6); /* to everybody */
-    memcpy(at + 6, "\2\0\0\0\0\1", 6);
-    at += 12;
-    for (unsigned i = 0; i < tag_count; i++, at += 4)
-        memcpy(at, (const uint8_t[]){(uint8_t)(tags[i] >> 8), (uint8_t)tags[i], 0, 5}, 4);
-    memcpy(at, "\x08\0", 2);
-    uint8_t *ip = at + 2, *udp = ip + 20;
-    size_t total = 20 + 8 + size;
-    memcpy(ip, (const uint8_t[]){0x45,
-                                 0,
-                                 (uint8_t)(total >> 8),
-                                 (uint8_t)total,
-                                 0,
-                                 1,
-                                 0,
-                                 0,
-                                 64,
-                                 17,
-                                 0,
-                                 0,
-                                 10,
-                                 77,
-                                 0,
-                                 2,
-                                 10,
-                                 99,
-                                 0,
-                                 1},
-           20);
-    memcpy(udp,
-           (const uint8_t[]){9, 9, (uint8_t)(port >> 8), (uint8_t)port, (uint8_t)((8 + size) >> 8),
-                             (uint8_t)(8 + size), 0, 0},
-           8);
-    memcpy(udp + 8, bytes, size);
-    return (size_t)(udp + 8 + size - frame);
+    return veth_make_frame(frame, tags, tag_count, port, bytes, size);
 }
 
 static void send_frame(const uint8_t *frame, size_t size)
 {
-    veth_enter_sensors(&veth);
-    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-    struct sockaddr_ll to = {.sll_family = AF_PACKET,
-                             .sll_protocol = htons(ETH_P_ALL),
-                             .sll_ifindex = (int)if_nametoindex(VETH_SENSOR_INTERFACE)};
-    veth_leave(&veth);
-    assert_true(fd >= 0);
-    assert_int_equal(sendto(fd, frame, size, 0, (struct sockaddr *)&to, sizeof to), size);
-    close(fd);
+    veth_send_frame(&veth, frame, size);
 }
 
 static void vlan_tags_and_foreign_addresses_do_not_matter(void **state)

@@ -16,6 +16,7 @@
 #define SL_TESTS_LIDAR_VETH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define VETH_HOST_INTERFACE   "lidar0"
 #define VETH_SENSOR_INTERFACE "sensor0"
@@ -34,6 +35,18 @@ void veth_close(struct veth *veth); /* back where it was */
 
 void veth_enter_sensors(const struct veth *veth);
 void veth_leave(const struct veth *veth); /* to the host's side */
+
+/* A UDP socket on the sensors' side, bound to that IPv4 address of theirs unless it is NULL. */
+int veth_sensor_socket(const struct veth *veth, int family, const char *address);
+
+/* Over IPv4. */
+void veth_send(int fd, const char *address, uint16_t port, const void *bytes, size_t size);
+
+/* A broadcast Ethernet frame by hand, with these VLAN tags' types, UDP over IPv4 from VETH_SENSOR
+ * to an address that nobody has. Returns its size: 42 bytes, 4 a tag, and the payload. */
+size_t veth_make_frame(uint8_t *ret_frame, const uint16_t *tags, unsigned tag_count, uint16_t port,
+                       const void *payload, size_t size);
+void veth_send_frame(const struct veth *veth, const void *frame, size_t size);
 
 /* system() that must succeed. */
 void veth_shell(const char *command);
