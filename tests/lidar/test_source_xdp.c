@@ -388,8 +388,8 @@ static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
     for (unsigned kills = 0; kills < 2; kills++) {
         struct driver *driver = &d->driver[0];
         char option[] = "--interface=" VETH_HOST_INTERFACE;
-        DRIVE(driver, "--source=xdp", option, "--model=pandar64", "--port=2370",
-              "--receive-buffer=8M", "--subscribers=2", "--quota=2");
+        DRIVE(driver, "--source=xdp", option, "--model=pandar64", "--port=2370", "--subscribers=2",
+              "--quota=2");
         driver_wait_ready(driver);
         driver_wait_said(driver, "for port 2370 by XDP (2 queues, copied, program");
         subscriber = subscribe(PACKETS_TOPIC, SL_KEEP_LAST);
@@ -400,7 +400,7 @@ static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
         assert_non_null(sender);
         unsigned long sent = 0, seen = 0;
         struct sl_frame frame;
-        while (sl_subscriber_wait(subscriber, (seen ? 300 : 5000) * (int64_t)SL_NS_PER_MS) == 0)
+        while (sl_subscriber_wait(subscriber, (seen ? 2000 : 10000) * (int64_t)SL_NS_PER_MS) == 0)
             for (; sl_subscriber_take(subscriber, &frame) == 0; seen++) {
                 assert_int_equal(frame.lost_before, 0);
                 assert_int_equal(frame.data_length, 1198);
