@@ -5,6 +5,15 @@
 #include "core/base/clock.h"
 #include "drivers/lidar/source_ops.h"
 
+static void count_one(struct lidar_source_stats *stats, const struct sl_datagram *datagram)
+{
+    stats->bytes += datagram->size_bytes;
+    if (datagram->flags & SL_DATAGRAM_CARD_TIME)
+        stats->stamped_by_card++;
+    else if (datagram->flags & SL_DATAGRAM_KERNEL_TIME)
+        stats->stamped_by_kernel++;
+}
+
 int lidar_source_receive(struct lidar_source *source, struct sl_datagram *batch, unsigned max)
 {
     if (max > LIDAR_SOURCE_BATCH_MAX)
@@ -15,7 +24,7 @@ int lidar_source_receive(struct lidar_source *source, struct sl_datagram *batch,
     if (count > 0) {
         source->stats.datagrams += (uint64_t)count;
         for (int i = 0; i < count; i++)
-            source->stats.bytes += batch[i].size_bytes;
+            count_one(&source->stats, &batch[i]);
     }
     return count;
 }

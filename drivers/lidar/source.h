@@ -44,6 +44,8 @@ struct lidar_source_stats {
     uint64_t frames_rejected;      /* captured frames that no datagram could be read from */
     uint64_t gaps_skipped;         /* steps of a capture's clock that were not waited for */
     uint64_t loops;                /* times that a capture started again */
+    uint64_t stamped_by_kernel;    /* datagrams with the kernel's stamp of their arrival, */
+    uint64_t stamped_by_card;      /* with the network card's; others have the reader's */
     uint64_t simulated_losses;     /* left out by the simulated sensor as it was told to */
     uint32_t
         receive_buffer_bytes; /* what the kernel granted, of the smallest socket; 0 = no socket */
@@ -109,6 +111,11 @@ struct lidar_udp_config {
 /* -EADDRINUSE, -EADDRNOTAVAIL (address not on this machine), -ENODEV (interface absent), -EACCES
  * (port below 1024), -EINVAL (address, group or sender that cannot be read), -ENOMEM. */
 int lidar_source_open_udp(const struct lidar_udp_config *config, struct lidar_source **ret_source);
+
+/* The card's stamp of a datagram's arrival or the kernel's, whichever is to be believed: the card's
+ * where its clock is the system's (as phc2sys keeps it), so that it is a little earlier. 0 = the
+ * card gave none. */
+uint64_t lidar_udp_choose_stamp(uint64_t kernel_ns, uint64_t card_ns);
 
 /* The port that socket `index` is bound to. */
 uint16_t lidar_source_udp_port(const struct lidar_source *source, unsigned index);

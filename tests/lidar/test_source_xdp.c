@@ -419,6 +419,7 @@ static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
             snprintf(summary, sizeof summary, "from %lu data", sent);
             driver_said(driver, summary);
             driver_said(driver, "lost: nothing");
+            driver_said(driver, "arrivals were stamped by this program");
         }
         veth_shell("! ip link show " VETH_HOST_INTERFACE " | grep -q xdp");
     }
