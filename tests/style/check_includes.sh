@@ -18,6 +18,8 @@ files_of "$root" | grep -E '\.(c|h|cc|cpp|hpp)$' | (cd "$root" && xargs -r grep 
         # the headers of a library, and where they may appear even so
         library["fyaml"] = "^libfyaml"
         library["pcap"] = "^pcap([/.]|$)"
+        library["xdp"] = "^xdp/"
+        library["bpf"] = "^bpf/"
         library["png"] = "^(lib)?png"
         library["cmocka"] = "^cmocka"
         library["iceoryx"] = "^iceoryx"
