@@ -292,3 +292,84 @@ int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, siz
     int result = log->operations->walk(log, block, bytes, size_bytes, at, ret_message);
     return result == -EBADMSG && block->is_damaged ? 0 : result;
 }
+
+/* Finding messages without an index -------------------------------------------------------------*/
+
+void sl_log_count(struct sl_log *log, struct sl_log_block *block, uint32_t topic, uint64_t time_ns)
+{
+    if (block->message_count++ == 0)
+        block->first_ns = block->last_ns = time_ns;
+    if (time_ns < block->first_ns)
+        block->first_ns = time_ns;
+    if (time_ns > block->last_ns)
+        block->last_ns = time_ns;
+    if (!log->has_counts)
+        log->topics[topic].message_count++;
+}
+
+void sl_log_forget_counts(struct sl_log *log)
+{
+    bool is_counted = true;
+    for (uint32_t i = 0; i < log->block_count; i++)
+        is_counted &= log->blocks[i].message_count != UINT64_MAX;
+    for (uint32_t i = 0; i < log->topic_count && !is_counted && !log->has_counts; i++)
+        log->topics[i].message_count = UINT64_MAX;
+}
+
+int sl_log_run_end(struct sl_log *log, struct sl_log_block *run)
+{
+    int err = run->message_count > 0 ? sl_log_add_block(log, run) : 0;
+    *run = (struct sl_log_block){0};
+    return err;
+}
+
+int sl_log_run_add(struct sl_log *log, struct sl_log_block *run, uint64_t offset,
+                   uint64_t size_bytes, uint32_t topic, uint64_t time_ns)
+{
+    int err = 0;
+    if (run->message_count > 0 && offset + size_bytes - run->offset > SL_LOG_RUN_BYTES)
+        err = sl_log_run_end(log, run);
+    if (run->message_count == 0)
+        run->offset = offset;
+    sl_log_count(log, run, topic, time_ns);
+    run->stored_bytes = run->size_bytes = offset + size_bytes - run->offset;
+    return err;
+}
+
+static int scan_loaded(struct sl_log *log, struct sl_log_block *block, void *bytes,
+                       int (*scan)(struct sl_log *log, struct sl_log_block *block,
+                                   const void *bytes, size_t size_bytes))
+{
+    size_t size = 0;
+    int err = sl_log_load_stored(log, block, bytes, &size);
+    if (err == -EBADMSG) {
+        if (!block->is_damaged)
+            sl_log_note_damage(log, block->offset, block->size_bytes - size, "%s", sl_error_text());
+        block->is_damaged = true;
+        err = 0;
+    }
+    if (!err)
+        err = scan(log, block, bytes, size);
+    if (!err && (block->message_count > 0 || !block->is_damaged))
+        err = sl_log_add_block(log, block);
+    return err;
+}
+
+int sl_log_scan_chunk(struct sl_log *log, struct sl_log_block *block,
+                      int (*scan)(struct sl_log *log, struct sl_log_block *block, const void *bytes,
+                                  size_t size_bytes))
+{
+    block->message_count = 0;
+    if (block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes)) {
+        sl_log_note_damage(log, block->offset, block->stored_bytes,
+                           "a chunk of %" PRIu64 " bytes says that it becomes %" PRIu64,
+                           block->stored_bytes, block->size_bytes);
+        return 0;
+    }
+    void *bytes = malloc(block->size_bytes ? (size_t)block->size_bytes : 1);
+    if (!bytes)
+        return sl_error(-ENOMEM, "no memory for a chunk of %" PRIu64 " bytes", block->size_bytes);
+    int err = scan_loaded(log, block, bytes, scan);
+    free(bytes);
+    return err;
+}

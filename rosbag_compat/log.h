@@ -144,6 +144,7 @@ struct sl_log {
     struct sl_log_source source;
     void *state; /* of the format */
 
+    bool has_counts;  /* the file said how many messages each topic has */
     bool was_indexed; /* the file had a usable index; otherwise it was scanned */
     struct sl_log_damage damage;
     const char *profile, *library; /* who wrote it, as far as the file says */
@@ -165,6 +166,7 @@ struct sl_log {
 #define SL_LOG_SCAN 0x1u
 
 int sl_mcap_open(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
+int sl_ros1_open(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
 
 /* Decompressed bytes of block `index` into memory for blocks[index].size_bytes. Of a damaged one
  * the bytes that are good. -EBADMSG: what the index promised is not there; `ret_size_bytes` good
@@ -203,5 +205,19 @@ int sl_log_read(struct sl_log *log, uint64_t offset, void *to, uint64_t size_byt
 /* Stored bytes into memory, checked, decompressed: what load does for blocks of files. */
 int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, void *to,
                        size_t *ret_size_bytes);
+
+/* A message was met that no index counted: its block's times and counts. */
+void sl_log_count(struct sl_log *log, struct sl_log_block *block, uint32_t topic, uint64_t time_ns);
+/* Messages outside chunks: one more record of theirs, at `offset`; what was open before becomes a
+ * block when there is enough, or when sl_log_run_end says so. */
+int sl_log_run_add(struct sl_log *log, struct sl_log_block *run, uint64_t offset,
+                   uint64_t size_bytes, uint32_t topic, uint64_t time_ns);
+int sl_log_run_end(struct sl_log *log, struct sl_log_block *run);
+/* Load a chunk that no index knows, have its records looked at, and add it. Damage is noted. */
+int sl_log_scan_chunk(struct sl_log *log, struct sl_log_block *block,
+                      int (*scan)(struct sl_log *log, struct sl_log_block *block, const void *bytes,
+                                  size_t size_bytes));
+/* Where blocks came from an index without counts, topics have none either. */
+void sl_log_forget_counts(struct sl_log *log);
 
 #endif

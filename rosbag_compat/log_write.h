@@ -20,6 +20,7 @@
 #ifndef SL_ROSBAG_COMPAT_LOG_WRITE_H
 #define SL_ROSBAG_COMPAT_LOG_WRITE_H
 
+#include "rosbag_compat/buffer.h"
 #include "rosbag_compat/log.h"
 
 #define SL_LOG_CHUNK_BYTES  (768u << 10)
@@ -77,6 +78,11 @@ int sl_mcap_writer_create(const struct sl_log_sink *sink,
                           const struct sl_log_write_options *options,
                           struct sl_log_writer **ret_writer);
 
+/* The sink must have write_at: the file's header is completed at the end. */
+int sl_ros1_writer_create(const struct sl_log_sink *sink,
+                          const struct sl_log_write_options *options,
+                          struct sl_log_writer **ret_writer);
+
 /* Which of sl_log_topic's texts a format keeps is said in its file. `ret_index` is what messages
  * name. */
 int sl_log_write_topic(struct sl_log_writer *writer, const struct sl_log_topic *topic,
@@ -102,5 +108,16 @@ int sl_log_writer_create(enum sl_log_format format,
                          const struct sl_log_sink *sink, const struct sl_log_write_options *options,
                          void *state, struct sl_log_writer **ret_writer);
 int sl_log_emit(struct sl_log_writer *writer, const struct iovec *pieces, unsigned count);
+
+/* A chunk's records: what was gathered, and perhaps a message that stays where it is. */
+struct sl_log_content {
+    struct iovec pieces[SL_LOG_BODY_PIECES + 2];
+    unsigned count;
+    uint64_t size_bytes;
+};
+void sl_log_content_add(struct sl_log_content *content, const void *bytes, size_t size_bytes);
+/* Compress the one piece there is, into `packed`, if the writer compresses. */
+int sl_log_content_pack(const struct sl_log_writer *writer, struct sl_log_content *content,
+                        struct sl_buffer *packed);
 
 #endif

@@ -188,19 +188,6 @@ static int walk_records(const struct sl_log *log, const struct sl_log_block *blo
     return result;
 }
 
-static void count_message(struct sl_log *log, struct sl_log_block *block,
-                          const struct sl_log_message *m)
-{
-    if (block->message_count++ == 0)
-        block->first_ns = block->last_ns = m->receive_ns;
-    if (m->receive_ns < block->first_ns)
-        block->first_ns = m->receive_ns;
-    if (m->receive_ns > block->last_ns)
-        block->last_ns = m->receive_ns;
-    if (!((struct mcap *)log->state)->has_counts)
-        log->topics[m->topic].message_count++;
-}
-
 /* What no index told: schemas, channels, times. Damage inside is noted, and what is good stays. */
 static int scan_bytes(struct sl_log *log, struct sl_log_block *block, const void *bytes,
                       size_t size_bytes)
@@ -221,7 +208,7 @@ static int scan_bytes(struct sl_log *log, struct sl_log_block *block, const void
         if (!err && opcode == SL_MCAP_MESSAGE) {
             err = walk_records(log, &(struct sl_log_block){0}, bytes, end, &at, &m);
             if (err == 1)
-                count_message(log, block, &m);
+                sl_log_count(log, block, m.topic, m.receive_ns);
         }
         if (err < 0) {
             block->is_damaged = true;
@@ -234,42 +221,6 @@ static int scan_bytes(struct sl_log *log, struct sl_log_block *block, const void
                            sl_error_text());
     }
     return 0;
-}
-
-static int scan_chunk(struct sl_log *log, struct sl_log_block *block)
-{
-    block->message_count = 0;
-    if (block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes)) {
-        sl_log_note_damage(log, block->offset, block->stored_bytes,
-                           "a chunk of %" PRIu64 " bytes says that it becomes %" PRIu64,
-                           block->stored_bytes, block->size_bytes);
-        return 0;
-    }
-    void *bytes = malloc(block->size_bytes ? (size_t)block->size_bytes : 1);
-    size_t size = 0;
-    if (!bytes)
-        return sl_error(-ENOMEM, "no memory for a chunk of %" PRIu64 " bytes", block->size_bytes);
-    int err = sl_log_load_stored(log, block, bytes, &size);
-    if (err == -EBADMSG) {
-        if (!block->is_damaged)
-            sl_log_note_damage(log, block->offset, block->size_bytes - size, "%s", sl_error_text());
-        block->is_damaged = true;
-        err = 0;
-    }
-    if (!err)
-        err = scan_bytes(log, block, bytes, size);
-    free(bytes);
-    if (!err && (block->message_count > 0 || !block->is_damaged))
-        err = sl_log_add_block(log, block);
-    return err;
-}
-
-static int end_run(struct sl_log *log)
-{
-    struct mcap *mcap = log->state;
-    int err = mcap->run.message_count > 0 ? sl_log_add_block(log, &mcap->run) : 0;
-    mcap->run = (struct sl_log_block){0};
-    return err;
 }
 
 /* A message that stands in no chunk. */
@@ -289,14 +240,7 @@ static int add_to_run(struct sl_log *log, uint64_t offset, uint64_t length)
     uint32_t topic = sl_log_topic_index(log, m.channel_id);
     if (topic == SL_LOG_NO_TOPIC)
         return sl_error(-EBADMSG, "a message is of channel %u, which is not there", m.channel_id);
-    if (mcap->run.message_count > 0 && offset + total - mcap->run.offset > SL_LOG_RUN_BYTES)
-        err = end_run(log);
-    if (mcap->run.message_count == 0)
-        mcap->run.offset = offset;
-    count_message(log, &mcap->run,
-                  &(struct sl_log_message){.topic = topic, .receive_ns = m.log_ns});
-    mcap->run.stored_bytes = mcap->run.size_bytes = offset + total - mcap->run.offset;
-    return err;
+    return sl_log_run_add(log, &mcap->run, offset, total, topic, m.log_ns);
 }
 
 /* The summary -----------------------------------------------------------------------------------*/
@@ -373,7 +317,7 @@ static int take_statistics(struct sl_log *log, struct sl_reader content)
     int err = sl_mcap_read_statistics(&content, &s);
     if (err)
         return err;
-    mcap->has_counts = true;
+    log->has_counts = true;
     mcap->channel_count = s.channel_count;
     struct sl_reader r = sl_mcap_pairs(s.channel_counts);
     uint16_t channel;
@@ -530,8 +474,9 @@ static int read_chunk_head(struct sl_log *log, uint64_t offset, uint64_t length,
     return 0;
 }
 
-/* Could a record begin here? For finding the way behind a damaged place. */
-static bool is_plausible(struct sl_log *log, uint64_t offset)
+/* Could a record begin here? For finding the way behind a damaged place. Compressed bytes hold
+ * pieces of records as they were: behind a packed chunk only what is never inside of one counts. */
+static bool is_plausible(struct sl_log *log, uint64_t offset, bool is_packed)
 {
     uint8_t opcode;
     uint8_t next_opcode;
@@ -542,6 +487,9 @@ static bool is_plausible(struct sl_log *log, uint64_t offset)
     if (!peek(log, offset, &opcode, &length) || opcode >= SL_MCAP_PRIVATE)
         return false;
     uint64_t next = offset + SL_MCAP_RECORD_BYTES + length;
+    if (is_packed &&
+        (opcode == SL_MCAP_SCHEMA || opcode == SL_MCAP_CHANNEL || opcode == SL_MCAP_MESSAGE))
+        return false;
     if (opcode == SL_MCAP_CHUNK && read_chunk_head(log, offset, length, &block))
         return false;
     if (opcode == SL_MCAP_MESSAGE &&
@@ -557,7 +505,7 @@ static bool is_plausible(struct sl_log *log, uint64_t offset)
 }
 
 /* Where a record could begin, from `from` on; the file's size if nowhere. */
-static uint64_t find_record(struct sl_log *log, uint64_t from)
+static uint64_t find_record(struct sl_log *log, uint64_t from, bool is_packed)
 {
     uint8_t bytes[SEARCH_BYTES];
     uint64_t size = log->source.size_bytes;
@@ -567,7 +515,7 @@ static uint64_t find_record(struct sl_log *log, uint64_t from)
             return size;
         for (size_t i = 0; i + SL_MCAP_RECORD_BYTES <= part; i++)
             if (is_opcode(bytes[i]) && sl_get_le64(bytes + i + 1) <= size - from - i &&
-                is_plausible(log, from + i))
+                is_plausible(log, from + i, is_packed))
                 return from + i;
         from += part - (SL_MCAP_RECORD_BYTES - 1);
     }
@@ -634,7 +582,7 @@ static int take_chunk(struct sl_log *log, uint64_t offset, uint64_t length)
 {
     struct sl_log_block block;
     int err = read_chunk_head(log, offset, length, &block);
-    return err ? err : scan_chunk(log, &block);
+    return err ? err : sl_log_scan_chunk(log, &block, scan_bytes);
 }
 
 static int take_record(struct sl_log *log, uint8_t opcode, uint64_t offset, uint64_t length)
@@ -660,8 +608,8 @@ static int take_record(struct sl_log *log, uint8_t opcode, uint64_t offset, uint
 static bool is_known_whole(const struct sl_log *log, const struct sl_log_block *chunk)
 {
     const struct mcap *mcap = log->state;
-    return mcap->has_counts ? mcap->channel_count == log->topic_count
-                            : chunk->message_count == UINT64_MAX;
+    return log->has_counts ? mcap->channel_count == log->topic_count
+                           : chunk->message_count == UINT64_MAX;
 }
 
 /* Jump over a chunk that the summary knows. 1 if there is one here. */
@@ -683,7 +631,7 @@ static int take_known(struct sl_log *log, uint64_t *offset)
         block.size_bytes != known.size_bytes)
         return 0;
     block.message_count = UINT64_MAX;
-    int err = end_run(log);
+    int err = sl_log_run_end(log, &mcap->run);
     if (!err)
         err = sl_log_add_block(log, &block);
     *offset += mcap->known_length[mcap->known_at];
@@ -693,21 +641,24 @@ static int take_known(struct sl_log *log, uint64_t *offset)
 /* The record at `offset` does not fit into the file, or is none. */
 static int pass_damage(struct sl_log *log, uint64_t *offset)
 {
+    struct mcap *mcap = log->state;
     uint64_t size = log->source.size_bytes;
-    uint64_t next = find_record(log, *offset + 1);
     uint8_t head[SL_MCAP_RECORD_BYTES];
-    int err = end_run(log);
+    struct sl_log_block chunk;
+    bool is_chunk = size - *offset >= sizeof head &&
+                    sl_log_read(log, *offset, head, sizeof head) == 0 && head[0] == SL_MCAP_CHUNK &&
+                    read_chunk_head(log, *offset, sl_get_le64(head + 1), &chunk) == 0;
+    bool is_packed = is_chunk && chunk.compression != SL_COMPRESSION_NONE;
+    uint64_t next = find_record(log, *offset + 1, is_packed);
+    bool is_tail = is_chunk && next == size;
+    int err = sl_log_run_end(log, &mcap->run);
     if (err)
         return err;
-    bool is_tail = next == size && size - *offset >= sizeof head &&
-                   sl_log_read(log, *offset, head, sizeof head) == 0 && head[0] == SL_MCAP_CHUNK;
     sl_log_note_damage(log, *offset, is_tail ? 0 : next - *offset,
                        is_tail ? "the last chunk is cut off" : "%" PRIu64 " bytes are no records",
                        next - *offset);
     if (is_tail) {
-        err = take_chunk(log, *offset, sl_get_le64(head + 1));
-        if (err == -EBADMSG)
-            err = 0;
+        err = sl_log_scan_chunk(log, &chunk, scan_bytes);
     }
     *offset = next;
     return err;
@@ -715,6 +666,7 @@ static int pass_damage(struct sl_log *log, uint64_t *offset)
 
 static int read_records(struct sl_log *log)
 {
+    struct mcap *mcap = log->state;
     uint64_t size = log->source.size_bytes;
     uint64_t offset = SL_MCAP_MAGIC_BYTES;
     uint8_t opcode = 0;
@@ -730,33 +682,21 @@ static int read_records(struct sl_log *log)
             err = pass_damage(log, &offset);
             continue;
         }
-        struct mcap *mcap = log->state;
         if (opcode != SL_MCAP_MESSAGE && mcap->run.message_count > 0)
-            err = end_run(log);
+            err = sl_log_run_end(log, &mcap->run);
         if (opcode == SL_MCAP_DATA_END || opcode == SL_MCAP_FOOTER)
             break;
         if (!err)
             err = take_record(log, opcode, offset, length);
         if (err == -EBADMSG) {
             sl_log_note_damage(log, offset, SL_MCAP_RECORD_BYTES + length, "%s", sl_error_text());
-            err = end_run(log);
+            err = sl_log_run_end(log, &mcap->run);
         }
         offset += SL_MCAP_RECORD_BYTES + length;
     }
     if (!err && opcode != SL_MCAP_DATA_END && opcode != SL_MCAP_FOOTER && log->damage.count == 0)
         sl_log_note_damage(log, size, 0, "has no end: its recorder was stopped");
-    return err ? err : end_run(log);
-}
-
-/* Where no statistics were read and chunks were jumped over, nobody counted. */
-static void forget_counts(struct sl_log *log)
-{
-    const struct mcap *mcap = log->state;
-    bool is_counted = true;
-    for (uint32_t i = 0; i < log->block_count; i++)
-        is_counted &= log->blocks[i].message_count != UINT64_MAX;
-    for (uint32_t i = 0; i < log->topic_count && !is_counted && !mcap->has_counts; i++)
-        log->topics[i].message_count = UINT64_MAX;
+    return err ? err : sl_log_run_end(log, &mcap->run);
 }
 
 static int load_mcap(struct sl_log *log, const struct sl_log_block *block, void *to,
@@ -813,18 +753,25 @@ static int open_once(const struct sl_log_source *source, bool use_summary, struc
         return err;
     struct mcap *mcap = log->state;
     err = check_magic(log);
-    if (!err && use_summary)
+    if (!err)
         err = read_summary(log);
     if (!err && use_summary && !is_in_order(mcap))
         err = sl_error(-EBADMSG, "has chunk indexes out of order");
     bool is_bad_summary = err == -EBADMSG;
+    if (!use_summary) { /* its channels serve messages whose own ones are damaged; nothing else */
+        mcap->known_count = 0;
+        log->has_counts = false;
+        for (uint32_t i = 0; i < log->topic_count; i++)
+            log->topics[i].message_count = 0;
+        err = err == -EBADMSG ? check_magic(log) : err;
+    }
     if (!err)
         err = read_records(log);
     if (err) {
         sl_log_close(log);
         return is_bad_summary && use_summary ? -EAGAIN : err;
     }
-    forget_counts(log);
+    sl_log_forget_counts(log);
     log->was_indexed = use_summary && mcap->known_count > 0;
     *ret_log = log;
     return 0;

@@ -204,45 +204,12 @@ static int write_topic(struct sl_log_writer *w, const struct sl_log_topic *topic
 
 /* Chunks ----------------------------------------------------------------------------------------*/
 
-/* The chunk's records: what was gathered, and perhaps a message that stays where it is. */
-struct content {
-    struct iovec pieces[SL_LOG_BODY_PIECES + 2];
-    unsigned count;
-    uint64_t size_bytes;
-};
-
-static void add_piece(struct content *c, const void *bytes, size_t size_bytes)
-{
-    if (size_bytes == 0)
-        return;
-    c->pieces[c->count++] = (struct iovec){(void *)bytes, size_bytes};
-    c->size_bytes += size_bytes;
-}
-
-static uint32_t crc_of(const struct content *c)
+static uint32_t crc_of(const struct sl_log_content *c)
 {
     uint32_t crc = 0;
     for (unsigned i = 0; i < c->count; i++)
         crc = sl_crc32(crc, c->pieces[i].iov_base, c->pieces[i].iov_len);
     return crc;
-}
-
-/* Compressed, the content is one piece. It was gathered before: only the first piece is there. */
-static int pack(struct sl_log_writer *w, struct content *c)
-{
-    struct mcap *mcap = w->state;
-    size_t bound = sl_compress_bound(w->options.compression, mcap->chunk.size_bytes);
-    sl_buffer_clear(&mcap->packed);
-    uint8_t *to = sl_buffer_take(&mcap->packed, bound);
-    if (!to)
-        return no_memory();
-    size_t size;
-    int err = sl_compress(w->options.compression, w->options.level, mcap->chunk.bytes,
-                          mcap->chunk.size_bytes, to, bound, &size);
-    if (err)
-        return err;
-    c->pieces[0] = (struct iovec){to, size};
-    return 0;
 }
 
 static const char *compression_name(const struct sl_log_writer *w)
@@ -292,8 +259,8 @@ static void put_chunk_index(struct sl_log_writer *w, uint64_t chunk_offset, uint
     to->failed |= offsets->failed;
 }
 
-static void put_chunk_head(struct sl_log_writer *w, const struct content *c, uint64_t size_bytes,
-                           uint32_t crc)
+static void put_chunk_head(struct sl_log_writer *w, const struct sl_log_content *c,
+                           uint64_t size_bytes, uint32_t crc)
 {
     struct mcap *mcap = w->state;
     struct sl_buffer *head = &mcap->head;
@@ -312,7 +279,7 @@ static void put_chunk_head(struct sl_log_writer *w, const struct content *c, uin
 }
 
 /* One write: head, what was gathered, the message that stays where it is, its index. */
-static int emit_chunk(struct sl_log_writer *w, struct content *c)
+static int emit_chunk(struct sl_log_writer *w, struct sl_log_content *c)
 {
     struct mcap *mcap = w->state;
     struct sl_buffer offsets = {0};
@@ -320,11 +287,9 @@ static int emit_chunk(struct sl_log_writer *w, struct content *c)
     uint64_t offset = w->written_bytes;
     uint64_t size = c->size_bytes;
     uint32_t crc = w->options.omit & SL_LOG_OMIT_CHUNK_CRC ? 0 : crc_of(c);
-    int err = w->options.compression ? pack(w, c) : 0;
+    int err = sl_log_content_pack(w, c, &mcap->packed);
     if (err)
         return err;
-    if (w->options.compression)
-        c->size_bytes = c->pieces[0].iov_len;
     put_chunk_head(w, c, size, crc);
     uint64_t length = mcap->head.size_bytes + c->size_bytes;
     sl_buffer_clear(&mcap->tail);
@@ -347,12 +312,12 @@ static int emit_chunk(struct sl_log_writer *w, struct content *c)
 static int flush(struct sl_log_writer *w)
 {
     struct mcap *mcap = w->state;
-    struct content c = {0};
+    struct sl_log_content c = {0};
     if (mcap->chunk.failed)
         return no_memory();
     if (mcap->chunk.size_bytes == 0)
         return 0;
-    add_piece(&c, mcap->chunk.bytes, mcap->chunk.size_bytes);
+    sl_log_content_add(&c, mcap->chunk.bytes, mcap->chunk.size_bytes);
     return emit_chunk(w, &c);
 }
 
@@ -397,11 +362,11 @@ static int write_message(struct sl_log_writer *w, const struct sl_log_message *m
     bool is_direct = w->options.is_unchunked ||
                      (!w->options.compression && size_bytes >= w->options.direct_bytes);
     if (is_direct) {
-        struct content c = {0};
-        add_piece(&c, mcap->chunk.bytes, mcap->chunk.size_bytes);
-        add_piece(&c, head, sizeof head);
+        struct sl_log_content c = {0};
+        sl_log_content_add(&c, mcap->chunk.bytes, mcap->chunk.size_bytes);
+        sl_log_content_add(&c, head, sizeof head);
         for (unsigned i = 0; i < pieces; i++)
-            add_piece(&c, body[i].iov_base, body[i].iov_len);
+            sl_log_content_add(&c, body[i].iov_base, body[i].iov_len);
         return w->options.is_unchunked ? emit(w, c.pieces, c.count) : emit_chunk(w, &c);
     }
     sl_buffer_put(&mcap->chunk, head, sizeof head);

@@ -66,10 +66,22 @@ static int make_mcap(const char *folder)
                          sl_mcap_writer_create);
 }
 
+static int make_ros1(const char *folder)
+{
+    int failed = make(folder, "plain", (struct sl_log_write_options){0}, sl_ros1_writer_create);
+    failed |= make(folder, "lz4", (struct sl_log_write_options){.compression = SL_COMPRESSION_LZ4},
+                   sl_ros1_writer_create);
+    return failed |
+           make(folder, "bz2", (struct sl_log_write_options){.compression = SL_COMPRESSION_BZ2},
+                sl_ros1_writer_create);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "mcap") == 0)
         return make_mcap(argv[2]);
-    fprintf(stderr, "usage: %s mcap FOLDER\n", argv[0]);
+    if (argc == 3 && strcmp(argv[1], "ros1bag") == 0)
+        return make_ros1(argv[2]);
+    fprintf(stderr, "usage: %s mcap|ros1bag FOLDER\n", argv[0]);
     return 2;
 }
