@@ -88,8 +88,8 @@ struct sl_log_topic {
 };
 
 struct sl_log_block {
-    uint64_t offset;       /* of its stored bytes in the file */
-    uint64_t stored_bytes; /* there */
+    uint64_t offset;       /* of its stored bytes in the file; of rows: the first one's time */
+    uint64_t stored_bytes; /* there; of rows: the first one's id */
     uint64_t size_bytes;   /* decompressed */
     uint64_t first_ns, last_ns;
     uint64_t message_count; /* UINT64_MAX: the index does not say */
@@ -144,6 +144,10 @@ struct sl_log {
     struct sl_log_source source;
     void *state; /* of the format */
 
+    /* Each body is a stream of its own by this: rosbag2's MESSAGE mode, which only metadata.yaml
+     * tells of, so who opens the log sets it. Walking gives bodies as they are stored. */
+    enum sl_compression body_compression;
+
     bool has_counts;  /* the file said how many messages each topic has */
     bool was_indexed; /* the file had a usable index; otherwise it was scanned */
     struct sl_log_damage damage;
@@ -167,6 +171,9 @@ struct sl_log {
 
 int sl_mcap_open(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
 int sl_ros1_open(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
+/* A database of rosbag2, schema 1 to 4. The handle stays the caller's and outlives the log. */
+struct sl_sqlite;
+int sl_rosbag2_sqlite_open(struct sl_sqlite *db, unsigned flags, struct sl_log **ret_log);
 
 /* Decompressed bytes of block `index` into memory for blocks[index].size_bytes. Of a damaged one
  * the bytes that are good. -EBADMSG: what the index promised is not there; `ret_size_bytes` good

@@ -83,6 +83,11 @@ int sl_ros1_writer_create(const struct sl_log_sink *sink,
                           const struct sl_log_write_options *options,
                           struct sl_log_writer **ret_writer);
 
+/* A new and empty database, which stays the caller's. `schema` 1 to 4; 0 is the newest. */
+int sl_rosbag2_sqlite_writer_create(struct sl_sqlite *db, int schema,
+                                    const struct sl_log_write_options *options,
+                                    struct sl_log_writer **ret_writer);
+
 /* Which of sl_log_topic's texts a format keeps is said in its file. `ret_index` is what messages
  * name. */
 int sl_log_write_topic(struct sl_log_writer *writer, const struct sl_log_topic *topic,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rosbag_compat/rosbag2_metadata.h"
+#include "rosbag_compat/sqlite.h"
 #include "tests/rosbag_compat/support.h"
 
 static int save(const char *folder, const char *name, const void *bytes, size_t size)
@@ -76,12 +78,52 @@ static int make_ros1(const char *folder)
                 sl_ros1_writer_create);
 }
 
+static int make_database(const char *folder, int schema)
+{
+    char path[4096];
+    struct sl_sqlite *db;
+    struct sl_log_writer *writer;
+    struct sl_log_write_options options = {0};
+    struct made *made = make_log(10, 60, 1);
+    snprintf(path, sizeof path, "%s/schema_%d", folder, schema);
+    remove(path);
+    assert_fine(sl_sqlite_create(path, &db));
+    assert_fine(sl_sqlite_execute(db, "PRAGMA page_size=512; VACUUM"));
+    assert_fine(sl_rosbag2_sqlite_writer_create(db, schema, &options, &writer));
+    write_made(made, writer);
+    assert_fine(sl_log_write_end(writer));
+    sl_log_writer_destroy(writer);
+    sl_sqlite_close(db);
+    free_made(made);
+    return 0;
+}
+
+static int make_rosbag2(const char *folder)
+{
+    struct sl_rosbag2_topic topic = {"/a", "b", "cdr", "- history: 1\n  depth: 1\n", "h", 3};
+    struct sl_rosbag2_file file = {"a_0.db3", 1, 2, 3};
+    struct sl_rosbag2_metadata m = {
+        .storage = "sqlite3", .topics = &topic, .topic_count = 1, .files = &file, .file_count = 1};
+    int failed = make_database(folder, 1) | make_database(folder, 4);
+    for (m.version = 2; m.version <= 9; m.version++) {
+        struct sl_buffer text = {0};
+        char name[32];
+        snprintf(name, sizeof name, "metadata_%d", m.version);
+        sl_rosbag2_metadata_format(&m, &text);
+        failed |= save(folder, name, text.bytes, text.size_bytes);
+        sl_buffer_finish(&text);
+    }
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "mcap") == 0)
         return make_mcap(argv[2]);
     if (argc == 3 && strcmp(argv[1], "ros1bag") == 0)
         return make_ros1(argv[2]);
-    fprintf(stderr, "usage: %s mcap|ros1bag FOLDER\n", argv[0]);
+    if (argc == 3 && strcmp(argv[1], "rosbag2") == 0)
+        return make_rosbag2(argv[2]);
+    fprintf(stderr, "usage: %s mcap|rosbag2|ros1bag FOLDER\n", argv[0]);
     return 2;
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "core/base/yaml.h"
+#include "rosbag_compat/rosbag2_metadata.h"
+#include "rosbag_compat/sqlite.h"
 #include "tests/rosbag_compat/support.h"
 
 static const struct sl_yaml_node *get(const struct sl_yaml_node *node, const char *key)
@@ -125,6 +127,37 @@ static void compare_mcap(const struct sl_yaml_node *summary, const struct sl_log
     }
 }
 
+static struct sl_sqlite *db; /* of the log that is open */
+
+static int open_rows(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log)
+{
+    sl_sqlite_close(db);
+    db = NULL;
+    int err = sl_sqlite_open_bytes(source->state, (size_t)source->size_bytes, &db);
+    return err ? err : sl_rosbag2_sqlite_open(db, flags, ret_log);
+}
+
+static void compare_rows(const struct sl_yaml_node *summary, const struct sl_log *log,
+                         const struct seen *seen)
+{
+    const struct sl_yaml_node *topics = get(summary, "topics");
+    assert_int_equal(sl_yaml_count(topics), log->topic_count);
+    for (unsigned i = 0; i < sl_yaml_count(topics); i++) {
+        const struct sl_yaml_node *topic = sl_yaml_item(topics, i);
+        uint64_t count = count_of(log, seen, sl_yaml_text(sl_yaml_item(topic, 0)),
+                                  sl_yaml_text(sl_yaml_item(topic, 1)));
+        assert_true(count == number(sl_yaml_item(topic, 3)));
+        for (uint32_t t = 0; t < log->topic_count; t++)
+            if (strcmp(log->topics[t].name, sl_yaml_text(sl_yaml_item(topic, 0))) == 0)
+                assert_string_equal(log->topics[t].encoding, sl_yaml_text(sl_yaml_item(topic, 2)));
+    }
+    if (sl_yaml_is(get(summary, "schema"), SL_YAML_SEQUENCE))
+        assert_string_equal(log->library, sl_yaml_text(sl_yaml_item(get(summary, "schema"), 1)));
+    if (number(get(summary, "msgdefs")) > 0)
+        for (uint32_t t = 0; t < log->topic_count; t++)
+            assert_true(log->topics[t].definition_bytes > 0 || seen->counts[t] == 0);
+}
+
 static const struct kind {
     const char *ending;
     int (*open)(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
@@ -133,6 +166,7 @@ static const struct kind {
 } kinds[] = {
     {".bag", sl_ros1_open, compare_bag},
     {".mcap", sl_mcap_open, compare_mcap},
+    {".db3", open_rows, compare_rows},
 };
 
 static const struct kind *kind_of(const char *file)
@@ -172,6 +206,8 @@ static void check_file(const struct sl_yaml_node *entry, const struct kind *kind
         free(seen.counts);
         sl_log_close(log);
     }
+    sl_sqlite_close(db);
+    db = NULL;
     free(bytes);
 }
 
@@ -192,7 +228,41 @@ static void each_log_holds_what_the_manifest_says(void **state)
         count++;
     }
     sl_yaml_destroy(yaml);
-    assert_true(count >= 40);
+    assert_true(count >= 49);
+}
+
+/* Each metadata.yaml, and what it says of the files that are there. */
+static void each_metadata_file_is_read(void **state)
+{
+    (void)state;
+    char path[PATH_MAX];
+    struct sl_yaml *yaml;
+    unsigned count = 0;
+    assert_fine(sl_yaml_load(test_data("bags/MANIFEST.json", path), &yaml));
+    const struct sl_yaml_node *root = sl_yaml_root(yaml);
+    for (unsigned i = 0; i < sl_yaml_count(root); i++) {
+        const char *file = sl_yaml_text(get(sl_yaml_item(root, i), "file"));
+        char name[PATH_MAX];
+        size_t size;
+        struct sl_rosbag2_metadata m;
+        if (!ends_with(file, "metadata.yaml"))
+            continue;
+        snprintf(name, sizeof name, "bags/%s", file);
+        assert_non_null(test_data(name, path));
+        uint8_t *text = read_whole(path, &size);
+        assert_fine(sl_rosbag2_metadata_parse(path, (char *)text, size, &m));
+        uint64_t sum = 0;
+        for (unsigned t = 0; t < m.topic_count; t++)
+            sum += m.topics[t].message_count;
+        assert_true(sum == m.message_count);
+        assert_true(m.file_count > 0 && m.topic_count > 0);
+        assert_true(strcmp(m.storage, "mcap") == 0 || strcmp(m.storage, "sqlite3") == 0);
+        sl_rosbag2_metadata_finish(&m);
+        free(text);
+        count++;
+    }
+    sl_yaml_destroy(yaml);
+    assert_int_equal(count, 13);
 }
 
 int main(void)
@@ -204,6 +274,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_log_holds_what_the_manifest_says),
+        cmocka_unit_test(each_metadata_file_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
