@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SMALL_MAX_BYTES (UINT64_C(32) << 20)
@@ -79,3 +80,38 @@ uint64_t sl_decompressed_max(enum sl_compression kind, uint64_t stored_bytes)
                ? UINT64_MAX
                : SMALL_MAX_BYTES + RATIO_MAX * stored_bytes;
 }
+
+int sl_decompress_alone(enum sl_compression kind, const void *from, size_t size_bytes, void **to,
+                        size_t *room_bytes, size_t *ret_size_bytes)
+{
+    uint64_t max = sl_decompressed_max(kind, size_bytes);
+    size_t room = *room_bytes > 4 * size_bytes ? *room_bytes : 4 * size_bytes + 4096;
+    for (;; room = room < max / 2 ? 2 * room : (size_t)max) {
+        if (room > *room_bytes) {
+            void *fresh = realloc(*to, room);
+            if (!fresh)
+                return sl_error(-ENOMEM, "no memory for a message of %zu bytes", room);
+            *to = fresh;
+            *room_bytes = room;
+        }
+        int err = sl_decompress(kind, from, size_bytes, *to, *room_bytes, ret_size_bytes);
+        bool was_full = *ret_size_bytes == *room_bytes;
+        if (!err || !was_full || *room_bytes >= max)
+            return err;
+    }
+}
+
+#if !SLUICE_HAVE_ZSTD
+int sl_zstd_pack(const struct sl_zstd_ends *ends, int level)
+{
+    (void)ends;
+    (void)level;
+    return not_built(SL_COMPRESSION_ZSTD);
+}
+
+int sl_zstd_unpack(const struct sl_zstd_ends *ends)
+{
+    (void)ends;
+    return not_built(SL_COMPRESSION_ZSTD);
+}
+#endif

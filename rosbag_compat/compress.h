@@ -50,6 +50,21 @@ int sl_compress(enum sl_compression kind, int level, const void *from, size_t si
 int sl_decompress(enum sl_compression kind, const void *from, size_t size_bytes, void *to,
                   size_t room_bytes, size_t *ret_size_bytes);
 
+/* One whole stream whose size nobody said, into memory that is made for it: rosbag2's MESSAGE mode.
+ * The room that `*to` has (from malloc, or NULL) is used and made larger as needed. */
+int sl_decompress_alone(enum sl_compression kind, const void *from, size_t size_bytes, void **to,
+                        size_t *room_bytes, size_t *ret_size_bytes);
+
+/* A file through zstd, in pieces: rosbag2's FILE mode. `get` gives the next piece, of size 0 at the
+ * end; `put` takes one. -EBADMSG: the stream is damaged; what came before was put. */
+struct sl_zstd_ends {
+    int (*get)(void *state, const void **ret_bytes, size_t *ret_size_bytes);
+    int (*put)(void *state, const void *bytes, size_t size_bytes);
+    void *state;
+};
+int sl_zstd_pack(const struct sl_zstd_ends *ends, int level);
+int sl_zstd_unpack(const struct sl_zstd_ends *ends);
+
 /* How large a decoded block may be that claims to be made of `stored_bytes`: what lz4 and bz2 can
  * reach, and for zstd enough for an empty picture. A small file cannot ask for a large memory. */
 uint64_t sl_decompressed_max(enum sl_compression kind, uint64_t stored_bytes);

@@ -201,9 +201,12 @@ static int read_document(struct memory *memory, struct sl_rosbag2_metadata *m)
     uint64_t version;
     if (!sl_yaml_is(root, SL_YAML_MAPPING))
         return sl_yaml_error(top, -EBADMSG, "has no rosbag2_bagfile_information");
+    const struct sl_yaml_node *version_node = sl_yaml_get(root, "version");
+    if (!version_node)
+        return sl_yaml_error(root, -EBADMSG, "has no version");
     int err = get_number(root, "version", &version);
     if (!err && (version < 1 || version > SL_ROSBAG2_VERSION_MAX))
-        err = sl_yaml_error(sl_yaml_get(root, "version"), -ENOTSUP,
+        err = sl_yaml_error(version_node, -ENOTSUP,
                             "version must be 1 to %d; a newer Sluice may know it",
                             SL_ROSBAG2_VERSION_MAX);
     m->version = (int)version;

@@ -225,6 +225,8 @@ static int scan_rows(struct sl_log *log)
         return err;
     sl_sqlite_bind_int(s, 1, last);
     while ((err = sl_sqlite_step(s)) != 0) {
+        if (err == 1 && sl_sqlite_int(s, 0) <= last) /* pages that point in a circle */
+            err = sl_error(-EBADMSG, "database: rows are out of order");
         if (err == 1) {
             last = sl_sqlite_int(s, 0);
             err = add_row(log, s, &block, db_bytes);

@@ -15,11 +15,19 @@
 #define WRITE_VERSION 18
 #define READ_VERSION  19
 
+/* Steps of SQLite's machine that a statement may take, beside so many for each byte of the
+ * database: pages that point in a circle have no end. */
+#define STEPS_AT_LEAST 100000
+#define STEPS_PER_BYTE 16
+#define STEPS_AT_ONCE  1000
+
 struct sl_sqlite {
     sqlite3 *handle;
+    uint64_t steps_max, steps; /* steps_max 0: a database of our own */
 };
 struct sl_sqlite_statement {
     sqlite3_stmt *handle;
+    struct sl_sqlite *db;
     bool failed; /* a bind did not take its value */
 };
 
@@ -31,6 +39,7 @@ static int error_of(sqlite3 *handle, int code)
     case SQLITE_NOTADB:
     case SQLITE_ERROR: /* no such table or column */
     case SQLITE_MISMATCH:
+    case SQLITE_INTERRUPT: /* by count_steps */
         err = EBADMSG;
         break;
     case SQLITE_FULL:
@@ -74,8 +83,26 @@ static int wrap(sqlite3 *handle, struct sl_sqlite **ret_db)
         sqlite3_close(handle);
         return sl_error(-ENOMEM, "no memory for a database");
     }
-    db->handle = handle;
+    *db = (struct sl_sqlite){.handle = handle};
     *ret_db = db;
+    return 0;
+}
+
+static int count_steps(void *state)
+{
+    struct sl_sqlite *db = state;
+    db->steps += STEPS_AT_ONCE;
+    return db->steps > db->steps_max;
+}
+
+static int wrap_foreign(sqlite3 *handle, struct sl_sqlite **ret_db)
+{
+    int err = wrap(handle, ret_db);
+    if (err)
+        return err;
+    struct sl_sqlite *db = *ret_db;
+    db->steps_max = STEPS_AT_LEAST + STEPS_PER_BYTE * sl_sqlite_size(db);
+    sqlite3_progress_handler(handle, STEPS_AT_ONCE, count_steps, db);
     return 0;
 }
 
@@ -120,7 +147,7 @@ int sl_sqlite_open(const char *path, struct sl_sqlite **ret_db)
     int err = open_with(path, "mode=ro", SQLITE_OPEN_READONLY, &handle);
     if (err == -ENOENT || err == -EROFS) /* a write-ahead log needs a file beside it */
         err = open_with(path, "immutable=1", SQLITE_OPEN_READONLY, &handle);
-    return err ? err : wrap(handle, ret_db);
+    return err ? err : wrap_foreign(handle, ret_db);
 }
 
 int sl_sqlite_open_bytes(const void *bytes, size_t size_bytes, struct sl_sqlite **ret_db)
@@ -147,7 +174,7 @@ int sl_sqlite_open_bytes(const void *bytes, size_t size_bytes, struct sl_sqlite 
         sqlite3_close(handle);
         return err;
     }
-    return wrap(handle, ret_db);
+    return wrap_foreign(handle, ret_db);
 }
 
 int sl_sqlite_create(const char *path, struct sl_sqlite **ret_db)
@@ -204,6 +231,8 @@ int sl_sqlite_prepare(struct sl_sqlite *db, const char *sql, struct sl_sqlite_st
         free(statement);
         return error_of(db->handle, code);
     }
+    statement->db = db;
+    db->steps = 0;
     *ret = statement;
     return 0;
 }
@@ -230,6 +259,7 @@ void sl_sqlite_reset(struct sl_sqlite_statement *statement)
 {
     sqlite3_reset(statement->handle);
     statement->failed = false;
+    statement->db->steps = 0;
 }
 
 void sl_sqlite_bind_int(struct sl_sqlite_statement *statement, int at, int64_t value)

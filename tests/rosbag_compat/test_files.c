@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rosbag_compat/reader.h"
 #include "tests/rosbag_compat/support.h"
 
 static const struct variant {
@@ -368,6 +369,72 @@ static void encrypted_and_old_bags_are_refused_by_name(void **state)
     free_made(made);
 }
 
+/* Two logs of one message a chunk, whose times are mixed; the order is by time, then log, then
+ * place, whatever memory there is. */
+static struct sl_buffer write_times(const uint64_t *times, unsigned count, uint8_t mark,
+                                    uint64_t chunk_bytes)
+{
+    struct sl_buffer out = {0};
+    struct sl_log_sink sink = memory_sink(&out);
+    struct sl_log_write_options options = {.chunk_bytes = chunk_bytes};
+    struct sl_log_writer *writer;
+    struct sl_log_topic topic = {.name = "/a", .type = "", .encoding = "x"};
+    uint32_t index;
+    assert_fine(sl_mcap_writer_create(&sink, &options, &writer));
+    assert_fine(sl_log_write_topic(writer, &topic, &index));
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t body[2] = {mark, (uint8_t)i};
+        struct sl_log_message m = {.receive_ns = times[i]};
+        assert_fine(sl_log_write_message(writer, &m, &(struct iovec){body, sizeof body}, 1));
+    }
+    assert_fine(sl_log_write_end(writer));
+    sl_log_writer_destroy(writer);
+    return out;
+}
+
+static void logs_are_merged_by_time(void **state)
+{
+    (void)state;
+    static const uint64_t a[] = {50, 10, 30, 30, 90};
+    static const uint64_t b[] = {20, 30, 5};
+    static const uint8_t wanted[][2] = {{'b', 2}, {'a', 1}, {'b', 0}, {'a', 2},
+                                        {'a', 3}, {'b', 1}, {'a', 0}, {'a', 4}};
+    for (unsigned round = 0; round < 4; round++) {
+        uint64_t chunk_bytes = round & 1 ? 1 : 60; /* one message a chunk, or two */
+        struct sl_buffer bytes[2] = {write_times(a, 5, 'a', chunk_bytes),
+                                     write_times(b, 3, 'b', chunk_bytes)};
+        struct sl_log *logs[2];
+        struct sl_log_reader *reader;
+        struct sl_log_reader_options options = {.memory_bytes = round & 2 ? 1 : 0};
+        struct sl_log_item item;
+        for (unsigned i = 0; i < 2; i++) {
+            struct sl_log_source source = memory_source(bytes[i].bytes, bytes[i].size_bytes);
+            assert_fine(sl_mcap_open(&source, 0, &logs[i]));
+        }
+        assert_fine(sl_log_reader_create(logs, 2, &options, &reader));
+        for (unsigned i = 0; i < 8; i++) {
+            assert_int_equal(sl_log_reader_next(reader, &item), 1);
+            assert_int_equal(item.body_bytes, 2);
+            assert_memory_equal(item.body, wanted[i], 2);
+        }
+        assert_int_equal(sl_log_reader_next(reader, &item), 0);
+        sl_log_reader_destroy(reader);
+        options.first_ns = 20;
+        options.last_ns = 30;
+        assert_fine(sl_log_reader_create(logs, 2, &options, &reader));
+        for (unsigned i = 2; i < 6; i++) {
+            assert_int_equal(sl_log_reader_next(reader, &item), 1);
+            assert_memory_equal(item.body, wanted[i], 2);
+        }
+        assert_int_equal(sl_log_reader_next(reader, &item), 0);
+        sl_log_reader_destroy(reader);
+        for (unsigned i = 0; i < 2; i++) {
+            sl_log_close(logs[i]);
+            sl_buffer_finish(&bytes[i]);
+        }
+    }
+}
+
 /* A sink that fails once is not asked again. */
 static int fail_once(void *state, const struct iovec *pieces, unsigned count)
 {
@@ -426,6 +493,7 @@ int main(void)
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(bag_of_a_killed_recorder_is_read),
         cmocka_unit_test(encrypted_and_old_bags_are_refused_by_name),
+        cmocka_unit_test(logs_are_merged_by_time),
         cmocka_unit_test(full_disk_ends_the_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

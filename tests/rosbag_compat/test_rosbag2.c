@@ -216,6 +216,7 @@ static void bad_metadata_are_refused_with_their_place(void **state)
     } cases[] = {
         {"a: b\n", "rosbag2_bagfile_information", -EBADMSG},
         {"rosbag2_bagfile_information:\n  version: 10\n", "m.yaml:2:12", -ENOTSUP},
+        {"rosbag2_bagfile_information:\n  files: []\n", "no version", -EBADMSG},
         {"rosbag2_bagfile_information:\n  version: x\n", "whole number", -EBADMSG},
         {"rosbag2_bagfile_information:\n  version: 4\n  topics_with_message_count: [1]\n",
          "topic_metadata", -EBADMSG},
