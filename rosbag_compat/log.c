@@ -293,6 +293,17 @@ int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, siz
     return result == -EBADMSG && block->is_damaged ? 0 : result;
 }
 
+/* Scanning decompresses every chunk: together, too, they may not become more than this allows, or a
+ * small file could keep a machine busy for hours. */
+#define SCAN_MAX_BYTES (UINT64_C(1) << 30)
+
+static bool is_too_much(const struct sl_log *log, const struct sl_log_block *block)
+{
+    uint64_t max = sl_decompressed_max(block->compression, log->source.size_bytes);
+    return block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes) ||
+           (block->compression && log->scanned_bytes > SCAN_MAX_BYTES && log->scanned_bytes > max);
+}
+
 /* Finding messages without an index -------------------------------------------------------------*/
 
 void sl_log_count(struct sl_log *log, struct sl_log_block *block, uint32_t topic, uint64_t time_ns)
@@ -360,7 +371,7 @@ int sl_log_scan_chunk(struct sl_log *log, struct sl_log_block *block,
                                   size_t size_bytes))
 {
     block->message_count = 0;
-    if (block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes)) {
+    if (is_too_much(log, block)) {
         sl_log_note_damage(log, block->offset, block->stored_bytes,
                            "a chunk of %" PRIu64 " bytes says that it becomes %" PRIu64,
                            block->stored_bytes, block->size_bytes);
@@ -369,6 +380,7 @@ int sl_log_scan_chunk(struct sl_log *log, struct sl_log_block *block,
     void *bytes = malloc(block->size_bytes ? (size_t)block->size_bytes : 1);
     if (!bytes)
         return sl_error(-ENOMEM, "no memory for a chunk of %" PRIu64 " bytes", block->size_bytes);
+    log->scanned_bytes += block->size_bytes;
     int err = scan_loaded(log, block, bytes, scan);
     free(bytes);
     return err;

@@ -148,8 +148,9 @@ struct sl_log {
      * tells of, so who opens the log sets it. Walking gives bodies as they are stored. */
     enum sl_compression body_compression;
 
-    bool has_counts;  /* the file said how many messages each topic has */
-    bool was_indexed; /* the file had a usable index; otherwise it was scanned */
+    uint64_t scanned_bytes; /* that chunks became while no index told what is in them */
+    bool has_counts;        /* the file said how many messages each topic has */
+    bool was_indexed;       /* the file had a usable index; otherwise it was scanned */
     struct sl_log_damage damage;
     const char *profile, *library; /* who wrote it, as far as the file says */
 

@@ -23,8 +23,8 @@
 
 #define SL_ROS1_MAGIC            "#ROSBAG V2.0\n"
 #define SL_ROS1_MAGIC_BYTES      13
-#define SL_ROS1_FILE_HEADER_ROOM 4096       /* header and data together */
-#define SL_ROS1_HEADER_MAX_BYTES (1u << 16) /* of records in files; theirs have about 100 */
+#define SL_ROS1_FILE_HEADER_ROOM 4096 /* header and data together */
+#define SL_ROS1_HEADER_MAX_BYTES 4096 /* of records in files; theirs have about 100 */
 
 enum sl_ros1_op {
     SL_ROS1_MESSAGE = 2,

@@ -288,6 +288,42 @@ static void no_damage_breaks_the_reader(void **state)
     }
 }
 
+/* Small files that say of themselves that they are large: refused before memory is asked for. */
+static void lies_about_sizes_cost_nothing(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
+        const struct variant *v = &variants[i];
+        if (!is_built(v) || v->options.is_unchunked)
+            continue;
+        struct made *made = make_log(30, 200, 40);
+        struct sl_buffer out = write_log(v, made);
+        struct sl_log_source source = memory_source(out.bytes, out.size_bytes);
+        struct sl_log *log;
+        assert_fine(v->open(&source, 0, &log));
+        uint8_t *start = out.bytes + log->blocks[0].offset;
+        uint64_t size = log->blocks[0].size_bytes;
+        sl_log_close(log);
+        /* the decompressed size stands before the data: 8 bytes of MCAP's, 4 of ROS 1's */
+        uint8_t *said = start - 1;
+        while (sl_get_le32(said) != size)
+            said--;
+        assert_true(start - said < 100);
+        sl_put_le32(said, v->options.compression ? 0x7fffffff : 0);
+        for (unsigned flags = 0; flags <= SL_LOG_SCAN; flags++) {
+            assert_fine(v->open(&source, flags, &log));
+            for (uint32_t b = 0; b < log->block_count; b++)
+                assert_true(log->blocks[b].size_bytes < 64u << 20);
+            if (v->options.compression)
+                assert_true(log->damage.count > 0);
+            walk_all(log);
+            sl_log_close(log);
+        }
+        sl_buffer_finish(&out);
+        free_made(made);
+    }
+}
+
 static void other_files_are_refused(void **state)
 {
     (void)state;
@@ -490,6 +526,7 @@ int main(void)
         cmocka_unit_test(whole_messages_of_a_log_cut_off_anywhere_are_found),
         cmocka_unit_test(log_is_read_behind_a_hole),
         cmocka_unit_test(no_damage_breaks_the_reader),
+        cmocka_unit_test(lies_about_sizes_cost_nothing),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(bag_of_a_killed_recorder_is_read),
         cmocka_unit_test(encrypted_and_old_bags_are_refused_by_name),

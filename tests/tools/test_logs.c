@@ -115,7 +115,9 @@ static void each_format_keeps_every_message(void **state)
         {"l.mcap", {NULL}, {0}},
     };
     struct sl_sqlite *db;
-    bool has_sqlite = sl_sqlite_open_bytes("", 0, &db) != -ENOTSUP;
+    bool has_sqlite = sl_sqlite_open_bytes("", 0, &db) == 0;
+    if (has_sqlite)
+        sl_sqlite_close(db);
     free_made(make_file("a.mcap", 2));
     struct run wanted = SLUICE(0, "cat", "--hash", place("a.mcap"));
     char from[PATH_MAX];
