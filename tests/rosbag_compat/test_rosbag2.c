@@ -128,47 +128,6 @@ static void damaged_database_gives_what_it_has(void **state)
     unlink(path);
 }
 
-/* A page of a table that is its own child: rows without end, as far as SQLite sees. */
-static void pages_in_a_circle_have_an_end(void **state)
-{
-    (void)state;
-    struct made *made = make_log(400, 300, 6);
-    write_database(4, made);
-    size_t size;
-    uint8_t *bytes = read_whole(path, &size);
-    unsigned pages = 0;
-    for (size_t page = 4096; page < size; page += 4096) {
-        uint8_t *at = bytes + page;
-        unsigned cells = (unsigned)at[3] << 8 | at[4];
-        if (at[0] != 5 || cells < 2) /* an inner page of a table: "B-tree Pages", 1.6 */
-            continue;
-        for (unsigned i = 0; i < cells; i++) {
-            size_t cell = (size_t)at[12 + 2 * i] << 8 | at[13 + 2 * i];
-            assert_true(cell + 4 <= 4096);
-            uint32_t child = (uint32_t)(page / 4096 + 1);
-            uint8_t number[4] = {(uint8_t)(child >> 24), (uint8_t)(child >> 16),
-                                 (uint8_t)(child >> 8), (uint8_t)child};
-            memcpy(at + cell, number, sizeof number);
-        }
-        pages++;
-    }
-    assert_true(pages > 0);
-    for (unsigned flags = 0; flags <= SL_LOG_SCAN; flags++) {
-        struct sl_sqlite *db;
-        struct sl_log *log;
-        assert_fine(sl_sqlite_open_bytes(bytes, size, &db));
-        if (sl_rosbag2_sqlite_open(db, flags, &log) == 0) {
-            assert_in_range(walk_all(log), 0, 400);
-            assert_true(log->damage.count > 0);
-            sl_log_close(log);
-        }
-        sl_sqlite_close(db);
-    }
-    free(bytes);
-    free_made(made);
-    unlink(path);
-}
-
 static void other_files_are_refused(void **state)
 {
     (void)state;
@@ -292,7 +251,6 @@ int main(void)
         cmocka_unit_test(each_schema_is_read),
         cmocka_unit_test(latching_becomes_a_qos),
         cmocka_unit_test(damaged_database_gives_what_it_has),
-        cmocka_unit_test(pages_in_a_circle_have_an_end),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(each_version_is_written_and_read),
         cmocka_unit_test(bad_metadata_are_refused_with_their_place),
