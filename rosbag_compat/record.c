@@ -11,8 +11,9 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/frame/definition.h"
+#include "core/shm/stats.h"
 #include "rosbag_compat/record_output.h"
-#include "rosbag_compat/record_topics.h"
+#include "rosbag_compat/topic_choice.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -60,7 +61,7 @@ struct record {
     int64_t level, max_messages, duration_ns, split_ns, flush_ns;
     uint64_t split_bytes, chunk_bytes;
 
-    struct record_choice choice;
+    struct sl_topic_choice choice;
     struct sl_stats_watch watch;
     bool has_watch;
     char path[256];
@@ -91,13 +92,13 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_TEXT,
      .offset = offsetof(struct record, regex),
      .value = "EXPRESSION",
-     .help = "Topics whose name it is found in (POSIX extended), also those that appear later"},
+     .help = "Topics whose whole name it matches (POSIX extended), also those that appear later"},
     {.name = "exclude",
      .letter = 'x',
      .kind = SL_OPTION_TEXT,
      .offset = offsetof(struct record, exclude),
      .value = "EXPRESSION",
-     .help = "But not these"},
+     .help = "But none whose whole name this one matches"},
     {.name = "output",
      .letter = 'o',
      .kind = SL_OPTION_TEXT,
@@ -175,6 +176,38 @@ static const struct sl_option options[] = {
      .max = 1e15,
      .help = "End when so many are written; 0: do not"},
 };
+
+/* What a publisher's page says of itself. */
+struct record_publisher {
+    uint64_t instance;
+    const char *topic, *type; /* valid during the visit */
+    uint32_t retain;
+};
+
+struct visit {
+    int (*visit)(void *context, const struct record_publisher *publisher);
+    void *context;
+};
+
+static int visit_row(void *context, const struct sl_stats_view *view)
+{
+    const struct visit *v = context;
+    if (view->kind != SL_STATS_PUBLISHER)
+        return 0;
+    const struct record_publisher publisher = {view->instance, view->topic, view->type,
+                                               view->depth};
+    return v->visit(v->context, &publisher);
+}
+
+static int record_each_publisher(struct sl_stats_watch *watch,
+                                 int (*visit)(void *context,
+                                              const struct record_publisher *publisher),
+                                 void *context)
+{
+    struct visit v = {visit, context};
+    int err = sl_stats_watch_refresh(watch, 0);
+    return err < 0 ? err : sl_stats_each(watch, visit_row, &v);
+}
 
 /* Beginning. ----------------------------------------------------------------------------------- */
 
@@ -295,7 +328,7 @@ struct finding {
 static int consider(void *context, const struct record_publisher *publisher)
 {
     const struct finding *f = context;
-    if (!record_choice_has(&f->record->choice, publisher->topic) ||
+    if (!sl_topic_choice_has(&f->record->choice, publisher->topic) ||
         add_topic(f->record, f->runtime, publisher->topic) == 0)
         return 0;
     sl_log(SL_LOG_WARN, "%s is not recorded: %s", publisher->topic, sl_error_text());
@@ -304,7 +337,7 @@ static int consider(void *context, const struct record_publisher *publisher)
 
 static int look_for_topics(struct record *r, struct sl_runtime *runtime, uint64_t now_ns)
 {
-    if (!record_choice_is_open(&r->choice) || now_ns < r->look_ns)
+    if (!sl_topic_choice_is_open(&r->choice) || now_ns < r->look_ns)
         return 0;
     r->look_ns = now_ns + LOOK_NS;
     return record_each_publisher(&r->watch, consider, &(struct finding){r, runtime});
@@ -315,7 +348,7 @@ static int open_record(void *state, struct sl_runtime *runtime)
     struct record *r = state;
     int err = check_options(r);
     if (err < 0 ||
-        (err = record_choice_init(&r->choice, &r->names, r->all, r->regex, r->exclude)) < 0)
+        (err = sl_topic_choice_init(&r->choice, &r->names, r->all, r->regex, r->exclude)) < 0)
         return err;
     r->topics = calloc(TOPICS_MAX, sizeof *r->topics);
     if (!r->topics)
@@ -630,7 +663,7 @@ static void close_record(void *state, struct sl_runtime *runtime)
     }
     if (r->has_watch)
         sl_stats_watch_close(&r->watch);
-    record_choice_finish(&r->choice);
+    sl_topic_choice_finish(&r->choice);
 }
 
 const struct sl_program record_program = {

@@ -25,6 +25,7 @@ const struct sl_tool *const sl_tools[] = {
     &sl_tool_top,
     &sl_tool_snapshot,
     &sl_tool_record,
+    &sl_tool_play,
     &sl_tool_info,
     &sl_tool_cat,
     &sl_tool_check,
