@@ -13,6 +13,7 @@
 #include "core/frame/message.h"
 #include "core/frame/pointcloud2.h"
 #include "core/frame/schema.h"
+#include "core/shm/domain.h"
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/play_blocks.h"
 #include "rosbag_compat/play_keys.h"
@@ -213,14 +214,19 @@ static struct out *find_out(const struct play *p, const char *name, const char *
     return NULL;
 }
 
+/* Where the log names no type, what its messages are written in: "json". */
+static const char *type_of(const struct sl_log_topic *topic)
+{
+    return topic->type[0] ? topic->type : topic->encoding;
+}
+
 /* What the log says of a topic may be anything; what the bus cannot carry is told and left out. */
 static bool may_be_played(const struct sl_log_topic *topic)
 {
-    if (topic->type[0] && strlen(topic->name) < SL_TOPIC_MAX && strlen(topic->type) < SL_TYPE_MAX &&
-        topic->name[0] == '/')
+    if (sl_topic_check(topic->name, type_of(topic)) == 0)
         return true;
-    sl_log(SL_LOG_WARN, "'%.60s' of type '%.60s' is not played: no name for a topic of the bus",
-           topic->name, topic->type);
+    sl_log(SL_LOG_WARN, "'%.60s' of type '%.60s' is not played: %s", topic->name, type_of(topic),
+           sl_error_text());
     return false;
 }
 
@@ -244,11 +250,11 @@ static int choose_topics(struct play *p)
             const struct sl_log_topic *topic = &log->topics[t];
             if (!sl_topic_choice_has(&p->choice, topic->name) || !may_be_played(topic))
                 continue;
-            struct out *out = find_out(p, topic->name, topic->type);
+            struct out *out = find_out(p, topic->name, type_of(topic));
             if (!out) {
                 out = &p->outs[p->out_count++];
                 snprintf(out->name, sizeof out->name, "%s", topic->name);
-                snprintf(out->type, sizeof out->type, "%s", topic->type);
+                snprintf(out->type, sizeof out->type, "%s", type_of(topic));
                 if (strcmp(topic->encoding, "cdr") == 0)
                     out->schema = sl_schema_find(topic->type);
             }

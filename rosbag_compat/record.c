@@ -25,7 +25,8 @@
 
 #define TOPICS_MAX   120                  /* a process shows 128 ends */
 #define BATCH        64                   /* messages of a topic between two looks at the others */
-#define LOOK_NS      (200 * SL_NS_PER_MS) /* for new topics */
+#define LOOK_NS      (100 * SL_NS_PER_MS) /* for new topics */
+#define ANSWER_MS    20                   /* for who has just begun */
 #define PROGRESS_NS  SL_NS_PER_S
 #define TYPE_WAIT_MS 100 /* for a publisher that has just begun to show its page */
 
@@ -205,7 +206,7 @@ static int record_each_publisher(struct sl_stats_watch *watch,
                                  void *context)
 {
     struct visit v = {visit, context};
-    int err = sl_stats_watch_refresh(watch, 0);
+    int err = sl_stats_watch_refresh(watch, ANSWER_MS);
     return err < 0 ? err : sl_stats_each(watch, visit_row, &v);
 }
 
