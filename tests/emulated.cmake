@@ -5,8 +5,11 @@
 set(CTEST_CUSTOM_TESTS_IGNORE
   # Packet sockets and SO_TIMESTAMPNS, SO_RXQ_OVFL of UDP sockets are not qemu-user's.
   capture_live
+  lidar_source_packet
   lidar_source_udp
+  lidar_source_xdp
   lidar_driver_live
+  lidar_load
   # Huge pages: qemu's own mmap does not know their sizes.
   uncached_huge
   # A measurement; and its flow comes by UDP.

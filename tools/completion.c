@@ -235,9 +235,10 @@ void sl_completion_print(int count, char **words, FILE *to)
         return;
     }
     split_equals(&line, words[count - 1], &option_word);
-    const struct sl_option *option = option_word ? option_named(tool->command, option_word) : NULL;
+    const struct sl_option *option =
+        option_word ? option_named(sl_tool_command(tool), option_word) : NULL;
     if (option)
         offer_value(&line, option);
     else
-        offer_for(&line, tool->command, used);
+        offer_for(&line, sl_tool_command(tool), used);
 }

@@ -2,6 +2,7 @@
 /* main.c - the `sluice` command: finds the sub-command, reads its options, runs it. */
 #include "core/base/error.h"
 #include "core/base/words.h"
+#include "core/node/runtime.h"
 #include "core/shm/sluice.h"
 #include "core/shm/stats.h"
 #include "tools/tool.h"
@@ -11,11 +12,15 @@
 #include <string.h>
 
 const struct sl_tool *const sl_tools[] = {
-    &sl_tool_launch,          &sl_tool_plan,         &sl_tool_doctor,      &sl_tool_topic_list,
-    &sl_tool_topic_info,      &sl_tool_topic_hz,     &sl_tool_topic_bw,    &sl_tool_topic_delay,
-    &sl_tool_topic_echo,      &sl_tool_topic_pub,    &sl_tool_top,         &sl_tool_snapshot,
-    &sl_tool_sim_lidar,       &sl_tool_lidar_models, &sl_tool_bench_lidar, &sl_tool_bench_bus,
-    &sl_tool_bench_pollution, &sl_tool_completion,   &sl_tool_version,     NULL,
+    &sl_tool_launch,      &sl_tool_plan,        &sl_tool_doctor,
+    &sl_tool_topic_list,  &sl_tool_topic_info,  &sl_tool_topic_hz,
+    &sl_tool_topic_bw,    &sl_tool_topic_delay, &sl_tool_topic_echo,
+    &sl_tool_topic_pub,   &sl_tool_top,         &sl_tool_snapshot,
+    &sl_tool_record,      &sl_tool_play,        &sl_tool_info,
+    &sl_tool_cat,         &sl_tool_check,       &sl_tool_recover,
+    &sl_tool_convert,     &sl_tool_sim_lidar,   &sl_tool_lidar_models,
+    &sl_tool_bench_lidar, &sl_tool_bench_bus,   &sl_tool_bench_pollution,
+    &sl_tool_completion,  &sl_tool_version,     NULL,
 };
 
 static const struct sl_command main_command = {
@@ -70,7 +75,7 @@ static void list_tools(const char *group, FILE *to)
         const struct sl_tool *tool = sl_tools[i];
         if (group && (strncmp(tool->name, group, length) != 0 || tool->name[length] != ' '))
             continue;
-        fprintf(to, "  %-16s %s\n", tool->name, tool->command->summary);
+        fprintf(to, "  %-16s %s\n", tool->name, sl_tool_command(tool)->summary);
     }
 }
 
@@ -92,7 +97,7 @@ static void print_man(FILE *to)
         fputs(".TP\n", to);
         for (const char *c = sl_tools[i]->name; *c; c++)
             fputc(*c, to);
-        fprintf(to, "\n%s\n", sl_tools[i]->command->summary);
+        fprintf(to, "\n%s\n", sl_tool_command(sl_tools[i])->summary);
     }
 }
 
@@ -137,7 +142,14 @@ static int report(const struct sl_tool *tool, int err, int status)
 static int run_tool(const struct sl_tool *tool, int argc, char **argv)
 {
     int result;
-    if (tool->run_arguments) {
+    if (tool->program) {
+        bool wants_help =
+            argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+        if (!wants_help)
+            return sl_program_main(tool->program, argc, argv); /* it tells its failures itself */
+        sl_command_help(sl_tool_command(tool), stdout);
+        return 0;
+    } else if (tool->run_arguments) {
         result = tool->run_arguments(argc, argv);
     } else {
         result = sl_options_parse(tool->command, argc, argv);
@@ -164,7 +176,7 @@ static int help(int count, char **words)
     const struct sl_tool *tool = find_tool(count, words, &used);
     if (!tool)
         return unknown(count, words);
-    sl_command_help(tool->command, stdout);
+    sl_command_help(sl_tool_command(tool), stdout);
     return 0;
 }
 

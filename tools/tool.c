@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/node/bus.h"
+#include "core/node/runtime.h"
 
 #include <math.h>
 #include <signal.h>
@@ -123,4 +124,23 @@ void sl_text_tame(char *text)
     for (char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
             *c = '?';
+}
+
+const struct sl_command *sl_tool_command(const struct sl_tool *tool)
+{
+    static struct sl_command command;
+    static char name[64];
+    const struct sl_program *program = tool->program;
+    if (!program)
+        return tool->command;
+    snprintf(name, sizeof name, "sluice %s", tool->name);
+    command = (struct sl_command){
+        .name = name,
+        .summary = program->summary,
+        .details = program->details,
+        .example = program->example,
+        .tables = {{"Options", program->options, program->option_count, NULL},
+                   sl_program_common_options()},
+    };
+    return &command;
 }

@@ -22,12 +22,18 @@
 #define SL_EXIT_FAILURE 1
 #define SL_EXIT_USAGE   2
 
+struct sl_program;
+
 struct sl_tool {
     const char *name; /* "topic list": one or two words */
     const struct sl_command *command;
     int (*run)(void);                            /* the options are set */
     int (*run_arguments)(int argc, char **argv); /* instead of run: reads its arguments itself */
+    const struct sl_program *program;            /* instead of all three: a node, run in here */
 };
+
+/* Its command line, as help and completion tell it; valid until the next call. */
+const struct sl_command *sl_tool_command(const struct sl_tool *tool);
 
 extern const struct sl_tool sl_tool_launch;
 extern const struct sl_tool sl_tool_plan;
@@ -41,6 +47,13 @@ extern const struct sl_tool sl_tool_topic_echo;
 extern const struct sl_tool sl_tool_topic_pub;
 extern const struct sl_tool sl_tool_top;
 extern const struct sl_tool sl_tool_snapshot;
+extern const struct sl_tool sl_tool_record;
+extern const struct sl_tool sl_tool_play;
+extern const struct sl_tool sl_tool_info;
+extern const struct sl_tool sl_tool_cat;
+extern const struct sl_tool sl_tool_check;
+extern const struct sl_tool sl_tool_recover;
+extern const struct sl_tool sl_tool_convert;
 extern const struct sl_tool sl_tool_sim_lidar;
 extern const struct sl_tool sl_tool_lidar_models;
 extern const struct sl_tool sl_tool_bench_lidar;

@@ -19,6 +19,7 @@ struct sl_endpoint {
 /* flags */
 #define SL_DATAGRAM_KERNEL_TIME 0x1u /* time_ns was taken by the kernel or the network card */
 #define SL_DATAGRAM_REASSEMBLED 0x2u /* it came in IP fragments */
+#define SL_DATAGRAM_CARD_TIME   0x8u /* and it was the card */
 #define SL_DATAGRAM_TRUNCATED   0x4u /* bytes are missing at its end (snap length, small buffer) */
 
 struct sl_datagram {

@@ -492,6 +492,12 @@ static int live(struct sl_runtime *runtime, void *state, int argc, char **argv)
     return err < 0 ? 1 : 0;
 }
 
+struct sl_option_table sl_program_common_options(void)
+{
+    return (struct sl_option_table){"Common options", common_table,
+                                    sizeof common_table / sizeof *common_table, NULL};
+}
+
 int sl_program_main(const struct sl_program *program, int argc, char **argv)
 {
     struct sl_runtime *runtime = calloc(1, sizeof *runtime);
@@ -500,9 +506,8 @@ int sl_program_main(const struct sl_program *program, int argc, char **argv)
     if (runtime && state) {
         const struct sl_option_table own = {"Options", program->options, program->option_count,
                                             state};
-        const struct sl_option_table common = {"Common options", common_table,
-                                               sizeof common_table / sizeof *common_table,
-                                               &runtime->common};
+        struct sl_option_table common = sl_program_common_options();
+        common.state = &runtime->common;
         const struct sl_command command = {
             .name = program->name,
             .summary = program->summary,

@@ -52,6 +52,9 @@ struct sl_program {
 
 int sl_program_main(const struct sl_program *program, int argc, char **argv);
 
+/* The options that every program has, for those who tell of them; they refer to no memory. */
+struct sl_option_table sl_program_common_options(void);
+
 /* ---- for open, work and close ------------------------------------------------------------------
  * The common options, in every program's --help: --name, --domain, --remap FROM:=TO (repeated),
  * --bus native|iceoryx, --log-level, --cpus LIST, --sched fifo:N|rr:N|other, --mlock, --huge-pages,

@@ -135,6 +135,7 @@ static int show(struct sl_publisher *p)
     p->row->slot_count = p->pool->slots.count;
     p->row->slot_size = p->pool->slot_size;
     p->row->quota = p->options.quota;
+    p->row->depth = p->options.retain;
     const struct sl_memory *m = &p->pool->memory;
     snprintf(p->row->memory, sizeof p->row->memory, "%s", p->pool->kind);
     p->row->memory_kind = m->kind;
@@ -446,6 +447,7 @@ int sl_publisher_status(struct sl_publisher *p, struct sl_publisher_status *ret_
         .slots = p->pool->slots.count,
         .slots_held = sl_slots_held(&p->pool->slots),
         .slots_loaned = p->pool->slots.loaned,
+        .unread = sl_slots_unread(&p->pool->slots, &p->channel),
         .demoted = p->channel.demoted,
         .revoked = p->pool->slots.revoked,
         .expired = p->pool->slots.expired,

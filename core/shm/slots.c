@@ -708,3 +708,10 @@ uint32_t sl_slots_held(struct sl_slots *slots)
         held += anyone_holds(scan, i);
     return held;
 }
+
+uint64_t sl_slots_unread(struct sl_slots *slots, const struct sl_channel *channel)
+{
+    uint64_t head = sl_ring_head(&channel->ring);
+    uint64_t floor = lossless_floor(atomic_load(&slots->scan), channel);
+    return floor > head ? 0 : head + 1 - floor;
+}

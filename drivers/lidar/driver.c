@@ -11,6 +11,7 @@
 #include "drivers/lidar/options.h"
 #include "drivers/lidar/publish_imu.h"
 #include "drivers/lidar/report.h"
+#include "drivers/lidar/source_xdp.h"
 
 #define LOOK_FOR_SUBSCRIBERS_NS (2 * SL_NS_PER_MS)
 
@@ -78,6 +79,13 @@ static void tell_source(const struct driver *d)
                o->multicast ? o->multicast : o->bind, lidar_source_udp_port(d->source, 0),
                lidar_options_has_imu(o) ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
                stats.receive_buffer_bytes / 1024);
+    else if (o->source == LIDAR_FROM_PACKET)
+        sl_log(SL_LOG_INFO, "taking frames of %s for port %u, ring %u kB", o->interface,
+               (unsigned)o->port, stats.receive_buffer_bytes / 1024);
+    else if (o->source == LIDAR_FROM_XDP)
+        sl_log(SL_LOG_INFO, "taking frames of %s for port %u by XDP (%s), slots for %u kB",
+               o->interface, (unsigned)o->port, lidar_source_xdp_mode(d->source),
+               stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_CAPTURE)
         sl_log(SL_LOG_INFO, "replaying %s", o->capture);
     else
@@ -91,6 +99,18 @@ static void tell_warning(const struct driver *d)
         sl_log(SL_LOG_WARN, "%s", warning);
 }
 
+/* The source before the topics, as it fails sooner; but XDP's memory is a topic's. */
+static int open_ends(struct driver *d, struct sl_runtime *runtime)
+{
+    bool is_xdp = d->options.source == LIDAR_FROM_XDP;
+    int err = is_xdp ? open_topics(d, runtime) : 0;
+    if (err == 0)
+        err = lidar_options_source(&d->options, d->packets, &d->source);
+    if (err == 0 && !is_xdp)
+        err = open_topics(d, runtime);
+    return err;
+}
+
 static int driver_open(void *state, struct sl_runtime *runtime)
 {
     struct driver *d = state;
@@ -101,16 +121,14 @@ static int driver_open(void *state, struct sl_runtime *runtime)
     int calibrated = lidar_options_calibration(&d->options, &d->calibration);
     if (calibrated < 0)
         return calibrated;
-    err = lidar_options_source(&d->options, &d->source);
+    err = open_ends(d, runtime);
     if (err < 0)
         return err;
-    err = open_topics(d, runtime);
-    if (err < 0)
-        return err;
+    bool is_xdp = d->options.source == LIDAR_FROM_XDP;
     struct lidar_flow_config config = {
         .source = d->source,
         .publish = {.points = d->points,
-                    .packets = d->packets,
+                    .packets = is_xdp ? NULL : d->packets, /* the source does it */
                     .form = lidar_options_packet_form(&d->options),
                     .frame_id = d->options.frame_id,
                     .may_wait = d->options.block ? may_wait : NULL,

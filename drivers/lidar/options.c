@@ -18,6 +18,7 @@
 #include "drivers/lidar/publish_imu.h"
 #include "drivers/lidar/robosense.h"
 #include "drivers/lidar/sim/sim.h"
+#include "drivers/lidar/source_xdp.h"
 
 #define PI                 3.14159265358979323846
 #define PORT_MAX           65535
@@ -34,7 +35,7 @@ const char *const lidar_model_choices[] = {
 /* "auto", and lidar_sim_model_names. */
 static const char *const lidar_sim_choices[] = {"auto", "vlp-16",  "puck-hi-res", "os1-64",
                                                 "xt32", "mid-360", NULL};
-static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
+static const char *const source_choices[] = {"udp", "packet", "xdp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
 /* How sure a Livox must be that a point is no noise; and the bits of its tag that say it is not:
@@ -67,7 +68,9 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(source),
      .choices = source_choices,
      .fallback = "udp",
-     .help = "Where packets come from: the network, a capture file, a simulated sensor"},
+     .help = "Where packets come from: the network by a socket (udp), the frames of an interface "
+             "(packet), the same without a copy where the card can (xdp), a capture file, a "
+             "simulated sensor"},
 
     {.name = "metadata",
      .kind = SL_OPTION_TEXT,
@@ -135,17 +138,18 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(interface),
      .value = "NAME",
-     .help = "udp: listen on this interface alone, or join the group on it"},
+     .help =
+         "udp: listen on this interface alone, or join the group on it; packet, xdp: whose frames"},
     {.name = "multicast",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(multicast),
      .value = "GROUP",
-     .help = "udp: the group that the sensor sends to; several programs may join it"},
+     .help = "udp, packet, xdp: the group that the sensor sends to; several programs may join it"},
     {.name = "sender",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(sender),
      .value = "ADDRESS",
-     .help = "udp: take packets of this sensor only"},
+     .help = "udp, packet, xdp: take packets of this sensor only"},
     {.name = "receive-buffer",
      .kind = SL_OPTION_SIZE,
      .offset = FIELD(receive_buffer_bytes),
@@ -153,7 +157,7 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "32M",
      .min = 4096,
      .max = 1 << 30,
-     .help = "udp: what the kernel shall keep while this program is held up"},
+     .help = "udp, packet, xdp: what the kernel shall keep while this program is held up"},
 
     {.name = "capture",
      .kind = SL_OPTION_TEXT,
@@ -398,7 +402,18 @@ static bool is_awaited(const struct lidar_options *o, const struct lidar_model *
     return model_of(o) ? model_of(o) == model : model->lasers <= AUTO_LASERS;
 }
 
-static int not_for_udp(const char *option)
+static bool takes_frames(const struct lidar_options *o)
+{
+    return o->source == LIDAR_FROM_PACKET || o->source == LIDAR_FROM_XDP;
+}
+
+/* Packets come when they come. */
+static bool is_live(const struct lidar_options *o)
+{
+    return o->source == LIDAR_FROM_UDP || takes_frames(o);
+}
+
+static int not_for_live(const char *option)
 {
     return sl_error(-EINVAL,
                     "option --%s: packets from the network do not wait; it is for --source capture "
@@ -421,7 +436,7 @@ static int become_ouster(struct lidar_options *o, const struct lidar_given *give
         o->port = o->metadata.lidar_port ? o->metadata.lidar_port : LIDAR_OUSTER_LIDAR_PORT;
     if (!given->telemetry_port)
         o->telemetry_port = o->metadata.imu_port ? o->metadata.imu_port : LIDAR_OUSTER_IMU_PORT;
-    o->packets = false; /* no message holds them */
+    o->packets = o->source == LIDAR_FROM_XDP; /* else no message holds them */
     return check_imu(o);
 }
 
@@ -515,10 +530,18 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     if (o->source != LIDAR_FROM_CAPTURE && o->capture)
         return sl_error(-EINVAL, "option --capture: %s is not replayed with --source %s",
                         o->capture, source_choices[o->source]);
-    if (o->source == LIDAR_FROM_UDP && o->block)
-        return not_for_udp("block");
-    if (o->source == LIDAR_FROM_UDP && o->wait_for > 0)
-        return not_for_udp("wait-for-subscribers");
+    if (is_live(o) && o->block)
+        return not_for_live("block");
+    if (is_live(o) && o->wait_for > 0)
+        return not_for_live("wait-for-subscribers");
+    if (takes_frames(o) && (!o->interface || !o->interface[0]))
+        return sl_error(-EINVAL, "option --source: %s needs --interface NAME",
+                        source_choices[o->source]);
+    if (takes_frames(o) && o->port == 0)
+        return sl_error(-EINVAL, "option --port: --source %s needs the sensor's own port",
+                        source_choices[o->source]);
+    if (o->source == LIDAR_FROM_XDP && !o->packets)
+        return sl_error(-EINVAL, "option --packets: with --source xdp they come by that topic");
     if (o->wait_for > o->subscribers)
         return sl_error(-EINVAL,
                         "option --wait-for-subscribers: %d will never come where --subscribers "
@@ -543,7 +566,7 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     if (is_hesai(o) && !given->telemetry_port)
         o->telemetry_port = 0; /* it sends none that is read */
     if (is_robosense(o)) {
-        o->packets = false; /* no message holds them */
+        o->packets = o->source == LIDAR_FROM_XDP; /* else no message holds them */
         if (!given->port)
             o->port = LIDAR_ROBOSENSE_DATA_PORT;
         if (!given->telemetry_port)
@@ -551,7 +574,7 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     }
     const struct livox_model *livox = livox_of(o);
     if (livox) {
-        o->packets = false; /* no message holds them */
+        o->packets = o->source == LIDAR_FROM_XDP; /* else no message holds them */
         if (!given->port)
             o->port = livox->data_port;
         if (!given->telemetry_port)
@@ -592,6 +615,21 @@ static int open_udp(const struct lidar_options *o, struct lidar_source **ret_sou
     return lidar_source_open_udp(&config, ret_source);
 }
 
+/* Frames of an interface. */
+static int open_frames(const struct lidar_options *o, struct sl_publisher *packets,
+                       struct lidar_source **ret_source)
+{
+    struct lidar_interface_config config = {
+        .interface = o->interface,
+        .group = o->multicast,
+        .sender = o->sender,
+        .buffer_bytes = (uint32_t)o->receive_buffer_bytes,
+    };
+    config.port_count = list_ports(o, config.ports);
+    return o->source == LIDAR_FROM_XDP ? lidar_source_open_xdp(&config, packets, ret_source)
+                                       : lidar_source_open_packet(&config, ret_source);
+}
+
 static int open_capture(const struct lidar_options *o, struct lidar_source **ret_source)
 {
     struct lidar_capture_config config = {.path = o->capture, .rate = o->rate, .loop = o->loop};
@@ -614,9 +652,13 @@ static int open_sim(const struct lidar_options *o, struct lidar_source **ret_sou
     return lidar_source_open_sim(&config, ret_source);
 }
 
-int lidar_options_source(const struct lidar_options *o, struct lidar_source **ret_source)
+int lidar_options_source(const struct lidar_options *o, struct sl_publisher *packets,
+                         struct lidar_source **ret_source)
 {
     switch ((enum lidar_source_choice)o->source) {
+    case LIDAR_FROM_PACKET:
+    case LIDAR_FROM_XDP:
+        return open_frames(o, packets, ret_source);
     case LIDAR_FROM_CAPTURE:
         return open_capture(o, ret_source);
     case LIDAR_FROM_SIM:
@@ -762,6 +804,8 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
         .loans = 1,
     };
     set_topic(o, ret_topic);
+    if (o->source == LIDAR_FROM_XDP)
+        lidar_xdp_topic(o->receive_buffer_bytes, ret_topic);
 }
 
 void lidar_options_imu(const struct lidar_options *o, struct sl_publisher_options *ret_topic)

@@ -17,6 +17,8 @@
 
 enum lidar_source_choice {
     LIDAR_FROM_UDP,
+    LIDAR_FROM_PACKET,
+    LIDAR_FROM_XDP,
     LIDAR_FROM_CAPTURE,
     LIDAR_FROM_SIM,
 };
@@ -83,7 +85,9 @@ int lidar_options_check(struct lidar_options *options, const struct lidar_given 
 /* Does the sensor have an IMU whose topic is asked for? */
 bool lidar_options_has_imu(const struct lidar_options *options);
 
-int lidar_options_source(const struct lidar_options *options, struct lidar_source **ret_source);
+/* `packets` is the publisher of the packets: the memory of --source xdp, which needs it open. */
+int lidar_options_source(const struct lidar_options *options, struct sl_publisher *packets,
+                         struct lidar_source **ret_source);
 /* The file that --calibration names. Returns 1 if there is one, 0, or what is wrong with it. */
 int lidar_options_calibration(const struct lidar_options *options,
                               struct velodyne_calibration *ret_calibration);

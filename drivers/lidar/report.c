@@ -169,6 +169,19 @@ static void tell_delay(const struct sl_histogram *delay)
                (double)sl_histogram_quantile_ns(delay, 0.99) / 1e3);
 }
 
+/* Who took the stamps of arrival: most of them, as the first ones come before the kernel does. */
+static void tell_stamps(const struct lidar_flow *flow)
+{
+    struct lidar_source_stats stats;
+    lidar_source_stats(flow->source, &stats);
+    uint64_t own = stats.datagrams - stats.stamped_by_kernel - stats.stamped_by_card;
+    const char *who = stats.stamped_by_card > stats.stamped_by_kernel + own ? "the network card"
+                      : stats.stamped_by_kernel > own                       ? "the kernel"
+                                                                            : "this program";
+    if (stats.datagrams > 0)
+        sl_log(SL_LOG_INFO, "arrivals were stamped by %s", who);
+}
+
 void lidar_report_end(struct lidar_report *report)
 {
     const struct lidar_flow *flow = report->flow;
@@ -187,6 +200,8 @@ void lidar_report_end(struct lidar_report *report)
            out->frames, count[LIDAR_FRAMES_PARTIAL], out->points, out->returns,
            count[LIDAR_PACKETS], count[LIDAR_TELEMETRY] + count[LIDAR_IMU],
            text[0] ? text : "nothing");
-    if (lidar_source_fd(flow->source) >= 0)
+    if (lidar_source_fd(flow->source) >= 0) {
         tell_delay(&flow->publish.delay);
+        tell_stamps(flow);
+    }
 }

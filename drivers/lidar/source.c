@@ -5,6 +5,15 @@
 #include "core/base/clock.h"
 #include "drivers/lidar/source_ops.h"
 
+static void count_one(struct lidar_source_stats *stats, const struct sl_datagram *datagram)
+{
+    stats->bytes += datagram->size_bytes;
+    if (datagram->flags & SL_DATAGRAM_CARD_TIME)
+        stats->stamped_by_card++;
+    else if (datagram->flags & SL_DATAGRAM_KERNEL_TIME)
+        stats->stamped_by_kernel++;
+}
+
 int lidar_source_receive(struct lidar_source *source, struct sl_datagram *batch, unsigned max)
 {
     if (max > LIDAR_SOURCE_BATCH_MAX)
@@ -15,7 +24,7 @@ int lidar_source_receive(struct lidar_source *source, struct sl_datagram *batch,
     if (count > 0) {
         source->stats.datagrams += (uint64_t)count;
         for (int i = 0; i < count; i++)
-            source->stats.bytes += batch[i].size_bytes;
+            count_one(&source->stats, &batch[i]);
     }
     return count;
 }
@@ -57,6 +66,16 @@ void lidar_source_close(struct lidar_source *source)
 {
     if (source)
         source->ops->close(source);
+}
+
+void lidar_source_count_frames(const struct sl_datagram_counters *counters,
+                               struct lidar_source_stats *stats)
+{
+    const struct sl_reassembly_counters *fragments = &counters->reassembly;
+    stats->fragments_incomplete = fragments->timeouts + fragments->evicted;
+    stats->fragments_rejected = fragments->overlaps + fragments->duplicates + fragments->late +
+                                fragments->too_long + fragments->malformed + fragments->truncated;
+    stats->frames_rejected = counters->unknown_link + counters->truncated + counters->malformed;
 }
 
 static uint64_t now(const struct lidar_pace *pace)

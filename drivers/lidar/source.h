@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - where a lidar's datagrams come from: a socket, a capture file, or a simulated sensor.
+/* source.h - where a lidar's datagrams come from: a socket, the frames of an interface, a capture
+ * file, or a simulated sensor.
  *
  * A driver opens one source and then only knows this interface. It waits until
  * lidar_source_fd() is readable or the monotonic clock has reached lidar_source_due_ns(), whichever
  * the source offers, and calls lidar_source_receive() until it gives 0.
  *
- * Life:    lidar_source_open_udp | _capture | _sim -> receive ... -> lidar_source_close
+ * Life:    lidar_source_open_udp | _packet | _capture | _sim -> receive ... -> lidar_source_close
  * Owner:   the source owns the bytes of the datagrams; they are valid until its next receive or
  * close. Threads: one at a time; no source starts a thread. Errors:  0 or a count, or -errno with
  * sl_error_text() saying what, where and what to do. Bytes that a sensor or a file got wrong are no
@@ -45,6 +46,8 @@ struct lidar_source_stats {
     uint64_t frames_rejected;      /* captured frames that no datagram could be read from */
     uint64_t gaps_skipped;         /* steps of a capture's clock that were not waited for */
     uint64_t loops;                /* times that a capture started again */
+    uint64_t stamped_by_kernel;    /* datagrams with the kernel's stamp of their arrival, */
+    uint64_t stamped_by_card;      /* with the network card's; others have the reader's */
     uint64_t simulated_losses;     /* left out by the simulated sensor as it was told to */
     uint32_t
         receive_buffer_bytes; /* what the kernel granted, of the smallest socket; 0 = no socket */
@@ -83,7 +86,7 @@ bool lidar_source_progress(const struct lidar_source *source,
  * end. */
 const char *lidar_source_warning(const struct lidar_source *source);
 
-/* "udp", "capture", "sim". */
+/* "udp", "packet", "xdp", "capture", "sim". */
 const char *lidar_source_kind(const struct lidar_source *source);
 
 /* NULL is fine. */
@@ -111,8 +114,30 @@ struct lidar_udp_config {
  * (port below 1024), -EINVAL (address, group or sender that cannot be read), -ENOMEM. */
 int lidar_source_open_udp(const struct lidar_udp_config *config, struct lidar_source **ret_source);
 
+/* The card's stamp of a datagram's arrival or the kernel's, whichever is to be believed: the card's
+ * where its clock is the system's (as phc2sys keeps it), so that it is a little earlier. 0 = the
+ * card gave none. */
+uint64_t lidar_udp_choose_stamp(uint64_t kernel_ns, uint64_t card_ns);
+
 /* The port that socket `index` is bound to. */
 uint16_t lidar_source_udp_port(const struct lidar_source *source, unsigned index);
+
+/* ---- frames of an interface (AF_PACKET) --------------------------------------------------------
+ * They are seen before the kernel's own network stack takes them, so it does not matter to which
+ * address they go, whether another program has the port, or how many programs look. Needs
+ * CAP_NET_RAW. IP fragments are put together here. VLAN tags are passed over. */
+struct lidar_interface_config {
+    const char *interface; /* name */
+    const char *group;     /* multicast group to join on it, or NULL */
+    const char *sender;    /* only datagrams from this address, or NULL = from any */
+    uint16_t ports[LIDAR_SOURCE_PORTS_MAX]; /* destination ports that are wanted; none is 0 */
+    unsigned port_count;
+    uint32_t buffer_bytes; /* of the ring; 0 = SL_PACKET_RING_BYTES */
+};
+
+/* -EPERM, -ENODEV (no such interface), -ENETDOWN, -EINVAL, -ENOMEM. */
+int lidar_source_open_packet(const struct lidar_interface_config *config,
+                             struct lidar_source **ret_source);
 
 /* ---- capture files ----------------------------------------------------------------------------
  * With loop, host stamps go on: each pass is shifted by the capture's length and its mean step. The

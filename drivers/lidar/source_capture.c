@@ -249,11 +249,7 @@ static void refresh(const struct lidar_source *base, struct lidar_source_stats *
 {
     struct sl_datagram_counters counters;
     sl_datagram_reader_counters(capture(base)->reader, &counters);
-    const struct sl_reassembly_counters *fragments = &counters.reassembly;
-    stats->fragments_incomplete = fragments->timeouts + fragments->evicted;
-    stats->fragments_rejected = fragments->overlaps + fragments->duplicates + fragments->late +
-                                fragments->too_long + fragments->malformed + fragments->truncated;
-    stats->frames_rejected = counters.unknown_link + counters.truncated + counters.malformed;
+    lidar_source_count_frames(&counters, stats);
 }
 
 static void close_source(struct lidar_source *base)

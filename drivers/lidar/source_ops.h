@@ -7,6 +7,7 @@
 #ifndef SL_DRIVERS_LIDAR_SOURCE_OPS_H
 #define SL_DRIVERS_LIDAR_SOURCE_OPS_H
 
+#include "core/capture/datagrams.h"
 #include "drivers/lidar/source.h"
 
 #define LIDAR_SOURCE_WARNING_MAX 512
@@ -29,6 +30,10 @@ struct lidar_source {
     struct lidar_source_stats stats; /* datagrams and bytes are counted by lidar_source_receive */
     char warning[LIDAR_SOURCE_WARNING_MAX];
 };
+
+/* What a decoder of frames counted, as the statistics name it. */
+void lidar_source_count_frames(const struct sl_datagram_counters *counters,
+                               struct lidar_source_stats *stats);
 
 /* A rate and the two clocks that it ties together: the recorded (or simulated) one and the
  * monotonic one that somebody waits on. */

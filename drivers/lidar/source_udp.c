@@ -12,6 +12,8 @@
 #include "drivers/lidar/source_ops.h"
 
 #include <errno.h>
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +23,15 @@
 #include <unistd.h>
 
 #define BUFFER_ALIGNMENT 64u
-#define CONTROL_BYTES                                                     \
-    (CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(uint32_t)) + \
+#define CARD_AHEAD_MAX_NS                                                  \
+    (10 * SL_NS_PER_MS) /* of the kernel's stamp: else it is another clock \
+                         */
+/* The kernel's, and the card's where somebody has switched them on (hwstamp_ctl). */
+#define STAMPS                                                                                 \
+    (SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_HARDWARE | \
+     SOF_TIMESTAMPING_RAW_HARDWARE)
+#define CONTROL_BYTES                                                             \
+    (CMSG_SPACE(sizeof(struct scm_timestamping)) + CMSG_SPACE(sizeof(uint32_t)) + \
      CMSG_SPACE(sizeof(struct in6_pktinfo)))
 
 struct udp_socket {
@@ -55,17 +64,37 @@ static struct udp_source *udp(const struct lidar_source *source)
     return (struct udp_source *)source;
 }
 
+static uint64_t to_ns(const struct timespec *time)
+{
+    return (uint64_t)time->tv_sec * SL_NS_PER_S + (uint64_t)time->tv_nsec;
+}
+
+uint64_t lidar_udp_choose_stamp(uint64_t kernel_ns, uint64_t card_ns)
+{
+    bool is_near = card_ns <= kernel_ns && kernel_ns - card_ns <= CARD_AHEAD_MAX_NS;
+    return is_near ? card_ns : kernel_ns;
+}
+
+static void read_stamps(const struct scm_timestamping *stamps, struct sl_datagram *datagram)
+{
+    uint64_t kernel_ns = to_ns(&stamps->ts[0]), card_ns = to_ns(&stamps->ts[2]);
+    datagram->time_ns = kernel_ns ? lidar_udp_choose_stamp(kernel_ns, card_ns) : 0;
+    if (datagram->time_ns != 0)
+        datagram->flags |= SL_DATAGRAM_KERNEL_TIME;
+    if (datagram->time_ns != kernel_ns)
+        datagram->flags |= SL_DATAGRAM_CARD_TIME;
+}
+
 /* What the kernel wrote beside a datagram: its stamp, where it was sent to, the drop count. */
 static void read_control(struct udp_source *source, struct udp_socket *from, struct msghdr *message,
                          struct sl_datagram *datagram)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         const void *data = CMSG_DATA(c);
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-            struct timespec stamp;
-            memcpy(&stamp, data, sizeof stamp);
-            datagram->time_ns = (uint64_t)stamp.tv_sec * SL_NS_PER_S + (uint64_t)stamp.tv_nsec;
-            datagram->flags |= SL_DATAGRAM_KERNEL_TIME;
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPING) {
+            struct scm_timestamping stamps;
+            memcpy(&stamps, data, sizeof stamps);
+            read_stamps(&stamps, datagram);
         } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
             uint32_t drops;
             memcpy(&drops, data, sizeof drops);
@@ -215,7 +244,8 @@ static void size_buffer(struct udp_source *source, int fd_of_socket, uint32_t wa
 static int set_options(struct udp_socket *to, bool multicast)
 {
     const bool six = to->bound.ss_family == AF_INET6;
-    int err = set(to->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) | set(to->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+    int err =
+        set(to->fd, SOL_SOCKET, SO_TIMESTAMPING, STAMPS) | set(to->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     if (six) {
         err |= set(to->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
         err |= set(to->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);

@@ -117,6 +117,19 @@ status=0
 grep -q 'did you mean rgb8?' said || fail "pattern.yaml, no encoding: no word of it"
 nothing_is_left pattern.yaml
 
+# A log of what the simulated lidar publishes.
+"$sluice" launch "$files/record.yaml" duration=3s >said 2>&1 || fail "record.yaml: status $?"
+"$sluice" info record-out/lidar.mcap >said 2>&1 || fail "record.yaml: no log"
+grep -q '/lidar/points' said || fail "record.yaml: no points in the log"
+"$sluice" check record-out/lidar.mcap >said 2>&1 || fail "record.yaml: a damaged log"
+nothing_is_left record.yaml
+
+# And that log onto the bus again.
+"$sluice" launch "$files/replay.yaml" log=record-out/lidar.mcap rate=4 >said 2>&1 ||
+    fail "replay.yaml: status $?"
+grep -Eq 'lidar/points: [1-9][0-9]* frames, .* lost 0 .* faults 0,' said || fail "replay.yaml: not its frames"
+nothing_is_left replay.yaml
+
 # The same file for any Velodyne; recorded packets of a large one and of a Hesai, where they are.
 "$sluice" launch "$files/velodyne_capture.yaml" capture=sim.pcap model=vlp-16 rate=4 >said 2>&1 ||
     fail "velodyne_capture.yaml: status $?"

@@ -18,3 +18,24 @@ sluice_test(lidar_driver_ouster SOURCES test_driver_ouster.c
 sluice_test(lidar_driver_livox SOURCES test_driver_livox.c LINK sluice_lidar_test_driving)
 sluice_test(lidar_driver_robosense SOURCES test_driver_robosense.c
             LINK sluice_lidar_test_driving sluice_capture)
+
+# Over a cable between two network namespaces.
+if(NOT SLUICE_SANITIZE STREQUAL "fuzzer")
+  add_executable(lidar_load_sender load_sender.c load_packets.c)
+  target_link_libraries(lidar_load_sender PRIVATE sluice_lidar_source)
+  function(uses_load_sender test)
+    target_compile_definitions(${test} PRIVATE "LOAD_SENDER=\"$<TARGET_FILE:lidar_load_sender>\"")
+    add_dependencies(${test} lidar_load_sender)
+  endfunction()
+  sluice_test(lidar_source_xdp SOURCES test_source_xdp.c
+              LINK sluice_lidar_test_driving sluice_lidar_test_veth sluice_lidar_flow)
+  uses_load_sender(test_lidar_source_xdp)
+endif()
+# All sensors at once, at their real rates. That is a claim of speed: with a sanitizer it does not hold,
+# and with other tests beside it, it would measure those.
+if(SLUICE_SANITIZE STREQUAL "")
+  sluice_test(lidar_load SOURCES test_load.c load_packets.c
+              LINK sluice_lidar_test_driving sluice_lidar_test_veth sluice_lidar_source)
+  uses_load_sender(test_lidar_load)
+  set_tests_properties(lidar_load PROPERTIES RUN_SERIAL TRUE)
+endif()

@@ -8,6 +8,10 @@ sluice_test(lidar_sim_faults SOURCES test_sim_faults.c
 sluice_test(lidar_sim_sensors SOURCES test_sim_sensors.c LINK sluice_lidar_source)
 sluice_test(lidar_sim_stream SOURCES test_sim_stream.c LINK sluice_lidar_source)
 sluice_test(lidar_source_udp SOURCES test_source_udp.c LINK sluice_lidar_source)
+# A machine and its sensors in two network namespaces.
+sluice_library(lidar_test_veth SOURCES veth.c LINK cmocka)
+sluice_test(lidar_source_packet SOURCES test_source_packet.c
+            LINK sluice_lidar_test_veth sluice_lidar_source)
 sluice_test(lidar_source_sim SOURCES test_source_sim.c LINK sluice_lidar_source)
 sluice_test(lidar_source_capture SOURCES test_source_capture.c LINK sluice_lidar_source)
 sluice_test(lidar_source_real SOURCES test_source_real.c LINK sluice_lidar_source)

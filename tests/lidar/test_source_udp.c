@@ -113,9 +113,23 @@ static void datagrams_arrive_in_order_with_stamps_and_addresses(void **state)
     lidar_source_stats(source, &stats);
     assert_int_equal(stats.datagrams, 40);
     assert_int_equal(stats.bytes, 39 * 1206);
+    assert_int_equal(stats.stamped_by_kernel, stamped);
+    assert_int_equal(stats.stamped_by_card, 0); /* the loopback has none */
     assert_int_equal(stats.kernel_drops + stats.truncated + stats.foreign, 0);
     close(sender);
     lidar_source_close(source);
+}
+
+static void stamp_of_a_card_is_taken_where_its_clock_is_the_systems(void **state)
+{
+    (void)state;
+    const uint64_t now = 1700000000 * (uint64_t)SL_NS_PER_S, ms = SL_NS_PER_MS;
+    assert_true(lidar_udp_choose_stamp(now, now - 20000) == now - 20000);
+    assert_true(lidar_udp_choose_stamp(now, now - 9 * ms) == now - 9 * ms);
+    assert_true(lidar_udp_choose_stamp(now, now - 11 * ms) == now);        /* nobody keeps it */
+    assert_true(lidar_udp_choose_stamp(now, now + 1) == now);              /* it cannot be later */
+    assert_true(lidar_udp_choose_stamp(now, now + 37 * 1000 * ms) == now); /* TAI */
+    assert_true(lidar_udp_choose_stamp(now, 0) == now);                    /* it gives none */
 }
 
 static void data_and_telemetry_ports_stand_behind_one_descriptor(void **state)
@@ -499,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(datagrams_arrive_in_order_with_stamps_and_addresses),
+        cmocka_unit_test(stamp_of_a_card_is_taken_where_its_clock_is_the_systems),
         cmocka_unit_test(data_and_telemetry_ports_stand_behind_one_descriptor),
         cmocka_unit_test(overflow_is_counted_by_the_kernel_and_told),
         cmocka_unit_test(buffer_that_was_granted_is_reported),

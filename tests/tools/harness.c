@@ -180,20 +180,25 @@ void run_free(struct run *r)
     free(r->err);
 }
 
-struct child start(const char *program, ...)
+struct child start_arguments(char *const *argv)
 {
-    char *argv[ARGUMENTS_MAX];
     int ends[2];
-    va_list list;
-    va_start(list, program);
-    collect(list, program, argv);
-    va_end(list);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     struct child child = {.pid = spawn(argv, ends[1], -1), .out = ends[0]};
     close(ends[1]);
     assert_true(child_count < CHILDREN_MAX);
     children[child_count++] = child.pid;
     return child;
+}
+
+struct child start(const char *program, ...)
+{
+    char *argv[ARGUMENTS_MAX];
+    va_list list;
+    va_start(list, program);
+    collect(list, program, argv);
+    va_end(list);
+    return start_arguments(argv);
 }
 
 void expect_line(struct child *child, const char *line)

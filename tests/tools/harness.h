@@ -42,6 +42,7 @@ struct child {
     int out; /* its standard output, or -1 */
 };
 struct child start(const char *program, ...);
+struct child start_arguments(char *const *argv);
 /* The line that it prints first; fails the test if it is another. */
 void expect_line(struct child *child, const char *line);
 /* Send a signal and wait. Returns as run.status. */

@@ -223,6 +223,7 @@ static void delivered_launch_files_fit_without_a_warning(void **state)
         {"hesai.yaml", "model=qt64"}, {"velodyne_capture.yaml", "model=vls-128"},
         {"ouster.yaml", NULL},        {"hesai_capture.yaml", "model=xt32"},
         {"pattern.yaml", NULL},       {"ouster_capture.yaml", NULL},
+        {"record.yaml", NULL},        {"replay.yaml", "log=some.mcap"},
     };
     enum {
         CASES = sizeof cases / sizeof *cases

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crc32.h - the CRC-32 of zlib, PNG and Ethernet (polynomial 0x04c11db7, reflected), which MCAP
+ * uses.
+ *
+ * Threads: any; pure.
+ */
+#ifndef SL_ROSBAG_COMPAT_CRC32_H
+#define SL_ROSBAG_COMPAT_CRC32_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Go on with a CRC; 0 begins. sl_crc32(sl_crc32(0, a), b) is that of a and b together. */
+uint32_t sl_crc32(uint32_t crc, const void *bytes, size_t size_bytes);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rosbag_compat/files.h"
+
+#include "core/base/error.h"
+#include "rosbag_compat/rosbag2_metadata.h"
+#include "rosbag_compat/sqlite.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC_BYTES        16
+#define PIECE_BYTES        65536
+#define METADATA_MAX_BYTES (1 << 20)
+static const char sqlite_magic[] = "SQLite format 3"; /* and its NUL: 16 bytes */
+static const uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
+
+/* Files -----------------------------------------------------------------------------------------*/
+
+static int read_at(void *state, uint64_t offset, void *to, size_t size_bytes)
+{
+    const struct sl_log_file *file = state;
+    uint8_t *at = to;
+    while (size_bytes > 0) {
+        ssize_t count = pread(file->fd, at, size_bytes, (off_t)offset);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return sl_error(errno, "byte %" PRIu64 " cannot be read: %s", offset, strerror(errno));
+        if (count == 0)
+            return sl_error(-EIO, "became shorter than %" PRIu64 " bytes while it was read",
+                            offset + size_bytes);
+        at += count;
+        offset += (uint64_t)count;
+        size_bytes -= (size_t)count;
+    }
+    return 0;
+}
+
+static int open_fd(struct sl_log_file *file)
+{
+    struct stat status;
+    file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file->fd < 0 || fstat(file->fd, &status) < 0)
+        return sl_error(errno, "%s", strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return sl_error(-ESPIPE, "is no regular file; save what it gives into one");
+    if (status.st_size == 0)
+        return sl_error(-EBADMSG, "is empty (0 bytes)");
+    file->size_bytes = (uint64_t)status.st_size;
+    return 0;
+}
+
+struct unpacking {
+    int from, to;
+    uint8_t bytes[PIECE_BYTES];
+};
+
+static int get_piece(void *state, const void **ret_bytes, size_t *ret_size_bytes)
+{
+    struct unpacking *u = state;
+    ssize_t count;
+    do
+        count = read(u->from, u->bytes, sizeof u->bytes);
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return sl_error(errno, "cannot be read: %s", strerror(errno));
+    *ret_bytes = u->bytes;
+    *ret_size_bytes = (size_t)count;
+    return 0;
+}
+
+static int write_all(int fd, const void *bytes, size_t size_bytes)
+{
+    const uint8_t *at = bytes;
+    while (size_bytes > 0) {
+        ssize_t count = write(fd, at, size_bytes);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return sl_error(errno, "cannot be written: %s", strerror(errno));
+        at += count;
+        size_bytes -= (size_t)count;
+    }
+    return 0;
+}
+
+static int put_piece(void *state, const void *bytes, size_t size_bytes)
+{
+    return write_all(((struct unpacking *)state)->to, bytes, size_bytes);
+}
+
+/* A file without a name, which is gone when it is closed. */
+static int open_nameless(void)
+{
+    const char *folder = getenv("TMPDIR");
+    int fd = open(folder ? folder : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd
+                   : sl_error(errno, "no room to unpack it in %s: %s; set TMPDIR",
+                              folder ? folder : "/var/tmp", strerror(errno));
+}
+
+/* rosbag2's FILE mode: the file's content takes its place. What comes before a damaged part stays.
+ */
+static int unpack(struct sl_log_file *file, char *note, size_t note_size)
+{
+    struct unpacking *u = malloc(sizeof *u);
+    if (!u)
+        return sl_error(-ENOMEM, "no memory to unpack it");
+    struct sl_zstd_ends ends = {get_piece, put_piece, u};
+    u->from = file->fd;
+    u->to = open_nameless();
+    int err = u->to < 0 ? u->to : sl_zstd_unpack(&ends);
+    if (err == -EBADMSG) {
+        snprintf(note, note_size, "%s: %s", file->path, sl_error_text());
+        err = 0;
+    }
+    if (u->to >= 0) {
+        close(file->fd);
+        file->fd = u->to;
+    }
+    free(u);
+    return err;
+}
+
+/* SQLite wants a name: one is made for as long as it opens. */
+static int open_unpacked_database(struct sl_log_file *file)
+{
+    char nameless[64];
+    char path[PATH_MAX];
+    const char *folder = getenv("TMPDIR");
+    snprintf(nameless, sizeof nameless, "/proc/self/fd/%d", file->fd);
+    snprintf(path, sizeof path, "%s/sluice-%d-%d.db3", folder ? folder : "/var/tmp", (int)getpid(),
+             file->fd);
+    if (linkat(AT_FDCWD, nameless, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
+        return sl_error(errno, "%s: %s", path, strerror(errno));
+    int err = sl_sqlite_open(path, &file->db);
+    unlink(path);
+    return err;
+}
+
+static int open_database(struct sl_log_file *file, bool is_unpacked, unsigned flags)
+{
+    int err = is_unpacked ? open_unpacked_database(file) : sl_sqlite_open(file->path, &file->db);
+    return err ? err : sl_rosbag2_sqlite_open(file->db, flags, &file->log);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+/* By its first bytes; where those are damaged, by its name. */
+static int open_log(struct sl_log_file *file, char *note, size_t note_size, unsigned flags)
+{
+    uint8_t magic[MAGIC_BYTES] = {0};
+    ssize_t count = pread(file->fd, magic, sizeof magic, 0);
+    bool is_unpacked = count > 4 && memcmp(magic, zstd_magic, sizeof zstd_magic) == 0;
+    struct stat status;
+    if (is_unpacked) {
+        int err = unpack(file, note, note_size);
+        if (err)
+            return err;
+        memset(magic, 0, sizeof magic);
+        count = pread(file->fd, magic, sizeof magic, 0);
+    }
+    if (count < 0 || fstat(file->fd, &status) < 0)
+        return sl_error(errno, "cannot be read: %s", strerror(errno));
+    struct sl_log_source source = {read_at, file, (uint64_t)status.st_size};
+    if (memcmp(magic, sqlite_magic, sizeof sqlite_magic) == 0)
+        return open_database(file, is_unpacked, flags);
+    if (memcmp(magic, "\x89MCAP", 5) == 0 || ends_with(file->path, ".mcap"))
+        return sl_mcap_open(&source, flags, &file->log);
+    if (memcmp(magic, "#ROS", 4) == 0 || ends_with(file->path, ".bag"))
+        return sl_ros1_open(&source, flags, &file->log);
+    return sl_error(-EBADMSG, "is no log: no MCAP, no ROS 1 bag, no database of rosbag2");
+}
+
+static void close_file(struct sl_log_file *file)
+{
+    sl_log_close(file->log);
+    sl_sqlite_close(file->db);
+    if (file->fd >= 0)
+        close(file->fd);
+    free(file->path);
+}
+
+/* Sources point to the files, so their array may not move: it is made anew only with its sources
+ * set again. */
+static int grow(struct sl_log_set *set)
+{
+    struct sl_log_file *files = realloc(set->files, (set->count + 1) * sizeof *files);
+    if (files)
+        set->files = files;
+    struct sl_log **logs = realloc(set->logs, (set->count + 1) * sizeof *logs);
+    if (logs)
+        set->logs = logs;
+    for (unsigned i = 0; files && i < set->count; i++)
+        if (files[i].log->source.read_at)
+            files[i].log->source.state = &files[i];
+    return files && logs ? 0 : sl_error(-ENOMEM, "no memory for a log");
+}
+
+static int add_file(struct sl_log_set *set, const char *path, unsigned flags)
+{
+    int err = grow(set);
+    if (err)
+        return err;
+    struct sl_log_file *file = &set->files[set->count];
+    *file = (struct sl_log_file){.fd = -1, .path = strdup(path)};
+    err = file->path ? open_fd(file) : sl_error(-ENOMEM, "no memory for a log");
+    if (!err)
+        err = open_log(file, set->note, sizeof set->note, flags);
+    if (err) {
+        close_file(file);
+        return sl_error_at(err, "%s", path);
+    }
+    set->logs[set->count++] = file->log;
+    return 0;
+}
+
+/* Folders ---------------------------------------------------------------------------------------*/
+
+/* metadata.yaml names a file relative to the folder, in early versions to the folder above it. */
+static bool find_file(const char *folder, const char *name, char path[PATH_MAX])
+{
+    const char *base = strrchr(name, '/');
+    const struct {
+        const char *between, *name;
+    } places[] = {{"/", name}, {"/../", name}, {"/", base ? base + 1 : name}};
+    for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+        snprintf(path, PATH_MAX, "%s%s%s", folder, places[i].between, places[i].name);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void note(struct sl_log_set *set, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void note(struct sl_log_set *set, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!set->note[0])
+        vsnprintf(set->note, sizeof set->note, format, args);
+    va_end(args);
+}
+
+static int add_named(struct sl_log_set *set, const char *folder,
+                     const struct sl_rosbag2_metadata *m, unsigned flags)
+{
+    unsigned before = set->count;
+    for (unsigned i = 0; i < m->file_count; i++) {
+        char path[PATH_MAX];
+        if (!find_file(folder, m->files[i].path, path)) {
+            set->missing_count++;
+            note(set, "%s: %s is missing, which metadata.yaml names", folder, m->files[i].path);
+            continue;
+        }
+        int err = add_file(set, path, flags);
+        if (err)
+            return err;
+    }
+    if (set->count == before)
+        return sl_error(-ENOENT, "%s: none of the %u files is there that metadata.yaml names",
+                        folder, m->file_count);
+    if (strcmp(m->compression_mode, "MESSAGE") != 0 && strcmp(m->compression_mode, "message") != 0)
+        return 0;
+    if (strcmp(m->compression_format, "zstd") != 0)
+        return sl_error(-ENOTSUP, "%s: messages are compressed by '%s', which is not known", folder,
+                        m->compression_format);
+    for (unsigned i = before; i < set->count; i++)
+        set->logs[i]->body_compression = SL_COMPRESSION_ZSTD;
+    return 0;
+}
+
+static int is_log_name(const struct dirent *entry)
+{
+    static const char *const endings[] = {".db3", ".mcap", ".db3.zstd", ".mcap.zstd"};
+    for (unsigned i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(entry->d_name, endings[i]))
+            return 1;
+    return 0;
+}
+
+static int add_everything(struct sl_log_set *set, const char *folder, unsigned flags)
+{
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_log_name, versionsort);
+    int err = count < 0 ? sl_error(errno, "%s: %s", folder, strerror(errno)) : 0;
+    if (count == 0)
+        err = sl_error(-ENOENT, "%s: has no metadata.yaml and no .db3 or .mcap file", folder);
+    for (int i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        if (!err)
+            err = add_file(set, path, flags);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+    note(set, "%s: has no metadata.yaml: its recorder was stopped", folder);
+    return err;
+}
+
+static int read_metadata(const char *path, struct sl_rosbag2_metadata *ret_metadata)
+{
+    FILE *file = fopen(path, "re");
+    char *text = malloc(METADATA_MAX_BYTES + 1);
+    int err = !file   ? sl_error(errno, "%s: %s", path, strerror(errno))
+              : !text ? sl_error(-ENOMEM, "%s: no memory", path)
+                      : 0;
+    size_t size = err ? 0 : fread(text, 1, METADATA_MAX_BYTES + 1, file);
+    if (!err && size > METADATA_MAX_BYTES)
+        err = sl_error(-E2BIG, "%s: has more than %d bytes", path, METADATA_MAX_BYTES);
+    if (!err)
+        err = sl_rosbag2_metadata_parse(path, text, size, ret_metadata);
+    free(text);
+    if (file)
+        fclose(file);
+    return err;
+}
+
+static int add_folder(struct sl_log_set *set, const char *folder, unsigned flags)
+{
+    char path[PATH_MAX];
+    struct sl_rosbag2_metadata m;
+    snprintf(path, sizeof path, "%s/metadata.yaml", folder);
+    if (access(path, F_OK) < 0)
+        return add_everything(set, folder, flags);
+    int err = read_metadata(path, &m);
+    if (err)
+        return err;
+    err = add_named(set, folder, &m, flags);
+    sl_rosbag2_metadata_finish(&m);
+    return err;
+}
+
+int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags)
+{
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return sl_error(errno, "%s: %s", path, strerror(errno));
+    return S_ISDIR(status.st_mode) ? add_folder(set, path, flags) : add_file(set, path, flags);
+}
+
+void sl_log_set_close(struct sl_log_set *set)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        close_file(&set->files[i]);
+    free(set->files);
+    free(set->logs);
+    *set = (struct sl_log_set){0};
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* files.h - logs by their paths: what opens files, folders and databases for the codecs, which know
+ * nothing of them.
+ *
+ * Life:    open -> use -> close. Output: create -> write -> end -> close.
+ * Owner:   a set owns its logs.
+ * Threads: one at a time.
+ * Errors:  -errno with a sentence that begins with the path.
+ */
+#ifndef SL_ROSBAG_COMPAT_FILES_H
+#define SL_ROSBAG_COMPAT_FILES_H
+
+#include "rosbag_compat/log_write.h"
+
+/* Reading ---------------------------------------------------------------------------------------*/
+
+struct sl_log_file {
+    char *path;
+    uint64_t size_bytes; /* on disk */
+    int fd;              /* or -1 */
+    struct sl_sqlite *db;
+    struct sl_log *log;
+};
+
+struct sl_log_set {
+    struct sl_log_file *files;
+    struct sl_log **logs; /* of the files, in their order */
+    unsigned count;
+    unsigned missing_count; /* files that a metadata.yaml names and that are not there */
+    char note[256];         /* what is wrong with the folder, or "" */
+};
+
+/* Add what is at `path`: a file of any format, or a folder of rosbag2, by its metadata.yaml or, if
+ * it has none, everything in it that is a log. The format is told by the first bytes. `flags` as
+ * for opening a log. A set begins as zeros. */
+int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags);
+void sl_log_set_close(struct sl_log_set *set);
+
+/* Writing ---------------------------------------------------------------------------------------*/
+
+enum sl_log_output_kind {
+    SL_LOG_OUTPUT_MCAP,
+    SL_LOG_OUTPUT_ROSBAG2, /* a folder, with MCAP in it */
+    SL_LOG_OUTPUT_ROSBAG2_SQLITE,
+    SL_LOG_OUTPUT_ROSBAG1,
+};
+extern const char *const sl_log_output_names[]; /* "mcap", "rosbag2", "rosbag2-sqlite", "rosbag1" */
+
+enum sl_log_packing {
+    SL_LOG_PACK_CHUNKS, /* options.compression is that of the chunks */
+    SL_LOG_PACK_MESSAGES,
+    SL_LOG_PACK_FILES, /* these two: folders of rosbag2, by zstd */
+};
+extern const char *const sl_log_packing_names[]; /* "chunk", "message", "file" */
+
+struct sl_log_output_options {
+    enum sl_log_output_kind kind;
+    enum sl_log_packing packing;
+    struct sl_log_write_options write;
+    int metadata_version; /* of rosbag2; 0: 8, which has all that is told here */
+    int schema;           /* of its databases; 0: 4 */
+};
+
+/* What a path's ending says: .mcap, .bag; without an ending a folder of rosbag2. -EINVAL. */
+int sl_log_output_kind_of(const char *path);
+
+struct sl_log_output;
+/* Nothing may be at `path`. */
+int sl_log_output_create(const char *path, const struct sl_log_output_options *options,
+                         struct sl_log_output **ret_output);
+int sl_log_output_topic(struct sl_log_output *output, const struct sl_log_topic *topic,
+                        uint32_t *ret_index);
+int sl_log_output_message(struct sl_log_output *output, const struct sl_log_message *message,
+                          const void *body, size_t size_bytes);
+/* For attachments, metadata and flushes; messages and topics go by the two above. */
+struct sl_log_writer *sl_log_output_writer(struct sl_log_output *output);
+/* Completes the log. Without it, close leaves what was written, unfinished. */
+int sl_log_output_end(struct sl_log_output *output);
+void sl_log_output_close(struct sl_log_output *output); /* NULL is fine */
+
+#endif

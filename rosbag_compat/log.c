@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rosbag_compat/log.h"
+
+#include "core/base/error.h"
+#include "rosbag_compat/crc32.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const sl_log_format_names[] = {"mcap", "rosbag1", "rosbag2-sqlite", NULL};
+
+/* Memory ----------------------------------------------------------------------------------------*/
+
+/* One text after the other in pieces that are freed together. */
+struct piece {
+    struct piece *next;
+    size_t used, room;
+    uint8_t bytes[];
+};
+#define PIECE_BYTES 4096
+
+void *sl_log_keep(struct sl_log *log, const void *bytes, size_t size_bytes)
+{
+    struct piece *piece = log->texts;
+    size_t needed = (size_bytes + 1 + 7) & ~(size_t)7;
+    if (!piece || piece->room - piece->used < needed) {
+        size_t room = needed > PIECE_BYTES ? needed : PIECE_BYTES;
+        struct piece *fresh = malloc(sizeof *fresh + room);
+        if (!fresh) {
+            sl_error(-ENOMEM, "no memory for the log's index");
+            return NULL;
+        }
+        *fresh = (struct piece){.next = piece, .room = room};
+        log->texts = piece = fresh;
+    }
+    uint8_t *to = piece->bytes + piece->used;
+    piece->used += needed;
+    if (size_bytes > 0)
+        memcpy(to, bytes, size_bytes);
+    to[size_bytes] = 0;
+    return to;
+}
+
+/* Room for one more; `limit` of all. */
+static int grow(void *list, uint32_t count, uint32_t *room, size_t each, uint32_t limit)
+{
+    void **items = list;
+    if (count < *room)
+        return 0;
+    if (count >= limit)
+        return sl_error(-EBADMSG, "has more than %u of one kind", limit);
+    uint32_t next = *room ? *room * 2 : 8;
+    void *fresh = realloc(*items, (size_t)next * each);
+    if (!fresh)
+        return sl_error(-ENOMEM, "no memory for the log's index");
+    *items = fresh;
+    *room = next;
+    return 0;
+}
+
+int sl_log_create(enum sl_log_format format, const struct sl_log_operations *operations,
+                  const struct sl_log_source *source, void *state, struct sl_log **ret_log)
+{
+    struct sl_log *log = calloc(1, sizeof *log);
+    if (!log)
+        return sl_error(-ENOMEM, "no memory for the log's index");
+    log->format = format;
+    log->operations = operations;
+    if (source)
+        log->source = *source;
+    log->state = state;
+    log->profile = log->library = "";
+    *ret_log = log;
+    return 0;
+}
+
+void sl_log_close(struct sl_log *log)
+{
+    if (!log)
+        return;
+    if (log->operations->close)
+        log->operations->close(log);
+    for (struct piece *piece = log->texts; piece;) {
+        struct piece *next = piece->next;
+        free(piece);
+        piece = next;
+    }
+    free(log->topics);
+    free(log->topic_of_id);
+    free(log->blocks);
+    free(log->attachments);
+    free(log->metadata);
+    free(log);
+}
+
+/* Index -----------------------------------------------------------------------------------------*/
+
+static int keep_text(struct sl_log *log, const char **text)
+{
+    *text = sl_log_keep(log, *text ? *text : "", *text ? strlen(*text) : 0);
+    return *text ? 0 : -ENOMEM;
+}
+
+static int keep_pairs(struct sl_log *log, const struct sl_log_pair **pairs, unsigned count)
+{
+    struct sl_log_pair *kept = sl_log_keep(log, *pairs, count * sizeof **pairs);
+    int err = kept ? 0 : -ENOMEM;
+    for (unsigned i = 0; i < count && !err; i++) {
+        err = keep_text(log, &kept[i].key);
+        if (!err)
+            err = keep_text(log, &kept[i].value);
+    }
+    *pairs = kept;
+    return err;
+}
+
+static int note_id(struct sl_log *log, uint32_t id, uint32_t index)
+{
+    if (id >= log->id_room) {
+        uint32_t room = log->id_room ? log->id_room : 64;
+        while (room <= id)
+            room *= 2;
+        uint32_t *fresh = realloc(log->topic_of_id, room * sizeof *fresh);
+        if (!fresh)
+            return sl_error(-ENOMEM, "no memory for the log's index");
+        memset(fresh + log->id_room, 0xff, (room - log->id_room) * sizeof *fresh);
+        log->topic_of_id = fresh;
+        log->id_room = room;
+    }
+    log->topic_of_id[id] = index;
+    return 0;
+}
+
+int sl_log_add_topic(struct sl_log *log, const struct sl_log_topic *topic)
+{
+    if (topic->id >= SL_LOG_TOPICS_MAX)
+        return sl_error(-EBADMSG, "topic id %u is beyond %u", topic->id, SL_LOG_TOPICS_MAX - 1);
+    int err =
+        grow(&log->topics, log->topic_count, &log->topic_room, sizeof *topic, SL_LOG_TOPICS_MAX);
+    if (err)
+        return err;
+    struct sl_log_topic kept = *topic;
+    const char **texts[] = {&kept.name, &kept.type, &kept.encoding, &kept.definition_encoding};
+    for (unsigned i = 0; i < sizeof texts / sizeof *texts && !err; i++)
+        err = keep_text(log, texts[i]);
+    if (!err)
+        err = keep_pairs(log, &kept.pairs, kept.pair_count);
+    if (err)
+        return err;
+    kept.definition = sl_log_keep(log, topic->definition, topic->definition_bytes);
+    if (!kept.definition)
+        return -ENOMEM;
+    err = note_id(log, topic->id, log->topic_count);
+    if (err)
+        return err;
+    log->topics[log->topic_count++] = kept;
+    return 0;
+}
+
+int sl_log_add_block(struct sl_log *log, const struct sl_log_block *block)
+{
+    int err =
+        grow(&log->blocks, log->block_count, &log->block_room, sizeof *block, SL_LOG_BLOCKS_MAX);
+    if (!err)
+        log->blocks[log->block_count++] = *block;
+    return err;
+}
+
+int sl_log_add_attachment(struct sl_log *log, const struct sl_log_attachment *attachment)
+{
+    struct sl_log_attachment kept = *attachment;
+    int err = grow(&log->attachments, log->attachment_count, &log->attachment_room, sizeof kept,
+                   SL_LOG_BLOCKS_MAX);
+    if (!err)
+        err = keep_text(log, &kept.name);
+    if (!err)
+        err = keep_text(log, &kept.media_type);
+    if (!err)
+        log->attachments[log->attachment_count++] = kept;
+    return err;
+}
+
+int sl_log_add_metadata(struct sl_log *log, const struct sl_log_metadata *metadata)
+{
+    struct sl_log_metadata kept = *metadata;
+    int err = grow(&log->metadata, log->metadata_count, &log->metadata_room, sizeof kept,
+                   SL_LOG_BLOCKS_MAX);
+    if (!err)
+        err = keep_text(log, &kept.name);
+    if (!err)
+        err = keep_pairs(log, &kept.pairs, kept.pair_count);
+    if (!err)
+        log->metadata[log->metadata_count++] = kept;
+    return err;
+}
+
+void sl_log_note_damage(struct sl_log *log, uint64_t offset, uint64_t lost_bytes,
+                        const char *format, ...)
+{
+    struct sl_log_damage *damage = &log->damage;
+    damage->lost_bytes += lost_bytes;
+    if (damage->count++ > 0)
+        return;
+    damage->first_offset = offset;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(damage->first, sizeof damage->first, format, args);
+    va_end(args);
+}
+
+const char *sl_log_topic_get(const struct sl_log_topic *topic, const char *key)
+{
+    for (unsigned i = 0; i < topic->pair_count; i++)
+        if (strcmp(topic->pairs[i].key, key) == 0)
+            return topic->pairs[i].value;
+    return NULL;
+}
+
+/* Bytes -----------------------------------------------------------------------------------------*/
+
+int sl_log_read(struct sl_log *log, uint64_t offset, void *to, uint64_t size_bytes)
+{
+    const struct sl_log_source *source = &log->source;
+    if (offset > source->size_bytes || size_bytes > source->size_bytes - offset)
+        return sl_error(-EBADMSG,
+                        "is cut off: %" PRIu64 " bytes are said at byte %" PRIu64 " of %" PRIu64,
+                        size_bytes, offset, source->size_bytes);
+    return size_bytes > 0 ? source->read_at(source->state, offset, to, (size_t)size_bytes) : 0;
+}
+
+static int load_compressed(struct sl_log *log, const struct sl_log_block *block, void *to,
+                           size_t *ret_size_bytes)
+{
+    void *stored = malloc(block->stored_bytes ? (size_t)block->stored_bytes : 1);
+    if (!stored)
+        return sl_error(-ENOMEM, "no memory for a chunk of %" PRIu64 " bytes", block->stored_bytes);
+    int err = sl_log_read(log, block->offset, stored, block->stored_bytes);
+    if (!err)
+        err = sl_decompress(block->compression, stored, (size_t)block->stored_bytes, to,
+                            (size_t)block->size_bytes, ret_size_bytes);
+    free(stored);
+    return err;
+}
+
+int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, void *to,
+                       size_t *ret_size_bytes)
+{
+    *ret_size_bytes = 0;
+    if (block->offset > log->source.size_bytes ||
+        block->stored_bytes > log->source.size_bytes - block->offset)
+        return sl_error(-EBADMSG, "the chunk at byte %" PRIu64 " is cut off", block->offset);
+    if (block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes) ||
+        (block->compression == SL_COMPRESSION_NONE && block->size_bytes != block->stored_bytes))
+        return sl_error(-EBADMSG,
+                        "the chunk at byte %" PRIu64 " says that its %" PRIu64
+                        " bytes become %" PRIu64,
+                        block->offset, block->stored_bytes, block->size_bytes);
+    int err;
+    if (block->compression == SL_COMPRESSION_NONE) {
+        err = sl_log_read(log, block->offset, to, block->stored_bytes);
+        *ret_size_bytes = err ? 0 : (size_t)block->stored_bytes;
+    } else {
+        err = load_compressed(log, block, to, ret_size_bytes);
+    }
+    if (err)
+        return sl_error_at(err, "the chunk at byte %" PRIu64, block->offset);
+    if (*ret_size_bytes != block->size_bytes)
+        return sl_error(-EBADMSG,
+                        "the chunk at byte %" PRIu64 " holds %zu bytes where %" PRIu64 " are said",
+                        block->offset, *ret_size_bytes, block->size_bytes);
+    if (block->crc && sl_crc32(0, to, *ret_size_bytes) != block->crc)
+        return sl_error(-EBADMSG, "the chunk at byte %" PRIu64 " has another checksum",
+                        block->offset);
+    return 0;
+}
+
+int sl_log_load(struct sl_log *log, uint32_t index, void *to, size_t *ret_size_bytes)
+{
+    const struct sl_log_block *block = &log->blocks[index];
+    int err = log->operations->load(log, block, to, ret_size_bytes);
+    return err == -EBADMSG && block->is_damaged ? 0 : err;
+}
+
+int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, size_t size_bytes,
+                size_t *at, struct sl_log_message *ret_message)
+{
+    const struct sl_log_block *block = &log->blocks[index];
+    int result = log->operations->walk(log, block, bytes, size_bytes, at, ret_message);
+    return result == -EBADMSG && block->is_damaged ? 0 : result;
+}
+
+/* Scanning decompresses every chunk: together, too, they may not become more than this allows, or a
+ * small file could keep a machine busy for hours. */
+#define SCAN_MAX_BYTES (UINT64_C(1) << 30)
+
+static bool is_too_much(const struct sl_log *log, const struct sl_log_block *block)
+{
+    uint64_t max = sl_decompressed_max(block->compression, log->source.size_bytes);
+    return block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes) ||
+           (block->compression && log->scanned_bytes > SCAN_MAX_BYTES && log->scanned_bytes > max);
+}
+
+/* Finding messages without an index -------------------------------------------------------------*/
+
+void sl_log_count(struct sl_log *log, struct sl_log_block *block, uint32_t topic, uint64_t time_ns)
+{
+    if (block->message_count++ == 0)
+        block->first_ns = block->last_ns = time_ns;
+    if (time_ns < block->first_ns)
+        block->first_ns = time_ns;
+    if (time_ns > block->last_ns)
+        block->last_ns = time_ns;
+    if (!log->has_counts)
+        log->topics[topic].message_count++;
+}
+
+void sl_log_forget_counts(struct sl_log *log)
+{
+    bool is_counted = true;
+    for (uint32_t i = 0; i < log->block_count; i++)
+        is_counted &= log->blocks[i].message_count != UINT64_MAX;
+    for (uint32_t i = 0; i < log->topic_count && !is_counted && !log->has_counts; i++)
+        log->topics[i].message_count = UINT64_MAX;
+}
+
+int sl_log_run_end(struct sl_log *log, struct sl_log_block *run)
+{
+    int err = run->message_count > 0 ? sl_log_add_block(log, run) : 0;
+    *run = (struct sl_log_block){0};
+    return err;
+}
+
+int sl_log_run_add(struct sl_log *log, struct sl_log_block *run, uint64_t offset,
+                   uint64_t size_bytes, uint32_t topic, uint64_t time_ns)
+{
+    int err = 0;
+    if (run->message_count > 0 && offset + size_bytes - run->offset > SL_LOG_RUN_BYTES)
+        err = sl_log_run_end(log, run);
+    if (run->message_count == 0)
+        run->offset = offset;
+    sl_log_count(log, run, topic, time_ns);
+    run->stored_bytes = run->size_bytes = offset + size_bytes - run->offset;
+    return err;
+}
+
+static int scan_loaded(struct sl_log *log, struct sl_log_block *block, void *bytes,
+                       int (*scan)(struct sl_log *log, struct sl_log_block *block,
+                                   const void *bytes, size_t size_bytes))
+{
+    size_t size = 0;
+    int err = sl_log_load_stored(log, block, bytes, &size);
+    if (err == -EBADMSG) {
+        if (!block->is_damaged)
+            sl_log_note_damage(log, block->offset, block->size_bytes - size, "%s", sl_error_text());
+        block->is_damaged = true;
+        err = 0;
+    }
+    if (!err)
+        err = scan(log, block, bytes, size);
+    if (!err && (block->message_count > 0 || !block->is_damaged))
+        err = sl_log_add_block(log, block);
+    return err;
+}
+
+int sl_log_scan_chunk(struct sl_log *log, struct sl_log_block *block,
+                      int (*scan)(struct sl_log *log, struct sl_log_block *block, const void *bytes,
+                                  size_t size_bytes))
+{
+    block->message_count = 0;
+    if (is_too_much(log, block)) {
+        sl_log_note_damage(log, block->offset, block->stored_bytes,
+                           "a chunk of %" PRIu64 " bytes says that it becomes %" PRIu64,
+                           block->stored_bytes, block->size_bytes);
+        return 0;
+    }
+    void *bytes = malloc(block->size_bytes ? (size_t)block->size_bytes : 1);
+    if (!bytes)
+        return sl_error(-ENOMEM, "no memory for a chunk of %" PRIu64 " bytes", block->size_bytes);
+    log->scanned_bytes += block->size_bytes;
+    int err = scan_loaded(log, block, bytes, scan);
+    free(bytes);
+    return err;
+}

@@ -1,0 +1,725 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* play.c - recorded logs onto the bus, in their own time or another.
+ *
+ * A part of a log is read, or decompressed, into a slot, and its messages are published from where
+ * they lie in it (play_blocks.h); small ones go inline. What is late makes everything behind it
+ * late, so the order is the same at any rate, and none is left out.
+ */
+#include "rosbag_compat/play.h"
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/frame/image.h"
+#include "core/frame/message.h"
+#include "core/frame/pointcloud2.h"
+#include "core/frame/schema.h"
+#include "core/shm/domain.h"
+#include "rosbag_compat/files.h"
+#include "rosbag_compat/play_blocks.h"
+#include "rosbag_compat/play_keys.h"
+#include "rosbag_compat/topic_choice.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH        256 /* messages between two looks at signals and keys */
+#define PROGRESS_NS  (200 * SL_NS_PER_MS)
+#define RETRY_NS     SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
+#define LOCKSTEP_NS  (20 * SL_NS_PER_US)
+#define DRAIN_NS     (10 * SL_NS_PER_S)
+#define SEEK_NS      (10 * SL_NS_PER_S)
+#define RATE_STEP    1.25
+#define INLINE_BYTES 448
+#define CLOCK_BYTES  12
+#define SLOTS_MIN    4
+
+struct out {
+    struct sl_publisher *publisher;
+    char name[SL_TOPIC_MAX], type[SL_TYPE_MAX];
+    const struct sl_schema *schema; /* if it is known and written in CDR */
+    uint64_t messages;
+};
+
+struct play {
+    struct sl_option_list files, names;
+    const char *regex, *exclude;
+    double rate;
+    bool loop, paused, lossless, lockstep;
+    int64_t start_offset_ns, until_ns, duration_ns, delay_ns;
+    int64_t clock_hz, wait_for, subscribers, quota;
+    uint64_t memory_bytes;
+
+    struct sl_topic_choice choice;
+    struct sl_log_set logs;
+    bool **wanted;        /* by log and topic */
+    struct out ***out_of; /* the same */
+    struct out *outs;     /* one for each name and type */
+    unsigned out_count;
+    struct sl_pool *pool;
+    struct sl_publisher *clock;
+    struct play_blocks *blocks;
+
+    uint64_t log_first_ns, log_last_ns; /* of what is played */
+    uint64_t begin_ns;                  /* CLOCK_MONOTONIC at which ... */
+    uint64_t origin_ns;                 /* ... this time of the log was, or is */
+    uint64_t now_ns;                    /* of the log: the last message's */
+    uint64_t next_clock_ns;             /* CLOCK_MONOTONIC */
+    uint64_t told_ns, messages, bytes, late_most_ns;
+    struct out *last; /* where the last message went */
+    unsigned steps;   /* messages that may pass while it is paused */
+    bool has_keys, is_terminal, has_begun;
+};
+
+static const struct sl_option options[] = {
+    {.name = "log",
+     .kind = SL_OPTION_LIST,
+     .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED,
+     .offset = offsetof(struct play, files),
+     .value = "LOG",
+     .help = "MCAP, ROS 1 bags, databases and folders of rosbag2; several are played together"},
+    {.name = "topic",
+     .letter = 't',
+     .kind = SL_OPTION_LIST,
+     .offset = offsetof(struct play, names),
+     .value = "TOPIC",
+     .help = "Only this topic; may be given several times"},
+    {.name = "regex",
+     .letter = 'e',
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct play, regex),
+     .value = "EXPRESSION",
+     .help = "Topics whose whole name it matches (POSIX extended)"},
+    {.name = "exclude",
+     .letter = 'x',
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct play, exclude),
+     .value = "EXPRESSION",
+     .help = "But none whose whole name this one matches"},
+    {.name = "rate",
+     .letter = 'r',
+     .kind = SL_OPTION_REAL,
+     .offset = offsetof(struct play, rate),
+     .value = "FACTOR",
+     .fallback = "1",
+     .min = 0,
+     .max = 1e6,
+     .help = "How many times as fast as it was recorded; 0: as fast as subscribers read"},
+    {.name = "loop",
+     .letter = 'l',
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, loop),
+     .help = "Begin again at the end"},
+    {.name = "start",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct play, start_offset_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "Leave out so much of the logs at their beginning"},
+    {.name = "until",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct play, until_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "End so much after the logs' beginning; 0: at their end"},
+    {.name = "duration",
+     .letter = 'd',
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct play, duration_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "Play so much of the logs' time; 0: all"},
+    {.name = "delay",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct play, delay_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "Wait so long before the first message"},
+    {.name = "paused",
+     .letter = 'p',
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, paused),
+     .help = "Begin paused: the space bar goes on, s goes on by one message"},
+    {.name = "clock",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct play, clock_hz),
+     .value = "HZ",
+     .fallback = "0",
+     .max = 10000,
+     .help = "Publish the logs' time on /clock so many times a second"},
+    {.name = "wait-for-subscribers",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct play, wait_for),
+     .value = "N",
+     .fallback = "0",
+     .max = 1000,
+     .help = "Begin when so many have attached, over all topics"},
+    {.name = "lossless",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, lossless),
+     .help = "Let subscribers ask for every message; all wait for the slowest of them"},
+    {.name = "lockstep",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, lockstep),
+     .help = "The next message goes out when those who read every one have released the last one"},
+    {.name = "memory",
+     .kind = SL_OPTION_SIZE,
+     .offset = offsetof(struct play, memory_bytes),
+     .fallback = "256M",
+     .min = 1 << 20,
+     .max = 1e12,
+     .help = "For what was read ahead and what subscribers hold"},
+    {.name = "subscribers",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct play, subscribers),
+     .fallback = "8",
+     .min = 1,
+     .max = 64,
+     .help = "Of each topic, at one time"},
+    {.name = "quota",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct play, quota),
+     .fallback = "4",
+     .min = 1,
+     .max = 1024,
+     .help = "Frames that one of them may hold"},
+};
+
+/* Beginning. ----------------------------------------------------------------------------------- */
+
+static int open_logs(struct play *p)
+{
+    for (unsigned i = 0; i < p->files.count; i++) {
+        int err = sl_log_set_add(&p->logs, p->files.text[i], 0);
+        if (err < 0)
+            return err;
+    }
+    if (p->logs.note[0])
+        sl_log(SL_LOG_WARN, "%s", p->logs.note);
+    for (unsigned l = 0; l < p->logs.count; l++)
+        if (p->logs.logs[l]->damage.count > 0)
+            sl_log(SL_LOG_WARN, "%s is damaged (%s): what is whole is played",
+                   p->logs.files[l].path, p->logs.logs[l]->damage.first);
+    return 0;
+}
+
+static struct out *find_out(const struct play *p, const char *name, const char *type)
+{
+    for (unsigned i = 0; i < p->out_count; i++)
+        if (strcmp(p->outs[i].name, name) == 0 && strcmp(p->outs[i].type, type) == 0)
+            return &p->outs[i];
+    return NULL;
+}
+
+/* Where the log names no type, what its messages are written in: "json". */
+static const char *type_of(const struct sl_log_topic *topic)
+{
+    return topic->type[0] ? topic->type : topic->encoding;
+}
+
+/* What the log says of a topic may be anything; what the bus cannot carry is told and left out. */
+static bool may_be_played(const struct sl_log_topic *topic)
+{
+    if (sl_topic_check(topic->name, type_of(topic)) == 0)
+        return true;
+    sl_log(SL_LOG_WARN, "'%.60s' of type '%.60s' is not played: %s", topic->name, type_of(topic),
+           sl_error_text());
+    return false;
+}
+
+static int choose_topics(struct play *p)
+{
+    size_t total = 0;
+    for (unsigned l = 0; l < p->logs.count; l++)
+        total += p->logs.logs[l]->topic_count;
+    p->wanted = calloc(p->logs.count + 1, sizeof *p->wanted);
+    p->out_of = calloc(p->logs.count + 1, sizeof *p->out_of);
+    p->outs = calloc(total + 1, sizeof *p->outs);
+    if (!p->wanted || !p->out_of || !p->outs)
+        return sl_error(-ENOMEM, "no memory for topics");
+    for (unsigned l = 0; l < p->logs.count; l++) {
+        const struct sl_log *log = p->logs.logs[l];
+        p->wanted[l] = calloc(log->topic_count + 1, sizeof **p->wanted);
+        p->out_of[l] = calloc(log->topic_count + 1, sizeof **p->out_of);
+        if (!p->wanted[l] || !p->out_of[l])
+            return sl_error(-ENOMEM, "no memory for topics");
+        for (uint32_t t = 0; t < log->topic_count; t++) {
+            const struct sl_log_topic *topic = &log->topics[t];
+            if (!sl_topic_choice_has(&p->choice, topic->name) || !may_be_played(topic))
+                continue;
+            struct out *out = find_out(p, topic->name, type_of(topic));
+            if (!out) {
+                out = &p->outs[p->out_count++];
+                snprintf(out->name, sizeof out->name, "%s", topic->name);
+                snprintf(out->type, sizeof out->type, "%s", type_of(topic));
+                if (strcmp(topic->encoding, "cdr") == 0)
+                    out->schema = sl_schema_find(topic->type);
+            }
+            p->wanted[l][t] = true;
+            p->out_of[l][t] = out;
+        }
+    }
+    return p->out_count > 0
+               ? 0
+               : sl_error(-ENOENT, "no topic is to be played; 'sluice info %s' shows what there is",
+                          p->files.text[0]);
+}
+
+/* What of the logs' time is played, and how large its parts are. */
+static int measure(struct play *p, uint64_t *ret_slot_bytes)
+{
+    uint64_t first_ns = UINT64_MAX, last_ns = 0, largest = 1;
+    for (unsigned l = 0; l < p->logs.count; l++) {
+        const struct sl_log *log = p->logs.logs[l];
+        for (uint32_t i = 0; i < log->block_count; i++) {
+            const struct sl_log_block *block = &log->blocks[i];
+            if (block->message_count == 0)
+                continue;
+            first_ns = block->first_ns < first_ns ? block->first_ns : first_ns;
+            last_ns = block->last_ns > last_ns ? block->last_ns : last_ns;
+            largest = block->size_bytes > largest ? block->size_bytes : largest;
+        }
+    }
+    if (first_ns > last_ns)
+        return sl_error(-ENODATA, "%s: there are no messages", p->files.text[0]);
+    p->log_first_ns = first_ns + (uint64_t)p->start_offset_ns;
+    if (p->until_ns > 0 && first_ns + (uint64_t)p->until_ns < last_ns)
+        last_ns = first_ns + (uint64_t)p->until_ns;
+    if (p->duration_ns > 0 && p->log_first_ns + (uint64_t)p->duration_ns < last_ns)
+        last_ns = p->log_first_ns + (uint64_t)p->duration_ns;
+    if (p->log_first_ns > last_ns)
+        return sl_error(-EINVAL, "option --start: nothing is left behind that");
+    p->log_last_ns = last_ns;
+    *ret_slot_bytes = largest;
+    return 0;
+}
+
+static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_ahead)
+{
+    uint64_t slots = p->memory_bytes / slot_bytes;
+    if (slots < SLOTS_MIN)
+        return sl_error(-ENOMEM,
+                        "a part of the log takes %.1f MB, and %u must fit; give --memory=%.0fM, or "
+                        "make its parts smaller: sluice convert LOG small.mcap",
+                        (double)slot_bytes / 1e6, SLOTS_MIN,
+                        (double)slot_bytes * SLOTS_MIN / 1048576 + 1);
+    uint64_t useful = 16 + (uint64_t)p->subscribers * (uint64_t)p->quota;
+    slots = slots < useful ? slots : useful;
+    const struct sl_pool_options pool = {.slot_size = slot_bytes, .slot_count = (uint32_t)slots};
+    *ret_ahead = (unsigned)(slots / 2);
+    return sl_pool_create(&pool, &p->pool);
+}
+
+static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned ahead)
+{
+    struct sl_publisher_options o = {
+        .domain = sl_runtime_domain(runtime),
+        .bus = sl_runtime_bus(runtime),
+        .pool = p->pool,
+        .loans = ahead,
+        .subscribers = (uint32_t)p->subscribers,
+        .quota = (uint32_t)p->quota,
+        .ring = 1024,
+        .inline_max = INLINE_BYTES,
+        .lossless = p->lossless || p->lockstep || p->rate == 0,
+        .lossless_timeout_ns = INT64_MAX,
+    };
+    for (unsigned i = 0; i < p->out_count; i++) {
+        char name[SL_TOPIC_MAX];
+        int err = sl_runtime_topic(runtime, p->outs[i].name, name);
+        o.topic = name;
+        o.type = p->outs[i].type;
+        if (err < 0 || (err = sl_publisher_open(&o, &p->outs[i].publisher)) < 0)
+            return err;
+    }
+    if (p->clock_hz == 0)
+        return 0;
+    o.pool = NULL;
+    o.loans = 0;
+    o.topic = "/clock";
+    o.type = "rosgraph_msgs/msg/Clock";
+    o.lossless = false;
+    return sl_publisher_open(&o, &p->clock);
+}
+
+static int open_play(void *state, struct sl_runtime *runtime)
+{
+    struct play *p = state;
+    uint64_t slot_bytes = 0;
+    unsigned ahead = 0;
+    bool all = p->names.count == 0 && !p->regex;
+    int err = sl_topic_choice_init(&p->choice, &p->names, all, p->regex, p->exclude);
+    if (err < 0 || (err = open_logs(p)) < 0 || (err = choose_topics(p)) < 0 ||
+        (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &ahead)) < 0 ||
+        (err = open_publishers(p, runtime, ahead)) < 0)
+        return err;
+    const struct play_blocks_options blocks = {
+        .logs = p->logs.logs,
+        .count = p->logs.count,
+        .first_ns = p->log_first_ns,
+        .last_ns = p->log_last_ns,
+        .wanted = p->wanted,
+        .publisher = p->outs[0].publisher,
+        .slots = ahead,
+    };
+    if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
+        return err;
+    p->is_terminal = isatty(STDERR_FILENO);
+    p->has_keys = play_keys_open();
+    if (p->has_keys && (err = sl_runtime_watch(runtime, STDIN_FILENO)) < 0)
+        return err;
+    sl_log(SL_LOG_INFO, "%u topics, %.1f s", p->out_count,
+           (double)(p->log_last_ns - p->log_first_ns) / 1e9);
+    sl_runtime_wake_at(runtime, sl_clock_monotonic_ns());
+    return 0;
+}
+
+/* Time. ---------------------------------------------------------------------------------------- */
+
+/* From now on the log's time goes on from where it is. */
+static void anchor(struct play *p, uint64_t monotonic_ns, uint64_t log_ns)
+{
+    p->begin_ns = monotonic_ns;
+    p->origin_ns = log_ns;
+}
+
+static uint64_t due_at(const struct play *p, uint64_t log_ns)
+{
+    if (p->rate == 0)
+        return p->begin_ns;
+    double after_ns = log_ns > p->origin_ns ? (double)(log_ns - p->origin_ns) / p->rate : 0;
+    return p->begin_ns + (uint64_t)after_ns;
+}
+
+static uint64_t log_time_at(const struct play *p, uint64_t monotonic_ns)
+{
+    if (p->paused || p->rate == 0 || monotonic_ns < p->begin_ns)
+        return p->now_ns;
+    return p->origin_ns + (uint64_t)((double)(monotonic_ns - p->begin_ns) * p->rate);
+}
+
+static void publish_clock(struct play *p, uint64_t now_ns)
+{
+    if (!p->clock || now_ns < p->next_clock_ns)
+        return;
+    p->next_clock_ns = now_ns + SL_NS_PER_S / (uint64_t)p->clock_hz;
+    uint64_t log_ns = log_time_at(p, now_ns);
+    const uint32_t cdr[3] = {0x00000100, (uint32_t)(log_ns / SL_NS_PER_S),
+                             (uint32_t)(log_ns % SL_NS_PER_S)};
+    const struct sl_message m = {.stamp_ns = log_ns, .clock = SL_CLOCK_HOST};
+    sl_publisher_publish_inline(p->clock, cdr, CLOCK_BYTES, &m);
+}
+
+/* Publishing. ---------------------------------------------------------------------------------- */
+
+/* Of those known types that begin with a header, its stamp; else when it was sent. */
+static uint64_t stamp_of(const struct out *out, const uint8_t *body, uint64_t size,
+                         uint64_t sent_ns)
+{
+    const struct sl_schema *type = out->schema;
+    struct sl_cdr_reader r;
+    if (!type || type->member_count == 0 || !type->members[0].type ||
+        strcmp(type->members[0].type->name, "std_msgs/msg/Header") != 0 ||
+        sl_cdr_read(body, size, &r) < 0)
+        return sent_ns;
+    int64_t stamp_ns = sl_stamp_read(&r);
+    return r.bytes.failed || stamp_ns < 0 ? sent_ns : (uint64_t)stamp_ns;
+}
+
+/* Where its pixels or points are, for those who want nothing else. */
+static void find_data(const char *type, const uint8_t *body, uint64_t size, struct sl_message *m)
+{
+    struct sl_pointcloud2 cloud;
+    struct sl_image image;
+    const uint8_t *data = NULL;
+    uint32_t length = 0;
+    if (strcmp(type, SL_TYPE_POINTCLOUD2) == 0 && sl_pointcloud2_read(body, size, &cloud) == 0) {
+        data = cloud.data;
+        length = cloud.data_size;
+    } else if (strcmp(type, SL_TYPE_IMAGE) == 0 && sl_image_read(body, size, &image) == 0) {
+        data = image.data;
+        length = image.data_size;
+    }
+    if (data) {
+        m->data_offset = m->body_offset + (uint32_t)(data - body);
+        m->data_length = length;
+    }
+}
+
+/* Too many topics in one slot: this message takes one of its own. */
+static int publish_copy(struct out *out, const uint8_t *body, const struct sl_message *message)
+{
+    struct sl_loan loan;
+    int err = sl_publisher_loan(out->publisher, &loan);
+    if (err < 0)
+        return err;
+    memcpy(loan.data, body, message->body_length);
+    struct sl_message m = *message;
+    m.data_offset -= m.data_length ? m.body_offset : 0;
+    m.body_offset = 0;
+    m.more = false;
+    return sl_publisher_publish(out->publisher, &loan, &m);
+}
+
+static int publish(struct play *p, const struct play_item *item)
+{
+    struct out *out = p->out_of[item->log][item->message.topic];
+    const uint8_t *body = (const uint8_t *)item->loan->data + item->message.offset;
+    uint64_t size = item->message.size_bytes;
+    struct sl_message m = {
+        .stamp_ns = stamp_of(out, body, size, item->message.publish_ns),
+        .clock = SL_CLOCK_HOST,
+        .body_offset = (uint32_t)item->message.offset,
+        .body_length = (uint32_t)size,
+        .more = !item->is_last,
+    };
+    int err;
+    if (size > 0 && size <= INLINE_BYTES) {
+        err = sl_publisher_publish_inline(out->publisher, body, size, &m);
+    } else {
+        find_data(out->type, body, size, &m);
+        err = sl_publisher_publish(out->publisher, item->loan, &m);
+        if (err == -E2BIG)
+            err = publish_copy(out, body, &m);
+    }
+    if (err < 0)
+        return err;
+    out->messages++;
+    p->last = out;
+    p->messages++;
+    p->bytes += size;
+    return 0;
+}
+
+/* Steering. ------------------------------------------------------------------------------------ */
+
+static void seek(struct play *p, uint64_t log_ns, uint64_t now_ns)
+{
+    log_ns = log_ns < p->log_first_ns ? p->log_first_ns : log_ns;
+    play_blocks_rewind(p->blocks, log_ns);
+    p->now_ns = log_ns;
+    anchor(p, now_ns, log_ns);
+}
+
+static void set_rate(struct play *p, double rate, uint64_t now_ns)
+{
+    anchor(p, now_ns, log_time_at(p, now_ns));
+    p->rate = rate;
+}
+
+static void pause_or_go_on(struct play *p, uint64_t now_ns)
+{
+    if (!p->paused)
+        p->now_ns = log_time_at(p, now_ns);
+    p->paused = !p->paused;
+    anchor(p, now_ns, p->now_ns);
+}
+
+static int obey_keys(struct play *p, uint64_t now_ns)
+{
+    enum play_key key;
+    while (p->has_keys && (key = play_keys_next()) != PLAY_KEY_NONE) {
+        switch (key) {
+        case PLAY_KEY_PAUSE:
+            pause_or_go_on(p, now_ns);
+            break;
+        case PLAY_KEY_STEP:
+            if (!p->paused)
+                pause_or_go_on(p, now_ns);
+            p->steps++;
+            break;
+        case PLAY_KEY_FASTER:
+        case PLAY_KEY_SLOWER:
+            set_rate(p, key == PLAY_KEY_FASTER ? p->rate * RATE_STEP : p->rate / RATE_STEP, now_ns);
+            break;
+        case PLAY_KEY_BACK:
+            seek(p, p->now_ns > SEEK_NS ? p->now_ns - SEEK_NS : 0, now_ns);
+            break;
+        case PLAY_KEY_ON:
+            seek(p, p->now_ns + SEEK_NS, now_ns);
+            break;
+        case PLAY_KEY_QUIT:
+            return -ECANCELED;
+        case PLAY_KEY_NONE:
+            break;
+        }
+    }
+    return 0;
+}
+
+static void show_progress(struct play *p, uint64_t now_ns)
+{
+    if (!p->is_terminal || now_ns - p->told_ns < PROGRESS_NS)
+        return;
+    p->told_ns = now_ns;
+    uint64_t at_ns = log_time_at(p, now_ns);
+    at_ns = at_ns > p->log_last_ns ? p->log_last_ns : at_ns;
+    at_ns = at_ns < p->log_first_ns ? p->log_first_ns : at_ns;
+    double whole = (double)(p->log_last_ns - p->log_first_ns) / 1e9;
+    double done = (double)(at_ns - p->log_first_ns) / 1e9;
+    fprintf(stderr, "\r\033[K%s %.1f of %.1f s (%.0f %%)  x%.2f  %" PRIu64 " messages  %.1f MB%s",
+            p->paused ? "paused" : "playing", done, whole, whole > 0 ? 100 * done / whole : 100,
+            p->rate, p->messages, (double)p->bytes / 1e6,
+            p->has_keys ? "  [space s + - b n q]" : "");
+}
+
+/* The loop. ------------------------------------------------------------------------------------ */
+
+static bool are_there_enough(const struct play *p)
+{
+    int64_t count = 0;
+    for (unsigned i = 0; i < p->out_count && count < p->wait_for; i++) {
+        struct sl_publisher_status status;
+        if (sl_publisher_status(p->outs[i].publisher, &status) == 0)
+            count += status.subscribers;
+    }
+    return count >= p->wait_for;
+}
+
+static bool is_released(const struct play *p)
+{
+    struct sl_publisher_status status = {0};
+    if (p->last)
+        sl_publisher_status(p->last->publisher, &status);
+    return status.unread == 0 && status.slots_held == 0;
+}
+
+/* Published if it is due. Above 0: when to come again; 0: it was; -ECANCELED: that was all. */
+static int64_t play_next(struct play *p, uint64_t now_ns)
+{
+    struct play_item item;
+    int got = play_blocks_next(p->blocks, &item);
+    if (got == -EAGAIN)
+        return (int64_t)(now_ns + RETRY_NS);
+    if (got < 0)
+        return got;
+    if (got == 0 && p->loop) {
+        seek(p, p->log_first_ns, now_ns);
+        return (int64_t)now_ns;
+    }
+    if (got == 0)
+        return -ECANCELED;
+    uint64_t due_ns = due_at(p, item.message.receive_ns);
+    if (p->paused && p->steps == 0)
+        return INT64_MAX;
+    if (!p->paused && now_ns < due_ns)
+        return (int64_t)due_ns;
+    if (p->lockstep && !is_released(p))
+        return (int64_t)(now_ns + LOCKSTEP_NS);
+    int err = publish(p, &item);
+    if (err == -EAGAIN)
+        return (int64_t)(now_ns + RETRY_NS);
+    if (err < 0)
+        return err;
+    if (p->paused)
+        p->steps--;
+    else if (p->rate > 0 && now_ns - due_ns > p->late_most_ns)
+        p->late_most_ns = now_ns - due_ns;
+    p->now_ns = item.message.receive_ns;
+    play_blocks_pass(p->blocks);
+    return 0;
+}
+
+static int work(void *state, struct sl_runtime *runtime)
+{
+    struct play *p = state;
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    if (!p->has_begun) {
+        if (!are_there_enough(p)) {
+            sl_runtime_wake_at(runtime, now_ns + 10 * SL_NS_PER_MS);
+            return 0;
+        }
+        p->has_begun = true;
+        p->now_ns = p->log_first_ns;
+        anchor(p, now_ns + (uint64_t)p->delay_ns, p->log_first_ns);
+    }
+    int err = obey_keys(p, now_ns);
+    if (err < 0)
+        return err;
+    int64_t next_ns = 0;
+    int done = 0;
+    for (; done < BATCH && next_ns == 0; done++) {
+        now_ns = sl_clock_monotonic_ns();
+        publish_clock(p, now_ns);
+        next_ns = play_next(p, now_ns);
+    }
+    show_progress(p, now_ns);
+    if (next_ns < 0)
+        return (int)next_ns;
+    if (next_ns == 0)
+        return done;
+    uint64_t wake_ns = (uint64_t)next_ns;
+    if (p->clock && p->next_clock_ns < wake_ns)
+        wake_ns = p->next_clock_ns;
+    if (p->is_terminal && p->told_ns + PROGRESS_NS < wake_ns)
+        wake_ns = p->told_ns + PROGRESS_NS;
+    sl_runtime_wake_at(runtime, wake_ns > now_ns ? wake_ns : now_ns + 1);
+    return 0;
+}
+
+/* Who reads every message is given the time to come to the end. */
+static void wait_for_readers(const struct play *p, struct sl_runtime *runtime)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + DRAIN_NS, unread = 1;
+    while (unread > 0 && sl_clock_monotonic_ns() < until_ns && !sl_runtime_stopping(runtime)) {
+        unread = 0;
+        for (unsigned i = 0; i < p->out_count; i++) {
+            struct sl_publisher_status status = {0};
+            sl_publisher_status(p->outs[i].publisher, &status);
+            unread += status.unread;
+        }
+        if (unread > 0)
+            usleep(1000);
+    }
+    if (unread > 0)
+        sl_log(SL_LOG_WARN, "%" PRIu64 " messages were not read to the end", unread);
+}
+
+static void close_play(void *state, struct sl_runtime *runtime)
+{
+    struct play *p = state;
+    play_keys_close();
+    if (p->has_begun) {
+        if (p->is_terminal)
+            fprintf(stderr, "\r\033[K");
+        wait_for_readers(p, runtime);
+        sl_log(SL_LOG_INFO, "%" PRIu64 " messages, %.1f MB, at most %.1f ms late", p->messages,
+               (double)p->bytes / 1e6, (double)p->late_most_ns / 1e6);
+    }
+    play_blocks_destroy(p->blocks);
+    for (unsigned i = 0; i < p->out_count; i++)
+        sl_publisher_close(p->outs[i].publisher);
+    sl_publisher_close(p->clock);
+    sl_pool_destroy(p->pool);
+    for (unsigned l = 0; l < p->logs.count; l++) {
+        free(p->wanted ? p->wanted[l] : NULL);
+        free(p->out_of ? p->out_of[l] : NULL);
+    }
+    free(p->wanted);
+    free(p->out_of);
+    free(p->outs);
+    sl_log_set_close(&p->logs);
+    sl_topic_choice_finish(&p->choice);
+}
+
+const struct sl_program play_program = {
+    .name = "play",
+    .summary = "Plays recorded logs onto the bus, in their own time or another",
+    .details =
+        "Parts of the log are read, or decompressed, straight into slots, and messages published\n"
+        "from where they lie. The order is that of the log at any rate; when something is late,\n"
+        "everything is. Types of ROS 1 are published as they are, under their own names.\n"
+        "\n"
+        "Keys: space pauses and goes on, s or right: one message, + and -: faster and slower,\n"
+        "b or left: 10 s back, n: 10 s on, q: the end.",
+    .example = "sluice play drive.mcap --rate 2 --loop",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .state_size = sizeof(struct play),
+    .open = open_play,
+    .work = work,
+    .close = close_play,
+};

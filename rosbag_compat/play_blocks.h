@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* play_blocks.h - the messages of logs in the order of time, in slots of a pool.
+ *
+ * A block of a log (log.h) is read, or decompressed, straight into a slot; its messages are
+ * published from there, so nothing is copied. The order is (time of receiving, log, block, place in
+ * the block), whatever the speed. Blocks whose times overlap stand in slots together; a log in
+ * which more of them do than there are slots has to be put in order first (sluice convert).
+ *
+ * Life:    create -> next ... -> destroy; rewind begins anew
+ * Owner:   logs and the publisher are the caller's. A slot is on loan from its block's first
+ *          message to its last.
+ * Threads: one
+ * Errors:  those of log.h; -EAGAIN: no slot is free yet; -ENOBUFS: too many blocks overlap
+ */
+#ifndef SL_ROSBAG_COMPAT_PLAY_BLOCKS_H
+#define SL_ROSBAG_COMPAT_PLAY_BLOCKS_H
+
+#include "core/shm/sluice.h"
+#include "rosbag_compat/log.h"
+
+struct play_blocks_options {
+    struct sl_log *const *logs;
+    unsigned count;
+    uint64_t first_ns, last_ns;     /* only these times, both included; last_ns 0: no end */
+    bool *const *wanted;            /* by log and topic */
+    struct sl_publisher *publisher; /* any one over the pool that the slots are of */
+    unsigned slots;                 /* that may be on loan at one time */
+};
+
+struct play_item {
+    unsigned log;
+    struct sl_log_message message; /* offset: in the loan; topic: of that log */
+    struct sl_loan *loan;          /* of its block */
+    bool is_last;                  /* of its block: publish without `more`, or discard */
+};
+
+struct play_blocks;
+int play_blocks_create(const struct play_blocks_options *options, struct play_blocks **ret_blocks);
+/* The next message: 1; 0 at the end. It stays the next one until play_blocks_pass. */
+int play_blocks_next(struct play_blocks *blocks, struct play_item *ret_item);
+/* It was published, or not: what follows is next. A loan that was not consumed is given back with
+ * its block's last message. */
+void play_blocks_pass(struct play_blocks *blocks);
+/* Begin anew, at that time. Loans that are open go back. */
+void play_blocks_rewind(struct play_blocks *blocks, uint64_t first_ns);
+void play_blocks_destroy(struct play_blocks *blocks); /* NULL is fine */
+
+#endif

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.c - takes every message of its topics and hands it to the kernel from where it lies.
+ *
+ * There is no queue of ours: what waits stands in the publishers' rings and slots, as many messages
+ * as they keep. A message is held while it is written, and let go. So memory does not grow, a
+ * recorder that is slow loses what was overwritten and says so, and no publisher waits for it,
+ * unless --lossless asks those that allow it to.
+ */
+#include "rosbag_compat/record.h"
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/frame/definition.h"
+#include "core/shm/stats.h"
+#include "rosbag_compat/record_output.h"
+#include "rosbag_compat/topic_choice.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TOPICS_MAX   120                  /* a process shows 128 ends */
+#define BATCH        64                   /* messages of a topic between two looks at the others */
+#define LOOK_NS      (100 * SL_NS_PER_MS) /* for new topics */
+#define ANSWER_MS    20                   /* for who has just begun */
+#define PROGRESS_NS  SL_NS_PER_S
+#define TYPE_WAIT_MS 100 /* for a publisher that has just begun to show its page */
+
+static const char *const format_names[] = {"auto", "mcap", NULL};
+static const char *const policy_words[] = {"", " (lossless)"};
+
+/* What is written of a topic: one for each type that it has had. */
+struct channel {
+    struct sl_log_topic topic;
+    struct sl_log_pair pairs[1];
+    char name[SL_TOPIC_MAX], type[SL_TYPE_MAX];
+    char *definition;
+    uint32_t index; /* in the output */
+    struct channel *next;
+};
+
+struct recorded {
+    struct sl_subscriber *subscriber;
+    char name[SL_TOPIC_MAX];
+    bool is_lossless;
+    uint64_t instance;       /* whose message came last */
+    struct channel *channel; /* and where it went */
+    uint64_t messages, bytes;
+    uint64_t torn;    /* taken back by their publisher while they were written */
+    uint64_t refused; /* looks at which a publisher did not let us in */
+};
+
+struct record {
+    struct sl_option_list names;
+    const char *output, *regex, *exclude;
+    bool all, lossless, overwrite, crc;
+    int format, compression;
+    int64_t level, max_messages, duration_ns, split_ns, flush_ns;
+    uint64_t split_bytes, chunk_bytes;
+
+    struct sl_topic_choice choice;
+    struct sl_stats_watch watch;
+    bool has_watch;
+    char path[256];
+    struct record_output *out;
+    struct recorded *topics;
+    unsigned topic_count;
+    struct channel *channels;
+    uint64_t start_ns, look_ns, flushed_ns, told_ns;
+    uint64_t told_bytes;
+    int64_t realtime_ns; /* less CLOCK_MONOTONIC */
+    bool is_terminal, is_full_told;
+};
+
+static const struct sl_option options[] = {
+    {.name = "topics",
+     .kind = SL_OPTION_LIST,
+     .flags = SL_OPTION_POSITIONAL,
+     .offset = offsetof(struct record, names),
+     .value = "TOPIC",
+     .help = "What is recorded; it need not be published yet"},
+    {.name = "all",
+     .letter = 'a',
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct record, all),
+     .help = "All topics, also those that appear later"},
+    {.name = "regex",
+     .letter = 'e',
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct record, regex),
+     .value = "EXPRESSION",
+     .help = "Topics whose whole name it matches (POSIX extended), also those that appear later"},
+    {.name = "exclude",
+     .letter = 'x',
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct record, exclude),
+     .value = "EXPRESSION",
+     .help = "But none whose whole name this one matches"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct record, output),
+     .value = "FILE",
+     .help = "Where to; the default is named by the time: sluice_2026-03-01_14-05-09.mcap"},
+    {.name = "format",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct record, format),
+     .fallback = "auto",
+     .choices = format_names,
+     .help = "Of the file; auto: what its name ends in says"},
+    {.name = "overwrite",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct record, overwrite),
+     .help = "Replace a file that is there"},
+    {.name = "compression",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct record, compression),
+     .fallback = "none",
+     .choices = sl_compression_names,
+     .help = "Of chunks; bodies are then copied and take processor time"},
+    {.name = "compression-level",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct record, level),
+     .fallback = "0",
+     .min = -100,
+     .max = 22,
+     .help = "Of the compression; 0: its usual one"},
+    {.name = "chunk",
+     .kind = SL_OPTION_SIZE,
+     .offset = offsetof(struct record, chunk_bytes),
+     .fallback = "768k",
+     .min = 1024,
+     .max = 1e9,
+     .help = "Small messages are written together when they are so many bytes, or at a flush"},
+    {.name = "crc",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct record, crc),
+     .help = "Checksums over the data, which cost a pass over every byte"},
+    {.name = "split-size",
+     .kind = SL_OPTION_SIZE,
+     .offset = offsetof(struct record, split_bytes),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "Begin a new file rather than let one grow beyond this; 0: one file"},
+    {.name = "split-duration",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct record, split_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "Begin a new file when one spans so much time; 0: one file"},
+    {.name = "flush",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct record, flush_ns),
+     .fallback = "1s",
+     .min = 1e6,
+     .max = 1e15,
+     .help = "What is older survives if this program is killed"},
+    {.name = "lossless",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct record, lossless),
+     .help = "Let publishers wait for the disk, where they allow it"},
+    {.name = "duration",
+     .letter = 'd',
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct record, duration_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "End after so long; 0: when told to"},
+    {.name = "max-messages",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct record, max_messages),
+     .fallback = "0",
+     .max = 1e15,
+     .help = "End when so many are written; 0: do not"},
+};
+
+/* What a publisher's page says of itself. */
+struct record_publisher {
+    uint64_t instance;
+    const char *topic, *type; /* valid during the visit */
+    uint32_t retain;
+};
+
+struct visit {
+    int (*visit)(void *context, const struct record_publisher *publisher);
+    void *context;
+};
+
+static int visit_row(void *context, const struct sl_stats_view *view)
+{
+    const struct visit *v = context;
+    if (view->kind != SL_STATS_PUBLISHER)
+        return 0;
+    const struct record_publisher publisher = {view->instance, view->topic, view->type,
+                                               view->depth};
+    return v->visit(v->context, &publisher);
+}
+
+static int record_each_publisher(struct sl_stats_watch *watch,
+                                 int (*visit)(void *context,
+                                              const struct record_publisher *publisher),
+                                 void *context)
+{
+    struct visit v = {visit, context};
+    int err = sl_stats_watch_refresh(watch, ANSWER_MS);
+    return err < 0 ? err : sl_stats_each(watch, visit_row, &v);
+}
+
+/* Beginning. ----------------------------------------------------------------------------------- */
+
+static int name_output(struct record *r)
+{
+    if (!r->output || !*r->output) {
+        time_t now = time(NULL);
+        struct tm local;
+        localtime_r(&now, &local);
+        strftime(r->path, sizeof r->path, "sluice_%Y-%m-%d_%H-%M-%S.mcap", &local);
+        return 0;
+    }
+    if (snprintf(r->path, sizeof r->path, "%s", r->output) >= (int)sizeof r->path)
+        return sl_error(-ENAMETOOLONG, "option --output: %.60s...: too long", r->output);
+    const char *end = strrchr(r->path, '.');
+    if (r->format == 0 && (!end || strcmp(end, ".mcap") != 0))
+        return sl_error(-EINVAL,
+                        "option --output: '%s' does not say which format; let it end in .mcap, "
+                        "or give --format",
+                        r->path);
+    return 0;
+}
+
+static int check_options(struct record *r)
+{
+    if (r->names.count == 0 && !r->all && !r->regex)
+        return sl_error(-EINVAL, "nothing is to be recorded; name topics, or give --all or "
+                                 "--regex; 'sluice topic list' shows what there is");
+    for (unsigned i = 0; i < r->names.count; i++)
+        if (r->names.text[i][0] != '/')
+            return sl_error(-EINVAL, "topic '%s': give it in full, as '/%s'", r->names.text[i],
+                            r->names.text[i]);
+    if (r->split_bytes > 0 && r->split_bytes < 65536)
+        return sl_error(-EINVAL, "option --split-size: %" PRIu64 " bytes; give at least 64k",
+                        r->split_bytes);
+    return name_output(r);
+}
+
+static int open_output(struct record *r)
+{
+    const struct record_output_options output = {
+        .path = r->path,
+        .format = SL_LOG_MCAP,
+        .writing = {.compression = (enum sl_compression)r->compression,
+                    .level = (int)r->level,
+                    .chunk_bytes = r->chunk_bytes,
+                    .omit = r->crc ? 0 : SL_LOG_OMIT_CHUNK_CRC | SL_LOG_OMIT_DATA_CRC,
+                    .profile = "ros2",
+                    .library = "sluice"},
+        .split_bytes = r->split_bytes,
+        .split_ns = (uint64_t)r->split_ns,
+        .overwrite = r->overwrite,
+    };
+    return record_output_open(&output, &r->out);
+}
+
+/* Subscribing. --------------------------------------------------------------------------------- */
+
+static struct recorded *find_topic(struct record *r, const char *name)
+{
+    for (unsigned i = 0; i < r->topic_count; i++)
+        if (strcmp(r->topics[i].name, name) == 0)
+            return &r->topics[i];
+    return NULL;
+}
+
+static int subscribe(struct record *r, struct sl_runtime *runtime, struct recorded *t,
+                     bool is_lossless)
+{
+    struct sl_subscriber_options o = {
+        .topic = t->name,
+        .domain = sl_runtime_domain(runtime),
+        .bus = sl_runtime_bus(runtime),
+        .policy = is_lossless ? SL_LOSSLESS : SL_KEEP_LAST,
+    };
+    (void)r;
+    int err = sl_subscriber_open(&o, &t->subscriber);
+    if (err == -EPERM && is_lossless) {
+        sl_log(SL_LOG_WARN, "%s: its publisher waits for nobody; messages may be lost", t->name);
+        return subscribe(r, runtime, t, false);
+    }
+    t->is_lossless = err == 0 && is_lossless;
+    return err;
+}
+
+static int add_topic(struct record *r, struct sl_runtime *runtime, const char *name)
+{
+    if (find_topic(r, name))
+        return 0;
+    if (r->topic_count == TOPICS_MAX) {
+        if (!r->is_full_told)
+            sl_log(SL_LOG_WARN, "%s and more are not recorded: %d topics are the most", name,
+                   TOPICS_MAX);
+        r->is_full_told = true;
+        return 0;
+    }
+    struct recorded *t = &r->topics[r->topic_count];
+    *t = (struct recorded){0};
+    snprintf(t->name, sizeof t->name, "%s", name);
+    int err = subscribe(r, runtime, t, r->lossless);
+    if (err == 0)
+        err = sl_runtime_watch(runtime, sl_subscriber_fd(t->subscriber));
+    if (err < 0) {
+        sl_subscriber_close(t->subscriber);
+        return err;
+    }
+    r->topic_count++;
+    sl_log(SL_LOG_INFO, "%s%s", name, policy_words[t->is_lossless]);
+    return 0;
+}
+
+struct finding {
+    struct record *record;
+    struct sl_runtime *runtime;
+};
+
+/* One that cannot be read does not keep the others from being recorded. */
+static int consider(void *context, const struct record_publisher *publisher)
+{
+    const struct finding *f = context;
+    if (!sl_topic_choice_has(&f->record->choice, publisher->topic) ||
+        add_topic(f->record, f->runtime, publisher->topic) == 0)
+        return 0;
+    sl_log(SL_LOG_WARN, "%s is not recorded: %s", publisher->topic, sl_error_text());
+    return 0;
+}
+
+static int look_for_topics(struct record *r, struct sl_runtime *runtime, uint64_t now_ns)
+{
+    if (!sl_topic_choice_is_open(&r->choice) || now_ns < r->look_ns)
+        return 0;
+    r->look_ns = now_ns + LOOK_NS;
+    return record_each_publisher(&r->watch, consider, &(struct finding){r, runtime});
+}
+
+static int open_record(void *state, struct sl_runtime *runtime)
+{
+    struct record *r = state;
+    int err = check_options(r);
+    if (err < 0 ||
+        (err = sl_topic_choice_init(&r->choice, &r->names, r->all, r->regex, r->exclude)) < 0)
+        return err;
+    r->topics = calloc(TOPICS_MAX, sizeof *r->topics);
+    if (!r->topics)
+        return sl_error(-ENOMEM, "no memory for topics");
+    if ((err = sl_stats_watch_open(sl_runtime_domain(runtime), &r->watch)) < 0)
+        return err;
+    r->has_watch = true;
+    if ((err = open_output(r)) < 0)
+        return err;
+    for (unsigned i = 0; i < r->names.count && err == 0; i++)
+        err = add_topic(r, runtime, r->names.text[i]);
+    r->start_ns = r->told_ns = r->flushed_ns = sl_clock_monotonic_ns();
+    r->realtime_ns = (int64_t)(sl_clock_realtime_ns() - r->start_ns);
+    r->is_terminal = isatty(STDERR_FILENO);
+    if (err == 0)
+        err = look_for_topics(r, runtime, r->start_ns);
+    if (err == 0)
+        sl_runtime_wake_at(runtime, r->start_ns + LOOK_NS);
+    return err < 0 ? err : 0;
+}
+
+/* Writing. ------------------------------------------------------------------------------------- */
+
+struct wanted_publisher {
+    uint64_t instance;
+    bool found;
+    char type[SL_TYPE_MAX];
+    uint32_t retain;
+};
+
+static int is_wanted(void *context, const struct record_publisher *publisher)
+{
+    struct wanted_publisher *w = context;
+    if (publisher->instance != w->instance)
+        return 0;
+    snprintf(w->type, sizeof w->type, "%s", publisher->type);
+    w->retain = publisher->retain;
+    w->found = true;
+    return 1; /* seen enough */
+}
+
+static void find_publisher(struct record *r, struct wanted_publisher *w)
+{
+    for (int tries = 0; tries < 2 && !w->found; tries++) {
+        if (tries > 0)
+            sl_stats_watch_refresh(&r->watch, TYPE_WAIT_MS);
+        record_each_publisher(&r->watch, is_wanted, w);
+    }
+}
+
+/* As ROS 2 writes it into its logs, so that its player offers the same. */
+static const char *qos_text(bool is_latched)
+{
+#define QOS(durability)                                                                         \
+    "- history: 1\n  depth: 10\n  reliability: 1\n  durability: " durability                    \
+    "\n  deadline:\n    sec: 9223372036\n    nsec: 854775807\n  lifespan:\n    sec: "           \
+    "9223372036\n    nsec: 854775807\n  liveliness: 1\n  liveliness_lease_duration:\n    sec: " \
+    "9223372036\n    nsec: 854775807\n  avoid_ros_namespace_conventions: false"
+    return is_latched ? QOS("1") : QOS("2");
+#undef QOS
+}
+
+static int describe(struct channel *c)
+{
+    const struct sl_schema *schema = sl_schema_find(c->type);
+    if (!schema)
+        return 0;
+    size_t size = sl_definition_write(schema, NULL, 0) + 1;
+    c->definition = malloc(size);
+    if (!c->definition)
+        return sl_error(-ENOMEM, "no memory for the definition of %s", c->type);
+    sl_definition_write(schema, c->definition, size);
+    c->topic.definition = c->definition;
+    c->topic.definition_bytes = size - 1;
+    c->topic.definition_encoding = "ros2msg";
+    return 0;
+}
+
+static int make_channel(struct record *r, const struct recorded *t,
+                        const struct wanted_publisher *w, struct channel **ret_channel)
+{
+    struct channel *c = calloc(1, sizeof *c);
+    if (!c)
+        return sl_error(-ENOMEM, "no memory for topic %s", t->name);
+    c->next = r->channels;
+    r->channels = c;
+    snprintf(c->name, sizeof c->name, "%s", t->name);
+    snprintf(c->type, sizeof c->type, "%s", w->type);
+    c->pairs[0] = (struct sl_log_pair){"offered_qos_profiles", qos_text(w->retain > 0)};
+    c->topic = (struct sl_log_topic){
+        .name = c->name,
+        .type = c->type,
+        .encoding = "cdr",
+        .definition_encoding = "",
+        .has_schema = w->found,
+        .pairs = c->pairs,
+        .pair_count = 1,
+    };
+    int err = describe(c);
+    *ret_channel = c;
+    return err < 0 ? err : record_output_topic(r->out, &c->topic, w->retain > 0, &c->index);
+}
+
+/* Where messages of that publisher go. One that has ended before anybody saw its page has the
+ * topic's last type. */
+static int choose_channel(struct record *r, struct recorded *t, uint64_t instance)
+{
+    if (t->channel && t->instance == instance)
+        return 0;
+    struct wanted_publisher w = {.instance = instance};
+    find_publisher(r, &w);
+    t->instance = instance;
+    if (!w.found && t->channel)
+        return 0;
+    for (struct channel *c = r->channels; c; c = c->next) {
+        if (strcmp(c->name, t->name) == 0 && strcmp(c->type, w.type) == 0) {
+            t->channel = c;
+            return 0;
+        }
+    }
+    return make_channel(r, t, &w, &t->channel);
+}
+
+static int write_frame(struct record *r, struct recorded *t, const struct sl_frame *frame)
+{
+    int err = choose_channel(r, t, frame->instance);
+    if (err < 0)
+        return err;
+    struct iovec body[SL_RANGES_MAX];
+    for (unsigned i = 0; i < frame->range_count; i++)
+        body[i] = (struct iovec){(void *)frame->range[i].start, frame->range[i].length};
+    const struct sl_log_message message = {
+        .topic = t->channel->index,
+        .sequence = (uint32_t)frame->seq,
+        .receive_ns = sl_clock_realtime_ns(),
+        .publish_ns = (uint64_t)((int64_t)frame->publish_ns + r->realtime_ns),
+    };
+    err = record_output_message(r->out, &message, body, frame->range_count);
+    if (err < 0)
+        return err;
+    t->torn += sl_frame_check(frame) < 0;
+    t->messages++;
+    t->bytes += frame->body_length;
+    return 0;
+}
+
+static bool is_enough(const struct record *r)
+{
+    return r->max_messages > 0 &&
+           record_output_counts(r->out).messages >= (uint64_t)r->max_messages;
+}
+
+/* Up to BATCH messages. Returns how many, or an error. */
+static int drain(struct record *r, struct recorded *t)
+{
+    struct sl_frame frame;
+    int done = 0;
+    for (; done < BATCH && !is_enough(r); done++) {
+        int err = sl_subscriber_take(t->subscriber, &frame);
+        if (err == -EAGAIN)
+            break;
+        if (err == -ECONNABORTED || err == -ENODEV) {
+            sl_log(SL_LOG_WARN, "%s: %s", t->name, sl_error_text());
+            continue;
+        }
+        if (err < 0)
+            return err;
+        err = write_frame(r, t, &frame);
+        sl_frame_release(&frame);
+        if (err < 0)
+            return err;
+    }
+    return done;
+}
+
+/* Telling. ------------------------------------------------------------------------------------- */
+
+static uint64_t lost_by(const struct recorded *t, struct sl_subscriber_status *ret_status)
+{
+    uint64_t lost = 0;
+    *ret_status = (struct sl_subscriber_status){.refusal = ""};
+    sl_subscriber_status(t->subscriber, ret_status);
+    for (int i = 0; i < SL_LOSS_REASONS; i++)
+        lost += ret_status->lost[i];
+    return lost + t->torn;
+}
+
+static uint64_t lost_by_all(const struct record *r)
+{
+    struct sl_subscriber_status status;
+    uint64_t lost = 0;
+    for (unsigned i = 0; i < r->topic_count; i++)
+        lost += lost_by(&r->topics[i], &status);
+    return lost;
+}
+
+static void show_progress(struct record *r, uint64_t now_ns)
+{
+    struct record_output_counts c = record_output_counts(r->out);
+    double seconds = (double)(now_ns - r->told_ns) / 1e9;
+    if (r->is_terminal)
+        fprintf(stderr,
+                "\r\033[K%.0f s  %s  %u topics  %" PRIu64
+                " messages  %.1f MB  %.1f MB/s  lost %" PRIu64,
+                (double)(now_ns - r->start_ns) / 1e9, record_output_file(r->out), r->topic_count,
+                c.messages, (double)c.bytes / 1e6,
+                (double)(c.bytes - r->told_bytes) / 1e6 / (seconds > 0 ? seconds : 1),
+                lost_by_all(r));
+    r->told_ns = now_ns;
+    r->told_bytes = c.bytes;
+}
+
+static void sum_up_topic(const struct recorded *t)
+{
+    struct sl_subscriber_status s;
+    uint64_t lost = lost_by(t, &s);
+    char why[160] = "";
+    size_t used = 0;
+    for (int i = 0; i < SL_LOSS_REASONS && used < sizeof why; i++)
+        if (s.lost[i])
+            used += (size_t)snprintf(why + used, sizeof why - used, "%s%s %" PRIu64,
+                                     used ? ", " : "", sl_loss_name((enum sl_loss)i), s.lost[i]);
+    if (t->torn && used < sizeof why)
+        used += (size_t)snprintf(why + used, sizeof why - used,
+                                 "%staken back while written %" PRIu64, used ? ", " : "", t->torn);
+    sl_log(lost ? SL_LOG_WARN : SL_LOG_INFO,
+           "%s: %" PRIu64 " messages, %.1f MB, lost %" PRIu64 "%s%s%s%s%s", t->name, t->messages,
+           (double)t->bytes / 1e6, lost, used ? " (" : "", why, used ? ")" : "",
+           s.refusal[0] ? "; not let in: " : "", s.refusal);
+}
+
+/* The loop. ------------------------------------------------------------------------------------ */
+
+static int do_timed(struct record *r, struct sl_runtime *runtime, uint64_t now_ns)
+{
+    int err = look_for_topics(r, runtime, now_ns);
+    if (err >= 0 && now_ns - r->flushed_ns >= (uint64_t)r->flush_ns) {
+        r->flushed_ns = now_ns;
+        r->realtime_ns = (int64_t)(sl_clock_realtime_ns() - sl_clock_monotonic_ns());
+        err = record_output_flush(r->out);
+    }
+    if (now_ns - r->told_ns >= PROGRESS_NS)
+        show_progress(r, now_ns);
+    if (err >= 0 && r->duration_ns > 0 && now_ns - r->start_ns >= (uint64_t)r->duration_ns)
+        return -ECANCELED;
+    return err < 0 ? err : 0;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int work(void *state, struct sl_runtime *runtime)
+{
+    struct record *r = state;
+    int done = 0;
+    for (unsigned i = 0; i < r->topic_count; i++) {
+        int got = drain(r, &r->topics[i]);
+        if (got < 0)
+            return got;
+        done += got;
+    }
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    int err = do_timed(r, runtime, now_ns);
+    if (err < 0)
+        return err;
+    if (is_enough(r))
+        return -ECANCELED;
+    uint64_t next_ns = sooner(now_ns + LOOK_NS, r->flushed_ns + (uint64_t)r->flush_ns);
+    if (r->duration_ns > 0)
+        next_ns = sooner(next_ns, r->start_ns + (uint64_t)r->duration_ns);
+    sl_runtime_wake_at(runtime, next_ns);
+    return done;
+}
+
+/* What stands in the rings when the end is asked for is still of the recording. */
+static void finish(struct record *r)
+{
+    for (unsigned i = 0; i < r->topic_count; i++)
+        while (drain(r, &r->topics[i]) == BATCH)
+            ;
+    if (r->is_terminal)
+        fprintf(stderr, "\r\033[K");
+    struct record_output_counts c = record_output_counts(r->out);
+    for (unsigned i = 0; i < r->topic_count; i++)
+        sum_up_topic(&r->topics[i]);
+    char last[sizeof r->path];
+    snprintf(last, sizeof last, "%s", record_output_file(r->out));
+    int err = record_output_close(r->out);
+    r->out = NULL;
+    if (err < 0)
+        sl_log(SL_LOG_ERROR, "%s", sl_error_text());
+    sl_log(SL_LOG_INFO, "%" PRIu64 " messages, %.1f MB in %u file%s, the last one %s", c.messages,
+           (double)c.bytes / 1e6, c.files, c.files == 1 ? "" : "s", last);
+}
+
+static void close_record(void *state, struct sl_runtime *runtime)
+{
+    struct record *r = state;
+    if (r->out)
+        finish(r);
+    for (unsigned i = 0; i < r->topic_count; i++) {
+        sl_runtime_unwatch(runtime, sl_subscriber_fd(r->topics[i].subscriber));
+        sl_subscriber_close(r->topics[i].subscriber);
+    }
+    free(r->topics);
+    for (struct channel *next, *c = r->channels; c; c = next) {
+        next = c->next;
+        free(c->definition);
+        free(c);
+    }
+    if (r->has_watch)
+        sl_stats_watch_close(&r->watch);
+    sl_topic_choice_finish(&r->choice);
+}
+
+const struct sl_program record_program = {
+    .name = "record",
+    .summary = "Records topics into log files that ROS 2, Foxglove and sluice play can read",
+    .details =
+        "A message goes from its slot to the file without being copied. What the recorder has\n"
+        "not read yet stands in the publishers' slots: it loses what they overwrite, tells how\n"
+        "much and why, and never lets a publisher wait (but see --lossless). Killed, it leaves\n"
+        "a file that 'sluice recover' and other readers still read.",
+    .example = "sluice record --all -o drive.mcap --split-size 4G",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .state_size = sizeof(struct record),
+    .open = open_record,
+    .work = work,
+    .close = close_record,
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record_output.h - the files of a recording: one, or one after the other.
+ *
+ * A file ends before the message that would make it larger than asked for, or span more time; the
+ * next one begins with the last message of each latched topic, so that each can be played alone.
+ * What the caller hands over is in the kernel's hands when a call returns, or in the chunk that is
+ * gathered: at most until the next flush. The page cache is not filled: what was written is sent to
+ * the disk as it comes, and forgotten.
+ *
+ * Life:    open -> topic, message, flush ... -> close
+ * Owner:   topics and their texts stay the caller's and must outlive the output; bodies may go when
+ *          a call returns
+ * Threads: one
+ * Errors:  -EEXIST (a file is there), -ENOSPC and whatever the system says, with the file's name
+ *          and what became of what was written. After one, only close.
+ */
+#ifndef SL_ROSBAG_COMPAT_RECORD_OUTPUT_H
+#define SL_ROSBAG_COMPAT_RECORD_OUTPUT_H
+
+#include "rosbag_compat/log_write.h"
+
+#define RECORD_LATCHED_BYTES_MAX (16u << 20) /* of a message that is kept for the next file */
+
+struct record_output_options {
+    const char *path; /* "drive.mcap"; split: drive_0.mcap, drive_1.mcap ... */
+    enum sl_log_format format;
+    struct sl_log_write_options writing;
+    uint64_t split_bytes; /* 0: no limit */
+    uint64_t split_ns;
+    bool overwrite;
+};
+
+struct record_output_counts {
+    uint64_t messages, bytes; /* handed over; bytes of all files */
+    unsigned files;
+    unsigned not_repeated; /* latched messages that were too large to be kept */
+};
+
+struct record_output;
+
+int record_output_open(const struct record_output_options *options,
+                       struct record_output **ret_output);
+/* A latched topic's last message is repeated at the beginning of each further file. */
+int record_output_topic(struct record_output *output, const struct sl_log_topic *topic,
+                        bool is_latched, uint32_t *ret_index);
+int record_output_message(struct record_output *output, const struct sl_log_message *message,
+                          const struct iovec *body, unsigned pieces);
+/* Hand what was gathered to the kernel. Also looks whether the file is still there: -ENOENT. */
+int record_output_flush(struct record_output *output);
+struct record_output_counts record_output_counts(const struct record_output *output);
+/* The name of the file that is written now. */
+const char *record_output_file(const struct record_output *output);
+/* Writes the index. What fails is told; the rest is freed all the same. NULL is fine. */
+int record_output_close(struct record_output *output);
+
+#endif

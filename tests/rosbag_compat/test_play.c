@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The player as a process, subscribers here: every message of made-up logs comes, in the log's
+ * order, whatever the format, the compression and the rate. */
+#include "core/base/clock.h"
+#include "core/shm/sluice.h"
+#include "rosbag_compat/files.h"
+#include "tests/rosbag_compat/support.h"
+#include "tests/tools/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TOPICS 4
+
+/* Logs. ---------------------------------------------------------------------------------------- */
+
+static void make_file(const char *path, const struct made *made, enum sl_log_output_kind kind,
+                      enum sl_compression compression, uint64_t chunk_bytes)
+{
+    const struct sl_log_output_options options = {
+        .kind = kind, .write = {.compression = compression, .chunk_bytes = chunk_bytes}};
+    struct sl_log_output *out;
+    uint32_t index[TOPICS];
+    assert_fine(sl_log_output_create(path, &options, &out));
+    for (unsigned t = 0; t < made->topic_count; t++)
+        assert_fine(sl_log_output_topic(out, &made->topics[t], &index[t]));
+    for (unsigned i = 0; i < made->message_count; i++) {
+        struct sl_log_message m = made->messages[i];
+        m.topic = index[m.topic];
+        assert_fine(sl_log_output_message(out, &m, made->bodies[i], m.size_bytes));
+    }
+    assert_fine(sl_log_output_end(out));
+    sl_log_output_close(out);
+}
+
+/* Receiving. ----------------------------------------------------------------------------------- */
+
+struct received {
+    unsigned topic;
+    uint64_t publish_ns, hash;
+};
+
+struct receiver {
+    struct sl_subscriber *subscriber[TOPICS];
+    struct received *messages;
+    unsigned count, room;
+};
+
+static uint64_t hash_of(const void *bytes, size_t size)
+{
+    const uint8_t *b = bytes;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ size;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ b[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static void open_receiver(struct receiver *r, const struct made *made)
+{
+    *r = (struct receiver){.room = made->message_count + 1};
+    r->messages = calloc(r->room, sizeof *r->messages);
+    assert_non_null(r->messages);
+    for (unsigned t = 0; t < made->topic_count; t++) {
+        const struct sl_subscriber_options o = {.topic = made->topics[t].name,
+                                                .policy = SL_LOSSLESS};
+        assert_fine(sl_subscriber_open(&o, &r->subscriber[t]));
+    }
+}
+
+static void close_receiver(struct receiver *r)
+{
+    for (unsigned t = 0; t < TOPICS; t++)
+        sl_subscriber_close(r->subscriber[t]);
+    free(r->messages);
+}
+
+static bool receive_one(struct receiver *r, unsigned topic)
+{
+    struct sl_frame f;
+    if (sl_subscriber_take(r->subscriber[topic], &f) < 0)
+        return false;
+    assert_true(r->count < r->room);
+    assert_int_equal(f.lost_before, 0);
+    r->messages[r->count++] =
+        (struct received){topic, f.publish_ns, hash_of(f.body, f.body_length)};
+    sl_frame_release(&f);
+    return true;
+}
+
+static void receive(struct receiver *r, unsigned wanted)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + LIMIT_MS * SL_NS_PER_MS;
+    while (r->count < wanted) {
+        bool any = false;
+        for (unsigned t = 0; t < TOPICS; t++)
+            any |= receive_one(r, t);
+        if (any)
+            continue;
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("%u of %u messages came", r->count, wanted);
+        sl_wait(r->subscriber, TOPICS, 10 * (int64_t)SL_NS_PER_MS);
+    }
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct received *x = a, *y = b;
+    return x->publish_ns < y->publish_ns ? -1 : x->publish_ns > y->publish_ns;
+}
+
+/* In the order in which they were published they are the log's, from `first` on. */
+static void assert_played(struct receiver *r, const struct made *made, unsigned first)
+{
+    qsort(r->messages, r->count, sizeof *r->messages, compare);
+    for (unsigned i = 0; i < r->count; i++) {
+        unsigned k = first + i;
+        assert_int_equal(r->messages[i].topic, made->messages[k].topic);
+        assert_true(r->messages[i].hash == hash_of(made->bodies[k], made->messages[k].size_bytes));
+    }
+}
+
+static void play(const struct made *made, const char *path, const char *const *arguments)
+{
+    struct receiver r;
+    char *argv[ARGUMENTS_MAX] = {(char *)harness_program("play"), (char *)path,
+                                 (char *)"--wait-for-subscribers=4", (char *)"--lossless"};
+    unsigned count = 4;
+    for (unsigned i = 0; arguments[i]; i++)
+        argv[count++] = (char *)arguments[i];
+    argv[count] = NULL;
+    open_receiver(&r, made);
+    struct child child = start_arguments(argv);
+    receive(&r, made->message_count);
+    assert_int_equal(wait_for(child.pid), 0);
+    assert_played(&r, made, 0);
+    close_receiver(&r);
+}
+#define PLAY(made, path, ...) play(made, path, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Tests. --------------------------------------------------------------------------------------- */
+
+static void every_format_is_played(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum sl_log_output_kind kind;
+        enum sl_compression compression;
+    } cases[] = {
+        {"plain.mcap", SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE},
+        {"lz4.mcap", SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4},
+        {"zstd.mcap", SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_ZSTD},
+        {"plain.bag", SL_LOG_OUTPUT_ROSBAG1, SL_COMPRESSION_NONE},
+        {"folder", SL_LOG_OUTPUT_ROSBAG2, SL_COMPRESSION_NONE},
+        {"database", SL_LOG_OUTPUT_ROSBAG2_SQLITE, SL_COMPRESSION_NONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct made *made = make_log(600, 9000, (unsigned)i + 1);
+        char path[300];
+        snprintf(path, sizeof path, "%s", harness_path(cases[i].name));
+        make_file(path, made, cases[i].kind, cases[i].compression, 40000);
+        PLAY(made, path, "--rate=0");
+        free_made(made);
+    }
+}
+
+static void the_order_is_the_same_at_any_rate(void **state)
+{
+    (void)state;
+    struct made *made = make_log(400, 3000, 5); /* 0.2 s */
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("a.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 20000);
+    PLAY(made, path, "--rate=0.1");
+    PLAY(made, path, "--rate=1");
+    PLAY(made, path, "--rate=10");
+    PLAY(made, path, "--rate=100");
+    PLAY(made, path, "--rate=100", "--lockstep");
+    free_made(made);
+}
+
+static void large_messages_stand_where_they_were_read_to(void **state)
+{
+    (void)state;
+    struct made *made = make_log(60, 3 << 20, 9);
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("large.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    PLAY(made, path, "--rate=0");
+    free_made(made);
+}
+
+static void its_own_time_is_kept(void **state)
+{
+    (void)state;
+    struct made *made = make_log(400, 100, 3);
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("t.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    uint64_t span_ns = made->messages[399].receive_ns - made->messages[0].receive_ns;
+    uint64_t start_ns = sl_clock_monotonic_ns();
+    PLAY(made, path, "--rate=0.5", "--delay=300ms");
+    uint64_t took_ns = sl_clock_monotonic_ns() - start_ns;
+    assert_true(took_ns >= 2 * span_ns + 300 * SL_NS_PER_MS);
+    free_made(made);
+}
+
+static void a_part_of_the_log_may_be_played(void **state)
+{
+    (void)state;
+    struct made *made = make_log(400, 500, 4);
+    char path[300], option[64];
+    snprintf(path, sizeof path, "%s", harness_path("p.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_ZSTD, 8000);
+    uint64_t begin_ns = made->messages[100].receive_ns - made->messages[0].receive_ns;
+    snprintf(option, sizeof option, "--start=%lluns", (unsigned long long)begin_ns);
+    struct receiver r;
+    open_receiver(&r, made);
+    struct child child = start("play", path, option, "--rate=0", "--wait-for-subscribers=4", NULL);
+    receive(&r, 300);
+    assert_int_equal(wait_for(child.pid), 0);
+    assert_played(&r, made, 100);
+    close_receiver(&r);
+    free_made(made);
+}
+
+static void it_begins_again_when_asked(void **state)
+{
+    (void)state;
+    struct made *made = make_log(50, 500, 8);
+    struct receiver r;
+    make_file(harness_path("l.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    r.room = 200;
+    free(r.messages);
+    r.messages = calloc(r.room, sizeof *r.messages);
+    struct child child = start("play", harness_path("l.mcap"), "--loop", "--lockstep", "--rate=100",
+                               "--wait-for-subscribers=4", NULL);
+    receive(&r, 120);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    qsort(r.messages, r.count, sizeof *r.messages, compare);
+    for (unsigned i = 0; i < 120; i++)
+        assert_true(r.messages[i].hash ==
+                    hash_of(made->bodies[i % 50], made->messages[i % 50].size_bytes));
+    close_receiver(&r);
+    free_made(made);
+}
+
+static void refused(const char *expected, const char *log, const char *option)
+{
+    struct run r = run("play", log, option, NULL);
+    assert_int_not_equal(r.status, 0);
+    assert_has(r.err, expected);
+    run_free(&r);
+}
+
+static void what_cannot_be_played_is_told(void **state)
+{
+    (void)state;
+    char path[300], junk[300];
+    struct made *made = make_log(40, 1 << 20, 2);
+    snprintf(path, sizeof path, "%s", harness_path("x.mcap"));
+    snprintf(junk, sizeof junk, "%s", harness_path("junk.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    free_made(made);
+    int fd = open(junk, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "nothing of that kind", 20), 20);
+    close(fd);
+    refused("none.mcap", "none.mcap", NULL);
+    refused("junk.mcap", junk, NULL);
+    refused("no topic is to be played", path, "--topic=/nowhere");
+    refused("nothing is left behind that", path, "--start=1h");
+    refused("is no expression", path, "--regex=(");
+    refused("give --memory=", path, "--memory=1M");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_format_is_played),
+        TEST(the_order_is_the_same_at_any_rate),
+        TEST(large_messages_stand_where_they_were_read_to),
+        TEST(its_own_time_is_kept),
+        TEST(a_part_of_the_log_may_be_played),
+        TEST(it_begins_again_when_asked),
+        TEST(what_cannot_be_played_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recorder as a process, publishers here, and its files read by the codec. */
+#include "core/base/clock.h"
+#include "core/shm/sluice.h"
+#include "tests/rosbag_compat/support.h"
+#include "tests/tools/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SLOT       (256u << 10)
+#define INLINE_MAX 64
+#define IMU        "sensor_msgs/msg/Imu"
+#define OPAQUE     "test/msg/Bytes"
+
+/* Publishing. ---------------------------------------------------------------------------------- */
+
+static void nap_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static void fill(uint8_t *to, size_t size, uint64_t seed)
+{
+    for (size_t i = 0; i < size; i++)
+        to[i] = (uint8_t)((seed * 2654435761u + i * (i >> 7 | 1)) >> 3);
+}
+
+/* From 1 byte to a whole slot; every seventh is large. */
+static size_t size_of(uint64_t seq)
+{
+    return seq % 7 == 0 ? SLOT - seq % 97 : seq % 3 == 0 ? 1 + seq % INLINE_MAX : 100 + seq % 4000;
+}
+
+static struct sl_publisher *open_publisher(const char *topic, const char *type, uint32_t retain)
+{
+    struct sl_publisher *p = NULL;
+    const struct sl_publisher_options o = {.topic = topic,
+                                           .type = type,
+                                           .slot_size = SLOT,
+                                           .inline_max = INLINE_MAX,
+                                           .retain = retain,
+                                           .lossless = true,
+                                           .lossless_timeout_ns = INT64_MAX};
+    assert_fine(sl_publisher_open(&o, &p));
+    return p;
+}
+
+static void await_subscriber(struct sl_publisher *p, unsigned count)
+{
+    struct sl_publisher_status status = {0};
+    for (int i = 0; i < LIMIT_MS && status.subscribers != count; i++) {
+        assert_fine(sl_publisher_status(p, &status));
+        nap_ms(1);
+    }
+    assert_int_equal(status.subscribers, count);
+}
+
+static struct sl_loan loan_of(struct sl_publisher *p)
+{
+    struct sl_loan loan;
+    int err;
+    while ((err = sl_publisher_loan(p, &loan)) == -EAGAIN)
+        assert_fine(sl_publisher_wait(p, LIMIT_MS * (int64_t)SL_NS_PER_MS));
+    assert_fine(err);
+    return loan;
+}
+
+/* Whole, inline, or in three pieces. */
+static void publish(struct sl_publisher *p, uint64_t seq)
+{
+    static uint8_t body[SLOT];
+    size_t size = size_of(seq);
+    fill(body, size, seq);
+    if (seq % 3 == 0 && size <= INLINE_MAX) {
+        int err;
+        while ((err = sl_publisher_publish_inline(p, body, size, &(struct sl_message){0})) ==
+               -EAGAIN)
+            nap_ms(1);
+        assert_fine(err);
+        return;
+    }
+    struct sl_loan loan = loan_of(p);
+    struct sl_message m = {.body_length = (uint32_t)size};
+    struct sl_range ranges[3];
+    memcpy(loan.data, body, size);
+    if (seq % 5 == 0) { /* a piece beside, one behind its place, one before */
+        uint32_t third = (uint32_t)size / 3, rest = (uint32_t)size - 2 * third;
+        memcpy(loan.data, body + third, third);
+        memcpy((uint8_t *)loan.data + SLOT / 2, body, third);
+        memcpy((uint8_t *)loan.data + third, body + 2 * third, rest);
+        if (third + rest <= SLOT / 2 && SLOT / 2 + third <= SLOT) {
+            ranges[0] = (struct sl_range){SL_AREA_SLOT, SLOT / 2, third};
+            ranges[1] = (struct sl_range){SL_AREA_SLOT, 0, third};
+            ranges[2] = (struct sl_range){SL_AREA_SLOT, third, rest};
+            m = (struct sl_message){.ranges = ranges, .range_count = 3};
+        } else {
+            memcpy(loan.data, body, size);
+        }
+    }
+    assert_fine(sl_publisher_publish(p, &loan, &m));
+}
+
+static void publish_all(struct sl_publisher *p, uint64_t from, uint64_t to)
+{
+    for (uint64_t seq = from; seq <= to; seq++)
+        publish(p, seq);
+}
+
+/* Reading. ------------------------------------------------------------------------------------- */
+
+static int read_file_at(void *state, uint64_t offset, void *to, size_t size)
+{
+    return pread(*(int *)state, to, size, (off_t)offset) == (ssize_t)size ? 0 : -EIO;
+}
+
+struct seen {
+    unsigned topics, messages;
+    uint64_t first, last; /* sequence numbers, of `topic` */
+    bool was_indexed;
+};
+
+/* Every message of a file is what was published; those of `topic` follow each other. */
+static struct seen read_log(const char *path, const char *topic, unsigned flags)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    struct seen seen = {0};
+    struct sl_log *log;
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    const struct sl_log_source source = {read_file_at, &fd, (uint64_t)st.st_size};
+    assert_fine(sl_mcap_open(&source, flags, &log));
+    seen.topics = log->topic_count;
+    seen.was_indexed = log->was_indexed;
+    for (uint32_t b = 0; b < log->block_count; b++) {
+        uint8_t *bytes = malloc(log->blocks[b].size_bytes + 1), *expected = malloc(SLOT);
+        size_t size, at = 0;
+        struct sl_log_message m;
+        assert_non_null(bytes);
+        assert_non_null(expected);
+        int err = sl_log_load(log, b, bytes, &size);
+        assert_true(err == 0 || log->blocks[b].is_damaged);
+        while (err == 0 && sl_log_walk(log, b, bytes, size, &at, &m) == 1) {
+            fill(expected, size_of(m.sequence), m.sequence);
+            assert_int_equal(m.size_bytes, size_of(m.sequence));
+            assert_memory_equal(bytes + m.offset, expected, m.size_bytes);
+            assert_true(m.publish_ns <= m.receive_ns + SL_NS_PER_S);
+            seen.messages++;
+            if (strcmp(log->topics[m.topic].name, topic) != 0)
+                continue;
+            if (seen.first == 0)
+                seen.first = m.sequence;
+            else
+                assert_int_equal(m.sequence, seen.last + 1);
+            seen.last = m.sequence;
+        }
+        free(bytes);
+        free(expected);
+    }
+    sl_log_close(log);
+    close(fd);
+    return seen;
+}
+
+static void everything_is_in_the_file_as_it_was_published(void **state)
+{
+    (void)state;
+    struct sl_publisher *imu = open_publisher("/imu", IMU, 0);
+    struct sl_publisher *opaque = open_publisher("/opaque", OPAQUE, 0);
+    struct child r = start("record", "/imu", "/opaque", "--lossless", "-o", harness_path("a.mcap"),
+                           "--max-messages=400", NULL);
+    await_subscriber(imu, 1);
+    await_subscriber(opaque, 1);
+    for (uint64_t seq = 1; seq <= 200; seq++) {
+        publish(imu, seq);
+        publish(opaque, seq);
+    }
+    assert_int_equal(wait_for(r.pid), 0);
+    struct seen seen = read_log(harness_path("a.mcap"), "/imu", 0);
+    assert_int_equal(seen.topics, 2);
+    assert_int_equal(seen.messages, 400);
+    assert_int_equal(seen.last, 200);
+    assert_true(seen.was_indexed);
+    sl_publisher_close(imu);
+    sl_publisher_close(opaque);
+}
+
+static void types_are_explained_where_they_are_known(void **state)
+{
+    (void)state;
+    struct sl_publisher *imu = open_publisher("/imu", IMU, 1);
+    struct sl_publisher *opaque = open_publisher("/opaque", OPAQUE, 0);
+    struct child r = start("record", "-e", "/(imu|opaque)", "-o", harness_path("a.mcap"),
+                           "--max-messages=2", NULL);
+    await_subscriber(imu, 1);
+    await_subscriber(opaque, 1);
+    publish(imu, 1);
+    publish(opaque, 1);
+    assert_int_equal(wait_for(r.pid), 0);
+    size_t size;
+    uint8_t *bytes = read_whole(harness_path("a.mcap"), &size);
+    const struct sl_log_source source = memory_source(bytes, size);
+    struct sl_log *log;
+    assert_fine(sl_mcap_open(&source, 0, &log));
+    assert_int_equal(log->topic_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct sl_log_topic *t = &log->topics[i];
+        bool is_imu = strcmp(t->name, "/imu") == 0;
+        assert_string_equal(t->type, is_imu ? IMU : OPAQUE);
+        assert_string_equal(t->encoding, "cdr");
+        assert_string_equal(t->definition_encoding, is_imu ? "ros2msg" : "");
+        assert_int_equal(t->definition_bytes > 0, is_imu);
+        assert_has(sl_log_topic_get(t, "offered_qos_profiles"),
+                   is_imu ? "durability: 1" : "durability: 2");
+    }
+    assert_string_equal(log->profile, "ros2");
+    sl_log_close(log);
+    free(bytes);
+    sl_publisher_close(imu);
+    sl_publisher_close(opaque);
+}
+
+static const char *part(int number)
+{
+    char name[32];
+    snprintf(name, sizeof name, "s_%d.mcap", number);
+    return harness_path(name);
+}
+
+/* No file is larger than asked for, nothing is lost between two, and each begins with the last
+ * message of the latched topic. */
+static void files_are_split_without_a_loss(void **state)
+{
+    (void)state;
+    struct sl_publisher *many = open_publisher("/many", IMU, 0);
+    struct sl_publisher *latched = open_publisher("/latched", IMU, 1);
+    publish(latched, 1);
+    struct child r = start("record", "/many", "/latched", "--lossless", "-o",
+                           harness_path("s.mcap"), "--split-size=1M", "--max-messages=401", NULL);
+    await_subscriber(many, 1);
+    await_subscriber(latched, 1);
+    nap_ms(300); /* the latched one is taken before the others */
+    publish_all(many, 1, 400);
+    assert_int_equal(wait_for(r.pid), 0);
+    uint64_t last = 0;
+    unsigned files = 0, repeated = 0;
+    struct stat st;
+    for (; stat(part((int)files), &st) == 0; files++) {
+        struct seen seen = read_log(part((int)files), "/many", 0);
+        assert_true(st.st_size <= 1 << 20);
+        assert_true(seen.was_indexed);
+        assert_int_equal(seen.topics, 2);
+        assert_int_equal(seen.first, last + 1);
+        repeated += seen.messages - (unsigned)(seen.last - last) == 1;
+        last = seen.last;
+    }
+    assert_int_equal(last, 400);
+    assert_true(files > 10);
+    assert_int_equal(repeated, files);
+    sl_publisher_close(many);
+    sl_publisher_close(latched);
+}
+
+static void topics_that_appear_later_are_found_and_excluded_ones_are_not(void **state)
+{
+    (void)state;
+    struct child r = start("record", "--all", "-x", "/secret/.*", "-o", harness_path("a.mcap"),
+                           "--lossless", "--max-messages=100", NULL);
+    nap_ms(300);
+    struct sl_publisher *secret = open_publisher("/secret/x", IMU, 0);
+    struct sl_publisher *later = open_publisher("/later", IMU, 0);
+    await_subscriber(later, 1);
+    await_subscriber(secret, 0);
+    publish_all(secret, 1, 10);
+    publish_all(later, 1, 100);
+    assert_int_equal(wait_for(r.pid), 0);
+    struct seen seen = read_log(harness_path("a.mcap"), "/later", 0);
+    assert_int_equal(seen.topics, 1);
+    assert_int_equal(seen.last, 100);
+    sl_publisher_close(secret);
+    sl_publisher_close(later);
+}
+
+/* At whatever moment it is killed: what is older than the flush is there. */
+static void killed_recorder_leaves_what_is_older_than_its_flush(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        struct sl_publisher *p = open_publisher("/p", IMU, 0);
+        struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--overwrite", "-o",
+                               harness_path("k.mcap"), NULL);
+        await_subscriber(p, 1);
+        uint64_t seq = 0;
+        for (int k = 0; k < 10 + 7 * i; k++) {
+            publish(p, ++seq);
+            nap_ms(1);
+        }
+        nap_ms(400); /* busy machines */
+        uint64_t sure = seq;
+        for (int k = 0; k < 3 * i; k++)
+            publish(p, ++seq);
+        kill(r.pid, SIGKILL);
+        assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
+        struct seen seen = read_log(harness_path("k.mcap"), "/p", 0);
+        assert_false(seen.was_indexed);
+        assert_int_equal(seen.first, 1);
+        assert_true(seen.last >= sure && seen.last <= seq);
+        sl_publisher_close(p);
+    }
+}
+
+static void ended_recorder_has_what_was_published_before(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    struct child r = start("record", "/p", "--lossless", "-o", harness_path("a.mcap"), NULL);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 60);
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    struct seen seen = read_log(harness_path("a.mcap"), "/p", 0);
+    assert_int_equal(seen.last, 60);
+    assert_true(seen.was_indexed);
+    sl_publisher_close(p);
+}
+
+static void refused(const char *expected, char *const *arguments)
+{
+    struct run r = run_arguments(arguments);
+    assert_int_not_equal(r.status, 0);
+    assert_has(r.err, expected);
+    run_free(&r);
+}
+#define REFUSED(expected, ...) \
+    refused(expected, (char *const[]){(char *)harness_program("record"), __VA_ARGS__, NULL})
+
+static void bad_wishes_are_refused_with_a_way_out(void **state)
+{
+    (void)state;
+    char there[256], folder[256], taken[320];
+    snprintf(there, sizeof there, "%s", harness_path("there.mcap"));
+    close(open(there, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    snprintf(folder, sizeof folder, "%s", harness_path("none/x.mcap"));
+    snprintf(taken, sizeof taken, "--output=%s", there);
+    REFUSED("nothing is to be recorded", (char *)"-o", (char *)"x.mcap");
+    REFUSED("give it in full, as '/points'", (char *)"points");
+    REFUSED("is there already; take another name, or --overwrite", (char *)"/p", taken);
+    REFUSED("cannot be made: No such file", (char *)"/p", (char *)"-o", folder);
+    REFUSED("does not say which format", (char *)"/p", (char *)"-o", (char *)"x.dat");
+    REFUSED("is no expression", (char *)"-e", (char *)"(");
+    REFUSED("give at least 64k", (char *)"/p", (char *)"--split-size=1k");
+}
+
+static void full_disk_is_told_and_the_rest_is_readable(void **state)
+{
+    (void)state;
+    char folder[256], file[300];
+    snprintf(folder, sizeof folder, "%s", harness_path("small"));
+    snprintf(file, sizeof file, "%s/full.mcap", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    if (mount("none", folder, "tmpfs", 0, "size=2m") < 0) {
+        print_message("SKIP: no tmpfs may be mounted\n");
+        skip();
+    }
+    struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    struct child r = start("record", "/p", "-o", file, NULL);
+    await_subscriber(p, 1);
+    for (uint64_t seq = 1; seq <= 100; seq++) {
+        publish(p, seq);
+        nap_ms(1);
+    }
+    assert_int_equal(wait_for(r.pid), 1);
+    struct seen seen = read_log(file, "/none", 0);
+    assert_true(seen.messages >= 6);
+    sl_publisher_close(p);
+    assert_int_equal(umount(folder), 0);
+}
+
+static void removed_file_is_told(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    struct child r = start("record", "/p", "--flush=20ms", "-o", harness_path("gone.mcap"), NULL);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 3);
+    assert_int_equal(unlink(harness_path("gone.mcap")), 0);
+    assert_int_equal(wait_for(r.pid), 1);
+    sl_publisher_close(p);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(everything_is_in_the_file_as_it_was_published),
+        TEST(types_are_explained_where_they_are_known),
+        TEST(files_are_split_without_a_loss),
+        TEST(topics_that_appear_later_are_found_and_excluded_ones_are_not),
+        TEST(killed_recorder_leaves_what_is_older_than_its_flush),
+        TEST(ended_recorder_has_what_was_published_before),
+        TEST(bad_wishes_are_refused_with_a_way_out),
+        TEST(full_disk_is_told_and_the_rest_is_readable),
+        TEST(removed_file_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rosbag2.c - databases of each schema, and metadata.yaml of each version. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rosbag_compat/rosbag2_metadata.h"
+#include "rosbag_compat/sqlite.h"
+#include "tests/rosbag_compat/support.h"
+
+static char path[PATH_MAX];
+
+static const char *fresh_path(void)
+{
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/sluice_rosbag2_%d.db3", folder ? folder : "/tmp",
+             (int)getpid());
+    unlink(path);
+    return path;
+}
+
+static void write_database(int schema, const struct made *made)
+{
+    struct sl_sqlite *db;
+    struct sl_log_writer *writer;
+    assert_fine(sl_sqlite_create(fresh_path(), &db));
+    struct sl_log_write_options options = {0};
+    assert_fine(sl_rosbag2_sqlite_writer_create(db, schema, &options, &writer));
+    write_made(made, writer);
+    assert_fine(sl_log_write_end(writer));
+    sl_log_writer_destroy(writer);
+    sl_sqlite_close(db);
+}
+
+/* Before schema 4 there are no definitions: the expectation loses them. */
+static void forget_definitions(struct made *made)
+{
+    for (unsigned i = 0; i < made->topic_count; i++)
+        made->topics[i].definition_bytes = 0;
+}
+
+static void each_schema_is_read(void **state)
+{
+    (void)state;
+    for (int schema = 1; schema <= 4; schema++) {
+        struct made *made = make_log(400, 9000, (unsigned)schema);
+        write_database(schema, made);
+        struct sl_sqlite *db;
+        assert_fine(sl_sqlite_open(path, &db));
+        for (unsigned flags = 0; flags <= SL_LOG_SCAN; flags++) {
+            struct sl_log *log;
+            assert_fine(sl_rosbag2_sqlite_open(db, flags, &log));
+            if (log->damage.count)
+                fail_msg("%s", log->damage.first);
+            assert_int_equal(log->was_indexed, !flags);
+            if (schema < 4)
+                forget_definitions(made);
+            assert_int_equal(assert_holds_made(log, made), 400);
+            assert_true(log->block_count > 1);
+            const struct sl_log_topic *topic = &log->topics[0];
+            while (strcmp(topic->name, "/points") != 0)
+                topic++;
+            assert_int_equal(sl_log_topic_get(topic, "offered_qos_profiles") != NULL, schema >= 2);
+            assert_int_equal(sl_log_topic_get(topic, "topic_type_hash") != NULL, schema >= 4);
+            sl_log_close(log);
+        }
+        sl_sqlite_close(db);
+        free_made(made);
+    }
+    unlink(path);
+}
+
+static void latching_becomes_a_qos(void **state)
+{
+    (void)state;
+    struct made *made = make_log(40, 10, 9);
+    write_database(4, made);
+    struct sl_sqlite *db;
+    struct sl_log *log;
+    assert_fine(sl_sqlite_open(path, &db));
+    assert_fine(sl_rosbag2_sqlite_open(db, 0, &log));
+    for (uint32_t i = 0; i < log->topic_count; i++) {
+        const char *qos = sl_log_topic_get(&log->topics[i], "offered_qos_profiles");
+        if (strcmp(log->topics[i].name, "/text") == 0)
+            assert_non_null(strstr(qos, "durability: 1"));
+    }
+    sl_log_close(log);
+    sl_sqlite_close(db);
+    unlink(path);
+    free_made(made);
+}
+
+/* Pages of noise: what can be read is, and nothing breaks. */
+static void damaged_database_gives_what_it_has(void **state)
+{
+    (void)state;
+    struct made *made = make_log(400, 9000, 5);
+    write_database(4, made);
+    size_t size;
+    uint8_t *bytes = read_whole(path, &size);
+    uint8_t *broken = malloc(size);
+    uint32_t random = 1;
+    unsigned most = 0;
+    assert_non_null(broken);
+    for (unsigned round = 0; round < 40; round++) {
+        memcpy(broken, bytes, size);
+        size_t length = round % 2 ? size : size - size * round / 50;
+        random = random * 1664525u + 1013904223u;
+        memset(broken + 4096 * (1 + (random >> 8) % (size / 4096 - 1)), (int)round * 37, 4096);
+        struct sl_sqlite *db;
+        struct sl_log *log;
+        if (sl_sqlite_open_bytes(broken, length, &db) < 0)
+            continue;
+        if (sl_rosbag2_sqlite_open(db, round % 4 ? SL_LOG_SCAN : 0, &log) == 0) {
+            unsigned found = walk_all(log);
+            most = found > most ? found : most;
+            sl_log_close(log);
+        }
+        sl_sqlite_close(db);
+    }
+    assert_true(most > 300);
+    free(broken);
+    free(bytes);
+    free_made(made);
+    unlink(path);
+}
+
+static void other_files_are_refused(void **state)
+{
+    (void)state;
+    struct sl_sqlite *db;
+    struct sl_log *log;
+    assert_int_equal(sl_sqlite_open_bytes("no database, but a text", 24, &db), -EBADMSG);
+    assert_fine(sl_sqlite_create(fresh_path(), &db));
+    assert_int_equal(sl_rosbag2_sqlite_open(db, 0, &log), -EBADMSG);
+    /* a view that never ends, under the name of the table */
+    assert_fine(sl_sqlite_execute(
+        db,
+        "CREATE TABLE topics(id, name, type, serialization_format);"
+        "CREATE VIEW messages AS WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM "
+        "r) SELECT id, 1 AS topic_id, id AS timestamp, '' AS data FROM r"));
+    assert_int_equal(sl_rosbag2_sqlite_open(db, 0, &log), -EBADMSG);
+    sl_sqlite_close(db);
+    unlink(path);
+}
+
+/* metadata.yaml ---------------------------------------------------------------------------------*/
+
+static const char qos[] = "- history: 1\n  depth: 10\n  reliability: 2\n  durability: 2\n"
+                          "  deadline:\n    sec: 0\n    nsec: 0\n";
+
+static struct sl_rosbag2_metadata metadata_of(int version)
+{
+    static struct sl_rosbag2_topic topics[] = {
+        {"/points \"x\"", "sensor_msgs/msg/PointCloud2", "cdr", qos, "RIHS01_5e", 7},
+        {"/b", "std_msgs/msg/String", "cdr", "", "", 2},
+    };
+    static struct sl_rosbag2_file files[] = {
+        {"a_0.mcap", UINT64_C(1700000000123456789), 1000, 4},
+        {"a_1.mcap", UINT64_C(1700000000123458789), 2000, 5},
+    };
+    return (struct sl_rosbag2_metadata){.version = version,
+                                        .storage = "mcap",
+                                        .compression_format = "zstd",
+                                        .compression_mode = "FILE",
+                                        .ros_distro = "jazzy",
+                                        .first_ns = files[0].first_ns,
+                                        .duration_ns = 4000,
+                                        .message_count = 9,
+                                        .topics = topics,
+                                        .topic_count = 2,
+                                        .files = files,
+                                        .file_count = 2};
+}
+
+static void each_version_is_written_and_read(void **state)
+{
+    (void)state;
+    for (int version = 1; version <= 9; version++) {
+        struct sl_rosbag2_metadata wanted = metadata_of(version);
+        struct sl_rosbag2_metadata m;
+        struct sl_buffer text = {0};
+        sl_rosbag2_metadata_format(&wanted, &text);
+        assert_fine(
+            sl_rosbag2_metadata_parse("metadata.yaml", (char *)text.bytes, text.size_bytes, &m));
+        assert_int_equal(m.version, version);
+        assert_string_equal(m.storage, "mcap");
+        assert_true(m.first_ns == wanted.first_ns && m.duration_ns == 4000 && m.message_count == 9);
+        assert_int_equal(m.topic_count, 2);
+        assert_string_equal(m.topics[0].name, wanted.topics[0].name);
+        assert_string_equal(m.topics[0].type, wanted.topics[0].type);
+        assert_true(m.topics[0].message_count == 7);
+        assert_string_equal(m.compression_format, version >= 3 ? "zstd" : "");
+        assert_string_equal(m.compression_mode, version >= 3 ? "FILE" : "");
+        assert_string_equal(m.topics[0].type_hash, version >= 7 ? "RIHS01_5e" : "");
+        assert_string_equal(m.ros_distro, version >= 8 ? "jazzy" : "");
+        assert_int_equal(m.file_count, 2);
+        assert_string_equal(m.files[1].path, "a_1.mcap");
+        assert_true(m.files[1].first_ns == (version >= 5 ? wanted.files[1].first_ns : 0));
+        assert_true(m.files[1].message_count == (version >= 5 ? 5 : 0));
+        if (version < 9)
+            assert_string_equal(m.topics[0].qos, version >= 4 ? qos : "");
+        else
+            assert_string_equal(m.topics[0].qos,
+                                "[{history: keep_last, depth: 10, reliability: best_effort, "
+                                "durability: volatile, deadline: {sec: 0, nsec: 0}}]");
+        sl_rosbag2_metadata_finish(&m);
+        sl_buffer_finish(&text);
+    }
+}
+
+static void bad_metadata_are_refused_with_their_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+        int err;
+    } cases[] = {
+        {"a: b\n", "rosbag2_bagfile_information", -EBADMSG},
+        {"rosbag2_bagfile_information:\n  version: 10\n", "m.yaml:2:12", -ENOTSUP},
+        {"rosbag2_bagfile_information:\n  files: []\n", "no version", -EBADMSG},
+        {"rosbag2_bagfile_information:\n  version: x\n", "whole number", -EBADMSG},
+        {"rosbag2_bagfile_information:\n  version: 4\n  topics_with_message_count: [1]\n",
+         "topic_metadata", -EBADMSG},
+        {"rosbag2_bagfile_information:\n  version: 5\n  files: [{path: \"\"}]\n", "no path",
+         -EBADMSG},
+        {"rosbag2_bagfile_information:\n  version: 5\n  storage_identifier: [1]\n", "a text",
+         -EBADMSG},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_rosbag2_metadata m;
+        int err = sl_rosbag2_metadata_parse("m.yaml", cases[i].text, strlen(cases[i].text), &m);
+        assert_int_equal(err, cases[i].err);
+        if (!strstr(sl_error_text(), cases[i].said))
+            fail_msg("%s", sl_error_text());
+    }
+}
+
+int main(void)
+{
+    struct sl_sqlite *db;
+    if (sl_sqlite_open_bytes("", 0, &db) == -ENOTSUP) {
+        printf("SKIP: built without libsqlite3\n");
+        return 77;
+    }
+    sl_sqlite_close(db);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_schema_is_read),
+        cmocka_unit_test(latching_becomes_a_qos),
+        cmocka_unit_test(damaged_database_gives_what_it_has),
+        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(each_version_is_written_and_read),
+        cmocka_unit_test(bad_metadata_are_refused_with_their_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_logs.c - sluice info, cat, check, recover and convert over logs that are made here. */
+#include "core/base/yaml.h"
+#include "rosbag_compat/files.h"
+#include "rosbag_compat/sqlite.h"
+#include "tests/rosbag_compat/support.h"
+#include "tests/tools/harness.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MESSAGES 200
+
+/* Of the test's folder: several at once, so not harness_path's one place. */
+static const char *place(const char *name)
+{
+    static char paths[8][PATH_MAX];
+    static unsigned next;
+    char *path = paths[next++ % 8];
+    snprintf(path, PATH_MAX, "%s/%s", harness_folder(), name);
+    return path;
+}
+
+static struct made *make_file(const char *name, unsigned seed)
+{
+    struct made *made = make_log(MESSAGES, 500, seed);
+    struct sl_log_output_options options = {.kind = SL_LOG_OUTPUT_MCAP,
+                                            .write = {.chunk_bytes = 8192}};
+    struct sl_log_output *output;
+    uint32_t index[4] = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    assert_fine(sl_log_output_create(place(name), &options, &output));
+    for (unsigned i = 0; i < made->message_count; i++) {
+        struct sl_log_message m = made->messages[i];
+        if (index[m.topic] == UINT32_MAX)
+            assert_fine(sl_log_output_topic(output, &made->topics[m.topic], &index[m.topic]));
+        m.topic = index[m.topic];
+        assert_fine(sl_log_output_message(output, &m, made->bodies[i],
+                                          (size_t)made->messages[i].size_bytes));
+    }
+    assert_fine(sl_log_output_end(output));
+    sl_log_output_close(output);
+    return made;
+}
+
+static unsigned count_lines(const char *text)
+{
+    unsigned count = 0;
+    for (; (text = strchr(text, '\n')); text++)
+        count++;
+    return count;
+}
+
+/* What sluice says, which must end with this status. The caller frees. */
+#define SLUICE(status_wanted, ...)                                                          \
+    ({                                                                                      \
+        struct run sluice_run = run("sluice", __VA_ARGS__, NULL);                           \
+        if (sluice_run.status != (status_wanted))                                           \
+            fail_msg("status %d: %s%s", sluice_run.status, sluice_run.out, sluice_run.err); \
+        sluice_run;                                                                         \
+    })
+
+static void hashes_are_those_of_sha256sum(void **state)
+{
+    (void)state;
+    struct made *made = make_file("a.mcap", 1);
+    struct run r = SLUICE(0, "cat", "--hash", place("a.mcap"));
+    const char *line = r.out;
+    assert_int_equal(count_lines(r.out), MESSAGES);
+    for (unsigned i = 0; i < 20; i++, line = strchr(line, '\n') + 1) {
+        const struct sl_log_message *m = &made->messages[i];
+        char wanted[256];
+        char command[PATH_MAX + 32];
+        char hash[65];
+        FILE *body = fopen(place("body"), "wb");
+        assert_non_null(body);
+        assert_int_equal(fwrite(made->bodies[i], 1, m->size_bytes, body), m->size_bytes);
+        fclose(body);
+        snprintf(command, sizeof command, "sha256sum < '%s'", place("body"));
+        FILE *sum = popen(command, "r");
+        assert_non_null(sum);
+        assert_int_equal(fscanf(sum, "%64s", hash), 1);
+        pclose(sum);
+        snprintf(wanted, sizeof wanted, "%" PRIu64 " %s %" PRIu64 " %s\n", m->receive_ns, hash,
+                 m->size_bytes, made->topics[m->topic].name);
+        if (strncmp(line, wanted, strlen(wanted)) != 0)
+            fail_msg("not '%s' but %.150s", wanted, line);
+    }
+    run_free(&r);
+    free_made(made);
+}
+
+static void each_format_keeps_every_message(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *options[4];
+        bool needs[4]; /* by enum sl_compression */
+    } ways[] = {
+        {"b.mcap", {"--compression", "zstd"}, {[SL_COMPRESSION_ZSTD] = true}},
+        {"c.mcap", {"--compression", "lz4"}, {[SL_COMPRESSION_LZ4] = true}},
+        {"d.bag", {"--chunk-size", "10k"}, {0}},
+        {"e.bag", {"--compression", "bz2"}, {[SL_COMPRESSION_BZ2] = true}},
+        {"f", {"--no-checksums"}, {0}},
+        {"g", {"--pack", "message"}, {[SL_COMPRESSION_ZSTD] = true}},
+        {"h", {"--pack", "file"}, {[SL_COMPRESSION_ZSTD] = true}},
+        {"i", {"--format", "rosbag2-sqlite"}, {0}},
+        {"j", {"--format", "rosbag2-sqlite", "--pack", "file"}, {[SL_COMPRESSION_ZSTD] = true}},
+        {"k.bag", {"--compression", "lz4"}, {[SL_COMPRESSION_LZ4] = true}},
+        {"l.mcap", {NULL}, {0}},
+    };
+    struct sl_sqlite *db;
+    bool has_sqlite = sl_sqlite_open_bytes("", 0, &db) == 0;
+    if (has_sqlite)
+        sl_sqlite_close(db);
+    free_made(make_file("a.mcap", 2));
+    struct run wanted = SLUICE(0, "cat", "--hash", place("a.mcap"));
+    char from[PATH_MAX];
+    snprintf(from, sizeof from, "%s", place("a.mcap"));
+    /* each from the one before: a log goes through all of them */
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        bool is_built =
+            has_sqlite || !ways[i].options[1] || strcmp(ways[i].options[1], "rosbag2-sqlite") != 0;
+        for (int k = 0; k < 4; k++)
+            is_built &= !ways[i].needs[k] || sl_compression_is_built((enum sl_compression)k);
+        if (!is_built)
+            continue;
+        const char *to = place(ways[i].name);
+        const char *const *o = ways[i].options;
+        struct run r = SLUICE(0, "convert", from, to, o[0], o[1], o[2], o[3]);
+        assert_has(r.out, "200 messages of 4 topics");
+        run_free(&r);
+        r = SLUICE(0, "cat", "--hash", to);
+        assert_string_equal(r.out, wanted.out);
+        run_free(&r);
+        r = SLUICE(0, "check", to);
+        assert_has(r.out, "whole, 200 messages");
+        run_free(&r);
+        snprintf(from, sizeof from, "%s", to);
+    }
+    struct run r = SLUICE(0, "info", "--json", from);
+    struct sl_yaml *json = json_parse(r.out);
+    assert_true(json_number(json, "messages") == MESSAGES);
+    assert_has(r.out, "\"type\": \"sensor_msgs/msg/PointCloud2\"");
+    assert_has(r.out, "\"definition_encoding\": \"ros1msg\", \"definition_bytes\": 12");
+    sl_yaml_destroy(json);
+    run_free(&r);
+    run_free(&wanted);
+}
+
+static void topics_and_times_are_chosen(void **state)
+{
+    (void)state;
+    struct made *made = make_file("a.mcap", 3);
+    unsigned text = 0;
+    unsigned early = 0;
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        text += made->messages[i].topic == 1;
+        early += made->messages[i].receive_ns - made->messages[0].receive_ns <= 20000000;
+    }
+    struct run r = SLUICE(0, "cat", "--hash", place("a.mcap"), "--topic", "/text");
+    assert_int_equal(count_lines(r.out), text);
+    run_free(&r);
+    r = SLUICE(0, "cat", "--hash", place("a.mcap"), "--regex", "/.*text", "--exclude", "/more.*");
+    assert_int_equal(count_lines(r.out), text);
+    run_free(&r);
+    r = SLUICE(0, "convert", place("a.mcap"), place("early.mcap"), "--duration", "20ms");
+    run_free(&r);
+    r = SLUICE(0, "cat", "--hash", place("early.mcap"));
+    assert_int_equal(count_lines(r.out), early);
+    run_free(&r);
+    r = SLUICE(0, "convert", place("a.mcap"), place("late.mcap"), "--start", "20000001ns");
+    run_free(&r);
+    /* together they are the log again */
+    r = SLUICE(0, "convert", place("late.mcap"), place("early.mcap"), place("all.mcap"));
+    assert_has(r.out, "200 messages of 4 topics");
+    run_free(&r);
+    struct run all = SLUICE(0, "cat", "--hash", place("all.mcap"));
+    r = SLUICE(0, "cat", "--hash", place("a.mcap"));
+    assert_string_equal(r.out, all.out);
+    run_free(&r);
+    run_free(&all);
+    free_made(made);
+}
+
+static void damaged_log_is_told_and_saved(void **state)
+{
+    (void)state;
+    struct stat status;
+    free_made(make_file("a.mcap", 4));
+    struct run r = SLUICE(0, "recover", place("a.mcap"), place("whole.bag"));
+    assert_has(r.out, "200 messages");
+    run_free(&r);
+    assert_int_equal(stat(place("a.mcap"), &status), 0);
+    assert_int_equal(truncate(place("a.mcap"), status.st_size / 2), 0);
+    r = SLUICE(3, "check", place("a.mcap"));
+    assert_has(r.out, "damaged in");
+    run_free(&r);
+    r = SLUICE(3, "recover", place("a.mcap"), place("saved.bag"));
+    assert_has(r.out, "damaged in");
+    run_free(&r);
+    r = SLUICE(0, "check", place("saved.bag"));
+    run_free(&r);
+    r = SLUICE(0, "cat", "--hash", place("saved.bag"));
+    assert_in_range(count_lines(r.out), 60, 140);
+    run_free(&r);
+    /* a checksum that does not hold: told, and the messages are taken all the same */
+    free_made(make_file("b.mcap", 4));
+    FILE *file = fopen(place("b.mcap"), "r+b");
+    assert_non_null(file);
+    fseek(file, 7000, SEEK_SET);
+    int byte = fgetc(file);
+    fseek(file, 7000, SEEK_SET);
+    fputc(byte ^ 1, file);
+    fclose(file);
+    r = SLUICE(3, "check", place("b.mcap"));
+    assert_has(r.out, "another checksum");
+    run_free(&r);
+    r = SLUICE(1, "convert", place("b.mcap"), place("b.bag"));
+    assert_has(r.err, "another checksum");
+    run_free(&r);
+    r = SLUICE(3, "recover", place("b.mcap"), place("c.bag"));
+    assert_has(r.out, "200 messages");
+    run_free(&r);
+    file = fopen(place("noise.mcap"), "wb");
+    assert_non_null(file);
+    fputs("nothing of this is a log", file);
+    fclose(file);
+    r = SLUICE(1, "recover", place("noise.mcap"), place("d.bag"));
+    assert_has(r.err, "noise.mcap: does not begin as an MCAP file");
+    run_free(&r);
+    r = SLUICE(1, "check", place("noise.mcap"));
+    run_free(&r);
+}
+
+static void mistakes_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments[6], *said;
+    } cases[] = {
+        {{"info", "absent.mcap"}, "absent.mcap: No such file"},
+        {{"convert", "a.mcap"}, "name a log to read and one to write"},
+        {{"convert", "a.mcap", "a.mcap"}, "remove it or choose another name"},
+        {{"convert", "a.mcap", "b.txt"}, "no format has the ending .txt"},
+        {{"convert", "a.mcap", "b.mcap", "--compression", "bz2"}, "MCAP has no bz2"},
+        {{"convert", "a.mcap", "b.bag", "--compression", "zstd"}, "ROS 1 bag has no zstd"},
+        {{"convert", "a.mcap", "b.bag", "--pack", "file"}, "only folders of rosbag2"},
+        {{"cat", "a.mcap", "--topic", "/absent"}, "no topic /absent"},
+        {{"cat", "a.mcap", "--regex", "("}, "--regex '('"},
+    };
+    free_made(make_file("a.mcap", 5));
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *a[6] = {0};
+        for (unsigned k = 0; k < 6 && cases[i].arguments[k]; k++) {
+            const char *word = cases[i].arguments[k];
+            a[k] = strchr(word, '.') ? place(word) : word;
+        }
+        struct run r = SLUICE(1, a[0], a[1], a[2], a[3], a[4], a[5]);
+        assert_has(r.err, cases[i].said);
+        run_free(&r);
+    }
+}
+
+static void known_messages_are_printed(void **state)
+{
+    (void)state;
+    static const uint8_t body[] = {0, 1, 0, 0, 6, 0, 0, 0, 'h', 'e', 'l', 'l', 'o', 0};
+    struct sl_log_output_options options = {.kind = SL_LOG_OUTPUT_MCAP};
+    struct sl_log_topic topic = {.name = "/t",
+                                 .type = "std_msgs/msg/String",
+                                 .encoding = "cdr",
+                                 .definition_encoding = "ros2msg",
+                                 .has_schema = true};
+    struct sl_log_output *output;
+    uint32_t index;
+    assert_fine(sl_log_output_create(place("t.mcap"), &options, &output));
+    assert_fine(sl_log_output_topic(output, &topic, &index));
+    assert_fine(sl_log_output_message(
+        output, &(struct sl_log_message){.receive_ns = 7, .sequence = 3}, body, sizeof body));
+    assert_fine(sl_log_output_end(output));
+    sl_log_output_close(output);
+    struct run r = SLUICE(0, "cat", place("t.mcap"));
+    assert_has(r.out, "\"receive_ns\": 7");
+    assert_has(r.out, "\"sequence\": 3");
+    assert_has(r.out, "\"data\":\"hello\"");
+    run_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+        TEST(hashes_are_those_of_sha256sum),
+        TEST(each_format_keeps_every_message),
+        TEST(topics_and_times_are_chosen),
+        TEST(damaged_log_is_told_and_saved),
+        TEST(mistakes_are_told),
+        TEST(known_messages_are_printed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

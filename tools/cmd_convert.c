@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_convert.c - sluice convert and sluice recover: logs into a new log. */
+#include "core/base/error.h"
+#include "tools/logs.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct convert_options {
+    struct sl_option_list files;
+    int format, compression, packing; /* count if they were given */
+    int64_t level;
+    uint64_t chunk_bytes;
+    bool has_checksums;
+} given;
+
+#define OPTION_FILES(text)                                                              \
+    {                                                                                   \
+        .name = "file", .kind = SL_OPTION_LIST,                                         \
+        .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED,                             \
+        .offset = offsetof(struct convert_options, files), .value = "LOG", .help = text \
+    }
+#define OPTION_FORMAT                                                                       \
+    {                                                                                       \
+        .name = "format", .letter = 'f', .kind = SL_OPTION_CHOICE,                          \
+        .offset = offsetof(struct convert_options, format), .choices = sl_log_output_names, \
+        .help = "Of the new log; without it by its ending: .mcap, .bag, none for a folder " \
+                "of rosbag2"                                                                \
+    }
+#define OPTION_COMPRESSION                                                                        \
+    {                                                                                             \
+        .name = "compression", .letter = 'c', .kind = SL_OPTION_CHOICE,                           \
+        .offset = offsetof(struct convert_options, compression), .choices = sl_compression_names, \
+        .help = "MCAP: none, lz4, zstd; ROS 1: none, lz4, bz2"                                    \
+    }
+
+static const struct sl_option convert_options[] = {
+    OPTION_FILES("Logs to read, and last the one to write"),
+    OPTION_FORMAT,
+    OPTION_COMPRESSION,
+    {.name = "pack",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct convert_options, packing),
+     .choices = sl_log_packing_names,
+     .help = "What is compressed; message and file are for folders of rosbag2, by zstd"},
+    {.name = "level",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct convert_options, level),
+     .min = 0,
+     .max = 22,
+     .help = "Of the compression; 0 is its usual one"},
+    {.name = "chunk-size",
+     .kind = SL_OPTION_SIZE,
+     .offset = offsetof(struct convert_options, chunk_bytes),
+     .fallback = "768k",
+     .min = 1,
+     .max = 1 << 30,
+     .help = "A chunk ends when it holds so much"},
+    {.name = "checksums",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct convert_options, has_checksums),
+     .fallback = "true",
+     .help = "Checksums of chunks and of the file, where the format has them"},
+};
+
+static const struct sl_command convert_command = {
+    .name = "sluice convert",
+    .summary = "Recorded logs into a new one: other format, merged, filtered, compressed anew",
+    .details =
+        "Reads MCAP, ROS 1 bags and rosbag2, several at once; writes their messages in the order "
+        "of time.\nPayloads, times, topics, types and definitions stay what they are: nothing is "
+        "translated between\nROS 1 and ROS 2. What a format has no place for is lost: ROS 1 and "
+        "rosbag2's databases keep one time\nand no sequence numbers, and have no attachments.",
+    .example = "sluice convert a.bag b.bag both.mcap --compression zstd",
+    .tables = {{"Options", convert_options, sizeof convert_options / sizeof *convert_options,
+                &given},
+               SL_TABLE_LOG_CHOICE},
+};
+
+static const struct sl_option recover_options[] = {
+    OPTION_FILES("The damaged log, and the one to write"),
+    OPTION_FORMAT,
+    OPTION_COMPRESSION,
+};
+
+static const struct sl_command recover_command = {
+    .name = "sluice recover",
+    .summary = "Save what is whole in a damaged log",
+    .details =
+        "Goes through the log without its index, passes over what cannot be read, and writes "
+        "every whole\nmessage into a new log, with an index.\n\n"
+        "The exit status is 0 if nothing was lost, 3 if something was, 1 if nothing could be "
+        "saved.",
+    .example = "sluice recover crashed.bag.active saved.bag",
+    .tables = {{"Options", recover_options, sizeof recover_options / sizeof *recover_options,
+                &given}},
+};
+
+static int output_options(const struct sl_command *command, const char *path,
+                          struct sl_log_output_options *ret_options)
+{
+    int kind = sl_options_given(command, "format") ? given.format : sl_log_output_kind_of(path);
+    if (kind < 0)
+        return kind;
+    *ret_options = (struct sl_log_output_options){
+        .kind = (enum sl_log_output_kind)kind,
+        .packing = (enum sl_log_packing)given.packing,
+        .write = {.compression = (enum sl_compression)given.compression,
+                  .level = (int)given.level,
+                  .chunk_bytes = given.chunk_bytes,
+                  .omit = given.has_checksums ? 0 : SL_LOG_OMIT_CHUNK_CRC | SL_LOG_OMIT_DATA_CRC},
+    };
+    if (given.packing != SL_LOG_PACK_CHUNKS && !sl_options_given(command, "compression"))
+        ret_options->write.compression = SL_COMPRESSION_ZSTD;
+    return 0;
+}
+
+static int split_arguments(unsigned *ret_inputs, const char **ret_output)
+{
+    if (given.files.count < 2)
+        return sl_error(-EINVAL, "name a log to read and one to write");
+    *ret_inputs = given.files.count - 1;
+    *ret_output = given.files.text[given.files.count - 1];
+    return 0;
+}
+
+static void print_copied(const char *path, const struct sl_log_copied *copied)
+{
+    char size[SL_SHOW_MAX];
+    printf("%s: %" PRIu64 " messages of %u topics, %s\n", path, copied->messages, copied->topics,
+           sl_show_bytes((double)copied->bytes, size, sizeof size));
+}
+
+static int run_convert(void)
+{
+    unsigned inputs = 0;
+    const char *path = NULL;
+    struct sl_log_view view;
+    struct sl_log_output_options options;
+    struct sl_log_copied copied;
+    int err = split_arguments(&inputs, &path);
+    if (!err)
+        err = output_options(&convert_command, path, &options);
+    if (!err)
+        err = sl_log_view_open(&view, given.files.text, inputs, 0, false);
+    if (err)
+        return err;
+    err = sl_log_copy(&view, path, &options, &copied);
+    for (unsigned i = 0; i < view.set.count && !err; i++)
+        if (view.set.logs[i]->damage.count)
+            fprintf(stderr, "sluice convert: %s: %s; what is whole was taken\n",
+                    view.set.files[i].path, view.set.logs[i]->damage.first);
+    if (!err && view.set.note[0])
+        fprintf(stderr, "sluice convert: %s\n", view.set.note);
+    if (!err)
+        print_copied(path, &copied);
+    sl_log_view_close(&view);
+    return err;
+}
+
+/* Damage that was met while scanning, and while reading. */
+static uint64_t tell_losses(const struct sl_log_view *view)
+{
+    uint64_t places = 0;
+    const char *reason;
+    for (unsigned i = 0; i < view->set.count; i++) {
+        const struct sl_log_damage *damage = &view->set.logs[i]->damage;
+        char text[sizeof damage->first];
+        places += damage->count;
+        if (!damage->count)
+            continue;
+        memcpy(text, damage->first, sizeof text);
+        sl_text_tame(text);
+        printf("%s: damaged in %" PRIu64 " places, %" PRIu64 " bytes passed over; first, at byte "
+               "%" PRIu64 ": %s\n",
+               view->set.files[i].path, damage->count, damage->lost_bytes, damage->first_offset,
+               text);
+    }
+    uint64_t blocks = sl_log_reader_damage(view->reader, &reason);
+    if (blocks && !places)
+        printf("damaged chunks: %" PRIu64 "; first: %s\n", blocks, reason);
+    if (view->set.note[0])
+        printf("%s\n", view->set.note);
+    return places + blocks + (view->set.note[0] ? 1 : 0);
+}
+
+static int run_recover(void)
+{
+    unsigned inputs = 0;
+    const char *path = NULL;
+    struct sl_log_view view;
+    struct sl_log_output_options options;
+    struct sl_log_copied copied;
+    given.has_checksums = true;
+    given.packing = SL_LOG_PACK_CHUNKS;
+    given.chunk_bytes = given.level = 0;
+    sl_log_choice = (struct sl_log_choice){0};
+    int err = split_arguments(&inputs, &path);
+    if (!err && inputs > 1)
+        err = sl_error(-EINVAL, "name one log to read and one to write");
+    if (!err)
+        err = output_options(&recover_command, path, &options);
+    if (!err)
+        err = sl_log_view_open(&view, given.files.text, inputs, SL_LOG_SCAN, true);
+    if (err)
+        return err;
+    uint64_t losses = 0;
+    err = sl_log_copy(&view, path, &options, &copied);
+    if (!err) {
+        losses = tell_losses(&view);
+        print_copied(path, &copied);
+    }
+    sl_log_view_close(&view);
+    if (err)
+        return err;
+    return losses == 0 ? 0 : copied.messages == 0 ? SL_EXIT_FAILURE : SL_EXIT_LOSS;
+}
+
+const struct sl_tool sl_tool_convert = {
+    .name = "convert", .command = &convert_command, .run = run_convert};
+const struct sl_tool sl_tool_recover = {
+    .name = "recover", .command = &recover_command, .run = run_recover};

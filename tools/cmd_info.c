@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_info.c - sluice info: what is in a recorded log, by its index. */
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "tools/json.h"
+#include "tools/logs.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct info_options {
+    struct sl_option_list files;
+    bool json, gaps;
+} given;
+
+static const struct sl_option options[] = {
+    {.name = "file",
+     .kind = SL_OPTION_LIST,
+     .flags = SL_OPTION_POSITIONAL | SL_OPTION_REQUIRED,
+     .offset = offsetof(struct info_options, files),
+     .value = "LOG",
+     .help = "A file, or a folder of rosbag2"},
+    {.name = "gaps",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct info_options, gaps),
+     .help = "Read every message, and tell the longest time between two of a topic"},
+    SL_TOOL_JSON(struct info_options),
+};
+
+static const struct sl_command command = {
+    .name = "sluice info",
+    .summary = "What is in a recorded log: topics, types, counts, times",
+    .details = "Reads MCAP, ROS 1 bags and rosbag2. Where a log has an index only that is read; "
+               "\"?\" is what it does not tell.",
+    .example = "sluice info drive.mcap",
+    .tables = {{"Options", options, sizeof options / sizeof *options, &given}},
+};
+
+/* Counting --------------------------------------------------------------------------------------*/
+
+struct totals {
+    uint64_t messages; /* UINT64_MAX: not known */
+    uint64_t first_ns, last_ns;
+    bool has_span;
+    uint64_t chunks, stored_bytes, size_bytes;
+    unsigned compressions;           /* bits */
+    uint64_t *gap_ns, *last_seen_ns; /* by topic */
+};
+
+static void add_up(const struct sl_log *log, struct totals *t)
+{
+    t->has_span = sl_log_span(log, &t->first_ns, &t->last_ns);
+    for (uint32_t i = 0; i < log->topic_count; i++) {
+        uint64_t count = log->topics[i].message_count;
+        t->messages =
+            count == UINT64_MAX || t->messages == UINT64_MAX ? UINT64_MAX : t->messages + count;
+    }
+    for (uint32_t i = 0; i < log->block_count; i++) {
+        const struct sl_log_block *block = &log->blocks[i];
+        if (!block->is_chunk)
+            continue;
+        t->chunks++;
+        t->stored_bytes += block->stored_bytes;
+        t->size_bytes += block->size_bytes;
+        t->compressions |= 1u << block->compression;
+    }
+}
+
+static int find_gaps(struct sl_log *log, struct totals *t)
+{
+    struct sl_log_reader *reader;
+    struct sl_log_reader_options all = {.takes_damaged = true};
+    struct sl_log_item item;
+    t->gap_ns = calloc(log->topic_count + 1, sizeof *t->gap_ns);
+    t->last_seen_ns = calloc(log->topic_count + 1, sizeof *t->last_seen_ns);
+    if (!t->gap_ns || !t->last_seen_ns)
+        return sl_error(-ENOMEM, "no memory");
+    int result = sl_log_reader_create(&log, 1, &all, &reader);
+    if (result)
+        return result;
+    while ((result = sl_log_reader_next(reader, &item)) == 1) {
+        uint32_t topic = item.message.topic;
+        uint64_t before_ns = t->last_seen_ns[topic];
+        if (before_ns && item.message.receive_ns - before_ns > t->gap_ns[topic])
+            t->gap_ns[topic] = item.message.receive_ns - before_ns;
+        t->last_seen_ns[topic] = item.message.receive_ns;
+    }
+    sl_log_reader_destroy(reader);
+    return result;
+}
+
+static double rate_hz(const struct totals *t, uint64_t count)
+{
+    return count != UINT64_MAX && count > 1 && t->last_ns > t->first_ns
+               ? (double)(count - 1) * 1e9 / (double)(t->last_ns - t->first_ns)
+               : 0;
+}
+
+/* Text ------------------------------------------------------------------------------------------*/
+
+static const char *show_text(const char *text, char *to, size_t size)
+{
+    snprintf(to, size, "%s", text);
+    sl_text_tame(to);
+    return to;
+}
+
+static const char *show_count(uint64_t count, char to[SL_SHOW_MAX])
+{
+    if (count == UINT64_MAX)
+        return "?";
+    snprintf(to, SL_SHOW_MAX, "%" PRIu64, count);
+    return to;
+}
+
+static const char *show_time(uint64_t time_ns, char *to, size_t size)
+{
+    time_t seconds = (time_t)(time_ns / SL_NS_PER_S);
+    struct tm parts;
+    char date[40] = "";
+    if (gmtime_r(&seconds, &parts))
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &parts);
+    snprintf(to, size, "%s.%09" PRIu64 " UTC (%" PRIu64 ".%09" PRIu64 ")", date,
+             time_ns % SL_NS_PER_S, time_ns / SL_NS_PER_S, time_ns % SL_NS_PER_S);
+    return to;
+}
+
+static void print_compression(const struct totals *t)
+{
+    char stored[SL_SHOW_MAX], size[SL_SHOW_MAX];
+    if (t->chunks == 0)
+        return;
+    printf("chunks:    %" PRIu64 " (", t->chunks);
+    for (unsigned i = 0, said = 0; sl_compression_names[i]; i++)
+        if (t->compressions & 1u << i)
+            printf("%s%s", said++ ? ", " : "", sl_compression_names[i]);
+    printf("), %s of %s\n", sl_show_bytes((double)t->stored_bytes, stored, sizeof stored),
+           sl_show_bytes((double)t->size_bytes, size, sizeof size));
+}
+
+static void print_topics(const struct sl_log *log, const struct totals *t)
+{
+    int width = 5;
+    char name[256], type[256], count[SL_SHOW_MAX], gap[SL_SHOW_MAX] = "";
+    for (uint32_t i = 0; i < log->topic_count; i++) {
+        int length = (int)strlen(log->topics[i].name);
+        width = length > width && length < 60 ? length : width;
+    }
+    printf("%-*s  %10s  %9s%s  %-8s  %s\n", width, "TOPIC", "MESSAGES", "HZ",
+           given.gaps ? "    LONGEST GAP" : "", "ENCODING", "TYPE");
+    for (uint32_t i = 0; i < log->topic_count; i++) {
+        const struct sl_log_topic *topic = &log->topics[i];
+        char encoding[64];
+        if (given.gaps)
+            sl_show_ns((double)t->gap_ns[i], gap, sizeof gap);
+        printf("%-*s  %10s  %9.3f", width, show_text(topic->name, name, sizeof name),
+               show_count(topic->message_count, count), rate_hz(t, topic->message_count));
+        if (given.gaps)
+            printf("  %13s", gap);
+        printf("  %-8s  %s\n", show_text(topic->encoding, encoding, sizeof encoding),
+               show_text(topic->type, type, sizeof type));
+    }
+}
+
+static void print_text(const struct sl_log_file *file, const struct totals *t)
+{
+    const struct sl_log *log = file->log;
+    char text[256], more[256], size[SL_SHOW_MAX];
+    printf("log:       %s\n", show_text(file->path, text, sizeof text));
+    printf("format:    %s%s%s%s%s, %s\n", sl_log_format_names[log->format],
+           log->profile[0] ? ", " : "", show_text(log->profile, text, sizeof text),
+           log->library[0] ? ", by " : "", show_text(log->library, more, sizeof more),
+           log->was_indexed ? "with an index" : "scanned");
+    printf("size:      %s\n", sl_show_bytes((double)file->size_bytes, size, sizeof size));
+    if (t->has_span) {
+        uint64_t duration_ns = t->last_ns - t->first_ns;
+        printf("start:     %s\n", show_time(t->first_ns, text, sizeof text));
+        printf("end:       %s\n", show_time(t->last_ns, text, sizeof text));
+        printf("duration:  %" PRIu64 ".%09" PRIu64 " s\n", duration_ns / SL_NS_PER_S,
+               duration_ns % SL_NS_PER_S);
+    }
+    printf("messages:  %s\n", show_count(t->messages, size));
+    print_compression(t);
+    if (log->body_compression)
+        printf("bodies:    each by %s\n", sl_compression_names[log->body_compression]);
+    if (log->damage.count)
+        printf("damage:    %s (sluice check tells more)\n",
+               show_text(log->damage.first, text, sizeof text));
+    print_topics(log, t);
+    for (uint32_t i = 0; i < log->attachment_count; i++)
+        printf("attachment %s (%s), %s\n", show_text(log->attachments[i].name, text, sizeof text),
+               show_text(log->attachments[i].media_type, more, sizeof more),
+               sl_show_bytes((double)log->attachments[i].size_bytes, size, sizeof size));
+    for (uint32_t i = 0; i < log->metadata_count; i++)
+        printf("metadata   %s, %u entries\n", show_text(log->metadata[i].name, text, sizeof text),
+               log->metadata[i].pair_count);
+}
+
+/* JSON ------------------------------------------------------------------------------------------*/
+
+static void json_count(struct sl_json *json, const char *key, uint64_t count)
+{
+    if (count == UINT64_MAX)
+        sl_json_text(json, key, NULL);
+    else
+        sl_json_count(json, key, count);
+}
+
+static void json_pairs(struct sl_json *json, const char *key, const struct sl_log_pair *pairs,
+                       unsigned count)
+{
+    sl_json_open(json, key, '{');
+    for (unsigned i = 0; i < count; i++)
+        sl_json_text(json, pairs[i].key, pairs[i].value);
+    sl_json_close(json, '}');
+}
+
+static void json_topics(struct sl_json *json, const struct sl_log *log, const struct totals *t)
+{
+    sl_json_open(json, "topics", '[');
+    for (uint32_t i = 0; i < log->topic_count; i++) {
+        const struct sl_log_topic *topic = &log->topics[i];
+        sl_json_open(json, NULL, '{');
+        sl_json_text(json, "name", topic->name);
+        sl_json_text(json, "type", topic->has_schema ? topic->type : NULL);
+        sl_json_text(json, "encoding", topic->encoding);
+        sl_json_text(json, "definition_encoding", topic->definition_encoding);
+        sl_json_count(json, "definition_bytes", topic->definition_bytes);
+        json_count(json, "messages", topic->message_count);
+        sl_json_real(json, "rate_hz", rate_hz(t, topic->message_count));
+        if (given.gaps)
+            sl_json_count(json, "gap_max_ns", t->gap_ns[i]);
+        json_pairs(json, "more", topic->pairs, topic->pair_count);
+        sl_json_close(json, '}');
+    }
+    sl_json_close(json, ']');
+}
+
+static void json_others(struct sl_json *json, const struct sl_log *log)
+{
+    sl_json_open(json, "attachments", '[');
+    for (uint32_t i = 0; i < log->attachment_count; i++) {
+        const struct sl_log_attachment *a = &log->attachments[i];
+        sl_json_open(json, NULL, '{');
+        sl_json_text(json, "name", a->name);
+        sl_json_text(json, "media_type", a->media_type);
+        sl_json_count(json, "log_ns", a->log_ns);
+        sl_json_count(json, "size_bytes", a->size_bytes);
+        sl_json_close(json, '}');
+    }
+    sl_json_close(json, ']');
+    sl_json_open(json, "metadata", '[');
+    for (uint32_t i = 0; i < log->metadata_count; i++) {
+        sl_json_open(json, NULL, '{');
+        sl_json_text(json, "name", log->metadata[i].name);
+        json_pairs(json, "entries", log->metadata[i].pairs, log->metadata[i].pair_count);
+        sl_json_close(json, '}');
+    }
+    sl_json_close(json, ']');
+}
+
+static void print_json(const struct sl_log_file *file, const struct totals *t)
+{
+    const struct sl_log *log = file->log;
+    struct sl_json json;
+    sl_json_line(&json, "file", file->path);
+    sl_json_text(&json, "format", sl_log_format_names[log->format]);
+    sl_json_text(&json, "profile", log->profile);
+    sl_json_text(&json, "library", log->library);
+    sl_json_flag(&json, "indexed", log->was_indexed);
+    sl_json_count(&json, "size_bytes", file->size_bytes);
+    json_count(&json, "messages", t->messages);
+    sl_json_count(&json, "start_ns", t->first_ns);
+    sl_json_count(&json, "end_ns", t->last_ns);
+    sl_json_count(&json, "duration_ns", t->last_ns - t->first_ns);
+    sl_json_count(&json, "chunks", t->chunks);
+    sl_json_open(&json, "compression", '[');
+    for (unsigned i = 0; sl_compression_names[i]; i++)
+        if (t->compressions & 1u << i)
+            sl_json_text(&json, NULL, sl_compression_names[i]);
+    sl_json_close(&json, ']');
+    sl_json_text(&json, "body_compression", sl_compression_names[log->body_compression]);
+    sl_json_count(&json, "chunks_stored_bytes", t->stored_bytes);
+    sl_json_count(&json, "chunks_size_bytes", t->size_bytes);
+    sl_json_count(&json, "damaged_places", log->damage.count);
+    sl_json_text(&json, "damage", log->damage.count ? log->damage.first : NULL);
+    json_topics(&json, log, t);
+    json_others(&json, log);
+    sl_json_line_end(&json);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static int tell(const struct sl_log_file *file)
+{
+    struct totals t = {0};
+    add_up(file->log, &t);
+    int err = given.gaps ? find_gaps(file->log, &t) : 0;
+    if (!err && given.json)
+        print_json(file, &t);
+    else if (!err)
+        print_text(file, &t);
+    free(t.gap_ns);
+    free(t.last_seen_ns);
+    return err;
+}
+
+static int run(void)
+{
+    struct sl_log_set set = {0};
+    int err = 0;
+    for (unsigned i = 0; i < given.files.count && !err; i++)
+        err = sl_log_set_add(&set, given.files.text[i], 0);
+    for (unsigned i = 0; i < set.count && !err; i++) {
+        if (i > 0 && !given.json)
+            printf("\n");
+        err = tell(&set.files[i]);
+    }
+    if (!err && set.note[0])
+        fprintf(stderr, "sluice info: %s\n", set.note);
+    sl_log_set_close(&set);
+    return err;
+}
+
+const struct sl_tool sl_tool_info = {.name = "info", .command = &command, .run = run};

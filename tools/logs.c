@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/logs.h"
+
+#include "core/base/error.h"
+
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sl_log_choice sl_log_choice;
+const struct sl_option sl_log_choice_options[] = {
+    {.name = "topic",
+     .letter = 't',
+     .kind = SL_OPTION_LIST,
+     .offset = offsetof(struct sl_log_choice, topics),
+     .value = "NAME",
+     .help = "Only this topic; may be given several times"},
+    {.name = "regex",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sl_log_choice, regex),
+     .value = "REGEX",
+     .help = "Also topics whose whole name this extended regular expression matches"},
+    {.name = "exclude",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sl_log_choice, exclude),
+     .value = "REGEX",
+     .help = "But none whose whole name this one matches"},
+    {.name = "start",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct sl_log_choice, start_ns),
+     .min = 0,
+     .max = 1e18,
+     .help = "Leave out so much time at the beginning"},
+    {.name = "duration",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct sl_log_choice, duration_ns),
+     .min = 0,
+     .max = 1e18,
+     .help = "Take so much time; without it, to the end"},
+};
+
+/* Choosing --------------------------------------------------------------------------------------*/
+
+struct sl_log_chosen {
+    bool has_regex, has_exclude;
+    regex_t regex, exclude;
+};
+
+static int compile(const char *name, const char *text, regex_t *ret_regex)
+{
+    char whole[512];
+    char reason[128];
+    if (strlen(text) > sizeof whole - 8)
+        return sl_error(-EINVAL, "--%s is longer than %zu letters", name, sizeof whole - 8);
+    snprintf(whole, sizeof whole, "^(%s)$", text);
+    int code = regcomp(ret_regex, whole, REG_EXTENDED | REG_NOSUB);
+    if (code == 0)
+        return 0;
+    regerror(code, ret_regex, reason, sizeof reason);
+    return sl_error(-EINVAL, "--%s '%s': %s", name, text, reason);
+}
+
+static int compile_choice(struct sl_log_chosen **ret_chosen)
+{
+    struct sl_log_chosen *chosen = calloc(1, sizeof *chosen);
+    if (!chosen)
+        return sl_error(-ENOMEM, "no memory");
+    *ret_chosen = chosen;
+    int err = 0;
+    if (sl_log_choice.regex) {
+        err = compile("regex", sl_log_choice.regex, &chosen->regex);
+        chosen->has_regex = !err;
+    }
+    if (!err && sl_log_choice.exclude) {
+        err = compile("exclude", sl_log_choice.exclude, &chosen->exclude);
+        chosen->has_exclude = !err;
+    }
+    return err;
+}
+
+static bool wants(void *state, const struct sl_log_topic *topic)
+{
+    const struct sl_log_chosen *chosen = state;
+    bool is_named = sl_log_choice.topics.count == 0 && !chosen->has_regex;
+    for (unsigned i = 0; i < sl_log_choice.topics.count; i++)
+        is_named |= strcmp(sl_log_choice.topics.text[i], topic->name) == 0;
+    if (!is_named && chosen->has_regex)
+        is_named = regexec(&chosen->regex, topic->name, 0, NULL, 0) == 0;
+    return is_named &&
+           !(chosen->has_exclude && regexec(&chosen->exclude, topic->name, 0, NULL, 0) == 0);
+}
+
+bool sl_log_view_wants(const struct sl_log_view *view, const struct sl_log_topic *topic)
+{
+    return wants(view->chosen, topic);
+}
+
+/* A topic that was named and is in no log is a mistake of typing. */
+static int check_names(const struct sl_log_set *set)
+{
+    for (unsigned i = 0; i < sl_log_choice.topics.count; i++) {
+        bool is_there = false;
+        for (unsigned l = 0; l < set->count && !is_there; l++)
+            for (uint32_t t = 0; t < set->logs[l]->topic_count && !is_there; t++)
+                is_there = strcmp(set->logs[l]->topics[t].name, sl_log_choice.topics.text[i]) == 0;
+        if (!is_there)
+            return sl_error(-ENOENT, "no topic %s; sluice info shows what there is",
+                            sl_log_choice.topics.text[i]);
+    }
+    return 0;
+}
+
+/* Views -----------------------------------------------------------------------------------------*/
+
+bool sl_log_span(const struct sl_log *log, uint64_t *ret_first_ns, uint64_t *ret_last_ns)
+{
+    bool has_messages = false;
+    for (uint32_t i = 0; i < log->block_count; i++) {
+        const struct sl_log_block *block = &log->blocks[i];
+        if (block->message_count == 0)
+            continue;
+        if (!has_messages || block->first_ns < *ret_first_ns)
+            *ret_first_ns = block->first_ns;
+        if (!has_messages || block->last_ns > *ret_last_ns)
+            *ret_last_ns = block->last_ns;
+        has_messages = true;
+    }
+    return has_messages;
+}
+
+static void choose_times(const struct sl_log_set *set, struct sl_log_reader_options *options)
+{
+    uint64_t begin_ns = UINT64_MAX;
+    uint64_t first_ns;
+    uint64_t last_ns;
+    for (unsigned i = 0; i < set->count; i++)
+        if (sl_log_span(set->logs[i], &first_ns, &last_ns) && first_ns < begin_ns)
+            begin_ns = first_ns;
+    if (begin_ns == UINT64_MAX)
+        return;
+    options->first_ns = sl_log_choice.start_ns ? begin_ns + (uint64_t)sl_log_choice.start_ns : 0;
+    if (sl_log_choice.duration_ns)
+        options->last_ns =
+            begin_ns + (uint64_t)sl_log_choice.start_ns + (uint64_t)sl_log_choice.duration_ns;
+}
+
+int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
+                     unsigned flags, bool takes_damaged)
+{
+    *view = (struct sl_log_view){0};
+    int err = compile_choice(&view->chosen);
+    for (unsigned i = 0; i < count && !err; i++)
+        err = sl_log_set_add(&view->set, paths[i], flags);
+    if (!err)
+        err = check_names(&view->set);
+    struct sl_log_reader_options options = {
+        .wants = wants, .wants_state = view->chosen, .takes_damaged = takes_damaged};
+    if (!err) {
+        choose_times(&view->set, &options);
+        err = sl_log_reader_create(view->set.logs, view->set.count, &options, &view->reader);
+    }
+    if (err)
+        sl_log_view_close(view);
+    return err;
+}
+
+void sl_log_view_close(struct sl_log_view *view)
+{
+    sl_log_reader_destroy(view->reader);
+    sl_log_set_close(&view->set);
+    if (view->chosen && view->chosen->has_regex)
+        regfree(&view->chosen->regex);
+    if (view->chosen && view->chosen->has_exclude)
+        regfree(&view->chosen->exclude);
+    free(view->chosen);
+    *view = (struct sl_log_view){0};
+}
+
+/* Copying ---------------------------------------------------------------------------------------*/
+
+struct copy {
+    struct sl_log_view *view;
+    struct sl_log_output *output;
+    const struct sl_log_topic **topics; /* of the output, as they were read */
+    uint32_t topic_count, topic_room;
+    uint32_t **index; /* of the output, by log and topic */
+    bool by_name;     /* rosbag2 has one topic of a name */
+};
+
+static bool same_pairs(const struct sl_log_topic *a, const struct sl_log_topic *b)
+{
+    if (a->pair_count != b->pair_count)
+        return false;
+    for (unsigned i = 0; i < a->pair_count; i++)
+        if (strcmp(a->pairs[i].key, b->pairs[i].key) != 0 ||
+            strcmp(a->pairs[i].value, b->pairs[i].value) != 0)
+            return false;
+    return true;
+}
+
+/* Parts of a split log have the same topics. */
+static bool same_topic(const struct copy *copy, const struct sl_log_topic *a,
+                       const struct sl_log_topic *b)
+{
+    if (strcmp(a->name, b->name) != 0 || strcmp(a->type, b->type) != 0 ||
+        strcmp(a->encoding, b->encoding) != 0)
+        return false;
+    return copy->by_name ||
+           (a->definition_bytes == b->definition_bytes && a->has_schema == b->has_schema &&
+            (a->definition_bytes == 0 ||
+             memcmp(a->definition, b->definition, a->definition_bytes) == 0) &&
+            same_pairs(a, b));
+}
+
+static int copy_topic(struct copy *copy, const struct sl_log_topic *topic, uint32_t *ret_index)
+{
+    for (uint32_t i = 0; i < copy->topic_count; i++) {
+        if (same_topic(copy, copy->topics[i], topic)) {
+            *ret_index = i;
+            return 0;
+        }
+    }
+    if (copy->topic_count == copy->topic_room) {
+        uint32_t room = copy->topic_room ? 2 * copy->topic_room : 16;
+        const struct sl_log_topic **fresh = realloc(copy->topics, room * sizeof *fresh);
+        if (!fresh)
+            return sl_error(-ENOMEM, "no memory");
+        copy->topics = fresh;
+        copy->topic_room = room;
+    }
+    copy->topics[copy->topic_count++] = topic;
+    return sl_log_output_topic(copy->output, topic, ret_index);
+}
+
+static int copy_topics(struct copy *copy)
+{
+    const struct sl_log_set *set = &copy->view->set;
+    copy->index = calloc(set->count + 1, sizeof *copy->index);
+    int err = copy->index ? 0 : sl_error(-ENOMEM, "no memory");
+    for (unsigned i = 0; i < set->count && !err; i++) {
+        const struct sl_log *log = set->logs[i];
+        copy->index[i] = calloc(log->topic_count + 1, sizeof **copy->index);
+        if (!copy->index[i])
+            err = sl_error(-ENOMEM, "no memory");
+        for (uint32_t t = 0; t < log->topic_count && !err; t++)
+            if (sl_log_view_wants(copy->view, &log->topics[t]))
+                err = copy_topic(copy, &log->topics[t], &copy->index[i][t]);
+    }
+    return err;
+}
+
+static int copy_others(struct copy *copy)
+{
+    const struct sl_log_set *set = &copy->view->set;
+    struct sl_log_writer *writer = sl_log_output_writer(copy->output);
+    int err = 0;
+    for (unsigned i = 0; i < set->count && !err; i++) {
+        const struct sl_log *log = set->logs[i];
+        for (uint32_t a = 0; a < log->attachment_count && !err; a++)
+            err = sl_log_write_attachment(writer, &log->attachments[a], &log->source);
+        for (uint32_t m = 0; m < log->metadata_count && !err; m++)
+            err = sl_log_write_metadata(writer, &log->metadata[m]);
+    }
+    return err;
+}
+
+static int copy_messages(struct copy *copy, struct sl_log_copied *copied)
+{
+    struct sl_log_item item;
+    int result;
+    while ((result = sl_log_reader_next(copy->view->reader, &item)) == 1) {
+        item.message.topic = copy->index[item.log][item.message.topic];
+        int err =
+            sl_log_output_message(copy->output, &item.message, item.body, (size_t)item.body_bytes);
+        if (err)
+            return err;
+        copied->messages++;
+        copied->bytes += item.body_bytes;
+    }
+    return result;
+}
+
+static const char *profile_of(const struct sl_log_set *set)
+{
+    return set->count > 0 ? set->logs[0]->profile : "";
+}
+
+int sl_log_copy(struct sl_log_view *view, const char *path,
+                const struct sl_log_output_options *options, struct sl_log_copied *ret_copied)
+{
+    struct sl_log_output_options used = *options;
+    struct copy copy = {.view = view,
+                        .by_name = options->kind == SL_LOG_OUTPUT_ROSBAG2 ||
+                                   options->kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE};
+    struct sl_log_copied copied = {0};
+    used.write.profile = profile_of(&view->set);
+    used.write.library = "sluice";
+    int err = sl_log_output_create(path, &used, &copy.output);
+    if (!err)
+        err = copy_topics(&copy);
+    if (!err)
+        err = copy_messages(&copy, &copied);
+    if (!err)
+        err = copy_others(&copy);
+    if (!err)
+        err = sl_log_output_end(copy.output);
+    copied.topics = copy.topic_count;
+    sl_log_output_close(copy.output);
+    for (unsigned i = 0; copy.index && i < view->set.count; i++)
+        free(copy.index[i]);
+    free(copy.index);
+    free(copy.topics);
+    if (!err)
+        *ret_copied = copied;
+    return err;
+}
