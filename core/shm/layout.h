@@ -153,8 +153,9 @@ struct sl_stats_row {
     uint64_t instance;                       /* publishers: as in sl_frame */
     char topic[SL_TOPIC_MAX];
     char type[SL_TYPE_MAX];
-    uint32_t policy, depth; /* subscribers */
-    uint32_t slot_count;    /* publishers */
+    uint32_t policy;     /* subscribers */
+    uint32_t depth;      /* of subscribers; publishers: how many messages they retain */
+    uint32_t slot_count; /* publishers */
     uint32_t quota;
     uint64_t slot_size;                          /* publishers: bytes */
     char memory[SL_MEMORY_TEXT];                 /* publishers: what the pool was made of */

@@ -135,6 +135,7 @@ static int show(struct sl_publisher *p)
     p->row->slot_count = p->pool->slots.count;
     p->row->slot_size = p->pool->slot_size;
     p->row->quota = p->options.quota;
+    p->row->depth = p->options.retain;
     const struct sl_memory *m = &p->pool->memory;
     snprintf(p->row->memory, sizeof p->row->memory, "%s", p->pool->kind);
     p->row->memory_kind = m->kind;
