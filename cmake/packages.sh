@@ -9,8 +9,8 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libfyaml-dev libpcap-dev libpng-dev libcmocka-dev
-                libiceoryx-binding-c-dev)
-test_packages=(git clang-format spin iproute2 procps mandoc iceoryx)
+                libiceoryx-binding-c-dev cyclonedds-dev)
+test_packages=(git clang-format spin iproute2 procps mandoc iceoryx cyclonedds-tools)
 fuzz_packages=(clang llvm libclang-rt-14-dev)
 # What `make deb` needs, and to look at what it made.
 deb_packages=(dpkg-dev file)
