@@ -5,19 +5,26 @@
  * refer to a frame of the bus. What Cyclone sends it asks for by to_ser_ref, a fragment at a time,
  * and puts into the list of a sendmsg as it stands.
  *
+ * What arrives comes as a chain of fragments in Cyclone's buffers, by from_ser, and is put from
+ * there into the place that it is given.
+ *
  * There are no keys here: every message is of the topic's one instance.
  */
 #include "nodes/dds_bridge/cyclone.h"
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/frame/body.h"
 
 #include <dds/dds.h>
 #include <dds/ddsi/ddsi_serdata.h>
 #include <dds/ddsi/ddsi_sertype.h>
+#include <dds/ddsi/q_radmin.h>
+#include <dds/ddsrt/log.h>
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +45,25 @@ static const char defaults[] =
 
 struct cyclone {
     dds_entity_t domain, participant; /* 0 = none */
+    dds_entity_t remotes;             /* reader of what writers there are; 0 = none yet */
+    dds_guid_t guid;
     int wake_fd;
     struct cyclone_writer *writers;
+    struct cyclone_reader *readers;
+    pthread_mutex_t log_lock;
+    struct sl_log_limit log_limit; /* strangers' packets must not flood the log */
+};
+
+struct cyclone_reader {
+    struct cyclone_reader *next;
+    struct cyclone_sink sink;
+    dds_entity_t topic, reader;
+};
+
+/* A type as one topic's ends have it. */
+struct type {
+    struct ddsi_sertype c;
+    struct cyclone_reader *reader; /* NULL: a writer's */
 };
 
 struct cyclone_writer {
@@ -51,6 +75,14 @@ struct cyclone_writer {
     _Atomic uint32_t held, copies; /* ended by Cyclone's threads */
     _Atomic uint64_t stale;
     _Atomic bool is_awaited;
+};
+
+/* A message that came in. */
+struct arrival {
+    struct ddsi_serdata c;
+    struct cyclone_reader *reader;
+    struct cyclone_place *place; /* NULL: there was none, or it was taken */
+    uint32_t size;
 };
 
 /* A message on its way out. */
@@ -188,17 +220,7 @@ static size_t print(const struct ddsi_sertype *type, const struct ddsi_serdata *
     return (size_t)snprintf(to, room, "%u bytes", message_of(d)->size);
 }
 
-/* Not asked for: nothing is received, and there are no samples in a program's own form. */
-static struct ddsi_serdata *from_ser(const struct ddsi_sertype *type, enum ddsi_serdata_kind kind,
-                                     const struct nn_rdata *fragments, size_t size)
-{
-    (void)type;
-    (void)kind;
-    (void)fragments;
-    (void)size;
-    return NULL;
-}
-
+/* What Cyclone does not ask for, as these types have no samples in a program's own form. */
 static struct ddsi_serdata *from_ser_iov(const struct ddsi_sertype *type,
                                          enum ddsi_serdata_kind kind, ddsrt_msg_iovlen_t count,
                                          const ddsrt_iovec_t *pieces, size_t size)
@@ -248,10 +270,21 @@ static bool untyped_to_sample(const struct ddsi_sertype *type, const struct ddsi
     return true; /* there is no key to fill in */
 }
 
+static struct ddsi_serdata *from_ser_never(const struct ddsi_sertype *type,
+                                           enum ddsi_serdata_kind kind,
+                                           const struct nn_rdata *fragments, size_t size)
+{
+    (void)type;
+    (void)kind;
+    (void)fragments;
+    (void)size;
+    return NULL;
+}
+
 static const struct ddsi_serdata_ops message_operations = {
     .eqkey = is_same_instance,
     .get_size = get_size,
-    .from_ser = from_ser,
+    .from_ser = from_ser_never,
     .from_ser_iov = from_ser_iov,
     .from_keyhash = from_keyhash,
     .from_sample = from_sample,
@@ -263,6 +296,110 @@ static const struct ddsi_serdata_ops message_operations = {
     .untyped_to_sample = untyped_to_sample,
     .free = end_message,
     .print = print,
+    .get_keyhash = get_keyhash,
+};
+
+/* Arrivals --------------------------------------------------------------------------------------*/
+
+static const struct arrival *arrival_of(const struct ddsi_serdata *d)
+{
+    return (const struct arrival *)d;
+}
+
+/* Fragments are in order of their beginnings, and may overlap. False if bytes are missing. */
+static bool gather_fragments(const struct nn_rdata *fragment, size_t size, unsigned char *to)
+{
+    size_t done = 0;
+    for (; fragment && done < size; fragment = fragment->nextfrag) {
+        size_t end = fragment->maxp1 < size ? fragment->maxp1 : size;
+        if (fragment->min > done)
+            return false;
+        if (end <= done)
+            continue;
+        const unsigned char *payload =
+            NN_RMSG_PAYLOADOFF(fragment->rmsg, NN_RDATA_PAYLOAD_OFF(fragment));
+        memcpy(to + done, payload + (done - fragment->min), end - done);
+        done = end;
+    }
+    return done == size;
+}
+
+static struct ddsi_serdata *from_ser(const struct ddsi_sertype *type, enum ddsi_serdata_kind kind,
+                                     const struct nn_rdata *fragments, size_t size)
+{
+    struct cyclone_reader *reader = ((const struct type *)type)->reader;
+    struct arrival *a = dds_alloc(sizeof *a);
+    memset(a, 0, sizeof *a);
+    ddsi_serdata_init(&a->c, type, kind);
+    a->c.hash = type->serdata_basehash;
+    a->reader = reader;
+    a->size = (uint32_t)size;
+    if (kind == SDK_DATA && size >= CDR_HEADER && size <= UINT32_MAX)
+        a->place = reader->sink.place(reader->sink.context, size);
+    if (a->place && !gather_fragments(fragments, size, a->place->data)) {
+        reader->sink.drop(reader->sink.context, a->place);
+        a->place = NULL;
+    }
+    return &a->c; /* without a place too: NULL would be a complaint in Cyclone's log */
+}
+
+static void end_arrival(struct ddsi_serdata *d)
+{
+    struct arrival *a = (struct arrival *)d;
+    if (a->place)
+        a->reader->sink.drop(a->reader->sink.context, a->place);
+    dds_free(a);
+}
+
+static uint32_t arrival_size(const struct ddsi_serdata *d)
+{
+    return arrival_of(d)->size;
+}
+
+static struct ddsi_serdata *arrival_to_untyped(const struct ddsi_serdata *d)
+{
+    struct arrival *instance = dds_alloc(sizeof *instance);
+    memset(instance, 0, sizeof *instance);
+    ddsi_serdata_init(&instance->c, d->type, SDK_KEY);
+    instance->c.hash = d->hash;
+    instance->c.type = NULL;
+    return &instance->c;
+}
+
+static struct ddsi_serdata *arrival_from_keyhash(const struct ddsi_sertype *type,
+                                                 const struct ddsi_keyhash *hash)
+{
+    (void)hash;
+    return from_ser(type, SDK_KEY, NULL, 0);
+}
+
+static size_t print_arrival(const struct ddsi_sertype *type, const struct ddsi_serdata *d, char *to,
+                            size_t room)
+{
+    (void)type;
+    return (size_t)snprintf(to, room, "%u bytes", arrival_of(d)->size);
+}
+
+static void arrival_to_ser(const struct ddsi_serdata *d, size_t offset, size_t size, void *to)
+{
+    (void)d; /* nobody writes what a reader of ours has read */
+    (void)offset;
+    memset(to, 0, size);
+}
+
+static const struct ddsi_serdata_ops arrival_operations = {
+    .eqkey = is_same_instance,
+    .get_size = arrival_size,
+    .from_ser = from_ser,
+    .from_ser_iov = from_ser_iov,
+    .from_keyhash = arrival_from_keyhash,
+    .from_sample = from_sample,
+    .to_ser = arrival_to_ser,
+    .to_sample = to_sample,
+    .to_untyped = arrival_to_untyped,
+    .untyped_to_sample = untyped_to_sample,
+    .free = end_arrival,
+    .print = print_arrival,
     .get_keyhash = get_keyhash,
 };
 
@@ -321,24 +458,40 @@ static const struct ddsi_sertype_ops type_operations = {
     .hash = hash_type,
 };
 
-/* The topic refers to the type afterwards, as its writer does. */
+/* For a writer, or for `reader`. The topic refers to the type afterwards, as its end does. */
 static int open_topic(const struct cyclone *cyclone, const char *topic, const char *type,
-                      struct ddsi_sertype **ret_type, dds_entity_t *ret_topic)
+                      struct cyclone_reader *reader, struct ddsi_sertype **ret_type,
+                      dds_entity_t *ret_topic)
 {
-    struct ddsi_sertype *t = dds_alloc(sizeof *t);
+    struct type *t = dds_alloc(sizeof *t);
     memset(t, 0, sizeof *t);
-    ddsi_sertype_init_flags(t, type, &type_operations, &message_operations,
+    ddsi_sertype_init_flags(&t->c, type, &type_operations,
+                            reader ? &arrival_operations : &message_operations,
                             DDSI_SERTYPE_FLAG_TOPICKIND_NO_KEY);
-    t->allowed_data_representation = DDS_DATA_REPRESENTATION_FLAG_XCDR1;
+    t->c.allowed_data_representation = DDS_DATA_REPRESENTATION_FLAG_XCDR1;
+    t->reader = reader;
+    struct ddsi_sertype *c = &t->c;
     dds_entity_t entity =
-        dds_create_topic_sertype(cyclone->participant, topic, &t, NULL, NULL, NULL);
+        dds_create_topic_sertype(cyclone->participant, topic, &c, NULL, NULL, NULL);
     if (entity < 0) {
-        ddsi_sertype_unref(t);
+        ddsi_sertype_unref(&t->c);
         return dds_failure(entity, "topic", topic);
     }
-    *ret_type = t;
+    *ret_type = c;
     *ret_topic = entity;
     return 0;
+}
+
+/* What Cyclone has to say, a line at a time, by any of its threads. */
+static void log_line(void *context, const dds_log_data_t *line)
+{
+    struct cyclone *cyclone = context;
+    int length = (int)line->size - (line->size > 0 && line->message[line->size - 1] == '\n');
+    bool is_error = line->priority & (DDS_LC_ERROR | DDS_LC_FATAL);
+    pthread_mutex_lock(&cyclone->log_lock);
+    sl_log_limited(&cyclone->log_limit, is_error ? SL_LOG_ERROR : SL_LOG_WARN, "Cyclone DDS: %.*s",
+                   length, line->message);
+    pthread_mutex_unlock(&cyclone->log_lock);
 }
 
 /* Participant -----------------------------------------------------------------------------------*/
@@ -360,6 +513,7 @@ static int open_participant(struct cyclone *cyclone, uint32_t domain, const char
     dds_delete_qos(qos);
     if (cyclone->participant < 0)
         return dds_failure(cyclone->participant, "DDS domain", number);
+    dds_get_guid(cyclone->participant, &cyclone->guid);
     return 0;
 }
 
@@ -369,6 +523,8 @@ int cyclone_open(uint32_t domain, const char *name, int wake_fd, struct cyclone 
     if (!cyclone)
         return sl_error(-ENOMEM, "no memory for a participant");
     cyclone->wake_fd = wake_fd;
+    pthread_mutex_init(&cyclone->log_lock, NULL);
+    dds_set_log_sink(log_line, cyclone);
     int err = open_participant(cyclone, domain, name);
     if (err < 0) {
         cyclone_close(cyclone);
@@ -384,11 +540,18 @@ void cyclone_close(struct cyclone *cyclone)
         return;
     if (cyclone->domain > 0)
         dds_delete(cyclone->domain); /* returns when Cyclone's threads have ended */
+    dds_set_log_sink(NULL, NULL);
+    pthread_mutex_destroy(&cyclone->log_lock);
     while (cyclone->writers) {
         struct cyclone_writer *w = cyclone->writers;
         cyclone->writers = w->next;
         assert(atomic_load(&w->held) == 0 && atomic_load(&w->copies) == 0);
         free(w);
+    }
+    while (cyclone->readers) {
+        struct cyclone_reader *r = cyclone->readers;
+        cyclone->readers = r->next;
+        free(r);
     }
     free(cyclone);
 }
@@ -426,7 +589,7 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
     if (!w)
         return sl_error(-ENOMEM, "no memory for a writer");
     w->cyclone = cyclone;
-    int err = open_topic(cyclone, topic, type, &w->type, &w->topic);
+    int err = open_topic(cyclone, topic, type, NULL, &w->type, &w->topic);
     if (err == 0) {
         dds_qos_t *wanted = make_qos(qos);
         w->writer = dds_create_writer(cyclone->participant, w->topic, wanted, NULL);
@@ -544,4 +707,114 @@ void cyclone_writer_status(const struct cyclone_writer *w, struct cyclone_writer
         .stale = atomic_load(&w->stale),
         .readers = matched.current_count,
     };
+}
+
+/* Readers ---------------------------------------------------------------------------------------*/
+
+static void tell_of_data(dds_entity_t reader, void *cyclone)
+{
+    (void)reader;
+    wake(cyclone);
+}
+
+static dds_entity_t create_reader(struct cyclone *cyclone, dds_entity_t topic, const dds_qos_t *qos)
+{
+    dds_listener_t *listener = dds_create_listener(cyclone);
+    dds_lset_data_available(listener, tell_of_data);
+    dds_entity_t reader = dds_create_reader(cyclone->participant, topic, qos, listener);
+    dds_delete_listener(listener);
+    return reader;
+}
+
+int cyclone_reader_open(struct cyclone *cyclone, const char *topic, const char *type,
+                        const struct cyclone_qos *qos, const struct cyclone_sink *sink,
+                        struct cyclone_reader **ret_reader)
+{
+    struct ddsi_sertype *own;
+    struct cyclone_reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return sl_error(-ENOMEM, "no memory for a reader");
+    r->sink = *sink;
+    int err = open_topic(cyclone, topic, type, r, &own, &r->topic);
+    if (err < 0) {
+        free(r);
+        return err;
+    }
+    /* Its type, which knows it, may live as long as Cyclone does: so does the reader. */
+    r->next = cyclone->readers;
+    cyclone->readers = r;
+    dds_qos_t *wanted = make_qos(qos);
+    r->reader = create_reader(cyclone, r->topic, wanted);
+    dds_delete_qos(wanted);
+    if (r->reader < 0)
+        return dds_failure(r->reader, "reader of topic", topic);
+    *ret_reader = r;
+    return 0;
+}
+
+int cyclone_reader_take(struct cyclone_reader *r, struct cyclone_arrival *ret_arrival)
+{
+    struct ddsi_serdata *d;
+    dds_sample_info_t info;
+    int got;
+    while ((got = dds_takecdr(r->reader, &d, 1, &info, DDS_ANY_STATE)) > 0) {
+        struct arrival *a = (struct arrival *)d;
+        struct cyclone_place *place = info.valid_data ? a->place : NULL;
+        if (place) {
+            *ret_arrival = (struct cyclone_arrival){place, a->size, info.source_timestamp};
+            a->place = NULL;
+        }
+        ddsi_serdata_unref(d);
+        if (place)
+            return 1;
+    }
+    return got == 0 ? 0 : dds_failure(got, "a message of", "DDS");
+}
+
+uint32_t cyclone_reader_writers(const struct cyclone_reader *r)
+{
+    dds_subscription_matched_status_t matched = {0};
+    dds_get_subscription_matched_status(r->reader, &matched);
+    return matched.current_count;
+}
+
+/* Other participants' ---------------------------------------------------------------------------*/
+
+static bool describe(const struct cyclone *cyclone, const dds_builtintopic_endpoint_t *writer,
+                     struct cyclone_remote *ret_remote)
+{
+    dds_reliability_kind_t reliability = DDS_RELIABILITY_BEST_EFFORT;
+    dds_durability_kind_t durability = DDS_DURABILITY_VOLATILE;
+    dds_duration_t blocking;
+    if (memcmp(&writer->participant_key, &cyclone->guid, sizeof cyclone->guid) == 0 ||
+        strlen(writer->topic_name) >= sizeof ret_remote->topic ||
+        strlen(writer->type_name) >= sizeof ret_remote->type)
+        return false;
+    dds_qget_reliability(writer->qos, &reliability, &blocking);
+    dds_qget_durability(writer->qos, &durability);
+    ret_remote->best_effort = reliability == DDS_RELIABILITY_BEST_EFFORT;
+    ret_remote->transient_local = durability != DDS_DURABILITY_VOLATILE;
+    strcpy(ret_remote->topic, writer->topic_name);
+    strcpy(ret_remote->type, writer->type_name);
+    return true;
+}
+
+int cyclone_next_remote(struct cyclone *cyclone, struct cyclone_remote *ret_remote)
+{
+    if (cyclone->remotes == 0)
+        cyclone->remotes = create_reader(cyclone, DDS_BUILTIN_TOPIC_DCPSPUBLICATION, NULL);
+    if (cyclone->remotes < 0)
+        return dds_failure(cyclone->remotes, "reader of", "the writers there are");
+    for (;;) {
+        void *sample = NULL;
+        dds_sample_info_t info;
+        int got = dds_take(cyclone->remotes, &sample, &info, 1, 1);
+        if (got <= 0)
+            return got == 0 ? 0 : dds_failure(got, "reading", "the writers there are");
+        bool is_one = info.valid_data && info.instance_state == DDS_ALIVE_INSTANCE_STATE &&
+                      describe(cyclone, sample, ret_remote);
+        dds_return_loan(cyclone->remotes, &sample, 1);
+        if (is_one)
+            return 1;
+    }
 }

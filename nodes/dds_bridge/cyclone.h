@@ -75,4 +75,46 @@ struct cyclone_writer_status {
 void cyclone_writer_status(const struct cyclone_writer *writer,
                            struct cyclone_writer_status *ret_status);
 
+/* ---- In --------------------------------------------------------------------------------------*/
+
+/* Where a message is put when it arrives. Whoever gives places makes them part of structs of his
+ * own. */
+struct cyclone_place {
+    void *data;
+};
+
+/* Both are called by Cyclone's threads, perhaps several at once. */
+struct cyclone_sink {
+    /* Room for so many bytes, at least 4; or NULL: the message is dropped. */
+    struct cyclone_place *(*place)(void *context, size_t size_bytes);
+    /* The message was displaced by newer ones before it was taken. */
+    void (*drop)(void *context, struct cyclone_place *place);
+    void *context;
+};
+
+struct cyclone_arrival {
+    struct cyclone_place *place; /* the taker's now */
+    size_t size_bytes;
+    int64_t sent_ns; /* when it was written: CLOCK_REALTIME of that machine */
+};
+
+/* What other participants write is read, what this one writes is not. `sink` is copied. */
+int cyclone_reader_open(struct cyclone *cyclone, const char *topic, const char *type,
+                        const struct cyclone_qos *qos, const struct cyclone_sink *sink,
+                        struct cyclone_reader **ret_reader);
+
+/* The next message: 1, or 0 if there is none, or an error. */
+int cyclone_reader_take(struct cyclone_reader *reader, struct cyclone_arrival *ret_arrival);
+
+uint32_t cyclone_reader_writers(const struct cyclone_reader *reader); /* matched now */
+
+/* A writer of another participant that has appeared. */
+struct cyclone_remote {
+    char topic[300], type[300];
+    bool best_effort, transient_local;
+};
+
+/* The next one that is not told of yet: 1, or 0. */
+int cyclone_next_remote(struct cyclone *cyclone, struct cyclone_remote *ret_remote);
+
 #endif

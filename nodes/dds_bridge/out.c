@@ -76,10 +76,11 @@ static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char
 }
 
 int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
-             const struct bridge_rule *rule, const struct sl_stats_view *publisher)
+             const struct bridge_rule *rule, const struct bridge_origins *origins,
+             const struct sl_stats_view *publisher)
 {
     char topic[BRIDGE_TOPIC_MAX], type[BRIDGE_TYPE_MAX];
-    *o = (struct out){.rule = rule};
+    *o = (struct out){.rule = rule, .origins = origins};
     snprintf(o->topic, sizeof o->topic, "%s", publisher->topic);
     choose_qos(o, publisher);
     int err = bridge_topic_to_dds(rule->as[0] ? rule->as : o->topic, topic);
@@ -145,8 +146,9 @@ static enum cyclone_way way_for(const struct out *o)
 
 static void send_frame(struct out *o, struct sl_frame *frame)
 {
-    if (comes_too_early(o)) {
-        o->thinned++;
+    bool is_own = bridge_origins_has(o->origins, frame->instance);
+    if (is_own || comes_too_early(o)) {
+        o->thinned += !is_own;
         sl_frame_release(frame);
         return;
     }

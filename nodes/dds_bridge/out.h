@@ -10,11 +10,13 @@
 #include "core/node/runtime.h"
 #include "core/shm/stats.h"
 #include "nodes/dds_bridge/cyclone.h"
+#include "nodes/dds_bridge/origins.h"
 #include "nodes/dds_bridge/rule.h"
 
 struct out {
     char topic[SL_TOPIC_MAX];
     const struct bridge_rule *rule;
+    const struct bridge_origins *origins; /* what came in from DDS does not go out again */
     struct cyclone_qos qos;
     enum bridge_full full;
     uint32_t limit; /* frames that may be held at one time */
@@ -31,7 +33,8 @@ uint32_t out_quota(const struct bridge_rule *rule);
 
 /* `publisher` is one of the topic's, found on the bus. */
 int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclone,
-             const struct bridge_rule *rule, const struct sl_stats_view *publisher);
+             const struct bridge_rule *rule, const struct bridge_origins *origins,
+             const struct sl_stats_view *publisher);
 
 /* Send what has come. Returns how many messages, or an error. */
 int out_work(struct out *out, struct sl_runtime *runtime);

@@ -155,6 +155,70 @@ uint32_t check_cloud(const void *sample)
     return number;
 }
 
+static sensor_msgs_msg_dds__PointField_ field_of(const char *name, uint32_t offset,
+                                                 uint8_t datatype, uint32_t count)
+{
+    return (sensor_msgs_msg_dds__PointField_){(char *)name, offset, datatype, count};
+}
+
+void write_cloud(dds_entity_t writer, uint32_t number, uint32_t size)
+{
+    uint32_t width = width_of(number, size), length = width * POINT_STEP;
+    uint8_t *data = malloc(length);
+    assert_non_null(data);
+    fill(data, length, number);
+    sensor_msgs_msg_dds__PointField_ fields[] = {field_of("x", 0, 7, 1), field_of("y", 4, 7, 1),
+                                                 field_of("z", 8, 7, 1),
+                                                 field_of("intensity", 12, 4, 2)};
+    const sensor_msgs_msg_dds__PointCloud2_ cloud = {
+        .header = {{SECONDS, number}, "lidar_front"},
+        .height = 1,
+        .width = width,
+        .fields = {4, 4, fields, false},
+        .point_step = POINT_STEP,
+        .row_step = length,
+        .data = {length, length, data, false},
+        .is_dense = number % 2,
+    };
+    assert_int_equal(dds_write(writer, &cloud), 0);
+    free(data);
+}
+
+static void check_field_of(const struct sl_pointcloud2 *cloud, const char *name, uint32_t offset,
+                           uint8_t datatype, uint32_t count)
+{
+    const struct sl_point_field *field = sl_pointcloud2_field(cloud, name);
+    assert_non_null(field);
+    assert_true(field->offset == offset && field->datatype == datatype && field->count == count);
+}
+
+static uint32_t number_of(int64_t stamp_ns)
+{
+    assert_int_equal(stamp_ns / 1000000000, SECONDS);
+    return (uint32_t)(stamp_ns % 1000000000);
+}
+
+uint32_t check_cloud_frame(const struct sl_frame *frame)
+{
+    struct sl_pointcloud2 cloud;
+    assert_int_equal(sl_pointcloud2_read(frame->body, frame->body_length, &cloud), 0);
+    uint32_t number = number_of(cloud.stamp_ns);
+    assert_int_equal(frame->stamp_ns, cloud.stamp_ns);
+    assert_true(sl_text_is(cloud.frame_id, "lidar_front"));
+    assert_int_equal(cloud.height, 1);
+    assert_int_equal(cloud.field_count, 4);
+    check_field_of(&cloud, "x", 0, 7, 1);
+    check_field_of(&cloud, "y", 4, 7, 1);
+    check_field_of(&cloud, "z", 8, 7, 1);
+    check_field_of(&cloud, "intensity", 12, 4, 2);
+    assert_int_equal(cloud.is_dense, number % 2);
+    assert_int_equal(cloud.point_step, 16);
+    assert_int_equal(cloud.data_size, 16 * cloud.width);
+    assert_ptr_equal(frame->data, frame->data_length ? cloud.data : NULL);
+    check_data(cloud.data, cloud.data_size, number);
+    return number;
+}
+
 /* Images ----------------------------------------------------------------------------------------*/
 
 int publish_image(struct sl_publisher *publisher, uint32_t number, uint32_t size)
@@ -235,6 +299,46 @@ uint32_t check_imu(const void *sample)
         assert_true(imu->orientation_covariance[i] == i + 100.0);
         assert_true(imu->angular_velocity_covariance[i] == i + 200.0);
         assert_true(imu->linear_acceleration_covariance[i] == i + 300.0);
+    }
+    return number;
+}
+
+static geometry_msgs_msg_dds__Vector3_ vector(double x, double y, double z)
+{
+    return (geometry_msgs_msg_dds__Vector3_){x, y, z};
+}
+
+void write_imu(dds_entity_t writer, uint32_t number)
+{
+    double n = number;
+    sensor_msgs_msg_dds__Imu_ imu = {.header = {{SECONDS, number}, "imu"},
+                                     .orientation = {n, n + 0.25, n + 0.5, n + 0.75},
+                                     .angular_velocity = vector(n + 10.5, n + 11.5, n + 12.5),
+                                     .linear_acceleration = vector(-n, -n - 1, -n - 2)};
+    for (unsigned i = 0; i < 9; i++) {
+        imu.orientation_covariance[i] = i + 100.0;
+        imu.angular_velocity_covariance[i] = i + 200.0;
+        imu.linear_acceleration_covariance[i] = i + 300.0;
+    }
+    assert_int_equal(dds_write(writer, &imu), 0);
+}
+
+uint32_t check_imu_frame(const struct sl_frame *frame)
+{
+    struct sl_imu imu;
+    assert_int_equal(sl_imu_read(frame->body, frame->body_length, &imu), 0);
+    uint32_t number = number_of(imu.stamp_ns);
+    assert_true(sl_text_is(imu.frame_id, "imu"));
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(imu.orientation[i] == number + 0.25 * i);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(imu.angular_velocity[i] == number + 10.5 + i);
+        assert_true(imu.linear_acceleration[i] == -(double)number - i);
+    }
+    for (unsigned i = 0; i < 9; i++) {
+        assert_true(imu.orientation_covariance[i] == i + 100.0);
+        assert_true(imu.angular_velocity_covariance[i] == i + 200.0);
+        assert_true(imu.linear_acceleration_covariance[i] == i + 300.0);
     }
     return number;
 }

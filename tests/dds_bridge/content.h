@@ -8,6 +8,7 @@
 #define SL_TESTS_DDS_BRIDGE_CONTENT_H
 
 #include "core/shm/sluice.h"
+#include <dds/dds.h>
 #include <sensor_msgs.h>
 
 #define CONTENT_SIDE_SIZE 1024u
@@ -20,9 +21,17 @@ int publish_cloud_at_end(struct sl_publisher *publisher, uint32_t number, uint32
 int publish_image(struct sl_publisher *publisher, uint32_t number, uint32_t size);
 int publish_imu(struct sl_publisher *publisher, uint32_t number, uint32_t size); /* inline */
 
+/* The other way: write to DDS what the above publish. */
+void write_cloud(dds_entity_t writer, uint32_t number, uint32_t size);
+void write_imu(dds_entity_t writer, uint32_t number);
+
 /* Fails the test unless it is all of such a message. Returns its number. */
 uint32_t check_cloud(const void *sample);
 uint32_t check_image(const void *sample);
 uint32_t check_imu(const void *sample);
+
+/* The same for what came to the bus. */
+uint32_t check_cloud_frame(const struct sl_frame *frame);
+uint32_t check_imu_frame(const struct sl_frame *frame);
 
 #endif

@@ -217,7 +217,7 @@ static void refused(const char *text, const char *a, const char *b)
 static void wrong_options_are_told(void **state)
 {
     (void)state;
-    refused("nothing to do: give --out with a topic", side_domain_option(), NULL);
+    refused("nothing to do: give --out or --in with a topic", side_domain_option(), NULL);
     refused("option --out: '/a fast': 'fast' is none of: reliable", "--out=/a fast", NULL);
     refused("option --dds-domain: 231 is out of range", "--out=/a", "--dds-domain=231");
 }
@@ -323,13 +323,13 @@ static void stopped_reader_holds_few_and_the_rest_is_counted(void **state)
         assert_true(held_of(publisher) <= 4);
         poll(NULL, 0, 1);
     }
-    assert_true(lost_of("/points") > 0);
     kill(slow.pid, SIGCONT);
     await_held(publisher, 0);
     uint32_t last = number++;
     assert_int_equal(publish_cloud(publisher, last, 9000), 0);
     while (side_take(reader, check_cloud, SIDE_PATIENCE_NS) != last)
         ;
+    assert_true(lost_of("/points") > 0); /* counted by the take that comes after them */
     sl_publisher_close(publisher);
 }
 
