@@ -94,11 +94,25 @@ static int read_list(struct rules *rules, const struct sl_runtime *runtime, cons
     return 0;
 }
 
+static int check_ins(const struct rules *ins)
+{
+    for (unsigned i = 0; i < ins->texts.count; i++) {
+        const struct bridge_rule *rule = &ins->rule[i];
+        if (rule->period_ns || rule->latest || rule->says_full)
+            return sl_error(-EINVAL,
+                            "option --in: '%s': rate, latest and when-full are for what goes out",
+                            ins->texts.text[i]);
+    }
+    return 0;
+}
+
 static int read_rules(struct bridge *b, const struct sl_runtime *runtime)
 {
     int err = read_list(&b->outs, runtime, "out");
     if (err == 0)
         err = read_list(&b->ins, runtime, "in");
+    if (err == 0)
+        err = check_ins(&b->ins);
     if (err == 0 && b->outs.texts.count + b->ins.texts.count == 0)
         return sl_error(-EINVAL, "nothing to do: give --out or --in with a topic, such as --out "
                                  "/lidar/points, or --out '.*'");

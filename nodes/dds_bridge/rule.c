@@ -14,6 +14,28 @@
 #define DEPTH      5 /* of ROS 2's profile for sensor data, which is best effort and volatile */
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/"
 
+static bool repeats(char c)
+{
+    return c == '*' || c == '+' || c == '?';
+}
+
+/* regcomp takes time and memory that double with each repetition of a repetition, regexec with
+ * references back. */
+static int check_pattern(const char *pattern)
+{
+    for (const char *c = pattern; *c; c++) {
+        if (*c == '{' || (*c == '\\' && isdigit((unsigned char)c[1])))
+            return sl_error(-EINVAL,
+                            "'%s': a pattern has no counts such as {2} here, and no references "
+                            "such as \\1",
+                            pattern);
+        if ((repeats(*c) || *c == ')') && repeats(c[1]))
+            return sl_error(-EINVAL, "'%s': a group or a repetition cannot be repeated here",
+                            pattern);
+    }
+    return 0;
+}
+
 static int set_name(struct bridge_rule *rule, const char *name)
 {
     if (name[strspn(name, NAME_CHARS)] == '\0') {
@@ -23,6 +45,9 @@ static int set_name(struct bridge_rule *rule, const char *name)
         snprintf(rule->name, sizeof rule->name, "%s", name);
         return 0;
     }
+    int err = check_pattern(name);
+    if (err < 0)
+        return err;
     char whole[WORD_MAX + 8], why[128];
     snprintf(whole, sizeof whole, "^(%s)$", name);
     int code = regcomp(&rule->pattern, whole, REG_EXTENDED | REG_NOSUB);

@@ -5,7 +5,8 @@
  *   `---- NAME ---´ `------------ words -----------´
  *
  * NAME is a topic's, or, with any other character than a name has, a regular expression (POSIX,
- * extended) that must match all of one: `.*` is every topic.
+ * extended, without counts, references, and repetitions of groups) that must match all of one:
+ * `.*` is every topic.
  *
  * Life:    bridge_rule_init -> bridge_rule_finish
  * Owner:   `text` must outlive the rule.

@@ -14,7 +14,7 @@ static const char config[] =
     "<CycloneDDS><Domain id=\"any\"><General><Interfaces><NetworkInterface name=\"lo\"/>"
     "</Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery>"
     "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>9</MaxAutoParticipantIndex>"
-    "<Peers><Peer address=\"127.0.0.1\"/></Peers><LeaseDuration>2s</LeaseDuration>"
+    "<Peers><Peer address=\"127.0.0.1\"/></Peers>"
     "<SPDPInterval>500ms</SPDPInterval></Discovery></Domain></CycloneDDS>";
 
 static uint32_t domain;

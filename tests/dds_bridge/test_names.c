@@ -154,6 +154,10 @@ static void wrong_rules_are_told(void **state)
         {"/a as=b", "as=b: give a topic's whole name"},
         {".* as=/b", "one name for every topic"},
         {"/a(", "no regular expression: "},
+        {"/a**", "a repetition cannot be repeated"},
+        {"/(a*)+", "a group or a repetition"},
+        {"/a{2}", "no counts such as {2}"},
+        {"/(a)\\1", "no references such as"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct bridge_rule rule;

@@ -164,6 +164,35 @@ static void message_at_the_end_of_its_slot_arrives_whole(void **state)
     sl_publisher_close(publisher);
 }
 
+#ifdef SENT_LIBRARY
+/* What the kernel is given are the addresses of the pool itself: seen from outside, by a sendmsg of
+ * our own. */
+static void payload_is_sent_from_the_pool(void **state)
+{
+    (void)state;
+    const uint32_t size = 1u << 20;
+    char report[256];
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, size, 5);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){.depth = 2});
+    snprintf(report, sizeof report, "%s", harness_path("report"));
+    setenv("LD_PRELOAD", SENT_LIBRARY, 1);
+    setenv("SENT_REPORT", report, 1);
+    struct child child = bridge("/points reliable depth=2");
+    unsetenv("LD_PRELOAD");
+    unsetenv("SENT_REPORT");
+    pass(publisher, publish_cloud, reader, check_cloud, size, 20);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    unsigned long from_pools, from_elsewhere;
+    FILE *file = fopen(report, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &from_pools, &from_elsewhere), 2);
+    fclose(file);
+    assert_true(from_pools >= 20ul * size);
+    assert_true(from_elsewhere < from_pools / 10); /* headers of fragments */
+    sl_publisher_close(publisher);
+}
+#endif
+
 /* Rules -----------------------------------------------------------------------------------------*/
 
 static void rules_say_what_goes_out_and_as_what(void **state)
@@ -219,6 +248,8 @@ static void wrong_options_are_told(void **state)
     (void)state;
     refused("nothing to do: give --out or --in with a topic", side_domain_option(), NULL);
     refused("option --out: '/a fast': 'fast' is none of: reliable", "--out=/a fast", NULL);
+    refused("option --in: '/a rate=3': rate, latest and when-full are for what goes out",
+            "--in=/a rate=3", NULL);
     refused("option --dds-domain: 231 is out of range", "--out=/a", "--dds-domain=231");
 }
 
@@ -428,6 +459,9 @@ int main(void)
         CASE(messages_arrive_as_they_are),
         CASE(large_messages_arrive_whole),
         CASE(message_at_the_end_of_its_slot_arrives_whole),
+#ifdef SENT_LIBRARY
+        CASE(payload_is_sent_from_the_pool),
+#endif
         CASE(rules_say_what_goes_out_and_as_what),
         CASE(rate_is_not_exceeded),
         CASE(wrong_options_are_told),
