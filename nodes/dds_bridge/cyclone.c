@@ -31,6 +31,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef SLUICE_TSAN
+#include <sanitizer/tsan_interface.h>
+/* ThreadSanitizer does not see how Cyclone orders its threads: it is not built for it. */
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libddsc.so\n";
+}
+#define LET_GO(object)    __tsan_release((void *)(object))
+#define TAKE_OVER(object) __tsan_acquire((void *)(object))
+#else
+#define LET_GO(object)    ((void)(object)) /* to another thread, by Cyclone */
+#define TAKE_OVER(object) ((void)(object)) /* from it */
+#endif
+
 #define CDR_HEADER   4u /* bytes before each message: its encoding */
 #define CDR_UNIT     4u /* messages are sent in multiples of it */
 #define PAGE         4096u
@@ -115,12 +130,15 @@ static void wake(const struct cyclone *cyclone)
 
 static const struct message *message_of(const struct ddsi_serdata *d)
 {
+    TAKE_OVER(d);
     return (const struct message *)d;
 }
 
 static uint32_t get_size(const struct ddsi_serdata *d)
 {
-    return message_of(d)->size;
+    uint32_t size = message_of(d)->size;
+    LET_GO(d);
+    return size;
 }
 
 /* Body bytes [offset, offset + size), with zeros after its end. */
@@ -128,6 +146,7 @@ static void copy_out(const struct ddsi_serdata *d, size_t offset, size_t size, v
 {
     size_t got = sl_body_copy(&message_of(d)->body, offset, to, size);
     memset((unsigned char *)to + got, 0, size - got);
+    LET_GO(d);
 }
 
 /* Where these bytes stand, if they stand in one piece. */
@@ -146,6 +165,14 @@ static const unsigned char *in_place(const struct message *m, size_t offset, siz
     return NULL;
 }
 
+/* Into memory of Cyclone's. */
+__attribute__((noinline, no_sanitize_thread)) static void
+fill_piece(ddsrt_iovec_t *piece, const unsigned char *start, size_t size)
+{
+    piece->iov_base = (void *)start;
+    piece->iov_len = size;
+}
+
 static struct ddsi_serdata *refer(const struct ddsi_serdata *d, size_t offset, size_t size,
                                   ddsrt_iovec_t *ret_piece)
 {
@@ -155,8 +182,8 @@ static struct ddsi_serdata *refer(const struct ddsi_serdata *d, size_t offset, s
         copy_out(d, offset, size, copy);
         start = copy;
     }
-    ret_piece->iov_base = (void *)start;
-    ret_piece->iov_len = size;
+    fill_piece(ret_piece, start, size);
+    LET_GO(d);
     return ddsi_serdata_ref(d);
 }
 
@@ -169,11 +196,13 @@ static void unrefer(struct ddsi_serdata *d, const ddsrt_iovec_t *piece)
         is_ours |= at - (uintptr_t)body->ranges[i].start < body->ranges[i].length;
     if (!is_ours)
         dds_free(piece->iov_base);
+    LET_GO(d);
     ddsi_serdata_unref(d);
 }
 
 static void end_message(struct ddsi_serdata *d)
 {
+    TAKE_OVER(d);
     struct message *m = (struct message *)d;
     struct cyclone_writer *w = m->writer;
     if (w) {
@@ -196,6 +225,8 @@ static struct ddsi_serdata *to_untyped(const struct ddsi_serdata *d)
     ddsi_serdata_init(&instance->c, d->type, SDK_KEY);
     instance->c.hash = d->hash;
     instance->c.type = NULL;
+    LET_GO(d);
+    LET_GO(&instance->c);
     return &instance->c;
 }
 
@@ -303,6 +334,7 @@ static const struct ddsi_serdata_ops message_operations = {
 
 static const struct arrival *arrival_of(const struct ddsi_serdata *d)
 {
+    TAKE_OVER(d);
     return (const struct arrival *)d;
 }
 
@@ -327,6 +359,7 @@ static bool gather_fragments(const struct nn_rdata *fragment, size_t size, unsig
 static struct ddsi_serdata *from_ser(const struct ddsi_sertype *type, enum ddsi_serdata_kind kind,
                                      const struct nn_rdata *fragments, size_t size)
 {
+    TAKE_OVER(type);
     struct cyclone_reader *reader = ((const struct type *)type)->reader;
     struct arrival *a = dds_alloc(sizeof *a);
     memset(a, 0, sizeof *a);
@@ -340,11 +373,14 @@ static struct ddsi_serdata *from_ser(const struct ddsi_sertype *type, enum ddsi_
         reader->sink.drop(reader->sink.context, a->place);
         a->place = NULL;
     }
+    LET_GO(type);
+    LET_GO(&a->c);
     return &a->c; /* without a place too: NULL would be a complaint in Cyclone's log */
 }
 
 static void end_arrival(struct ddsi_serdata *d)
 {
+    TAKE_OVER(d);
     struct arrival *a = (struct arrival *)d;
     if (a->place)
         a->reader->sink.drop(a->reader->sink.context, a->place);
@@ -353,7 +389,9 @@ static void end_arrival(struct ddsi_serdata *d)
 
 static uint32_t arrival_size(const struct ddsi_serdata *d)
 {
-    return arrival_of(d)->size;
+    uint32_t size = arrival_of(d)->size;
+    LET_GO(d);
+    return size;
 }
 
 static struct ddsi_serdata *arrival_to_untyped(const struct ddsi_serdata *d)
@@ -363,6 +401,8 @@ static struct ddsi_serdata *arrival_to_untyped(const struct ddsi_serdata *d)
     ddsi_serdata_init(&instance->c, d->type, SDK_KEY);
     instance->c.hash = d->hash;
     instance->c.type = NULL;
+    LET_GO(d);
+    LET_GO(&instance->c);
     return &instance->c;
 }
 
@@ -407,6 +447,7 @@ static const struct ddsi_serdata_ops arrival_operations = {
 
 static void end_type(struct ddsi_sertype *type)
 {
+    TAKE_OVER(type);
     ddsi_sertype_fini(type);
     dds_free(type);
 }
@@ -471,6 +512,7 @@ static int open_topic(const struct cyclone *cyclone, const char *topic, const ch
     t->c.allowed_data_representation = DDS_DATA_REPRESENTATION_FLAG_XCDR1;
     t->reader = reader;
     struct ddsi_sertype *c = &t->c;
+    LET_GO(c);
     dds_entity_t entity =
         dds_create_topic_sertype(cyclone->participant, topic, &c, NULL, NULL, NULL);
     if (entity < 0) {
@@ -625,6 +667,7 @@ static struct message *new_message(struct cyclone_writer *w, size_t size, size_t
     memset(m, 0, sizeof *m);
     ddsi_serdata_init(&m->c, w->type, SDK_DATA);
     m->c.hash = w->type->serdata_basehash;
+    LET_GO(w->type);
     m->writer = w;
     m->size = (uint32_t)size;
     return m;
@@ -668,6 +711,7 @@ int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame, enum c
     }
     bool is_copied = way == CYCLONE_COPY || !frame->link;
     struct message *m = is_copied ? copy_message(w, frame) : hold_message(w, frame);
+    LET_GO(&m->c);
     dds_return_t code = dds_writecdr(w->writer, &m->c);
     if (code < 0) {
         w->failed++;
@@ -758,12 +802,14 @@ int cyclone_reader_take(struct cyclone_reader *r, struct cyclone_arrival *ret_ar
     dds_sample_info_t info;
     int got;
     while ((got = dds_takecdr(r->reader, &d, 1, &info, DDS_ANY_STATE)) > 0) {
+        TAKE_OVER(d);
         struct arrival *a = (struct arrival *)d;
         struct cyclone_place *place = info.valid_data ? a->place : NULL;
         if (place) {
             *ret_arrival = (struct cyclone_arrival){place, a->size, info.source_timestamp};
             a->place = NULL;
         }
+        LET_GO(d);
         ddsi_serdata_unref(d);
         if (place)
             return 1;
