@@ -86,16 +86,19 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
     int err = bridge_topic_to_dds(rule->as[0] ? rule->as : o->topic, topic);
     if (err == 0)
         err = bridge_type_to_dds(publisher->type, type);
+    struct cyclone_writer *writer = NULL;
     if (err == 0)
+        err = cyclone_writer_open(cyclone, topic, type, &o->qos, &writer);
+    if (err == 0) /* the last thing that may fail: nobody would take from it */
         err = open_subscriber(o, runtime, publisher->type);
-    if (err == 0)
-        err = cyclone_writer_open(cyclone, topic, type, &o->qos, &o->writer);
-    if (err == 0)
-        sl_log(SL_LOG_INFO, "%s -> DDS %s (%s), %s, %s, %s, at most %u frames held, then %s",
-               o->topic, topic, type, o->qos.best_effort ? "best effort" : "reliable",
-               o->qos.transient_local ? "transient local" : "volatile",
-               o->qos.keep_all ? "keep all" : "keep last", o->limit, full_names[o->full]);
-    return err;
+    if (err < 0)
+        return err;
+    o->writer = writer;
+    sl_log(SL_LOG_INFO, "%s -> DDS %s (%s), %s, %s, %s, at most %u frames held, then %s", o->topic,
+           topic, type, o->qos.best_effort ? "best effort" : "reliable",
+           o->qos.transient_local ? "transient local" : "volatile",
+           o->qos.keep_all ? "keep all" : "keep last", o->limit, full_names[o->full]);
+    return 0;
 }
 
 /* Sending ---------------------------------------------------------------------------------------*/
