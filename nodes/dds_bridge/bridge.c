@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bridge.c - topics of the bus as topics of DDS, by ROS 2's names, and the other way: RViz,
+ * Foxglove and any ROS 2 node read them where the bus's frames stand.
+ *
+ * What there is on the bus is looked up now and then, what there is in DDS is told by Cyclone. A
+ * topic that a rule names is opened when its first writer is seen, for then its type is known.
+ */
+#include "nodes/dds_bridge/bridge.h"
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "nodes/dds_bridge/in.h"
+#include "nodes/dds_bridge/names.h"
+#include "nodes/dds_bridge/out.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define LOOK_NS    (200 * SL_NS_PER_MS) /* between two looks at what the bus has */
+#define ANSWER_MS  5                    /* for a process that just started to show its page */
+#define DOMAIN_MAX 230                  /* of DDS: its ports are made from the number */
+#define OUTS_MAX   SL_RUNTIME_ENDS_MAX
+#define INS_MAX    32
+
+/* The rules of one direction, and the names of those that are for one topic. */
+struct rules {
+    struct sl_option_list texts;
+    struct bridge_rule rule[SL_OPTION_LIST_MAX];
+    char name[SL_OPTION_LIST_MAX][SL_TOPIC_MAX];
+};
+
+/* A topic, or one that could not be opened and is not tried again. */
+struct incoming {
+    char topic[SL_TOPIC_MAX];
+    struct in *in;
+};
+
+struct bridge {
+    struct rules outs, ins;
+    int64_t domain;
+
+    struct sl_runtime *runtime;
+    struct out out[OUTS_MAX];
+    unsigned out_count;
+    struct incoming in[INS_MAX];
+    unsigned in_count;
+    bool told_of_outs_max, told_of_ins_max;
+    struct bridge_origins origins;
+    struct sl_stats_watch watch;
+    bool is_watching, is_open;
+    int wake_fd;
+    struct cyclone *cyclone;
+    uint64_t look_ns; /* when to look again */
+};
+
+static const struct sl_option options[] = {
+    {.name = "out",
+     .letter = 'o',
+     .kind = SL_OPTION_LIST,
+     .offset = offsetof(struct bridge, outs.texts),
+     .value = "RULE",
+     .help = "Topics of the bus that go out to DDS (see below); may be given several times"},
+    {.name = "in",
+     .letter = 'i',
+     .kind = SL_OPTION_LIST,
+     .offset = offsetof(struct bridge, ins.texts),
+     .value = "RULE",
+     .help = "Topics of DDS that come in to the bus; may be given several times"},
+    {.name = "dds-domain",
+     .letter = 'd',
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct bridge, domain),
+     .fallback = "0",
+     .min = 0,
+     .max = DOMAIN_MAX,
+     .help = "The DDS domain, as ROS_DOMAIN_ID"},
+};
+
+/* Rules -----------------------------------------------------------------------------------------*/
+
+static int read_list(struct rules *rules, const struct sl_runtime *runtime, const char *option)
+{
+    for (unsigned i = 0; i < rules->texts.count; i++) {
+        struct bridge_rule *rule = &rules->rule[i];
+        int err = bridge_rule_init(rule, rules->texts.text[i]);
+        if (err == 0 && rule->name[0])
+            err = sl_runtime_topic(runtime, rule->name, rules->name[i]);
+        if (err < 0)
+            return sl_error_at(err, "option --%s: '%s'", option, rules->texts.text[i]);
+    }
+    return 0;
+}
+
+static int check_ins(const struct rules *ins)
+{
+    for (unsigned i = 0; i < ins->texts.count; i++) {
+        const struct bridge_rule *rule = &ins->rule[i];
+        if (rule->period_ns || rule->latest || rule->says_full)
+            return sl_error(-EINVAL,
+                            "option --in: '%s': rate, latest and when-full are for what goes out",
+                            ins->texts.text[i]);
+    }
+    return 0;
+}
+
+static int read_rules(struct bridge *b, const struct sl_runtime *runtime)
+{
+    int err = read_list(&b->outs, runtime, "out");
+    if (err == 0)
+        err = read_list(&b->ins, runtime, "in");
+    if (err == 0)
+        err = check_ins(&b->ins);
+    if (err == 0 && b->outs.texts.count + b->ins.texts.count == 0)
+        return sl_error(-EINVAL, "nothing to do: give --out or --in with a topic, such as --out "
+                                 "/lidar/points, or --out '.*'");
+    return err;
+}
+
+static const struct bridge_rule *rule_for(const struct rules *rules, const char *topic)
+{
+    for (unsigned i = 0; i < rules->texts.count; i++)
+        if (rules->rule[i].name[0] ? strcmp(rules->name[i], topic) == 0
+                                   : bridge_rule_matches(&rules->rule[i], topic))
+            return &rules->rule[i];
+    return NULL;
+}
+
+static void end_rules(struct bridge *b)
+{
+    for (unsigned i = 0; i < b->outs.texts.count; i++)
+        bridge_rule_finish(&b->outs.rule[i]);
+    for (unsigned i = 0; i < b->ins.texts.count; i++)
+        bridge_rule_finish(&b->ins.rule[i]);
+}
+
+/* For `sluice plan`: what is read is not known before, but for topics that are named. */
+static int plan_topics(void *state, struct sl_runtime *runtime)
+{
+    struct bridge *b = state;
+    struct sl_subscriber *none;
+    int err = read_rules(b, runtime);
+    for (unsigned i = 0; err == 0 && i < b->outs.texts.count; i++) {
+        const struct bridge_rule *rule = &b->outs.rule[i];
+        const struct sl_subscriber_options wanted = {.topic = rule->name, .quota = out_quota(rule)};
+        if (rule->name[0])
+            err = sl_runtime_subscribe(runtime, &wanted, &none);
+    }
+    end_rules(b);
+    return err;
+}
+
+/* What the bus has ------------------------------------------------------------------------------*/
+
+static bool goes_out(const struct bridge *b, const char *topic)
+{
+    for (unsigned i = 0; i < b->out_count; i++)
+        if (strcmp(b->out[i].topic, topic) == 0)
+            return true;
+    return false;
+}
+
+/* A topic that cannot be opened is told of once, and stays in the list. */
+static int see_row(void *context, const struct sl_stats_view *view)
+{
+    struct bridge *b = context;
+    if (view->kind != SL_STATS_PUBLISHER || view->node->pid == getpid() || goes_out(b, view->topic))
+        return 0;
+    const struct bridge_rule *rule = rule_for(&b->outs, view->topic);
+    if (!rule)
+        return 0;
+    if (b->out_count == OUTS_MAX) {
+        if (!b->told_of_outs_max)
+            sl_log(SL_LOG_WARN, "%s and later ones do not go out: a bridge has at most %d topics",
+                   view->topic, OUTS_MAX);
+        b->told_of_outs_max = true;
+        return 0;
+    }
+    struct out *out = &b->out[b->out_count++];
+    if (out_open(out, b->runtime, b->cyclone, rule, &b->origins, view) < 0)
+        sl_log(SL_LOG_WARN, "%s does not go out: %s", view->topic, sl_error_text());
+    return 0;
+}
+
+static int look(struct bridge *b)
+{
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    if (now_ns < b->look_ns)
+        return 0;
+    b->look_ns = now_ns + LOOK_NS;
+    int err = sl_stats_watch_refresh(&b->watch, ANSWER_MS);
+    return err < 0 ? err : sl_stats_each(&b->watch, see_row, b);
+}
+
+/* What DDS has ----------------------------------------------------------------------------------*/
+
+static bool comes_in(const struct bridge *b, const char *topic)
+{
+    for (unsigned i = 0; i < b->in_count; i++)
+        if (strcmp(b->in[i].topic, topic) == 0)
+            return true;
+    return false;
+}
+
+static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
+{
+    char topic[SL_TOPIC_MAX];
+    if (bridge_topic_from_dds(remote->topic, topic) < 0 || comes_in(b, topic))
+        return;
+    const struct bridge_rule *rule = rule_for(&b->ins, topic);
+    if (!rule)
+        return;
+    if (b->in_count == INS_MAX) {
+        if (!b->told_of_ins_max)
+            sl_log(SL_LOG_WARN, "%s and later ones do not come in: a bridge has at most %d topics",
+                   topic, INS_MAX);
+        b->told_of_ins_max = true;
+        return;
+    }
+    struct incoming *incoming = &b->in[b->in_count++];
+    memcpy(incoming->topic, topic, sizeof incoming->topic);
+    if (in_open(b->cyclone, b->runtime, rule, topic, remote, &b->origins, &incoming->in) < 0)
+        sl_log(SL_LOG_WARN, "DDS %s does not come in: %s", remote->topic, sl_error_text());
+}
+
+static int hear(struct bridge *b)
+{
+    struct cyclone_remote remote;
+    int got = 0;
+    while (b->ins.texts.count > 0 && (got = cyclone_next_remote(b->cyclone, &remote)) > 0)
+        see_remote(b, &remote);
+    return got;
+}
+
+/* Life ------------------------------------------------------------------------------------------*/
+
+static int open_bridge(void *state, struct sl_runtime *runtime)
+{
+    struct bridge *b = state;
+    b->runtime = runtime;
+    b->wake_fd = -1;
+    b->watch.domain.fd = -1;
+    b->is_open = true;
+    int err = read_rules(b, runtime);
+    if (err < 0)
+        return err;
+    b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (b->wake_fd < 0)
+        return sl_error(-errno, "cannot make an eventfd: %s", strerror(errno));
+    if ((err = sl_runtime_watch(runtime, b->wake_fd)) < 0 ||
+        (err = sl_stats_watch_open(sl_runtime_domain(runtime), &b->watch)) < 0)
+        return err;
+    b->is_watching = true;
+    err = cyclone_open((uint32_t)b->domain, sl_runtime_name(runtime), b->wake_fd, &b->cyclone);
+    return err < 0 ? err : look(b);
+}
+
+static int work_all(struct bridge *b)
+{
+    int done = 0, err = 0;
+    for (unsigned i = 0; err >= 0 && i < b->out_count; i++) {
+        err = out_work(&b->out[i], b->runtime);
+        done += err;
+    }
+    for (unsigned i = 0; err >= 0 && i < b->in_count; i++) {
+        err = b->in[i].in ? in_work(b->in[i].in) : 0;
+        done += err;
+    }
+    return err < 0 ? err : done;
+}
+
+static int work(void *state, struct sl_runtime *runtime)
+{
+    struct bridge *b = state;
+    uint64_t count;
+    ssize_t got = read(b->wake_fd, &count, sizeof count);
+    (void)got; /* what it tells is looked at anyway */
+    int err = look(b);
+    if (err == 0)
+        err = hear(b);
+    if (err == 0)
+        err = work_all(b);
+    sl_runtime_wake_at(runtime, b->look_ns);
+    return err;
+}
+
+static void close_bridge(void *state, struct sl_runtime *runtime)
+{
+    struct bridge *b = state;
+    (void)runtime;
+    if (!b->is_open)
+        return;
+    for (unsigned i = 0; i < b->out_count; i++)
+        out_sum_up(&b->out[i]);
+    for (unsigned i = 0; i < b->in_count; i++)
+        if (b->in[i].in)
+            in_sum_up(b->in[i].in);
+    cyclone_close(b->cyclone);
+    for (unsigned i = 0; i < b->in_count; i++)
+        in_close(b->in[i].in);
+    if (b->is_watching)
+        sl_stats_watch_close(&b->watch);
+    end_rules(b);
+    if (b->wake_fd >= 0)
+        close(b->wake_fd);
+}
+
+const struct sl_program bridge_program = {
+    .name = "dds_bridge",
+    .summary = "Carries topics of the bus to DDS, under ROS 2's names, and back",
+    .details =
+        "A RULE is a topic's name, or a regular expression for whole names ('.*' is all of them),\n"
+        "and then words: reliable or best-effort; transient-local or volatile; depth=N, keep-all;\n"
+        "deadline=TIME; as=/NAME (its name on the other side). Going out also rate=HZ; latest; "
+        "and\n"
+        "when-full=drop, copy or block: what to do with a message while readers are behind by as\n"
+        "many frames as may be held. Without words what goes out has ROS 2's profile for sensors\n"
+        "(best effort, volatile, depth 5), but reliable and transient local if it is retained on\n"
+        "the bus; what comes in is read as its writer offers it. A topic may go both ways.\n"
+        "Cyclone DDS is configured as always, by CYCLONEDDS_URI.",
+    .example = "dds_bridge --out /lidar/points --out '/camera/.* reliable depth=2' --in /cmd_vel",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .state_size = sizeof(struct bridge),
+    .open = open_bridge,
+    .topics = plan_topics,
+    .work = work,
+    .close = close_bridge,
+};

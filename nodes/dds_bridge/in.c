@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nodes/dds_bridge/in.h"
+
+#include "core/base/error.h"
+#include "core/frame/image.h"
+#include "core/frame/pointcloud2.h"
+#include "core/shm/layout.h"
+#include "core/shm/publisher.h"
+#include "nodes/dds_bridge/names.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH       16
+#define PAD         4 /* zeros after a body, as writers of DDS read on to a multiple of it */
+#define SUBSCRIBERS 4 /* that hold a quota each; the pool is sized for them */
+
+/* A publisher with its pool. One that became too small is left when its loans have ended. */
+struct pool {
+    struct sl_publisher *publisher;
+    uint64_t slot_size; /* 0 = inline messages only */
+    uint32_t loaned;
+};
+
+struct place {
+    struct cyclone_place c;
+    struct pool *pool; /* NULL: the data is memory of our own, behind this struct */
+    struct sl_loan loan;
+    unsigned char own[];
+};
+
+struct in {
+    char topic[SL_TOPIC_MAX]; /* on the bus */
+    char type[SL_TYPE_MAX];
+    const struct bridge_rule *rule;
+    const struct sl_runtime *runtime;
+    struct bridge_origins *origins;
+    struct cyclone_qos qos;
+    struct cyclone_reader *reader;
+    struct sl_log_limit fault_log;
+
+    pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
+    struct pool *pool;    /* NULL = none yet */
+    uint64_t published, bytes, copied;
+    uint64_t no_slot;   /* dropped: every slot was held */
+    uint64_t displaced; /* dropped: newer ones came before it was taken */
+    uint64_t refused;   /* dropped: it could not be published */
+};
+
+/* Pools -----------------------------------------------------------------------------------------*/
+
+static void leave_pool(struct pool *pool)
+{
+    if (!pool || pool->loaned > 0)
+        return;
+    sl_publisher_close(pool->publisher);
+    free(pool);
+}
+
+static int open_pool(struct in *in, uint64_t slot_size)
+{
+    struct pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return sl_error(-ENOMEM, "topic %s: no memory for a publisher", in->topic);
+    const struct sl_publisher_options options = {
+        .topic = in->topic,
+        .type = in->type,
+        .domain = sl_runtime_domain(in->runtime),
+        .bus = sl_runtime_bus(in->runtime),
+        .slot_size = slot_size,
+        .loans = in->qos.depth + 1,
+        .subscribers = SUBSCRIBERS,
+        .retain = in->qos.transient_local ? in->qos.depth : 0,
+        .inline_max = SL_INLINE_MAX,
+    };
+    int err = sl_publisher_open(&options, &pool->publisher);
+    if (err < 0) {
+        free(pool);
+        return err;
+    }
+    pool->slot_size = slot_size;
+    bridge_origins_add(in->origins, pool->publisher->instance);
+    leave_pool(in->pool);
+    in->pool = pool;
+    return 0;
+}
+
+/* One that has slots for such a message. A quarter more, for messages that vary. */
+static int need_pool(struct in *in, size_t size)
+{
+    uint64_t wanted = size <= SL_INLINE_MAX ? 0 : (uint64_t)size + PAD;
+    if (in->pool && in->pool->slot_size >= wanted)
+        return 0;
+    return open_pool(in, wanted + wanted / 4);
+}
+
+/* Places ----------------------------------------------------------------------------------------*/
+
+static struct place *own_place(size_t size)
+{
+    struct place *place = malloc(sizeof *place + size);
+    if (!place)
+        return NULL;
+    place->pool = NULL;
+    place->c.data = place->own;
+    return place;
+}
+
+static struct place *slot_place(struct in *in)
+{
+    struct place *place = malloc(sizeof *place);
+    if (!place)
+        return NULL;
+    if (sl_publisher_loan(in->pool->publisher, &place->loan) < 0) {
+        in->no_slot++;
+        free(place);
+        return NULL;
+    }
+    place->pool = in->pool;
+    place->pool->loaned++;
+    place->c.data = place->loan.data;
+    return place;
+}
+
+static struct cyclone_place *give_place(void *context, size_t size)
+{
+    struct in *in = context;
+    pthread_mutex_lock(&in->lock);
+    bool fits = in->pool && size > SL_INLINE_MAX && size + PAD <= in->pool->slot_size;
+    struct place *place = fits ? slot_place(in) : own_place(size);
+    pthread_mutex_unlock(&in->lock);
+    return place ? &place->c : NULL;
+}
+
+/* With the lock held. The loan has ended. */
+static void end_place(struct in *in, struct place *place)
+{
+    if (place->pool) {
+        place->pool->loaned--;
+        if (place->pool != in->pool)
+            leave_pool(place->pool);
+    }
+    free(place);
+}
+
+static void drop_place(void *context, struct cyclone_place *c)
+{
+    struct in *in = context;
+    struct place *place = (struct place *)c;
+    pthread_mutex_lock(&in->lock);
+    in->displaced++;
+    if (place->pool)
+        sl_publisher_discard(place->pool->publisher, &place->loan);
+    end_place(in, place);
+    pthread_mutex_unlock(&in->lock);
+}
+
+/* Publishing ------------------------------------------------------------------------------------*/
+
+/* When it was measured, and where its data lies, for types that are known. */
+static struct sl_message describe(const struct in *in, const struct cyclone_arrival *arrival)
+{
+    const uint8_t *body = arrival->place->data, *data = NULL;
+    struct sl_message message = {.stamp_ns = (uint64_t)arrival->sent_ns,
+                                 .body_length = (uint32_t)arrival->size_bytes};
+    if (strcmp(in->type, SL_TYPE_POINTCLOUD2) == 0) {
+        struct sl_pointcloud2 cloud;
+        if (sl_pointcloud2_read(body, arrival->size_bytes, &cloud) < 0)
+            return message;
+        message.stamp_ns = (uint64_t)cloud.stamp_ns;
+        message.data_length = cloud.data_size;
+        data = cloud.data;
+    } else if (strcmp(in->type, SL_TYPE_IMAGE) == 0) {
+        struct sl_image image;
+        if (sl_image_read(body, arrival->size_bytes, &image) < 0)
+            return message;
+        message.stamp_ns = (uint64_t)image.stamp_ns;
+        message.data_length = image.data_size;
+        data = image.data;
+    }
+    message.data_offset = message.data_length ? (uint32_t)(data - body) : 0;
+    return message;
+}
+
+/* It lies in memory of our own: it is small, or there was no slot as large. */
+static int publish_own(struct in *in, const struct place *place, struct sl_message *message)
+{
+    struct sl_loan loan;
+    size_t size = message->body_length;
+    int err = need_pool(in, size);
+    if (err < 0)
+        return err;
+    struct sl_publisher *publisher = in->pool->publisher;
+    if (size <= SL_INLINE_MAX) {
+        message->data_offset = message->data_length = 0;
+        return sl_publisher_publish_inline(publisher, place->c.data, size, message);
+    }
+    if ((err = sl_publisher_loan(publisher, &loan)) < 0)
+        return err;
+    memcpy(loan.data, place->c.data, size);
+    memset((unsigned char *)loan.data + size, 0, PAD);
+    in->copied++;
+    return sl_publisher_publish(publisher, &loan, message);
+}
+
+static int publish_slot(struct place *place, const struct sl_message *message)
+{
+    memset((unsigned char *)place->loan.data + message->body_length, 0, PAD);
+    return sl_publisher_publish(place->pool->publisher, &place->loan, message);
+}
+
+static void publish(struct in *in, const struct cyclone_arrival *arrival)
+{
+    struct place *place = (struct place *)arrival->place;
+    struct sl_message message = describe(in, arrival);
+    pthread_mutex_lock(&in->lock);
+    int err = place->pool ? publish_slot(place, &message) : publish_own(in, place, &message);
+    end_place(in, place);
+    in->published += err == 0;
+    in->bytes += err == 0 ? arrival->size_bytes : 0;
+    *(err == -EAGAIN ? &in->no_slot : &in->refused) += err < 0;
+    pthread_mutex_unlock(&in->lock);
+    if (err < 0)
+        sl_log_limited(&in->fault_log, SL_LOG_WARN, "%s: a message from DDS is left out: %s",
+                       in->topic, sl_error_text());
+}
+
+int in_work(struct in *in)
+{
+    struct cyclone_arrival arrival;
+    int done = 0, got = 1;
+    while (done < BATCH && (got = cyclone_reader_take(in->reader, &arrival)) > 0) {
+        publish(in, &arrival);
+        done++;
+    }
+    return got < 0 ? got : done;
+}
+
+/* Life ------------------------------------------------------------------------------------------*/
+
+/* What the writer offers, so that nothing is asked of it that it does not give. */
+static void choose_qos(struct in *in, const struct cyclone_remote *remote)
+{
+    in->qos = in->rule->qos;
+    if (!in->rule->says_qos) {
+        in->qos.best_effort = remote->best_effort;
+        in->qos.transient_local = remote->transient_local;
+    }
+}
+
+int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
+            const struct bridge_rule *rule, const char *topic, const struct cyclone_remote *remote,
+            struct bridge_origins *origins, struct in **ret_in)
+{
+    struct in *in = calloc(1, sizeof *in);
+    if (!in)
+        return sl_error(-ENOMEM, "no memory for a topic");
+    pthread_mutex_init(&in->lock, NULL);
+    in->rule = rule;
+    in->runtime = runtime;
+    in->origins = origins;
+    snprintf(in->topic, sizeof in->topic, "%s", rule->as[0] ? rule->as : topic);
+    choose_qos(in, remote);
+    const struct cyclone_sink sink = {give_place, drop_place, in};
+    int err = bridge_type_from_dds(remote->type, in->type);
+    if (err == 0)
+        err =
+            cyclone_reader_open(cyclone, remote->topic, remote->type, &in->qos, &sink, &in->reader);
+    if (err < 0) {
+        in_close(in);
+        return err;
+    }
+    sl_log(SL_LOG_INFO, "DDS %s -> %s (%s), %s, %s", remote->topic, in->topic, in->type,
+           in->qos.best_effort ? "best effort" : "reliable",
+           in->qos.transient_local ? "transient local" : "volatile");
+    *ret_in = in;
+    return 0;
+}
+
+void in_sum_up(struct in *in)
+{
+    pthread_mutex_lock(&in->lock);
+    sl_log(SL_LOG_INFO,
+           "DDS -> %s: %" PRIu64 " messages published, %" PRIu64 " bytes, %" PRIu64
+           " copied twice; dropped: %" PRIu64 " without a slot, %" PRIu64 " displaced, %" PRIu64
+           " refused",
+           in->topic, in->published, in->bytes, in->copied, in->no_slot, in->displaced,
+           in->refused);
+    pthread_mutex_unlock(&in->lock);
+}
+
+void in_close(struct in *in)
+{
+    if (!in)
+        return;
+    assert(!in->pool || in->pool->loaned == 0);
+    leave_pool(in->pool);
+    pthread_mutex_destroy(&in->lock);
+    free(in);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* in.h - one topic of DDS that comes in to the bus.
+ *
+ * A message is put from Cyclone's buffers into a loaned slot, once, by the thread that receives it,
+ * and published as it stands by the main thread. The pool is made when the first message tells how
+ * large they are, and made anew when one does not fit; such a message is copied once more. Messages
+ * of a few hundred bytes travel inline.
+ *
+ * Life:    in_open -> in_work ... -> in_sum_up; Cyclone is closed; in_close
+ * Threads: the main thread; Cyclone's threads ask for places.
+ */
+#ifndef SL_NODES_DDS_BRIDGE_IN_H
+#define SL_NODES_DDS_BRIDGE_IN_H
+
+#include "core/node/runtime.h"
+#include "nodes/dds_bridge/cyclone.h"
+#include "nodes/dds_bridge/origins.h"
+#include "nodes/dds_bridge/rule.h"
+
+struct in;
+
+/* `remote` is a writer of `topic` (as ROS 2 names it). */
+int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
+            const struct bridge_rule *rule, const char *topic, const struct cyclone_remote *remote,
+            struct bridge_origins *origins, struct in **ret_in);
+
+/* Publish what has come. Returns how many messages, or an error. */
+int in_work(struct in *in);
+
+void in_sum_up(struct in *in); /* a line for the log */
+void in_close(struct in *in);  /* NULL is fine */
+
+#endif

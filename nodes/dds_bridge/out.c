@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nodes/dds_bridge/out.h"
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/shm/layout.h"
+#include "nodes/dds_bridge/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BATCH 16 /* messages of a topic between two looks at the others */
+#define SLACK 2  /* frames beside the history: the one being sent, one being sent again */
+
+static const char *const full_names[] = {"drop", "copy", "block"};
+
+static uint32_t quota_for(const struct cyclone_qos *qos)
+{
+    uint32_t quota = qos->depth + SLACK;
+    return quota < SL_QUOTA_MAX ? quota : SL_QUOTA_MAX;
+}
+
+uint32_t out_quota(const struct bridge_rule *rule)
+{
+    return quota_for(&rule->qos);
+}
+
+/* A topic that retains messages on the bus does so in DDS, unless the rule says otherwise. */
+static void choose_qos(struct out *o, const struct sl_stats_view *publisher)
+{
+    o->qos = o->rule->qos;
+    if (!o->rule->says_qos && publisher->depth > 0) {
+        o->qos.best_effort = false;
+        o->qos.transient_local = true;
+        o->qos.depth = publisher->depth < BRIDGE_DEPTH_MAX ? publisher->depth : BRIDGE_DEPTH_MAX;
+    }
+    o->full = o->rule->full;
+    o->qos.keep_all |= o->full == BRIDGE_BLOCK;
+    o->limit = quota_for(&o->qos);
+    if (publisher->quota > 0 && publisher->quota < o->limit)
+        o->limit = publisher->quota;
+    /* What is kept for late joiners is held for ever: a place for the next one must be left. */
+    if (o->qos.transient_local && o->limit < quota_for(&o->qos) && o->full != BRIDGE_COPY) {
+        sl_log(SL_LOG_INFO,
+               "%s: its publisher lets %u frames be held, %u are kept for late joiners: some are "
+               "copied",
+               o->topic, o->limit, o->qos.depth);
+        o->full = BRIDGE_COPY;
+    }
+}
+
+static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char *type)
+{
+    struct sl_subscriber_options options = {
+        .topic = o->rule->name[0] ? o->rule->name : o->topic,
+        .type = type,
+        .policy = o->full == BRIDGE_BLOCK ? SL_LOSSLESS
+                  : o->rule->latest       ? SL_LATEST
+                                          : SL_KEEP_LAST,
+        .depth = o->full == BRIDGE_BLOCK || o->rule->latest ? 0 : o->qos.depth,
+        .quota = quota_for(&o->qos),
+        .history = o->qos.depth,
+    };
+    int err = sl_runtime_subscribe(runtime, &options, &o->subscriber);
+    if (err == -EPERM && options.policy == SL_LOSSLESS) {
+        sl_log(SL_LOG_WARN,
+               "%s: when-full=block: its publisher does not wait for anybody; messages "
+               "may be lost",
+               o->topic);
+        options.policy = SL_KEEP_LAST;
+        err = sl_runtime_subscribe(runtime, &options, &o->subscriber);
+    }
+    return err;
+}
+
+int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
+             const struct bridge_rule *rule, const struct bridge_origins *origins,
+             const struct sl_stats_view *publisher)
+{
+    char topic[BRIDGE_TOPIC_MAX], type[BRIDGE_TYPE_MAX];
+    *o = (struct out){.rule = rule, .origins = origins};
+    snprintf(o->topic, sizeof o->topic, "%s", publisher->topic);
+    choose_qos(o, publisher);
+    int err = bridge_topic_to_dds(rule->as[0] ? rule->as : o->topic, topic);
+    if (err == 0)
+        err = bridge_type_to_dds(publisher->type, type);
+    struct cyclone_writer *writer = NULL;
+    if (err == 0)
+        err = cyclone_writer_open(cyclone, topic, type, &o->qos, &writer);
+    if (err == 0) /* the last thing that may fail: nobody would take from it */
+        err = open_subscriber(o, runtime, publisher->type);
+    if (err < 0)
+        return err;
+    o->writer = writer;
+    sl_log(SL_LOG_INFO, "%s -> DDS %s (%s), %s, %s, %s, at most %u frames held, then %s", o->topic,
+           topic, type, o->qos.best_effort ? "best effort" : "reliable",
+           o->qos.transient_local ? "transient local" : "volatile",
+           o->qos.keep_all ? "keep all" : "keep last", o->limit, full_names[o->full]);
+    return 0;
+}
+
+/* Sending ---------------------------------------------------------------------------------------*/
+
+/* May no other message be taken now? */
+static bool is_full(const struct out *o)
+{
+    uint32_t copies = o->full == BRIDGE_BLOCK ? cyclone_writer_copies(o->writer) : 0;
+    return cyclone_writer_held(o->writer) + copies >= o->limit;
+}
+
+/* Its subscriber would be readable all the time, so it is not waited for meanwhile. */
+static void park(struct out *o, struct sl_runtime *runtime)
+{
+    o->is_parked = true;
+    o->parked++;
+    sl_runtime_unwatch(runtime, sl_subscriber_fd(o->subscriber));
+}
+
+/* True if it may go on. */
+static bool unpark(struct out *o, struct sl_runtime *runtime)
+{
+    cyclone_writer_await(o->writer); /* before looking: what ends from now on is told */
+    if (is_full(o))
+        return false;
+    o->is_parked = false;
+    return sl_runtime_watch(runtime, sl_subscriber_fd(o->subscriber)) == 0;
+}
+
+static bool comes_too_early(struct out *o)
+{
+    if (o->rule->period_ns == 0)
+        return false;
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    if (now_ns < o->next_ns)
+        return true;
+    uint64_t due_ns = o->next_ns + (uint64_t)o->rule->period_ns;
+    o->next_ns = due_ns > now_ns ? due_ns : now_ns + (uint64_t)o->rule->period_ns;
+    return false;
+}
+
+static enum cyclone_way way_for(const struct out *o)
+{
+    /* one is left for the next take */
+    bool has_room = cyclone_writer_held(o->writer) + 1 < o->limit;
+    return o->full != BRIDGE_COPY || has_room ? CYCLONE_HOLD : CYCLONE_COPY;
+}
+
+static void send_frame(struct out *o, struct sl_frame *frame)
+{
+    bool is_own = bridge_origins_has(o->origins, frame->instance);
+    if (is_own || comes_too_early(o)) {
+        o->thinned += !is_own;
+        sl_frame_release(frame);
+        return;
+    }
+    if (cyclone_writer_send(o->writer, frame, way_for(o)) < 0)
+        sl_log_limited(&o->fault_log, SL_LOG_WARN, "%s: a message is left out: %s", o->topic,
+                       sl_error_text());
+}
+
+static void lower_limit(struct out *o)
+{
+    uint32_t held = cyclone_writer_held(o->writer);
+    if (held > 0 && held < o->limit) /* 0: they were released just now */
+        o->limit = held;
+}
+
+/* 1 sent, 0 nothing to be done now, or an error. */
+static int send_next(struct out *o, struct sl_runtime *runtime)
+{
+    struct sl_frame frame;
+    if (is_full(o)) {
+        park(o, runtime);
+        return unpark(o, runtime);
+    }
+    int err = sl_subscriber_take(o->subscriber, &frame);
+    switch (err) {
+    case 0:
+        send_frame(o, &frame);
+        return 1;
+    case -EAGAIN:
+        return 0;
+    case -EDQUOT: /* another publisher of the topic allows fewer */
+        lower_limit(o);
+        return 1;
+    case -ECONNABORTED:
+    case -ENODEV:
+        sl_log(SL_LOG_WARN, "%s: %s", o->topic, sl_error_text());
+        return 1;
+    default:
+        return err;
+    }
+}
+
+int out_work(struct out *o, struct sl_runtime *runtime)
+{
+    int done = 0, got = 1;
+    if (!o->writer || (o->is_parked && !unpark(o, runtime)))
+        return 0;
+    while (done < BATCH && !o->is_parked && (got = send_next(o, runtime)) > 0)
+        done++;
+    return got < 0 ? got : done;
+}
+
+void out_sum_up(const struct out *o)
+{
+    struct cyclone_writer_status s;
+    struct sl_subscriber_status bus;
+    if (!o->writer)
+        return;
+    cyclone_writer_status(o->writer, &s);
+    sl_subscriber_status(o->subscriber, &bus);
+    sl_log(SL_LOG_INFO,
+           "%s: %" PRIu64 " messages sent, %" PRIu64 " bytes, %" PRIu64 " copied, %" PRIu64
+           " thinned out, %" PRIu64 " refused, %" PRIu64 " taken back, lost on the bus %" PRIu64
+           " (overrun %" PRIu64 ", recycled %" PRIu64 ", skipped %" PRIu64 "), %" PRIu64
+           " times as many frames held as may be",
+           o->topic, s.sent, s.bytes, s.copied, o->thinned, s.failed, s.stale,
+           bus.lost[SL_LOSS_OVERRUN] + bus.lost[SL_LOSS_RECYCLED] + bus.lost[SL_LOSS_SKIPPED],
+           bus.lost[SL_LOSS_OVERRUN], bus.lost[SL_LOSS_RECYCLED], bus.lost[SL_LOSS_SKIPPED],
+           o->parked);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* out.h - one topic of the bus that goes out to DDS.
+ *
+ * Life:    out_open -> out_work ... -> out_sum_up; it ends with the runtime and with Cyclone
+ * Threads: the main thread.
+ */
+#ifndef SL_NODES_DDS_BRIDGE_OUT_H
+#define SL_NODES_DDS_BRIDGE_OUT_H
+
+#include "core/node/runtime.h"
+#include "core/shm/stats.h"
+#include "nodes/dds_bridge/cyclone.h"
+#include "nodes/dds_bridge/origins.h"
+#include "nodes/dds_bridge/rule.h"
+
+struct out {
+    char topic[SL_TOPIC_MAX];
+    const struct bridge_rule *rule;
+    const struct bridge_origins *origins; /* what came in from DDS does not go out again */
+    struct cyclone_qos qos;
+    enum bridge_full full;
+    uint32_t limit; /* frames that may be held at one time */
+    struct sl_subscriber *subscriber;
+    struct cyclone_writer *writer; /* NULL: it could not be opened, and is not tried again */
+    bool is_parked;                /* as many are held as may be: a release is waited for */
+    uint64_t next_ns;              /* rate: no message before that */
+    uint64_t parked, thinned;
+    struct sl_log_limit fault_log;
+};
+
+/* Frames that the bridge wants to hold of a topic at one time by this rule. */
+uint32_t out_quota(const struct bridge_rule *rule);
+
+/* `publisher` is one of the topic's, found on the bus. */
+int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclone,
+             const struct bridge_rule *rule, const struct bridge_origins *origins,
+             const struct sl_stats_view *publisher);
+
+/* Send what has come. Returns how many messages, or an error. */
+int out_work(struct out *out, struct sl_runtime *runtime);
+
+/* A line for the log. */
+void out_sum_up(const struct out *out);
+
+#endif

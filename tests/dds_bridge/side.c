@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/dds_bridge/side.h"
+
+#include "tests/tools/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DOMAINS 200
+
+/* No multicast: not every loopback interface has it, and nothing gets out by it. */
+static const char config[] =
+    "<CycloneDDS><Domain id=\"any\"><General><Interfaces><NetworkInterface name=\"lo\"/>"
+    "</Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery>"
+    "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>9</MaxAutoParticipantIndex>"
+    "<Peers><Peer address=\"127.0.0.1\"/></Peers>"
+    "<SPDPInterval>500ms</SPDPInterval></Discovery></Domain></CycloneDDS>";
+
+static uint32_t domain;
+static dds_entity_t participant;
+
+int side_setup(void **state)
+{
+    static uint32_t tests;
+    if (harness_setup(state) != 0)
+        return -1;
+    domain = 1 + ((uint32_t)getpid() * 7 + tests++) % DOMAINS;
+    setenv("CYCLONEDDS_URI", config, 1);
+    participant = dds_create_participant(domain, NULL, NULL);
+    return participant > 0 ? 0 : -1;
+}
+
+int side_teardown(void **state)
+{
+    dds_delete(participant);
+    return harness_teardown(state);
+}
+
+uint32_t side_domain(void)
+{
+    return domain;
+}
+
+const char *side_domain_option(void)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "--dds-domain=%u", domain);
+    return text;
+}
+
+static dds_qos_t *make_qos(struct side_qos wanted)
+{
+    dds_qos_t *qos = dds_create_qos();
+    dds_qset_reliability(
+        qos, wanted.best_effort ? DDS_RELIABILITY_BEST_EFFORT : DDS_RELIABILITY_RELIABLE,
+        DDS_SECS(10));
+    dds_qset_history(qos, wanted.keep_all ? DDS_HISTORY_KEEP_ALL : DDS_HISTORY_KEEP_LAST,
+                     wanted.depth ? wanted.depth : 100);
+    if (wanted.transient_local) {
+        dds_qset_durability(qos, DDS_DURABILITY_TRANSIENT_LOCAL);
+        dds_qset_durability_service(qos, 0, DDS_HISTORY_KEEP_LAST,
+                                    wanted.depth ? wanted.depth : 100, -1, -1, -1);
+    }
+    return qos;
+}
+
+static dds_entity_t end_of(const char *topic, const dds_topic_descriptor_t *type,
+                           struct side_qos wanted, bool is_writer)
+{
+    dds_entity_t t = dds_create_topic(participant, type, topic, NULL, NULL);
+    assert_true(t > 0);
+    dds_qos_t *qos = make_qos(wanted);
+    dds_entity_t end = is_writer ? dds_create_writer(participant, t, qos, NULL)
+                                 : dds_create_reader(participant, t, qos, NULL);
+    dds_delete_qos(qos);
+    assert_true(end > 0);
+    return end;
+}
+
+dds_entity_t side_reader(const char *topic, const dds_topic_descriptor_t *type, struct side_qos qos)
+{
+    return end_of(topic, type, qos, false);
+}
+
+dds_entity_t side_writer(const char *topic, const dds_topic_descriptor_t *type, struct side_qos qos)
+{
+    return end_of(topic, type, qos, true);
+}
+
+/* Sleep until the entity has one of these statuses. */
+static bool await_status(dds_entity_t entity, uint32_t status, int64_t patience_ns)
+{
+    dds_entity_t set = dds_create_waitset(participant);
+    dds_attach_t which;
+    dds_set_status_mask(entity, status);
+    assert_int_equal(dds_waitset_attach(set, entity, 1), 0);
+    int got = dds_waitset_wait(set, &which, 1, patience_ns);
+    dds_delete(set);
+    return got > 0;
+}
+
+void side_await_writers(dds_entity_t reader, uint32_t count)
+{
+    dds_subscription_matched_status_t s;
+    while (dds_get_subscription_matched_status(reader, &s) == 0 && s.current_count != count)
+        if (!await_status(reader, DDS_SUBSCRIPTION_MATCHED_STATUS, SIDE_PATIENCE_NS))
+            fail_msg("%u writers, not %u", s.current_count, count);
+}
+
+void side_await_readers(dds_entity_t writer, uint32_t count)
+{
+    dds_publication_matched_status_t s;
+    while (dds_get_publication_matched_status(writer, &s) == 0 && s.current_count != count)
+        if (!await_status(writer, DDS_PUBLICATION_MATCHED_STATUS, SIDE_PATIENCE_NS))
+            fail_msg("%u readers, not %u", s.current_count, count);
+}
+
+int64_t side_take(dds_entity_t reader, uint32_t (*check)(const void *sample), int64_t patience_ns)
+{
+    for (;;) {
+        void *sample = NULL;
+        dds_sample_info_t info;
+        int got = dds_take(reader, &sample, &info, 1, 1);
+        assert_true(got >= 0);
+        int64_t result = got > 0 && info.valid_data ? (int64_t)check(sample) : -1;
+        if (got > 0)
+            dds_return_loan(reader, &sample, got);
+        if (result >= 0)
+            return result;
+        if (got == 0 && !await_status(reader, DDS_DATA_AVAILABLE_STATUS, patience_ns))
+            return -1;
+    }
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* side.h - the DDS side of the tests: a participant of Cyclone's own, with generated types, in a
+ * DDS domain of the test's own that does not leave the loopback interface.
+ *
+ * What goes wrong fails the test.
+ */
+#ifndef SL_TESTS_DDS_BRIDGE_SIDE_H
+#define SL_TESTS_DDS_BRIDGE_SIDE_H
+
+#include "core/shm/sluice.h"
+
+#include <dds/dds.h>
+
+#define SIDE_PATIENCE_NS DDS_SECS(30)
+
+/* cmocka's fixtures: the harness's, a DDS domain, and CYCLONEDDS_URI for this process's children.
+ */
+int side_setup(void **state);
+int side_teardown(void **state);
+
+uint32_t side_domain(void);
+const char *side_domain_option(void); /* "--dds-domain=N" */
+
+struct side_qos {
+    bool best_effort, transient_local, keep_all;
+    int depth; /* 0 = 100 */
+};
+dds_entity_t side_reader(const char *topic, const dds_topic_descriptor_t *type,
+                         struct side_qos qos);
+dds_entity_t side_writer(const char *topic, const dds_topic_descriptor_t *type,
+                         struct side_qos qos);
+/* Until it has so many partners. */
+void side_await_writers(dds_entity_t reader, uint32_t count);
+void side_await_readers(dds_entity_t writer, uint32_t count);
+
+/* Take one sample, wait for it; `check` gets it, and its result is returned. -1: none came in
+ * time. */
+int64_t side_take(dds_entity_t reader, uint32_t (*check)(const void *sample), int64_t patience_ns);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_in.c - the program `dds_bridge` the other way: what Cyclone DDS writes, with types that idlc
+ * made, is read on the bus; both ways at once; and what strangers may send. */
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/frame/message.h"
+#include "tests/dds_bridge/content.h"
+#include "tests/dds_bridge/side.h"
+#include "tests/tools/harness.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLOUD &sensor_msgs_msg_dds__PointCloud2__desc
+#define IMU   &sensor_msgs_msg_dds__Imu__desc
+
+#define PATIENCE_NS (30 * (int64_t)SL_NS_PER_S)
+#define SHORT_NS    (300 * (int64_t)SL_NS_PER_MS)
+
+static struct sl_subscriber *subscribe(const char *topic)
+{
+    struct sl_subscriber *subscriber;
+    const struct sl_subscriber_options options = {.topic = topic};
+    if (sl_subscriber_open(&options, &subscriber) < 0)
+        fail_msg("%s", sl_error_text());
+    return subscriber;
+}
+
+/* The number of the next message, or -1 if none comes in time. */
+static int64_t take(struct sl_subscriber *subscriber,
+                    uint32_t (*check)(const struct sl_frame *frame), int64_t patience_ns)
+{
+    struct sl_frame frame;
+    int err;
+    while ((err = sl_subscriber_take(subscriber, &frame)) == -EAGAIN)
+        if (sl_subscriber_wait(subscriber, patience_ns) == -ETIMEDOUT)
+            return -1;
+    if (err < 0)
+        fail_msg("%s", sl_error_text());
+    int64_t number = check(&frame);
+    sl_frame_release(&frame);
+    return number;
+}
+
+static void sized_clouds_arrive(const char *dds_topic, struct sl_subscriber *subscriber,
+                                const uint32_t *sizes, unsigned count)
+{
+    dds_entity_t writer = side_writer(dds_topic, CLOUD, (struct side_qos){.keep_all = true});
+    side_await_readers(writer, 1);
+    for (uint32_t number = 0; number < 8 * count; number++) {
+        write_cloud(writer, number, sizes[number / 8]);
+        assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    }
+}
+
+static void messages_come_as_they_are_and_may_grow(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {100, 3000, 3000, 60000, 100, 2000000, 8u << 20};
+    struct sl_subscriber *subscriber = subscribe("/points");
+    struct child child = start("dds_bridge", "--in=/points reliable", side_domain_option(), NULL);
+    sized_clouds_arrive("rt/points", subscriber, sizes, sizeof sizes / sizeof *sizes);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+static void small_messages_come_inline(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber = subscribe("/front/imu");
+    struct child child = start("dds_bridge", "--in=/imu as=/front/imu", side_domain_option(), NULL);
+    dds_entity_t writer = side_writer("rt/imu", IMU, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    for (uint32_t number = 0; number < 50; number++) {
+        write_imu(writer, number);
+        assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+/* The reader asks for what its writer offers. */
+static void what_was_written_before_comes_if_its_writer_keeps_it(void **state)
+{
+    (void)state;
+    dds_entity_t writer =
+        side_writer("rt/map", CLOUD, (struct side_qos){.transient_local = true, .depth = 3});
+    for (uint32_t number = 0; number < 5; number++)
+        write_cloud(writer, number, 3000);
+    struct child child = start("dds_bridge", "--in=/map", side_domain_option(), NULL);
+    side_await_readers(writer, 1);
+    struct sl_subscriber *subscriber = subscribe("/map");
+    for (uint32_t number = 2; number < 5; number++)
+        assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+static void other_topics_stay_outside(void **state)
+{
+    (void)state;
+    struct child child = start("dds_bridge", "--in=/a", side_domain_option(), NULL);
+    dds_entity_t other = side_writer("rt/b", IMU, (struct side_qos){0});
+    dds_entity_t plain = side_writer("a", IMU, (struct side_qos){0});
+    dds_entity_t wanted = side_writer("rt/a", IMU, (struct side_qos){0});
+    side_await_readers(wanted, 1);
+    side_await_readers(other, 0);
+    side_await_readers(plain, 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+/* All topics both ways: each message crosses once. */
+static void nothing_goes_round_in_circles(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher;
+    const struct sl_publisher_options options = {
+        .topic = "/imu", .type = SL_TYPE_IMU, .inline_max = 448};
+    assert_int_equal(sl_publisher_open(&options, &publisher), 0);
+    struct sl_subscriber *subscriber = subscribe("/imu");
+    struct child child =
+        start("dds_bridge", "--out=.* reliable", "--in=.* reliable", side_domain_option(), NULL);
+    const struct side_qos qos = {0};
+    dds_entity_t writer = side_writer("rt/imu", IMU, qos);
+    dds_entity_t reader = side_reader("rt/imu", IMU, qos);
+    side_await_readers(writer, 2); /* the bridge's and ours */
+    side_await_writers(reader, 2);
+    for (uint32_t number = 0; number < 20; number += 2) {
+        write_imu(writer, number);
+        assert_int_equal(side_take(reader, check_imu, SIDE_PATIENCE_NS), number);
+        assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number);
+        assert_int_equal(publish_imu(publisher, number + 1, 0), 0);
+        assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number + 1);
+        assert_int_equal(side_take(reader, check_imu, SIDE_PATIENCE_NS), number + 1);
+    }
+    assert_int_equal(side_take(reader, check_imu, DDS_MSECS(300)), -1);
+    assert_int_equal(take(subscriber, check_imu_frame, SHORT_NS), -1);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+    sl_publisher_close(publisher);
+}
+
+/* Strangers -------------------------------------------------------------------------------------*/
+
+/* Messages of RTPS, more or less: a header, submessages with lengths, noise. */
+static size_t make_noise(uint8_t *to, size_t room, unsigned round)
+{
+    static const uint8_t header[] = {'R', 'T', 'P', 'S', 2, 1, 1, 16};
+    size_t size = 20 + (size_t)rand() % (room - 20);
+    for (size_t i = 0; i < size; i++)
+        to[i] = (uint8_t)rand();
+    memcpy(to, header, sizeof header);
+    for (size_t at = 20; at + 4 < size; at += 4 + to[at + 2]) {
+        static const uint8_t kinds[] = {0x06, 0x07, 0x08, 0x09, 0x0e, 0x15, 0x16};
+        to[at] = kinds[(unsigned)rand() % sizeof kinds];
+        to[at + 1] &= 0x0f;
+        to[at + 3] = 0;
+    }
+    return round % 16 == 0 ? (size_t)rand() % 20 : size;
+}
+
+static void noise_at_its_ports_does_no_harm(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber = subscribe("/imu");
+    struct child child = start("dds_bridge", "--in=/imu", side_domain_option(), NULL);
+    dds_entity_t writer = side_writer("rt/imu", IMU, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    srand(7);
+    for (unsigned round = 0; round < 20000; round++) {
+        uint8_t noise[1000];
+        size_t size = make_noise(noise, sizeof noise, round);
+        /* discovery and data of the second participant: the first one is this process */
+        uint16_t port = (uint16_t)(7400 + 250 * side_domain() + 12 + round % 2);
+        struct sockaddr_in to = {.sin_family = AF_INET,
+                                 .sin_port = htons(port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        ssize_t sent = sendto(fd, noise, size, 0, (struct sockaddr *)&to, sizeof to);
+        assert_int_equal(sent, size); /* somebody listens there */
+    }
+    close(fd);
+    for (uint32_t number = 0; number < 20; number++) {
+        write_imu(writer, number);
+        assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(messages_come_as_they_are_and_may_grow),
+        CASE(small_messages_come_inline),
+        CASE(what_was_written_before_comes_if_its_writer_keeps_it),
+        CASE(other_topics_stay_outside),
+        CASE(nothing_goes_round_in_circles),
+        CASE(noise_at_its_ports_does_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

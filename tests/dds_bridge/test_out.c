@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_out.c - the program `dds_bridge`: what is published on the bus is read by Cyclone DDS with
+ * types that idlc made of ROS 2's definitions. */
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/yaml.h"
+#include "core/frame/message.h"
+#include "tests/dds_bridge/content.h"
+#include "tests/dds_bridge/side.h"
+#include "tests/tools/harness.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLOUD &sensor_msgs_msg_dds__PointCloud2__desc
+#define IMAGE &sensor_msgs_msg_dds__Image__desc
+#define IMU   &sensor_msgs_msg_dds__Imu__desc
+
+#define SECOND_NS (int64_t) SL_NS_PER_S
+
+typedef int publish_function(struct sl_publisher *publisher, uint32_t number, uint32_t size);
+typedef uint32_t check_function(const void *sample);
+
+static struct sl_publisher *open_with(struct sl_publisher_options options)
+{
+    struct sl_publisher *publisher;
+    options.side_size = options.slot_size ? CONTENT_SIDE_SIZE : 0;
+    if (sl_publisher_open(&options, &publisher) < 0)
+        fail_msg("%s", sl_error_text());
+    return publisher;
+}
+
+static struct sl_publisher *open_topic(const char *topic, const char *type, uint32_t size,
+                                       uint32_t quota)
+{
+    return open_with((struct sl_publisher_options){.topic = topic,
+                                                   .type = type,
+                                                   .slot_size = size ? size + 16384 : 0,
+                                                   .inline_max = 448,
+                                                   .subscribers = 2,
+                                                   .quota = quota});
+}
+
+static struct child bridge(const char *rule)
+{
+    return start("dds_bridge", "--out", rule, side_domain_option(), NULL);
+}
+
+static uint32_t held_of(struct sl_publisher *publisher)
+{
+    struct sl_publisher_status status;
+    assert_int_equal(sl_publisher_status(publisher, &status), 0);
+    return status.slots_held;
+}
+
+static void await_held(struct sl_publisher *publisher, uint32_t most)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)SIDE_PATIENCE_NS;
+    while (held_of(publisher) > most) {
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("%u frames are held still", held_of(publisher));
+        poll(NULL, 0, 5);
+    }
+}
+
+/* Publish one after the other until a message arrives; later ones are then not lost. Returns the
+ * number of the next one to be published; all before it have been read. */
+static uint32_t get_going(struct sl_publisher *publisher, publish_function *publish,
+                          dds_entity_t reader, check_function *check, uint32_t size,
+                          uint32_t number)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)SIDE_PATIENCE_NS;
+    int64_t got = -1;
+    for (; got < 0; number++) {
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("nothing of %u messages arrived", number);
+        assert_int_equal(publish(publisher, number, size), 0);
+        got = side_take(reader, check, DDS_MSECS(100));
+    }
+    for (uint32_t next = (uint32_t)got + 1; next < number; next++)
+        assert_int_equal(side_take(reader, check, SIDE_PATIENCE_NS), next);
+    return number;
+}
+
+/* So many messages, each after the one before was read, arrive whole and none is held at last. */
+static void pass(struct sl_publisher *publisher, publish_function *publish, dds_entity_t reader,
+                 check_function *check, uint32_t size, uint32_t count)
+{
+    uint32_t number = get_going(publisher, publish, reader, check, size, 0);
+    for (uint32_t end = number + count; number < end; number++) {
+        assert_int_equal(publish(publisher, number, size), 0);
+        assert_int_equal(side_take(reader, check, SIDE_PATIENCE_NS), number);
+    }
+    await_held(publisher, 0);
+}
+
+/* Content ---------------------------------------------------------------------------------------*/
+
+static void messages_arrive_as_they_are(void **state)
+{
+    (void)state;
+    struct sl_publisher *clouds = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 20);
+    struct sl_publisher *gathered = open_topic("/pieces", SL_TYPE_POINTCLOUD2, 65536, 20);
+    struct sl_publisher *images = open_topic("/image", SL_TYPE_IMAGE, 65536, 20);
+    struct sl_publisher *imus = open_topic("/imu", SL_TYPE_IMU, 0, 0);
+    const struct side_qos qos = {0};
+    dds_entity_t cloud_reader = side_reader("rt/points", CLOUD, qos);
+    dds_entity_t piece_reader = side_reader("rt/pieces", CLOUD, qos);
+    dds_entity_t image_reader = side_reader("rt/image", IMAGE, qos);
+    dds_entity_t imu_reader = side_reader("rt/imu", IMU, qos);
+    struct child child = bridge(".* reliable depth=10");
+    pass(clouds, publish_cloud, cloud_reader, check_cloud, 2000, 30);
+    pass(clouds, publish_cloud, cloud_reader, check_cloud, 60000, 10);
+    pass(gathered, publish_gathered, piece_reader, check_cloud, 2000, 30);
+    pass(gathered, publish_gathered, piece_reader, check_cloud, 60000, 10);
+    pass(images, publish_image, image_reader, check_image, 50000, 10);
+    pass(imus, publish_imu, imu_reader, check_imu, 0, 30);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(clouds);
+    sl_publisher_close(gathered);
+    sl_publisher_close(images);
+    sl_publisher_close(imus);
+}
+
+static void large_messages_arrive_whole(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {8u << 20, 32u << 20};
+    for (unsigned i = 0; i < 2; i++) {
+        char topic[16], name[16];
+        snprintf(topic, sizeof topic, "/large%u", i);
+        snprintf(name, sizeof name, "rt/large%u", i);
+        struct sl_publisher *publisher =
+            open_with((struct sl_publisher_options){.topic = topic,
+                                                    .type = SL_TYPE_POINTCLOUD2,
+                                                    .slot_size = sizes[i] + 16384,
+                                                    .subscribers = 1,
+                                                    .quota = 2});
+        dds_entity_t reader = side_reader(name, CLOUD, (struct side_qos){.depth = 2});
+        struct child child = bridge("/large. reliable depth=1");
+        pass(publisher, publish_cloud, reader, check_cloud, sizes[i], 3);
+        assert_int_equal(stop(&child, SIGTERM), 0);
+        sl_publisher_close(publisher);
+    }
+}
+
+/* A body that ends where its slot does cannot be padded there. */
+static void message_at_the_end_of_its_slot_arrives_whole(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/end", SL_TYPE_POINTCLOUD2, 0x4000, 5);
+    dds_entity_t reader = side_reader("rt/end", CLOUD, (struct side_qos){0});
+    bridge("/end reliable depth=2");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 1000, 0);
+    for (uint32_t end = number + 10; number < end; number++) {
+        assert_int_equal(publish_cloud_at_end(publisher, number, 1000), 0);
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+    }
+    await_held(publisher, 0);
+    sl_publisher_close(publisher);
+}
+
+#ifdef SENT_LIBRARY
+/* What the kernel is given are the addresses of the pool itself: seen from outside, by a sendmsg of
+ * our own. */
+static void payload_is_sent_from_the_pool(void **state)
+{
+    (void)state;
+    const uint32_t size = 1u << 20;
+    char report[256];
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, size, 5);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){.depth = 2});
+    snprintf(report, sizeof report, "%s", harness_path("report"));
+    setenv("LD_PRELOAD", SENT_LIBRARY, 1);
+    setenv("SENT_REPORT", report, 1);
+    struct child child = bridge("/points reliable depth=2");
+    unsetenv("LD_PRELOAD");
+    unsetenv("SENT_REPORT");
+    pass(publisher, publish_cloud, reader, check_cloud, size, 20);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    unsigned long from_pools, from_elsewhere;
+    FILE *file = fopen(report, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &from_pools, &from_elsewhere), 2);
+    fclose(file);
+    assert_true(from_pools >= 20ul * size);
+    assert_true(from_elsewhere < from_pools / 10); /* headers of fragments */
+    sl_publisher_close(publisher);
+}
+#endif
+
+/* Rules -----------------------------------------------------------------------------------------*/
+
+static void rules_say_what_goes_out_and_as_what(void **state)
+{
+    (void)state;
+    struct sl_publisher *a = open_topic("/a", SL_TYPE_IMU, 0, 0);
+    struct sl_publisher *b = open_topic("/b", SL_TYPE_IMU, 0, 0);
+    struct sl_publisher *no_name = open_topic("/c-d", SL_TYPE_IMU, 0, 0);
+    dds_entity_t reader = side_reader("rt/front/imu", IMU, (struct side_qos){0});
+    dds_entity_t other = side_reader("rt/b", IMU, (struct side_qos){0});
+    start("dds_bridge", "--out=imu reliable as=/front/imu", "--out=/c-d", "--remap=imu:=/a",
+          side_domain_option(), NULL);
+    pass(a, publish_imu, reader, check_imu, 0, 5);
+    assert_int_equal(publish_imu(b, 0, 0), 0);
+    assert_int_equal(side_take(other, check_imu, DDS_MSECS(300)), -1);
+    struct sl_publisher_status status;
+    sl_publisher_status(no_name, &status);
+    assert_int_equal(status.subscribers, 0);
+    sl_publisher_close(a);
+    sl_publisher_close(b);
+    sl_publisher_close(no_name);
+}
+
+static void rate_is_not_exceeded(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/imu", SL_TYPE_IMU, 0, 0);
+    dds_entity_t reader = side_reader("rt/imu", IMU, (struct side_qos){0});
+    struct child child = bridge("/imu reliable rate=20");
+    uint32_t number = 0;
+    side_await_writers(reader, 1);
+    uint64_t begin_ns = sl_clock_monotonic_ns();
+    for (unsigned got = 0; got < 6;) {
+        assert_int_equal(publish_imu(publisher, number++, 0), 0);
+        got += side_take(reader, check_imu, DDS_MSECS(2)) >= 0;
+    }
+    assert_true(sl_clock_monotonic_ns() - begin_ns > 5 * 50 * SL_NS_PER_MS - 10 * SL_NS_PER_MS);
+    assert_true(number > 12);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
+static void refused(const char *text, const char *a, const char *b)
+{
+    struct run r = run("dds_bridge", a, b, NULL);
+    assert_true(r.status == 1 || r.status == 2);
+    assert_has(r.err, text);
+    run_free(&r);
+}
+
+static void wrong_options_are_told(void **state)
+{
+    (void)state;
+    refused("nothing to do: give --out or --in with a topic", side_domain_option(), NULL);
+    refused("option --out: '/a fast': 'fast' is none of: reliable", "--out=/a fast", NULL);
+    refused("option --in: '/a rate=3': rate, latest and when-full are for what goes out",
+            "--in=/a rate=3", NULL);
+    refused("option --dds-domain: 231 is out of range", "--out=/a", "--dds-domain=231");
+}
+
+static void plan_tells_the_topics_that_are_named(void **state)
+{
+    (void)state;
+    struct run r = run("dds_bridge", "--out=/a reliable depth=3", "--out=/b.*", "--plan", NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.out, "subscribe\ttopic=/a\ttype=\tpolicy=keep-last\tquota=5\t");
+    assert_has_not(r.out, "/b");
+    run_free(&r);
+}
+
+/* Holds -----------------------------------------------------------------------------------------*/
+
+static void late_joiner_gets_what_the_bus_retains(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher =
+        open_with((struct sl_publisher_options){.topic = "/map",
+                                                .type = SL_TYPE_POINTCLOUD2,
+                                                .slot_size = 65536,
+                                                .retain = 3,
+                                                .subscribers = 2,
+                                                .quota = 8});
+    for (uint32_t number = 0; number < 5; number++)
+        assert_int_equal(publish_cloud(publisher, number, 3000), 0);
+    struct child child = bridge("/map");
+    const struct side_qos qos = {.transient_local = true};
+    dds_entity_t first = side_reader("rt/map", CLOUD, qos);
+    for (uint32_t number = 2; number < 5; number++)
+        assert_int_equal(side_take(first, check_cloud, SIDE_PATIENCE_NS), number);
+    for (uint32_t number = 5; number < 20; number++) {
+        assert_int_equal(publish_cloud(publisher, number, 3000), 0);
+        assert_int_equal(side_take(first, check_cloud, SIDE_PATIENCE_NS), number);
+    }
+    dds_entity_t second = side_reader("rt/map", CLOUD, qos);
+    for (uint32_t number = 17; number < 20; number++)
+        assert_int_equal(side_take(second, check_cloud, SIDE_PATIENCE_NS), number);
+    await_held(publisher, 3);
+    assert_int_equal(held_of(publisher), 3); /* for whoever joins later */
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    await_held(publisher, 0);
+    sl_publisher_close(publisher);
+}
+
+/* Its publisher does not let the bridge hold as many as it must keep: some are copied. */
+static void late_joiner_gets_as_many_where_few_may_be_held(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/map", SL_TYPE_POINTCLOUD2, 65536, 3);
+    struct child child = bridge("/map transient-local depth=6");
+    const struct side_qos qos = {.transient_local = true};
+    dds_entity_t first = side_reader("rt/map", CLOUD, qos);
+    uint32_t number = get_going(publisher, publish_cloud, first, check_cloud, 3000, 0);
+    for (uint32_t end = number + 20; number < end; number++) {
+        assert_int_equal(publish_cloud(publisher, number, 3000), 0);
+        assert_int_equal(side_take(first, check_cloud, SIDE_PATIENCE_NS), number);
+        assert_true(held_of(publisher) <= 3);
+    }
+    dds_entity_t second = side_reader("rt/map", CLOUD, qos);
+    for (uint32_t n = number - 6; n < number; n++)
+        assert_int_equal(side_take(second, check_cloud, SIDE_PATIENCE_NS), n);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
+static struct child start_reader(const char *topic)
+{
+    char domain[16], program[512];
+    snprintf(domain, sizeof domain, "%u", side_domain());
+    snprintf(program, sizeof program, "%s/tests/dds_bridge/dds_reader",
+             getenv("SLUICE_BUILD") ? getenv("SLUICE_BUILD") : ".");
+    struct child child = start(program, domain, topic, NULL);
+    expect_line(&child, "ready");
+    return child;
+}
+
+static double lost_of(const char *topic)
+{
+    struct run r = run("sluice", "topic", "info", topic, "--json", NULL);
+    struct sl_yaml *json = json_parse(r.out);
+    double lost = json_number(json, "subscribers.0.lost_overrun") +
+                  json_number(json, "subscribers.0.lost_recycled");
+    sl_yaml_destroy(json);
+    run_free(&r);
+    return lost;
+}
+
+/* The publisher never waits, holds stay bounded, what is dropped is counted; then it goes on. */
+static void stopped_reader_holds_few_and_the_rest_is_counted(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 4);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    bridge("/points reliable depth=20");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, 0);
+    struct child slow = start_reader("rt/points");
+    kill(slow.pid, SIGSTOP);
+    for (unsigned i = 0; i < 200; i++) {
+        assert_int_equal(publish_cloud(publisher, number++, 9000), 0);
+        assert_true(held_of(publisher) <= 4);
+        poll(NULL, 0, 1);
+    }
+    kill(slow.pid, SIGCONT);
+    await_held(publisher, 0);
+    uint32_t last = number++;
+    assert_int_equal(publish_cloud(publisher, last, 9000), 0);
+    while (side_take(reader, check_cloud, SIDE_PATIENCE_NS) != last)
+        ;
+    assert_true(lost_of("/points") > 0); /* counted by the take that comes after them */
+    sl_publisher_close(publisher);
+}
+
+static void killed_reader_leaves_no_hold(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 4);
+    bridge("/points reliable depth=20");
+    struct child killed = start_reader("rt/points");
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, 0);
+    stop(&killed, SIGKILL);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(publish_cloud(publisher, number++, 9000), 0);
+        poll(NULL, 0, 1);
+    }
+    await_held(publisher, 0); /* when DDS has noticed: after the lease */
+    uint32_t last = number++;
+    assert_int_equal(publish_cloud(publisher, last, 9000), 0);
+    while (side_take(reader, check_cloud, SIDE_PATIENCE_NS) != last)
+        ;
+    sl_publisher_close(publisher);
+}
+
+static void publisher_may_be_made_to_wait(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher =
+        open_with((struct sl_publisher_options){.topic = "/points",
+                                                .type = SL_TYPE_POINTCLOUD2,
+                                                .slot_size = 65536,
+                                                .subscribers = 1,
+                                                .quota = 4,
+                                                .lossless = true,
+                                                .lossless_timeout_ns = 60 * SECOND_NS});
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){.depth = 1000});
+    bridge("/points reliable when-full=block");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, 0);
+    struct child slow = start_reader("rt/points");
+    kill(slow.pid, SIGSTOP);
+    uint32_t begin = number;
+    int err = 0;
+    for (unsigned i = 0; i < 1000 && err == 0; i++)
+        if ((err = publish_cloud(publisher, number, 9000)) == 0)
+            number++;
+    assert_int_equal(err, -EAGAIN);
+    kill(slow.pid, SIGCONT);
+    for (uint32_t end = number + 300; number < end; number++)
+        while ((err = publish_cloud(publisher, number, 9000)) == -EAGAIN)
+            assert_int_equal(sl_publisher_wait(publisher, 30 * SECOND_NS), 0);
+    for (uint32_t next = begin; next < number; next++)
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), next);
+    await_held(publisher, 0);
+    sl_publisher_close(publisher);
+}
+
+/* Ends ------------------------------------------------------------------------------------------*/
+
+static void killed_bridge_leaves_no_hold_and_another_takes_over(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 4);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    uint32_t number = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct child child = bridge("/points reliable depth=2");
+        number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, number);
+        assert_int_equal(publish_cloud(publisher, number++, 9000), 0);
+        assert_int_equal(stop(&child, SIGKILL), 256 + SIGKILL);
+        await_held(publisher, 0);
+        while (side_take(reader, check_cloud, DDS_MSECS(200)) >= 0)
+            ;
+    }
+    sl_publisher_close(publisher);
+}
+
+static void publisher_may_come_and_go(void **state)
+{
+    (void)state;
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    struct child child = bridge("/points reliable depth=2");
+    uint32_t number = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 4);
+        number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, number);
+        await_held(publisher, 0);
+        sl_publisher_close(publisher);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(messages_arrive_as_they_are),
+        CASE(large_messages_arrive_whole),
+        CASE(message_at_the_end_of_its_slot_arrives_whole),
+#ifdef SENT_LIBRARY
+        CASE(payload_is_sent_from_the_pool),
+#endif
+        CASE(rules_say_what_goes_out_and_as_what),
+        CASE(rate_is_not_exceeded),
+        CASE(wrong_options_are_told),
+        CASE(plan_tells_the_topics_that_are_named),
+        CASE(late_joiner_gets_what_the_bus_retains),
+        CASE(late_joiner_gets_as_many_where_few_may_be_held),
+        CASE(stopped_reader_holds_few_and_the_rest_is_counted),
+        CASE(killed_reader_leaves_no_hold),
+        CASE(publisher_may_be_made_to_wait),
+        CASE(killed_bridge_leaves_no_hold_and_another_takes_over),
+        CASE(publisher_may_come_and_go),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
