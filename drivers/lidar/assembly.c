@@ -165,6 +165,7 @@ static void close_frame(struct lidar_assembly *a, struct lidar_frame *f)
         .columns = columns,
         .missing = columns - f->filled,
         .valid = f->valid,
+        .filtered = f->filtered,
         .partial = f->partial,
         .size_bytes = height * row_bytes(a),
     };
@@ -319,7 +320,8 @@ struct lines {
 };
 
 /* The two halves of a block are two columns, or the two halves of one. */
-static void set_halves(const struct lines *lines, unsigned group, struct lidar_block_job *job)
+static void set_halves(const struct lines *lines, const struct lidar_filter_options *filter,
+                       unsigned group, struct lidar_block_job *job)
 {
     const struct run *run = lines->run;
     unsigned at = group * lines->per_block - run->column; /* wraps to a huge one before the run */
@@ -328,6 +330,7 @@ static void set_halves(const struct lines *lines, unsigned group, struct lidar_b
         double time_s = lines->start_s + at * lines->period_s;
         job->to[half] = is_wanted ? lines->to + at * lines->row_bytes : NULL;
         job->time_s[half] = time_s > 0 ? (float)time_s : 0;
+        job->is_left_out[half] = lidar_filter_skips(filter, run->row + at);
         if (lines->per_block == 2)
             at++;
         else if (half >= lines->halves)
@@ -353,12 +356,17 @@ static void write_block(struct lidar_assembly *a, const struct lidar_packet *pac
         job->equal = which > 0 ? packet->wire[0][group] : NULL;
         job->is_dual = packet->returns > 1;
         lidar_turn_of(&a->turn, packet->azimuth[group], &job->cosine, &job->sine);
-        set_halves(lines, group, job);
+        set_halves(lines, &a->options.block.filter, group, job);
     }
     lidar_block_decode(block, lidar_block_rate(block, g->advance, g->steps), jobs, count);
-    for (unsigned i = 0; i < count; i++)
-        run->frame->valid +=
-            (jobs[i].to[0] ? jobs[i].valid[0] : 0u) + (jobs[i].to[1] ? jobs[i].valid[1] : 0u);
+    for (unsigned i = 0; i < 2 * count; i++) {
+        const struct lidar_block_job *job = &jobs[i / 2];
+        if (!job->to[i % 2])
+            continue;
+        run->frame->valid += job->valid[i % 2];
+        if (block->is_filtered)
+            run->frame->filtered += job->filtered[i % 2];
+    }
 }
 
 static void write_run(struct lidar_assembly *a, const struct lidar_packet *packet,

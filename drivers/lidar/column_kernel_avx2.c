@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "drivers/lidar/column_kernels.h"
+#include "drivers/lidar/point_filter_avx2.h"
 
 /* One function in the end: values stay in registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -45,12 +46,29 @@ INLINE __m256d direction(const struct lidar_column *column, const double m[3], u
 }
 
 INLINE __m128 coordinate(const struct lidar_column *column, const struct lidar_column_turn *turn,
-                         unsigned axis, unsigned row, __m256d r, __m128 valid)
+                         unsigned axis, unsigned row, __m256d r)
 {
     __m256d value = _mm256_add_pd(_mm256_mul_pd(r, direction(column, turn->m[axis], row)),
                                   _mm256_set1_pd(turn->o[axis]));
+    return _mm256_cvtpd_ps(value);
+}
+
+INLINE __m128 or_nan(__m128 value, __m128 valid)
+{
     __m128 nan = _mm_castsi128_ps(_mm_set1_epi32((int)LIDAR_NAN_BITS));
-    return _mm_blendv_ps(nan, _mm256_cvtpd_ps(value), valid);
+    return _mm_blendv_ps(nan, value, valid);
+}
+
+/* Those that are wanted, wherever they are in range. */
+INLINE __m128 kept_points(const struct lidar_column *column, const struct lidar_column_job *job,
+                          unsigned row, __m128 x, __m128 y, __m128 z)
+{
+    __m128i rings = _mm_load_si128((const __m128i *)(const void *)(column->kept + row));
+    if (job->is_left_out)
+        return _mm_setzero_ps();
+    __m256 kept = lidar_filter_keeps_8(&column->filter, _mm256_castps128_ps256(x),
+                                       _mm256_castps128_ps256(y), _mm256_castps128_ps256(z));
+    return _mm_and_ps(_mm_castsi128_ps(rings), _mm256_castps256_ps128(kept));
 }
 
 INLINE void store_point(uint8_t *point, __m128 xyz_intensity, float time_s)
@@ -59,8 +77,15 @@ INLINE void store_point(uint8_t *point, __m128 xyz_intensity, float time_s)
     memcpy(point + LIDAR_POINT_TIME, &time_s, sizeof time_s);
 }
 
+INLINE unsigned count_lanes(__m128 mask)
+{
+    return (unsigned)__builtin_popcount((unsigned)_mm_movemask_ps(mask));
+}
+
+/* Returns how many points they are; *filtered grows by those that are none for the filter alone. */
 INLINE unsigned decode_four(struct lidar_column *column, const struct lidar_column_turn *turn,
-                            const struct lidar_column_job *job, unsigned which, unsigned row)
+                            const struct lidar_column_job *job, unsigned which, unsigned row,
+                            bool is_filtered, unsigned *filtered)
 {
     size_t stride = column->pixel_words * 4u;
     const uint8_t *pixel = job->pixels + row * stride;
@@ -71,9 +96,17 @@ INLINE unsigned decode_four(struct lidar_column *column, const struct lidar_colu
     __m256d r =
         _mm256_sub_pd(_mm256_mul_pd(_mm256_cvtepi32_pd(raw), _mm256_set1_pd(LIDAR_METRES_PER_MM)),
                       _mm256_set1_pd(column->origin_m));
-    __m128 x = coordinate(column, turn, 0, row, r, valid);
-    __m128 y = coordinate(column, turn, 1, row, r, valid);
-    __m128 z = coordinate(column, turn, 2, row, r, valid);
+    __m128 x = coordinate(column, turn, 0, row, r);
+    __m128 y = coordinate(column, turn, 1, row, r);
+    __m128 z = coordinate(column, turn, 2, row, r);
+    if (is_filtered) {
+        __m128 none = _mm_castsi128_ps(_mm_cmpeq_epi32(raw, _mm_setzero_si128()));
+        valid = _mm_and_ps(valid, kept_points(column, job, row, x, y, z));
+        *filtered += LANES - count_lanes(_mm_or_ps(valid, none));
+    }
+    x = or_nan(x, valid);
+    y = or_nan(y, valid);
+    z = or_nan(z, valid);
     __m128 intensity =
         _mm_and_ps(valid, _mm_cvtepi32_ps(load_bits(pixel, stride, column->intensity[which])));
     _MM_TRANSPOSE4_PS(x, y, z, intensity);
@@ -82,16 +115,26 @@ INLINE unsigned decode_four(struct lidar_column *column, const struct lidar_colu
     store_point(to + LIDAR_POINT_BYTES, y, job->time_s);
     store_point(to + 2 * LIDAR_POINT_BYTES, z, job->time_s);
     store_point(to + 3 * LIDAR_POINT_BYTES, intensity, job->time_s);
-    return (unsigned)__builtin_popcount((unsigned)_mm_movemask_ps(valid));
+    return count_lanes(valid);
+}
+
+INLINE void decode_rows(struct lidar_column *column, const struct lidar_column_turn *turn,
+                        struct lidar_column_job *job, unsigned which, bool is_filtered)
+{
+    unsigned valid = 0, filtered = 0;
+    for (unsigned row = 0; row < column->rows; row += LANES)
+        valid += decode_four(column, turn, job, which, row, is_filtered, &filtered);
+    job->valid[which] = (uint8_t)valid;
+    job->filtered[which] = (uint8_t)filtered;
 }
 
 static void decode_return(struct lidar_column *column, const struct lidar_column_turn *turn,
                           struct lidar_column_job *job, unsigned which)
 {
-    unsigned valid = 0;
-    for (unsigned row = 0; row < column->rows; row += LANES)
-        valid += decode_four(column, turn, job, which, row);
-    job->valid[which] = (uint8_t)valid;
+    if (column->is_filtered)
+        decode_rows(column, turn, job, which, true);
+    else
+        decode_rows(column, turn, job, which, false);
     for (unsigned at = 0; at < column->rows * LIDAR_POINT_BYTES; at += 32)
         _mm256_stream_si256(
             (__m256i *)(void *)(job->to[which] + at),

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "drivers/lidar/column_kernels.h"
+#include "drivers/lidar/point_filter_avx512.h"
 
 /* One function in the end: values stay in registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -111,13 +112,18 @@ INLINE __m512 join(__m256 low, __m256 high)
                                                _mm256_castps_pd(high), 1));
 }
 
-INLINE __m512 coordinate(const __m512d d[2], const __m512d r[2], double o, __mmask16 valid)
+INLINE __m512 coordinate(const __m512d d[2], const __m512d r[2], double o)
 {
     __m512d offset = _mm512_set1_pd(o);
     __m256 low = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r[0], d[0]), offset));
     __m256 high = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r[1], d[1]), offset));
+    return join(low, high);
+}
+
+INLINE __m512 or_nan(__m512 value, __mmask16 valid)
+{
     __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32((int)LIDAR_NAN_BITS));
-    return _mm512_mask_blend_ps(valid, nan, join(low, high));
+    return _mm512_mask_blend_ps(valid, nan, value);
 }
 
 struct group {
@@ -181,10 +187,26 @@ INLINE void store_group(const struct lidar_column *column, unsigned group, const
     _mm256_stream_si256((__m256i *)(void *)(to + 5 * 64), _mm512_castsi512_si256(last));
 }
 
-INLINE unsigned decode_group(const struct lidar_column *column,
-                             const struct lidar_column_turn *turn, const __m512i *pixels,
-                             unsigned words, const __m512d d[3][2], const __m512i *times,
-                             unsigned group, unsigned which, uint8_t *to)
+/* Those that are wanted, wherever they are in range. */
+INLINE __mmask16 kept_points(const struct lidar_column *column, const struct lidar_column_job *job,
+                             unsigned group, const struct group *g)
+{
+    __m512i rings = _mm512_load_si512(column->kept + group * LIDAR_GROUP_POINTS);
+    unsigned kept = _mm512_test_epi32_mask(rings, rings);
+    if (job->is_left_out)
+        return 0;
+    return (__mmask16)(kept & lidar_filter_keeps_16(&column->filter, g->x, g->y, g->z));
+}
+
+/* What groups of one return add up to. */
+struct counts {
+    unsigned valid, filtered;
+};
+
+INLINE void decode_group(const struct lidar_column *column, const struct lidar_column_job *job,
+                         const struct lidar_column_turn *turn, const __m512i *pixels,
+                         unsigned words, const __m512d d[3][2], const __m512i *times,
+                         unsigned group, unsigned which, bool is_filtered, struct counts *counts)
 {
     __m512i raw = pick_bits(column, pixels, words, column->range[which]);
     __m512i above = _mm512_sub_epi32(raw, _mm512_set1_epi32((int)column->raw_min));
@@ -196,21 +218,29 @@ INLINE unsigned decode_group(const struct lidar_column *column,
             _mm512_mul_pd(_mm512_cvtepi32_pd(halves[i]), _mm512_set1_pd(LIDAR_METRES_PER_MM)),
             _mm512_set1_pd(column->origin_m));
     struct group g = {
-        .x = coordinate(d[0], r, turn->o[0], valid),
-        .y = coordinate(d[1], r, turn->o[1], valid),
-        .z = coordinate(d[2], r, turn->o[2], valid),
-        .intensity = _mm512_maskz_cvtepi32_ps(
-            valid, pick_bits(column, pixels, words, column->intensity[which])),
+        .x = coordinate(d[0], r, turn->o[0]),
+        .y = coordinate(d[1], r, turn->o[1]),
+        .z = coordinate(d[2], r, turn->o[2]),
     };
-    store_group(column, group, &g, times, to);
-    return (unsigned)__builtin_popcount(valid);
+    if (is_filtered) {
+        unsigned every = _mm512_test_epi32_mask(raw, raw);
+        valid = (__mmask16)(valid & kept_points(column, job, group, &g));
+        counts->filtered += (unsigned)__builtin_popcount(every & ~(unsigned)valid);
+    }
+    g.x = or_nan(g.x, valid);
+    g.y = or_nan(g.y, valid);
+    g.z = or_nan(g.z, valid);
+    g.intensity =
+        _mm512_maskz_cvtepi32_ps(valid, pick_bits(column, pixels, words, column->intensity[which]));
+    store_group(column, group, &g, times, job->to[which] + group * LIDAR_GROUP_BYTES);
+    counts->valid += (unsigned)__builtin_popcount(valid);
 }
 
 INLINE void decode_column(const struct lidar_column *column, struct lidar_column_job *job,
-                          unsigned words)
+                          unsigned words, bool is_filtered)
 {
     const struct lidar_column_turn turn = lidar_column_turn(column, job);
-    unsigned valid[LIDAR_RETURNS_MAX] = {0, 0};
+    struct counts counts[LIDAR_RETURNS_MAX] = {0};
     __m512i times[LIDAR_GROUP_LINES], time = _mm512_castps_si512(_mm512_set1_ps(job->time_s));
     for (unsigned line = 0; line < LIDAR_GROUP_LINES; line++)
         times[line] = _mm512_maskz_permutexvar_epi16(
@@ -227,12 +257,14 @@ INLINE void decode_column(const struct lidar_column *column, struct lidar_column
         }
         for (unsigned which = 0; which < column->returns; which++) {
             if (job->to[which])
-                valid[which] += decode_group(column, &turn, pixels, words, d, times, group, which,
-                                             job->to[which] + group * LIDAR_GROUP_BYTES);
+                decode_group(column, job, &turn, pixels, words, d, times, group, which, is_filtered,
+                             &counts[which]);
         }
     }
-    for (unsigned which = 0; which < column->returns; which++)
-        job->valid[which] = (uint8_t)valid[which];
+    for (unsigned which = 0; which < column->returns; which++) {
+        job->valid[which] = (uint8_t)counts[which].valid;
+        job->filtered[which] = (uint8_t)counts[which].filtered;
+    }
 }
 
 /* One loop for each number of words, so that it is a constant there. */
@@ -240,8 +272,12 @@ INLINE void decode_column(const struct lidar_column *column, struct lidar_column
     static void decode_##words(const struct lidar_column *column, struct lidar_column_job *jobs, \
                                unsigned count)                                                   \
     {                                                                                            \
-        for (unsigned i = 0; i < count; i++)                                                     \
-            decode_column(column, &jobs[i], words);                                              \
+        for (unsigned i = 0; i < count; i++) {                                                   \
+            if (column->is_filtered)                                                             \
+                decode_column(column, &jobs[i], words, true);                                    \
+            else                                                                                 \
+                decode_column(column, &jobs[i], words, false);                                   \
+        }                                                                                        \
     }
 DECODE(1)
 DECODE(2)

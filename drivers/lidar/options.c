@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/frame/message.h"
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/option_ranges.h"
 #include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
@@ -224,6 +225,31 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "0",
      .max = 1000,
      .help = "Farther points become holes (NaN); 0 = no limit"},
+    {.name = "fov",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(fov),
+     .value = "FROM:TO,...",
+     .help = "Keep points in these directions from the sensor: degrees to the left of ahead, "
+             "-180 to 180; 150:-150 goes over the back. All others become holes"},
+    {.name = "rings",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(rings),
+     .value = "FROM:TO,...",
+     .help = "Keep points of these rings, as 0:7,12; all others become holes"},
+    {.name = "exclude-box",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(exclude_box),
+     .value = "X:X,Y:Y,Z:Z",
+     .help = "Points in this box, in metres in the frame of the points, become holes: the "
+             "vehicle itself"},
+    {.name = "every-column",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(every_column),
+     .value = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = LIDAR_EVERY_NTH_MAX,
+     .help = "Keep the points of every N-th column; all others become holes"},
     {.name = "x",
      .kind = SL_OPTION_REAL,
      .offset = FIELD(x_m),
@@ -381,6 +407,73 @@ static int read_metadata(struct lidar_options *o, const struct lidar_given *give
     return 0;
 }
 
+/* Rings of the sensor that may come. */
+static unsigned ring_count(const struct lidar_options *o)
+{
+    if (o->metadata_file)
+        return o->metadata.format.beams;
+    return model_of(o) ? model_of(o)->lasers : AUTO_LASERS;
+}
+
+static int read_fov(struct lidar_options *o)
+{
+    struct lidar_range range[LIDAR_WINDOWS_MAX];
+    int count = lidar_ranges_parse("fov", o->fov, LIDAR_WINDOWS_MAX, range);
+    for (int i = 0; i < count; i++)
+        o->filter.windows[i] =
+            (struct lidar_window){.from_deg = (float)range[i].from, .to_deg = (float)range[i].to};
+    o->filter.window_count = count > 0 ? (unsigned)count : 0;
+    return count < 0 ? count : 0;
+}
+
+static int read_rings(struct lidar_options *o)
+{
+    struct lidar_range range[LIDAR_FILTER_RINGS];
+    int count = lidar_ranges_parse("rings", o->rings, LIDAR_FILTER_RINGS, range);
+    for (int i = 0; i < count; i++) {
+        double from = range[i].from, to = range[i].to;
+        if (from != floor(from) || to != floor(to) || from < 0 || to < from ||
+            to >= LIDAR_FILTER_RINGS)
+            return sl_error(-EINVAL, "option --rings: %g:%g are no rings; they count from 0 up",
+                            from, to);
+        for (unsigned ring = (unsigned)from; ring <= (unsigned)to; ring++)
+            o->filter.rings[ring / 64] |= UINT64_C(1) << ring % 64;
+    }
+    o->filter.has_rings = true;
+    return count < 0 ? count : 0;
+}
+
+static int read_box(struct lidar_options *o)
+{
+    struct lidar_range range[3];
+    int count = lidar_ranges_parse("exclude-box", o->exclude_box, 3, range);
+    if (count < 0)
+        return count;
+    if (count < 3)
+        return sl_error(-EINVAL, "option --exclude-box: \"%s\" must be X:X,Y:Y,Z:Z",
+                        o->exclude_box);
+    for (unsigned i = 0; i < 3; i++) {
+        o->filter.box_min_m[i] = (float)range[i].from;
+        o->filter.box_max_m[i] = (float)range[i].to;
+    }
+    o->filter.has_box = true;
+    return 0;
+}
+
+/* An empty text is a launch file that was given none. */
+static int read_filter(struct lidar_options *o)
+{
+    o->filter = (struct lidar_filter_options){.every_nth = (unsigned)o->every_column};
+    int err = o->fov && o->fov[0] ? read_fov(o) : 0;
+    if (err == 0 && o->rings && o->rings[0])
+        err = read_rings(o);
+    if (err == 0 && o->exclude_box && o->exclude_box[0])
+        err = read_box(o);
+    if (err == 0)
+        err = lidar_filter_check(&o->filter, ring_count(o));
+    return err;
+}
+
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
 {
     if (o->capture && !given->source)
@@ -413,7 +506,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         if (!given->telemetry_port)
             o->telemetry_port = 0; /* it sends none that is read */
     }
-    return o->metadata_file ? read_metadata(o, given) : 0;
+    int err = o->metadata_file ? read_metadata(o, given) : 0;
+    return err < 0 ? err : read_filter(o);
 }
 
 static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
@@ -534,7 +628,8 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
         .frames = {.cut_angle_deg = o->cut_angle_deg,
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,
-                             .range_max_m = (float)o->range_max_m}},
+                             .range_max_m = (float)o->range_max_m,
+                             .filter = o->filter}},
         .ouster = {.metadata = o->metadata_file ? &o->metadata : NULL,
                    .uses_signal = o->intensity == 1,
                    .checks_crc = o->check_crc,

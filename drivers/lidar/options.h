@@ -45,6 +45,8 @@ struct lidar_options {
 
     const char *frame_id;
     double cut_angle_deg, range_min_m, range_max_m;
+    const char *fov, *rings, *exclude_box; /* as option_ranges.h reads them; NULL = all */
+    int64_t every_column;
     double x_m, y_m, z_m, roll_deg, pitch_deg, yaw_deg;
     int stamp; /* enum lidar_clock_choice */
     bool packets;
@@ -54,10 +56,12 @@ struct lidar_options {
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
 
+    struct lidar_filter_options
+        filter;                      /* what these mean, once lidar_options_check has read them */
     struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
 };
 
-#define LIDAR_OPTION_COUNT 46
+#define LIDAR_OPTION_COUNT 50
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models and hesai_models, ended by NULL. */

@@ -82,7 +82,10 @@ static void init_column(struct ouster_frames *f, const struct lidar_column_kerne
         .origin_z_m = m->beam_to_lidar[11] * M_PER_MM,
         .range_min_m = f->options.points.range_min_m,
         .range_max_m = f->options.points.range_max_m,
+        .has_extrinsics = f->options.points.has_extrinsics,
+        .filter = f->options.points.filter,
     };
+    memcpy(config.extrinsics, f->options.points.extrinsics, sizeof config.extrinsics);
     config.range[0] = bits_of(profile, OUSTER_RANGE);
     config.range[1] = bits_of(profile, OUSTER_RANGE2);
     config.intensity[0] = bits_of(profile, has_signal ? OUSTER_SIGNAL : OUSTER_REFLECTIVITY);
@@ -223,6 +226,7 @@ static void close_frame(struct ouster_frames *f, struct ouster_frame *frame, uns
         .columns = f->rows,
         .missing = f->rows - frame->columns,
         .valid = frame->valid,
+        .filtered = frame->filtered,
         .partial = partial,
         .size_bytes = ouster_frame_bytes(&f->metadata),
     };
@@ -356,14 +360,18 @@ static void write_packet(struct ouster_frames *f, struct ouster_frame *frame,
             .cosine = f->cosine[m],
             .sine = f->sine[m],
             .time_s = time_of(f, frame, column.stamp_ns, m),
+            .is_left_out = lidar_filter_skips(&f->options.points.filter, (unsigned)row),
         };
         for (unsigned which = 0; which < f->column.returns; which++)
             job->to[which] = row_at(f, frame, which, (unsigned)row);
     }
     lidar_column_decode(&f->column, jobs, count);
     for (unsigned i = 0; i < count; i++) {
-        for (unsigned which = 0; which < f->column.returns; which++)
+        for (unsigned which = 0; which < f->column.returns; which++) {
             frame->valid += jobs[i].valid[which];
+            if (f->column.is_filtered)
+                frame->filtered += jobs[i].filtered[which];
+        }
     }
 }
 

@@ -36,7 +36,7 @@ struct ouster_frames_options {
     enum lidar_clock_choice stamp;
     int64_t ptp_ahead_ns;              /* of UTC: 37 s where it counts TAI */
     bool uses_signal;                  /* intensity is the signal, where there is one */
-    struct lidar_block_options points; /* range limits; where the sensor stands */
+    struct lidar_block_options points; /* what is kept; where the sensor stands */
 };
 
 struct ouster_frame {
@@ -49,7 +49,7 @@ struct ouster_frame {
     unsigned columns;       /* of the window, that came */
     unsigned next;          /* packet, among the expected, after the furthest that came */
     unsigned packets_since; /* of newer frames */
-    unsigned valid;
+    unsigned valid, filtered;
     unsigned partial;
     uint64_t host_first_ns, host_last_ns;
     uint64_t overtaken_ns; /* arrival of the first packet of a newer frame; 0 = none, not known */

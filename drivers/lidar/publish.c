@@ -190,6 +190,7 @@ static void close_frame(void *context, void *handle, const struct lidar_frame_in
     p->counts.frames++;
     p->counts.points += (uint64_t)info->height * info->width;
     p->counts.returns += info->valid;
+    p->counts.filtered += info->filtered;
 }
 
 static void discard_frame(void *context, void *handle)

@@ -44,6 +44,7 @@ struct lidar_publish_config {
 
 struct lidar_publish_counts {
     uint64_t frames, points, returns; /* published; returns are the points that are no holes */
+    uint64_t filtered;                /* points that are holes because the options say so */
     uint64_t scans, scan_packets;     /* published */
     uint64_t scans_dropped;           /* no slot was free */
     uint64_t unpublishable;           /* frames and packets with a stamp that no message can hold */

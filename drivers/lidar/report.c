@@ -175,6 +175,8 @@ void lidar_report_end(struct lidar_report *report)
            out->frames, count[LIDAR_FRAMES_PARTIAL], out->points, out->returns,
            count[LIDAR_PACKETS], count[LIDAR_TELEMETRY] + count[LIDAR_IMU],
            text[0] ? text : "nothing");
+    if (out->filtered > 0)
+        sl_log(SL_LOG_INFO, "%" PRIu64 " returns were filtered", out->filtered);
     if (lidar_source_fd(flow->source) >= 0)
         tell_delay(&flow->publish.delay);
 }

@@ -109,6 +109,83 @@ static void second_returns_are_the_second_half_of_the_rows(void **state)
     driver_said(&d->driver[0], "lost: nothing");
 }
 
+/* Sectors, rings, columns and a box, at once; the room is closed, so all else is there. */
+static bool is_wanted(const struct cloud_point *p, uint32_t row)
+{
+    double deg = atan2((double)p->y, (double)p->x) * 180 / M_PI;
+    bool in_fov = (deg >= -60 && deg <= 45) || deg >= 170 || deg <= -175;
+    bool in_box = p->x >= -1 && p->x <= 30 && p->y >= -3 && p->y <= 2 && p->z >= -9 && p->z <= 9;
+    return in_fov && !in_box && row % 3 == 0 && (p->ring <= 4 || p->ring == 9 || p->ring == 15);
+}
+
+struct filtered {
+    struct sl_pointcloud2 *whole; /* the same turns, unfiltered */
+    uint8_t **data;
+    unsigned turn;
+    unsigned kept, left_out;
+};
+
+static void look_at_filtered(void *context, const struct sl_frame *frame,
+                             const struct sl_pointcloud2 *cloud)
+{
+    struct filtered *f = context;
+    (void)frame;
+    struct sl_pointcloud2 *whole = &f->whole[f->turn];
+    whole->data = f->data[f->turn++];
+    assert_int_equal(cloud->height, whole->height);
+    for (uint32_t row = 0; row < cloud->height; row++)
+        for (uint32_t ring = 0; ring < 16; ring++) {
+            struct cloud_point p = cloud_point(cloud, row, ring);
+            struct cloud_point before = cloud_point(whole, row, ring);
+            double edge = fmin(fabs((double)before.x - 30), fabs((double)before.y + 3));
+            edge = fmin(edge, fabs((double)before.y - 2));
+            double deg = atan2((double)before.y, (double)before.x) * 180 / M_PI;
+            for (unsigned i = 0; i < 4; i++)
+                edge = fmin(edge, fabs(deg - (double[]){-60, 45, 170, -175}[i]));
+            f->kept += !isnan(p.x);
+            f->left_out += isnan(p.x);
+            if (edge > 1e-3)
+                assert_int_equal(!isnan(p.x), is_wanted(&before, row));
+            if (!isnan(p.x))
+                assert_true(p.x == before.x && p.y == before.y && p.z == before.z);
+        }
+}
+
+struct copies {
+    unsigned count;
+    struct sl_pointcloud2 cloud[SIM_FRAMES];
+    uint8_t *data[SIM_FRAMES];
+};
+
+static void copy_turn(void *context, const struct sl_frame *frame,
+                      const struct sl_pointcloud2 *cloud)
+{
+    struct copies *copies = context;
+    (void)frame;
+    assert_true(copies->count < SIM_FRAMES);
+    copies->cloud[copies->count] = *cloud;
+    copies->data[copies->count] = malloc(cloud->data_size);
+    memcpy(copies->data[copies->count++], cloud->data, cloud->data_size);
+}
+
+static void what_is_filtered_is_a_hole_and_counted(void **state)
+{
+    struct driving *d = *state;
+    struct copies copies = {0};
+    char text[64];
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS);
+    assert_int_equal(all_frames(&d->driver[0], 1, copy_turn, &copies), SIM_FRAMES);
+    struct filtered filtered = {.whole = copies.cloud, .data = copies.data};
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--fov=-60:45,170:-175", "--rings=0:4,9,15",
+          "--exclude-box=-1:30,-3:2,-9:9", "--every-column=3");
+    assert_int_equal(all_frames(&d->driver[0], 1, look_at_filtered, &filtered), SIM_FRAMES);
+    assert_true(filtered.kept > 1000);
+    snprintf(text, sizeof text, " %u returns were filtered", filtered.left_out);
+    driver_said(&d->driver[0], text);
+    for (unsigned i = 0; i < copies.count; i++)
+        free(copies.data[i]);
+}
+
 /* Points kept by frame, to be compared. */
 struct kept {
     unsigned count;
@@ -449,6 +526,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(simulated_turns_arrive_whole_and_in_place),
         TEST(second_returns_are_the_second_half_of_the_rows),
+        TEST(what_is_filtered_is_a_hole_and_counted),
         TEST(extrinsics_move_and_turn_every_point),
         TEST(points_out_of_range_are_holes_and_the_frame_has_its_name),
         TEST(packets_decoded_again_give_the_same_points),

@@ -73,6 +73,24 @@ static void unknown_model_and_contradictory_options_are_wrong_usage(void **state
     REFUSED(FAILED, "must be above the minimum", "--source=sim", "--min-range=5", "--max-range=4");
 }
 
+static void filters_that_make_no_sense_are_refused(void **state)
+{
+    struct driving *d = *state;
+    REFUSED(FAILED, "option --fov: \"-60:\" at character 5", "--source=sim", "--fov=-60:");
+    REFUSED(FAILED, "option --fov: \"ahead\" at character 1", "--source=sim", "--fov=ahead");
+    REFUSED(FAILED, "option --fov: \"1:2 3:4\" at character 4", "--source=sim", "--fov=1:2 3:4");
+    REFUSED(FAILED, "must be -180 to 180 degrees", "--source=sim", "--fov=0:270");
+    REFUSED(FAILED, "holds no point", "--source=sim", "--fov=10:10");
+    REFUSED(FAILED, "more than 8 ranges", "--source=sim",
+            "--fov=1:2,1:2,1:2,1:2,1:2,1:2,1:2,1:2,1");
+    REFUSED(FAILED, "ring 16: the sensor has rings 0 to 15", "--source=sim", "--rings=3:16");
+    REFUSED(FAILED, "are no rings", "--source=sim", "--rings=5:3");
+    REFUSED(FAILED, "are no rings", "--source=sim", "--rings=0.5");
+    REFUSED(FAILED, "must be X:X,Y:Y,Z:Z", "--source=sim", "--exclude-box=-1:1,-1:1");
+    REFUSED(FAILED, "z from 2 to -1 m", "--source=sim", "--exclude-box=-1:1,-1:1,2:-1");
+    REFUSED(WRONG_OPTIONS, "--every-column", "--source=sim", "--every-column=0");
+}
+
 static void port_in_use_is_told(void **state)
 {
     SKIP_EMULATED("SO_TIMESTAMPNS, SO_RXQ_OVFL");
@@ -227,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(unknown_model_and_contradictory_options_are_wrong_usage),
+        TEST(filters_that_make_no_sense_are_refused),
         TEST(port_in_use_is_told),
         TEST(absent_interface_and_address_are_told_with_what_there_is),
         TEST(missing_capture_is_told),
