@@ -127,6 +127,8 @@ static void update_stamp(const struct lidar_assembly *a, struct lidar_frame *f)
     if (f->clock_generation != a->clock->generation)
         return;
     f->stamp_ns = lidar_clock_stamp_ns(a->clock, a->options.stamp, f->start_ns, &f->clock_kind);
+    if (a->options.stamp == LIDAR_STAMP_HOST && f->host_first_ns != 0)
+        f->stamp_ns = f->host_first_ns - (uint64_t)(f->first_complete_ns - f->start_ns);
 }
 
 static uint64_t next_stamp(struct lidar_assembly *a, uint64_t stamp_ns)
@@ -419,8 +421,11 @@ static unsigned place_run(struct lidar_assembly *a, const struct lidar_packet *p
     f->filled += placed;
     if (run.row + run.count > f->rows)
         f->rows = run.row + run.count;
-    if (f->host_first_ns == 0)
+    if (f->host_first_ns == 0) {
         f->host_first_ns = packet->host_ns;
+        f->first_complete_ns =
+            lidar_column_ns(packet, g, g->column_count - 1) + a->model->column_period_ns;
+    }
     f->host_last_ns = packet->host_ns;
     if (f->has_room)
         write_run(a, packet, g, &run);

@@ -106,6 +106,7 @@ struct lidar_frame {
     unsigned valid, filtered;
     unsigned partial;
     uint64_t host_first_ns, host_last_ns;
+    int64_t first_complete_ns; /* the first packet's end, on the sensor's time line */
     uint64_t cut_host_ns;
     uint64_t stamp_ns; /* as far as it was known when the frame was begun */
     enum lidar_clock_kind clock_kind;

@@ -44,7 +44,6 @@ struct lidar_ouster_config {
     const struct ouster_metadata *metadata; /* the sensor is this Ouster; NULL = it is none */
     bool uses_signal;                       /* intensity is the signal, where there is one */
     bool checks_crc;                        /* leave out packets whose checksum is wrong */
-    int64_t ptp_ahead_ns;                   /* of UTC: 37 s where PTP counts TAI */
     struct lidar_imu_sink imu;
 };
 
@@ -54,6 +53,9 @@ struct lidar_decoder_config {
      * it, and those before it is complete are counted as unidentified; of others, the table's. */
     const struct velodyne_calibration *calibration;
     size_t room_bytes; /* that the sink lends for a frame; 0 = whatever it takes */
+    /* Of an Ouster or a Hesai: its clock, set by PTP, is ahead of UTC; 37 s where that counts TAI.
+     */
+    int64_t ptp_ahead_ns;
     struct lidar_assembly_options frames;
     struct lidar_ouster_config ouster;
     const char *kernel; /* NULL = the best; for tests and benches */

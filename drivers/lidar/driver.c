@@ -57,6 +57,7 @@ static int check_options(struct driver *d, const struct sl_runtime *runtime)
         .source = sl_runtime_given(runtime, "source"),
         .port = sl_runtime_given(runtime, "port"),
         .telemetry_port = sl_runtime_given(runtime, "telemetry-port"),
+        .ptp_ahead = sl_runtime_given(runtime, "ptp-ahead"),
     };
     return lidar_options_check(&d->options, &given);
 }

@@ -32,7 +32,7 @@ const char *const lidar_model_choices[] = {
 static const char *const source_choices[] = {"udp", "capture", "sim", NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
-static const char *const stamp_choices[] = {"sensor", "host", NULL};
+static const char *const stamp_choices[] = {"sensor", "host", "fitted", NULL};
 
 #define FIELD(field) offsetof(struct lidar_options, field)
 
@@ -83,7 +83,8 @@ const struct sl_option lidar_option_table[] = {
      .value = "TIME",
      .fallback = "37s",
      .max = 1e12,
-     .help = "Ouster: how far its PTP time is ahead of UTC; 0 = the master counts UTC"},
+     .help = "How far the sensor's PTP time is ahead of UTC, 0 = the master counts UTC; of a Hesai "
+             "only if it is given, since its packets do not tell PTP from GPS"},
 
     {.name = "port",
      .kind = SL_OPTION_INT,
@@ -297,7 +298,8 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(stamp),
      .choices = stamp_choices,
      .fallback = "sensor",
-     .help = "The clock of the stamps: the sensor's where GPS sets it, or always the host's"},
+     .help = "The clock of the stamps: the sensor's where GPS or PTP sets it; the host's arrival "
+             "times; the sensor's steps fitted to these, without their jitter"},
     {.name = "packets",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(packets),
@@ -503,6 +505,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
     if (is_hesai(o)) {
         o->packets = false; /* no message holds them */
+        if (!given->ptp_ahead)
+            o->ptp_ahead_ns = 0; /* GPS */
         if (!given->telemetry_port)
             o->telemetry_port = 0; /* it sends none that is read */
     }
@@ -625,6 +629,7 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
     *ret_config = (struct lidar_decoder_config){
         .model = model_of(o),
         .room_bytes = cloud_bytes(o),
+        .ptp_ahead_ns = o->ptp_ahead_ns,
         .frames = {.cut_angle_deg = o->cut_angle_deg,
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,
@@ -632,8 +637,7 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
                              .filter = o->filter}},
         .ouster = {.metadata = o->metadata_file ? &o->metadata : NULL,
                    .uses_signal = o->intensity == 1,
-                   .checks_crc = o->check_crc,
-                   .ptp_ahead_ns = o->ptp_ahead_ns},
+                   .checks_crc = o->check_crc},
     };
     set_extrinsics(o, &ret_config->frames.block);
 }

@@ -69,7 +69,7 @@ extern const char *const lidar_model_choices[];
 
 /* Which of the options were given, rather than left at their defaults. */
 struct lidar_given {
-    bool source, port, telemetry_port;
+    bool source, port, telemetry_port, ptp_ahead;
 };
 
 /* Check what the table cannot, and read the metadata. Without --source, --capture means a capture;

@@ -230,7 +230,11 @@ static void close_frame(struct ouster_frames *f, struct ouster_frame *frame, uns
         .partial = partial,
         .size_bytes = ouster_frame_bytes(&f->metadata),
     };
-    info.stamp_ns = next_stamp(f, ouster_frames_stamp_ns(f, frame->start_ns, &info.clock));
+    info.stamp_ns = ouster_frames_stamp_ns(f, frame->start_ns, &info.clock);
+    if (f->options.stamp == LIDAR_STAMP_HOST && frame->host_first_ns != 0)
+        info.stamp_ns =
+            frame->host_first_ns - (uint64_t)(frame->first_complete_ns - frame->start_ns);
+    info.stamp_ns = next_stamp(f, info.stamp_ns);
     lidar_count(f->counts, LIDAR_FRAMES);
     if (partial)
         lidar_count(f->counts, LIDAR_FRAMES_PARTIAL);
@@ -289,6 +293,7 @@ static void begin_frame(struct ouster_frames *f, const struct placed *p)
     frame->id = p->packet->frame_id;
     frame->start_ns = p->stamp_ns - (int64_t)llround(nominal_ns(f, p->first_id));
     frame->host_first_ns = p->host_ns;
+    frame->first_complete_ns = p->stamp_ns + (int64_t)(p->packet->format->columns * f->period_ns);
     if (!f->has_begun && p->place > 0)
         frame->partial = LIDAR_PARTIAL_START;
 }

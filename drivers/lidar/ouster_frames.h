@@ -44,11 +44,12 @@ struct ouster_frame {
     bool has_room; /* the sink lent memory */
     struct lidar_frame_room room;
     uint32_t id;
-    int64_t start_ns;       /* of row 0, by the sensor's clock */
-    unsigned packets;       /* that came */
-    unsigned columns;       /* of the window, that came */
-    unsigned next;          /* packet, among the expected, after the furthest that came */
-    unsigned packets_since; /* of newer frames */
+    int64_t start_ns;          /* of row 0, by the sensor's clock */
+    int64_t first_complete_ns; /* the first packet's end, by that clock */
+    unsigned packets;          /* that came */
+    unsigned columns;          /* of the window, that came */
+    unsigned next;             /* packet, among the expected, after the furthest that came */
+    unsigned packets_since;    /* of newer frames */
     unsigned valid, filtered;
     unsigned partial;
     uint64_t host_first_ns, host_last_ns;

@@ -187,6 +187,7 @@ static void close_frame(void *context, void *handle, const struct lidar_frame_in
     p->published_ns = sl_clock_monotonic_ns();
     if (p->received_ns != 0)
         sl_histogram_add(&p->delay, p->published_ns - p->received_ns);
+    p->clock = info->clock;
     p->counts.frames++;
     p->counts.points += (uint64_t)info->height * info->width;
     p->counts.returns += info->valid;

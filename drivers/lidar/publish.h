@@ -75,10 +75,11 @@ struct lidar_publish {
     bool has_turn;                   /* a frame was begun, with or without a slot */
     bool is_cut, is_over;            /* what the push that goes on did to the turn */
     struct lidar_open_scan scan;
-    int failure;               /* -errno: no slot is to be had any more (-ENODEV) */
-    uint64_t received_ns;      /* monotonic; set by the caller when datagrams arrived; 0 = no */
-    uint64_t published_ns;     /* monotonic; when points were last published */
-    struct sl_histogram delay; /* from there to the end of publishing points */
+    int failure;                 /* -errno: no slot is to be had any more (-ENODEV) */
+    uint64_t received_ns;        /* monotonic; set by the caller when datagrams arrived; 0 = no */
+    uint64_t published_ns;       /* monotonic; when points were last published */
+    struct sl_histogram delay;   /* from there to the end of publishing points */
+    enum lidar_clock_kind clock; /* of the newest frame's stamp, once one was published */
     struct lidar_publish_counts counts;
 };
 

@@ -91,6 +91,26 @@ static void tell_model(struct lidar_report *report)
     sl_log(SL_LOG_INFO, "packets of a%s %s", strchr("AEIOU", product[0]) ? "n" : "", product);
 }
 
+/* Where stamps come from, when that is known and whenever it changes. */
+static void tell_clock(struct lidar_report *report)
+{
+    static const char *const sentences[] = {
+        [LIDAR_CLOCK_FREE_RUNNING] = "the sensor's free-running clock, put on this host's",
+        [LIDAR_CLOCK_GPS] = "the sensor's clock, which GPS sets (UTC)",
+        [LIDAR_CLOCK_HOST] = "the arrival times at this host",
+        [LIDAR_CLOCK_PTP] = "the sensor's clock, which PTP sets (UTC)",
+        [LIDAR_CLOCK_FITTED] = "the sensor's clock, fitted to this host's",
+    };
+    const struct lidar_publish *publish = &report->flow->publish;
+    if (publish->counts.frames == 0 || (report->told_clock && report->clock == publish->clock))
+        return;
+    report->told_clock = true;
+    report->clock = publish->clock;
+    erase(report);
+    sl_log(SL_LOG_INFO, "stamps (%s): %s", lidar_clock_kind_names[report->clock],
+           sentences[report->clock]);
+}
+
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)
 {
     if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
@@ -143,6 +163,7 @@ uint64_t lidar_report_tick(struct lidar_report *report, uint64_t now_ns)
     if (now_ns >= report->next_ns) {
         report->next_ns = now_ns + TICK_NS;
         tell_model(report);
+        tell_clock(report);
         tell_losses(report, now_ns);
         tell_silence(report, now_ns);
         draw(report, now_ns);
@@ -167,6 +188,7 @@ void lidar_report_end(struct lidar_report *report)
     char text[LINE_BYTES];
     erase(report);
     tell_model(report);
+    tell_clock(report);
     lidar_losses_of(flow, &losses);
     print_losses(&losses, &(struct lidar_losses){0}, text);
     sl_log(SL_LOG_INFO,

@@ -82,6 +82,32 @@ static void simulated_turns_arrive_whole_and_in_place(void **state)
     domain_is_empty(d);
 }
 
+static void look_at_clock(void *context, const struct sl_frame *frame,
+                          const struct sl_pointcloud2 *cloud)
+{
+    (void)cloud;
+    assert_int_equal(frame->clock, *(const enum sl_clock *)context);
+}
+
+static void the_source_of_stamps_is_told(void **state)
+{
+    static const struct {
+        const char *option, *text;
+        enum sl_clock clock;
+    } cases[] = {
+        {"--stamp=sensor", "stamps (gps): ", SL_CLOCK_GPS},
+        {"--stamp=host", "stamps (host): ", SL_CLOCK_HOST},
+        {"--stamp=fitted", "stamps (fitted): ", SL_CLOCK_HOST},
+    };
+    struct driving *d = *state;
+    for (unsigned i = 0; i < 3; i++) {
+        enum sl_clock clock = cases[i].clock;
+        DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, cases[i].option);
+        assert_int_equal(all_frames(&d->driver[0], 1, look_at_clock, &clock), SIM_FRAMES);
+        driver_said(&d->driver[0], cases[i].text);
+    }
+}
+
 static void look_at_second_half(void *context, const struct sl_frame *frame,
                                 const struct sl_pointcloud2 *cloud)
 {
@@ -525,6 +551,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(simulated_turns_arrive_whole_and_in_place),
+        TEST(the_source_of_stamps_is_told),
         TEST(second_returns_are_the_second_half_of_the_rows),
         TEST(what_is_filtered_is_a_hole_and_counted),
         TEST(extrinsics_move_and_turn_every_point),
