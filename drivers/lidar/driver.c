@@ -18,8 +18,9 @@ struct driver {
     struct lidar_options options; /* first: the table's offsets are its own */
     struct sl_runtime *runtime;
     struct lidar_source *source;
-    struct sl_publisher *points, *packets, *imu;
+    struct sl_publisher *points, *packets, *imu, *scan;
     struct lidar_publish_imu publish_imu;
+    struct lidar_publish_scan publish_scan;
     struct velodyne_calibration calibration;
     struct lidar_flow flow;
     struct lidar_report report;
@@ -47,6 +48,10 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
     if (err == 0 && d->options.metadata_file && d->options.imu) {
         lidar_options_imu(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->imu);
+    }
+    if (err == 0 && d->options.has_scan) {
+        lidar_options_scan(&d->options, &topic);
+        err = sl_runtime_publish(runtime, &topic, &d->scan);
     }
     return err;
 }
@@ -116,6 +121,11 @@ static int driver_open(void *state, struct sl_runtime *runtime)
                     .may_wait = d->options.block ? may_wait : NULL,
                     .context = d},
     };
+    if (d->scan) {
+        lidar_publish_scan_init(&d->publish_scan, &d->options.scan, d->scan);
+        config.publish.look = lidar_publish_scan_take;
+        config.publish.looker = &d->publish_scan;
+    }
     lidar_options_decoder(&d->options, &config.decoder);
     lidar_publish_imu_init(&d->publish_imu, d->imu, d->options.frame_id);
     config.decoder.ouster.imu = lidar_publish_imu_sink(&d->publish_imu);
@@ -147,6 +157,9 @@ static void tell_end(struct driver *d)
 {
     if (d->is_flowing && !d->is_told && (!d->has_failed || d->flow.publish.counts.frames > 0))
         lidar_report_end(&d->report);
+    if (d->publish_scan.dropped > 0 && !d->is_told)
+        sl_log(SL_LOG_WARN, "%llu LaserScans were left out: no slot was free",
+               (unsigned long long)d->publish_scan.dropped);
     d->is_told = true;
 }
 
@@ -216,6 +229,8 @@ const struct sl_program lidar_program = {
         "turn's data packets). A turn begins at the column that crosses the cut angle. Points\n"
         "without a return are NaN. With two returns the second ones are the second half of the\n"
         "rows. time is in seconds after the stamp, which is the first column's.\n"
+        "\n"
+        "On request: scan (sensor_msgs/msg/LaserScan; --scan-ring or --scan-band).\n"
         "\n"
         "A packet that holds the cut belongs to the turn that it completes. Every slot has room\n"
         "for a turn at the slowest rotation; see --returns, --slots, --subscribers and --quota\n"

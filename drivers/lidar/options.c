@@ -251,6 +251,28 @@ const struct sl_option lidar_option_table[] = {
      .min = 1,
      .max = LIDAR_EVERY_NTH_MAX,
      .help = "Keep the points of every N-th column; all others become holes"},
+    {.name = "scan-ring",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(scan_ring),
+     .value = "N",
+     .fallback = "-1",
+     .min = -1,
+     .max = LIDAR_FILTER_RINGS - 1,
+     .help = "Publish this ring of each turn as a LaserScan too; -1 = none"},
+    {.name = "scan-band",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(scan_band),
+     .value = "Z:Z",
+     .help = "Publish a LaserScan of the nearest points between these heights in the frame of the "
+             "points, in metres"},
+    {.name = "scan-step",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(scan_step_deg),
+     .value = "DEGREES",
+     .fallback = "0.5",
+     .min = 360.0 / LIDAR_SCAN_RAYS_MAX,
+     .max = 10,
+     .help = "Angle between two rays of the LaserScan, which have to make up a whole turn"},
     {.name = "x",
      .kind = SL_OPTION_REAL,
      .offset = FIELD(x_m),
@@ -476,6 +498,40 @@ static int read_filter(struct lidar_options *o)
     return err;
 }
 
+/* The LaserScan, after the filter. */
+static int read_scan(struct lidar_options *o)
+{
+    bool has_band = o->scan_band && o->scan_band[0];
+    struct lidar_range band = {0};
+    o->has_scan = o->scan_ring >= 0 || has_band;
+    if (!o->has_scan)
+        return 0;
+    if (o->scan_ring >= 0 && has_band)
+        return sl_error(-EINVAL, "options --scan-ring and --scan-band: one of them");
+    if (o->scan_ring >= ring_count(o))
+        return sl_error(-EINVAL, "option --scan-ring: %d; the sensor has rings 0 to %u",
+                        (int)o->scan_ring, ring_count(o) - 1);
+    if (o->scan_ring >= 0 && !lidar_filter_has_ring(&o->filter, (unsigned)o->scan_ring))
+        return sl_error(-EINVAL, "option --scan-ring: %d is not among those of --rings %s",
+                        (int)o->scan_ring, o->rings);
+    if (has_band && lidar_ranges_parse("scan-band", o->scan_band, 1, &band) < 0)
+        return -EINVAL;
+    if (has_band && !(band.from < band.to))
+        return sl_error(-EINVAL, "option --scan-band: %g to %g m holds no point", band.from,
+                        band.to);
+    o->scan = (struct lidar_scan_options){
+        .frame_id = o->frame_id,
+        .has_ring = !has_band,
+        .ring = has_band ? 0 : (unsigned)o->scan_ring,
+        .band_min_m = (float)band.from,
+        .band_max_m = (float)band.to,
+        .rays = (unsigned)lround(360 / o->scan_step_deg),
+        .range_min_m = (float)o->range_min_m,
+        .range_max_m = (float)o->range_max_m,
+    };
+    return 0;
+}
+
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
 {
     if (o->capture && !given->source)
@@ -511,7 +567,9 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
             o->telemetry_port = 0; /* it sends none that is read */
     }
     int err = o->metadata_file ? read_metadata(o, given) : 0;
-    return err < 0 ? err : read_filter(o);
+    if (err == 0)
+        err = read_filter(o);
+    return err < 0 ? err : read_scan(o);
 }
 
 static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
@@ -689,6 +747,17 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
         .topic = "packets",
         .type = SL_TYPE_VELODYNE_SCAN,
         .slot_size = lidar_publish_packets_slot_bytes(o->frame_id, most),
+        .loans = 1,
+    };
+    set_topic(o, ret_topic);
+}
+
+void lidar_options_scan(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "scan",
+        .type = SL_TYPE_LASER_SCAN,
+        .slot_size = lidar_publish_scan_bytes(&o->scan),
         .loans = 1,
     };
     set_topic(o, ret_topic);

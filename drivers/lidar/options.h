@@ -13,6 +13,7 @@
 #include "core/shm/sluice.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/ouster_metadata.h"
+#include "drivers/lidar/publish_scan.h"
 #include "drivers/lidar/source.h"
 
 enum lidar_source_choice {
@@ -47,6 +48,9 @@ struct lidar_options {
     double cut_angle_deg, range_min_m, range_max_m;
     const char *fov, *rings, *exclude_box; /* as option_ranges.h reads them; NULL = all */
     int64_t every_column;
+    int64_t scan_ring;     /* -1 = none */
+    const char *scan_band; /* NULL = none */
+    double scan_step_deg;
     double x_m, y_m, z_m, roll_deg, pitch_deg, yaw_deg;
     int stamp; /* enum lidar_clock_choice */
     bool packets;
@@ -57,11 +61,13 @@ struct lidar_options {
     int64_t wait_for;
 
     struct lidar_filter_options
-        filter;                      /* what these mean, once lidar_options_check has read them */
+        filter; /* what these mean, once lidar_options_check has read them */
+    bool has_scan;
+    struct lidar_scan_options scan;  /* likewise */
     struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
 };
 
-#define LIDAR_OPTION_COUNT 50
+#define LIDAR_OPTION_COUNT 53
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models and hesai_models, ended by NULL. */
@@ -89,6 +95,8 @@ void lidar_options_points(const struct lidar_options *options,
                           struct sl_publisher_options *ret_topic);
 void lidar_options_packets(const struct lidar_options *options,
                            struct sl_publisher_options *ret_topic);
+void lidar_options_scan(const struct lidar_options *options,
+                        struct sl_publisher_options *ret_topic);
 void lidar_options_imu(const struct lidar_options *options, struct sl_publisher_options *ret_topic);
 
 #endif

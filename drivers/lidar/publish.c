@@ -180,6 +180,9 @@ static void close_frame(void *context, void *handle, const struct lidar_frame_in
         sl_publisher_discard(p->config.points, &f->loan);
         return;
     }
+    if (p->config.look)
+        p->config.look(p->config.looker, info, message.clock,
+                       (const uint8_t *)f->loan.data + p->points_offset);
     if (sl_publisher_publish(p->config.points, &f->loan, &message) < 0) {
         p->counts.unpublishable++;
         return;

@@ -40,6 +40,11 @@ struct lidar_publish_config {
     /* NULL = never wait for a slot. Else: is it worth waiting on? Asked some times a second. */
     bool (*may_wait)(void *context);
     void *context;
+    /* Looks at each turn's points before they are published; NULL = nobody does. They may lie in
+     * memory that is slow to read. */
+    void (*look)(void *looker, const struct lidar_frame_info *info, enum sl_clock clock,
+                 const uint8_t *points);
+    void *looker;
 };
 
 struct lidar_publish_counts {

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "core/base/error.h"
+#include "core/frame/laser_scan.h"
 #include "core/frame/velodyne_scan.h"
 #include "core/shm/domain.h"
 #include "drivers/lidar/decoder.h"
@@ -106,6 +107,84 @@ static void the_source_of_stamps_is_told(void **state)
         assert_int_equal(all_frames(&d->driver[0], 1, look_at_clock, &clock), SIM_FRAMES);
         driver_said(&d->driver[0], cases[i].text);
     }
+}
+
+/* A scan against the points of the same turn: in each ray, the nearest of what is in the band (or
+ * in the ring) and not further from its direction than half a step. */
+static void compare_scan(const struct sl_laser_scan *scan, const struct sl_pointcloud2 *cloud,
+                         int ring)
+{
+    double step = 2 * M_PI / scan->range_count;
+    double *nearest = malloc(scan->range_count * sizeof *nearest);
+    bool *is_near_edge = calloc(scan->range_count, sizeof *is_near_edge);
+    for (uint32_t i = 0; i < scan->range_count; i++)
+        nearest[i] = INFINITY;
+    for (uint32_t i = 0; i < cloud->height * cloud->width; i++) {
+        struct cloud_point p = cloud_point(cloud, i / cloud->width, i % cloud->width);
+        if (isnan(p.x) || (ring >= 0 ? p.ring != ring : !(p.z >= -0.5f && p.z <= 0.25f)))
+            continue;
+        double at = (atan2((double)p.y, (double)p.x) - (double)scan->angle_min) / step;
+        uint32_t ray = (uint32_t)floor(at + 0.5) % scan->range_count;
+        if (fabs(at + 0.5 - round(at + 0.5)) < 1e-4)
+            is_near_edge[ray] = is_near_edge[(ray + 1) % scan->range_count] =
+                is_near_edge[(ray + scan->range_count - 1) % scan->range_count] = true;
+        nearest[ray] = fmin(nearest[ray], hypot((double)p.x, (double)p.y));
+    }
+    for (uint32_t i = 0; i < scan->range_count; i++) {
+        double range = (double)sl_laser_scan_range(scan, i);
+        if (!is_near_edge[i] && isinf(nearest[i]))
+            assert_true(isinf(range));
+        else if (!is_near_edge[i])
+            assert_true(fabs(range - nearest[i]) < 1e-5);
+    }
+    free(nearest);
+    free(is_near_edge);
+}
+
+static void check_scans(struct driving *d, const char *option, int ring, uint32_t rays)
+{
+    struct driver *driver = &d->driver[0];
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    struct sl_subscriber *scans = subscribe("/lidar/scan", SL_LOSSLESS);
+    struct sl_frame frame, scan_frame;
+    struct sl_pointcloud2 cloud;
+    struct sl_laser_scan scan;
+    unsigned count = 0;
+    DRIVE(driver, SIM_ARGS, LOSSLESS_ARGS, option, "--max-range=20", "--z=1",
+          rays == 720 ? "--scan-step=0.5" : "--scan-step=0.25");
+    await_publisher(points);
+    await_publisher(scans);
+    while (next_frame(points, &frame)) {
+        assert_true(next_frame(scans, &scan_frame));
+        assert_int_equal(sl_laser_scan_read(scan_frame.body, scan_frame.body_length, &scan), 0);
+        assert_int_equal(sl_pointcloud2_read(frame.body, frame.body_length, &cloud), 0);
+        assert_true(scan_frame.stamp_ns == frame.stamp_ns && scan_frame.clock == frame.clock);
+        assert_int_equal(scan_frame.flags, frame.flags);
+        assert_true(scan.stamp_ns == cloud.stamp_ns && sl_text_is(scan.frame_id, "lidar"));
+        assert_int_equal(scan.range_count, rays);
+        assert_int_equal(scan.intensity_count, rays);
+        assert_true(fabs((double)scan.angle_min + M_PI) < 1e-6);
+        assert_true(fabs((double)scan.angle_increment - 2 * M_PI / rays) < 1e-7);
+        assert_true(fabs((double)scan.angle_max - M_PI + 2 * M_PI / rays) < 1e-6);
+        assert_true(scan.range_max == 20 && scan.range_min == 0);
+        if (++count < SIM_FRAMES)
+            assert_true(scan.scan_time > 0.0998f && scan.scan_time < 0.1001f);
+        compare_scan(&scan, &cloud, ring);
+        sl_frame_release(&frame);
+        sl_frame_release(&scan_frame);
+    }
+    sl_subscriber_close(points);
+    sl_subscriber_close(scans);
+    assert_int_equal(driver_finish(driver), 0);
+    assert_int_equal(count, SIM_FRAMES);
+    domain_is_empty(d);
+}
+
+static void a_ring_or_a_band_is_published_as_a_scan(void **state)
+{
+    struct driving *d = *state;
+    check_scans(d, "--scan-ring=7", 7, 720);
+    check_scans(d, "--scan-band=-0.5:0.25", -1, 1440);
 }
 
 static void look_at_second_half(void *context, const struct sl_frame *frame,
@@ -552,6 +631,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(simulated_turns_arrive_whole_and_in_place),
         TEST(the_source_of_stamps_is_told),
+        TEST(a_ring_or_a_band_is_published_as_a_scan),
         TEST(second_returns_are_the_second_half_of_the_rows),
         TEST(what_is_filtered_is_a_hole_and_counted),
         TEST(extrinsics_move_and_turn_every_point),
