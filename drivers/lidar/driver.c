@@ -10,6 +10,7 @@
 #include "drivers/lidar/flow.h"
 #include "drivers/lidar/options.h"
 #include "drivers/lidar/publish_imu.h"
+#include "drivers/lidar/publish_transforms.h"
 #include "drivers/lidar/report.h"
 
 #define LOOK_FOR_SUBSCRIBERS_NS (2 * SL_NS_PER_MS)
@@ -18,7 +19,7 @@ struct driver {
     struct lidar_options options; /* first: the table's offsets are its own */
     struct sl_runtime *runtime;
     struct lidar_source *source;
-    struct sl_publisher *points, *packets, *imu, *scan;
+    struct sl_publisher *points, *packets, *imu, *scan, *transforms;
     struct lidar_publish_imu publish_imu;
     struct lidar_publish_scan publish_scan;
     struct velodyne_calibration calibration;
@@ -53,7 +54,23 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
         lidar_options_scan(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->scan);
     }
+    if (err == 0 && d->options.tf) {
+        lidar_options_transforms(&topic);
+        err = sl_runtime_publish(runtime, &topic, &d->transforms);
+    }
     return err;
+}
+
+static struct lidar_transforms transforms_of(const struct driver *d,
+                                             const struct sl_runtime *runtime,
+                                             const struct lidar_decoder_config *config)
+{
+    return (struct lidar_transforms){
+        .name = sl_runtime_name(runtime),
+        .frame_id = d->options.frame_id,
+        .mounting = &config->frames.block,
+        .metadata = config->ouster.metadata,
+    };
 }
 
 static int check_options(struct driver *d, const struct sl_runtime *runtime)
@@ -64,7 +81,13 @@ static int check_options(struct driver *d, const struct sl_runtime *runtime)
         .telemetry_port = sl_runtime_given(runtime, "telemetry-port"),
         .ptp_ahead = sl_runtime_given(runtime, "ptp-ahead"),
     };
-    return lidar_options_check(&d->options, &given);
+    int err = lidar_options_check(&d->options, &given);
+    if (err < 0 || !d->options.tf)
+        return err;
+    struct lidar_decoder_config config;
+    lidar_options_decoder(&d->options, &config);
+    const struct lidar_transforms transforms = transforms_of(d, runtime, &config);
+    return lidar_transforms_check(&transforms);
 }
 
 static int driver_topics(void *state, struct sl_runtime *runtime)
@@ -133,6 +156,12 @@ static int driver_open(void *state, struct sl_runtime *runtime)
     err = lidar_flow_open(&d->flow, &config);
     if (err < 0)
         return err;
+    if (d->transforms) {
+        const struct lidar_transforms transforms = transforms_of(d, runtime, &config.decoder);
+        err = lidar_publish_transforms(&transforms, sl_clock_realtime_ns(), d->transforms);
+        if (err < 0)
+            return err;
+    }
     tell_source(d);
     tell_warning(d);
     int fd = lidar_source_fd(d->source);
@@ -230,7 +259,8 @@ const struct sl_program lidar_program = {
         "without a return are NaN. With two returns the second ones are the second half of the\n"
         "rows. time is in seconds after the stamp, which is the first column's.\n"
         "\n"
-        "On request: scan (sensor_msgs/msg/LaserScan; --scan-ring or --scan-band).\n"
+        "On request: scan (sensor_msgs/msg/LaserScan; --scan-ring or --scan-band), and /tf_static\n"
+        "(tf2_msgs/msg/TFMessage, retained; --tf).\n"
         "\n"
         "A packet that holds the cut belongs to the turn that it completes. Every slot has room\n"
         "for a turn at the slowest rotation; see --returns, --slots, --subscribers and --quota\n"

@@ -15,6 +15,7 @@
 #include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
+#include "drivers/lidar/publish_transforms.h"
 #include "drivers/lidar/sim/sim.h"
 
 #define PI                 3.14159265358979323846
@@ -315,6 +316,11 @@ const struct sl_option lidar_option_table[] = {
      .min = -360,
      .max = 360,
      .help = "How it is turned about z, left is positive"},
+    {.name = "tf",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(tf),
+     .help = "Publish on /tf_static where NAME_sensor stands in the frame of the points, and an "
+             "Ouster's NAME_lidar and NAME_imu"},
     {.name = "stamp",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(stamp),
@@ -761,6 +767,17 @@ void lidar_options_scan(const struct lidar_options *o, struct sl_publisher_optio
         .loans = 1,
     };
     set_topic(o, ret_topic);
+}
+
+void lidar_options_transforms(struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "/tf_static",
+        .type = SL_TYPE_TRANSFORMS,
+        .slot_size = LIDAR_TRANSFORMS_BYTES_MAX,
+        .slot_count = 2,
+        .retain = 1,
+    };
 }
 
 void lidar_options_imu(const struct lidar_options *o, struct sl_publisher_options *ret_topic)

@@ -53,7 +53,7 @@ struct lidar_options {
     double scan_step_deg;
     double x_m, y_m, z_m, roll_deg, pitch_deg, yaw_deg;
     int stamp; /* enum lidar_clock_choice */
-    bool packets;
+    bool packets, tf;
 
     int64_t returns, subscribers, quota;
     bool lossless, block;
@@ -67,7 +67,7 @@ struct lidar_options {
     struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
 };
 
-#define LIDAR_OPTION_COUNT 53
+#define LIDAR_OPTION_COUNT 54
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models and hesai_models, ended by NULL. */
@@ -97,6 +97,7 @@ void lidar_options_packets(const struct lidar_options *options,
                            struct sl_publisher_options *ret_topic);
 void lidar_options_scan(const struct lidar_options *options,
                         struct sl_publisher_options *ret_topic);
+void lidar_options_transforms(struct sl_publisher_options *ret_topic);
 void lidar_options_imu(const struct lidar_options *options, struct sl_publisher_options *ret_topic);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/frame/imu.h"
+#include "core/frame/transforms.h"
 #include "tests/lidar/ouster_data.h"
 
 #define IMU_TOPIC "/lidar/imu"
@@ -109,6 +110,70 @@ static void options_that_do_not_fit_an_ouster_are_refused(void **state)
     domain_is_empty(d);
 }
 
+/* Attached when all is published already. The texts lie in the frame until it is released. */
+static struct sl_subscriber *read_transforms(struct sl_frame *frame,
+                                             struct sl_transform *ret_transforms, int count)
+{
+    struct sl_subscriber *subscriber = subscribe("/tf_static", SL_KEEP_LAST);
+    await_publisher(subscriber);
+    assert_true(next_frame(subscriber, frame));
+    assert_int_equal(sl_transforms_read(frame->body, frame->body_length, 3, ret_transforms), count);
+    for (int i = 0; i < count; i++)
+        assert_true((uint64_t)ret_transforms[i].stamp_ns == frame->stamp_ns);
+    return subscriber;
+}
+
+static void expect_transform(const struct sl_transform *t, const char *frame, const char *child,
+                             const double translation[3], const double rotation[4])
+{
+    assert_true(sl_text_is(t->frame_id, frame) && sl_text_is(t->child_frame_id, child));
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(fabs(t->translation[i] - translation[i]) < 1e-6);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(fabs(t->rotation[i] - rotation[i]) < 1e-6);
+}
+
+/* The file's own: the lidar is turned by 180 degrees and stands 36.18 mm above the sensor's base,
+ * the IMU looks ahead. */
+static void the_sensors_own_frames_are_told_to_whoever_comes_late(void **state)
+{
+    struct driving *d = *state;
+    struct driver *driver = &d->driver[0];
+    struct sl_transform t[3];
+    struct sl_subscriber *subscriber;
+    struct sl_frame frame;
+    SKIP_EMULATED("SO_TIMESTAMPNS, SO_RXQ_OVFL");
+    set_options("OS-1-128_v2.3.0_1024x10.json", "");
+    DRIVE(driver, metadata_option, "--port=0", "--telemetry-port=0", "--bind=127.0.0.1", "--tf",
+          "--name=os", "--frame-id=os_sensor");
+    driver_wait_ready(driver);
+    subscriber = read_transforms(&frame, t, 2);
+    expect_transform(&t[0], "os_sensor", "os_lidar", (double[]){0, 0, 0.03618},
+                     (double[]){0, 0, 1, 0});
+    expect_transform(&t[1], "os_sensor", "os_imu", (double[]){0.006253, -0.011775, 0.007645},
+                     (double[]){0, 0, 0, 1});
+    sl_frame_release(&frame);
+    sl_subscriber_close(subscriber);
+    kill(driver->pid, SIGTERM);
+    assert_int_equal(driver_finish(driver), 0);
+
+    /* a quarter turn to the left, two metres ahead: so the lidar looks a quarter to the right */
+    DRIVE(driver, metadata_option, "--port=0", "--telemetry-port=0", "--bind=127.0.0.1", "--tf",
+          "--name=os", "--frame-id=base_link", "--x=2", "--yaw=90");
+    driver_wait_ready(driver);
+    subscriber = read_transforms(&frame, t, 3);
+    expect_transform(&t[0], "base_link", "os_sensor", (double[]){2, 0, 0},
+                     (double[]){0, 0, sqrt(0.5), sqrt(0.5)});
+    expect_transform(&t[1], "base_link", "os_lidar", (double[]){2, 0, 0.03618},
+                     (double[]){0, 0, -sqrt(0.5), sqrt(0.5)});
+    expect_transform(&t[2], "base_link", "os_imu", (double[]){2 + 0.011775, 0.006253, 0.007645},
+                     (double[]){0, 0, sqrt(0.5), sqrt(0.5)});
+    sl_frame_release(&frame);
+    sl_subscriber_close(subscriber);
+    kill(driver->pid, SIGTERM);
+    assert_int_equal(driver_finish(driver), 0);
+}
+
 /* A recording, sent to the program's port at the sensor's pace, lidar and IMU to the same one. */
 struct sender {
     int fd;
@@ -194,6 +259,7 @@ int main(void)
         TEST(metadata_of_another_sensor_is_refused),
         TEST(options_that_do_not_fit_an_ouster_are_refused),
         TEST(packets_from_the_network_become_turns_and_the_imu_has_a_topic),
+        TEST(the_sensors_own_frames_are_told_to_whoever_comes_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,10 @@ static void filters_that_make_no_sense_are_refused(void **state)
     REFUSED(FAILED, "must be X:X,Y:Y,Z:Z", "--source=sim", "--exclude-box=-1:1,-1:1");
     REFUSED(FAILED, "z from 2 to -1 m", "--source=sim", "--exclude-box=-1:1,-1:1,2:-1");
     REFUSED(WRONG_OPTIONS, "--every-column", "--source=sim", "--every-column=0");
+    REFUSED(FAILED, "points are not in lidar_sensor", "--source=sim", "--tf", "--z=1",
+            "--frame-id=lidar_sensor");
+    REFUSED(FAILED, "lidar_sensor is the name of a frame", "--source=sim", "--tf",
+            "--frame-id=lidar_sensor");
     REFUSED(FAILED, "one of them", "--source=sim", "--scan-ring=1", "--scan-band=0:1");
     REFUSED(FAILED, "rings 0 to 15", "--source=sim", "--scan-ring=16");
     REFUSED(FAILED, "not among those of --rings", "--source=sim", "--scan-ring=6", "--rings=0:5");
