@@ -39,12 +39,14 @@ struct lidar_imu_sink {
 };
 
 struct ouster_metadata;
+struct ouster_pixel_sink;
 
 struct lidar_ouster_config {
     const struct ouster_metadata *metadata; /* the sensor is this Ouster; NULL = it is none */
     bool uses_signal;                       /* intensity is the signal, where there is one */
     bool checks_crc;                        /* leave out packets whose checksum is wrong */
     struct lidar_imu_sink imu;
+    const struct ouster_pixel_sink *pixels; /* copied; NULL = nobody wants them as they are */
 };
 
 struct lidar_decoder_config {

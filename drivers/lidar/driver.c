@@ -20,6 +20,8 @@ struct driver {
     struct sl_runtime *runtime;
     struct lidar_source *source;
     struct sl_publisher *points, *packets, *imu, *scan, *transforms;
+    struct sl_publisher *image[LIDAR_IMAGES];
+    struct lidar_images images;
     struct lidar_publish_imu publish_imu;
     struct lidar_publish_scan publish_scan;
     struct velodyne_calibration calibration;
@@ -53,6 +55,12 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
     if (err == 0 && d->options.has_scan) {
         lidar_options_scan(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->scan);
+    }
+    for (unsigned i = 0; err == 0 && i < LIDAR_IMAGES; i++) {
+        if (!d->options.has_image[i])
+            continue;
+        lidar_options_image(&d->options, (enum lidar_image)i, &topic);
+        err = sl_runtime_publish(runtime, &topic, &d->image[i]);
     }
     if (err == 0 && d->options.tf) {
         lidar_options_transforms(&topic);
@@ -141,17 +149,24 @@ static int driver_open(void *state, struct sl_runtime *runtime)
         .publish = {.points = d->points,
                     .packets = d->packets,
                     .frame_id = d->options.frame_id,
-                    .may_wait = d->options.block ? may_wait : NULL,
-                    .context = d},
+                    .patience = {.may_wait = d->options.block ? may_wait : NULL, .context = d}},
     };
     if (d->scan) {
-        lidar_publish_scan_init(&d->publish_scan, &d->options.scan, d->scan);
+        lidar_publish_scan_init(&d->publish_scan, &d->options.scan, d->scan,
+                                &config.publish.patience);
         config.publish.look = lidar_publish_scan_take;
         config.publish.looker = &d->publish_scan;
     }
     lidar_options_decoder(&d->options, &config.decoder);
     lidar_publish_imu_init(&d->publish_imu, d->imu, d->options.frame_id);
     config.decoder.ouster.imu = lidar_publish_imu_sink(&d->publish_imu);
+    err = lidar_images_open(&d->images, &d->options.metadata, d->options.frame_id, d->image,
+                            &config.publish.patience);
+    if (err < 0)
+        return err;
+    const struct ouster_pixel_sink pixels = lidar_images_sink(&d->images);
+    if (d->options.images)
+        config.decoder.ouster.pixels = &pixels;
     config.decoder.calibration = calibrated > 0 ? &d->calibration : NULL;
     err = lidar_flow_open(&d->flow, &config);
     if (err < 0)
@@ -189,6 +204,9 @@ static void tell_end(struct driver *d)
     if (d->publish_scan.dropped > 0 && !d->is_told)
         sl_log(SL_LOG_WARN, "%llu LaserScans were left out: no slot was free",
                (unsigned long long)d->publish_scan.dropped);
+    if (d->images.dropped > 0 && !d->is_told)
+        sl_log(SL_LOG_WARN, "%llu images were left out: no slot was free",
+               (unsigned long long)d->images.dropped);
     d->is_told = true;
 }
 
@@ -246,6 +264,7 @@ static void driver_close(void *state, struct sl_runtime *runtime)
     if (d->source && lidar_source_fd(d->source) >= 0)
         sl_runtime_unwatch(runtime, lidar_source_fd(d->source));
     lidar_source_close(d->source);
+    lidar_images_close(&d->images);
     d->source = NULL;
 }
 
@@ -259,8 +278,10 @@ const struct sl_program lidar_program = {
         "without a return are NaN. With two returns the second ones are the second half of the\n"
         "rows. time is in seconds after the stamp, which is the first column's.\n"
         "\n"
-        "On request: scan (sensor_msgs/msg/LaserScan; --scan-ring or --scan-band), and /tf_static\n"
-        "(tf2_msgs/msg/TFMessage, retained; --tf).\n"
+        "On request: scan (sensor_msgs/msg/LaserScan; --scan-ring or --scan-band), /tf_static\n"
+        "(tf2_msgs/msg/TFMessage, retained; --tf), and an Ouster's pictures "
+        "(sensor_msgs/msg/Image;\n"
+        "--images): range_image, signal_image, reflec_image, nearir_image.\n"
         "\n"
         "A packet that holds the cut belongs to the turn that it completes. Every slot has room\n"
         "for a turn at the slowest rotation; see --returns, --slots, --subscribers and --quota\n"

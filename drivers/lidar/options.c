@@ -78,6 +78,11 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(imu),
      .fallback = "true",
      .help = "Ouster: publish its inertial measurements"},
+    {.name = "images",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(images),
+     .value = "NAME,...",
+     .help = "Ouster: publish these as pictures too: range, signal, reflectivity, near-ir; or all"},
     {.name = "ptp-ahead",
      .kind = SL_OPTION_DURATION,
      .offset = FIELD(ptp_ahead_ns),
@@ -417,6 +422,52 @@ static int not_for_udp(const char *option)
                     option);
 }
 
+/* The image of that name, or LIDAR_IMAGES. */
+static unsigned find_image(const char *name, size_t length)
+{
+    unsigned i = 0;
+    while (i < LIDAR_IMAGES &&
+           !(lidar_image_kinds[i].option && strlen(lidar_image_kinds[i].option) == length &&
+             memcmp(lidar_image_kinds[i].option, name, length) == 0))
+        i++;
+    return i;
+}
+
+/* With each image goes that of the second return. */
+static void want_image(struct lidar_options *o, unsigned image)
+{
+    static const unsigned second[] = {LIDAR_IMAGE_RANGE2, LIDAR_IMAGE_SIGNAL2,
+                                      LIDAR_IMAGE_REFLECTIVITY2, LIDAR_IMAGE_NEAR_IR};
+    const struct ouster_profile *profile = o->metadata.format.profile;
+    o->has_image[image] = lidar_image_exists(profile, (enum lidar_image)image);
+    o->has_image[second[image]] = lidar_image_exists(profile, (enum lidar_image)second[image]);
+}
+
+static int read_images(struct lidar_options *o)
+{
+    const struct ouster_profile *profile = o->metadata.format.profile;
+    bool wants_all = strcmp(o->images, "all") == 0;
+    for (unsigned i = LIDAR_IMAGE_RANGE; wants_all && i <= LIDAR_IMAGE_NEAR_IR; i++)
+        want_image(o, i);
+    for (const char *at = o->images; !wants_all;) {
+        size_t length = strcspn(at, ",");
+        unsigned image = find_image(at, length);
+        if (image == LIDAR_IMAGES)
+            return sl_error(-EINVAL,
+                            "option --images: '%.*s'; there are range, signal, reflectivity, "
+                            "near-ir and all",
+                            (int)length, at);
+        if (!lidar_image_exists(profile, (enum lidar_image)image))
+            return sl_error(-EINVAL, "option --images: the sensor's profile %s has no %s",
+                            profile->name, lidar_image_kinds[image].option);
+        want_image(o, image);
+        if (at[length] == '\0')
+            break;
+        at += length + 1;
+    }
+    return 0;
+}
+
 /* The sensor is an Ouster. */
 static int read_metadata(struct lidar_options *o, const struct lidar_given *given)
 {
@@ -434,7 +485,7 @@ static int read_metadata(struct lidar_options *o, const struct lidar_given *give
     o->packets = false; /* no message holds them */
     if (o->imu && lidar_publish_imu_bytes(o->frame_id) > INLINE_BYTES_MAX)
         return sl_error(-EINVAL, "option --frame-id: too long for IMU messages");
-    return 0;
+    return o->images && o->images[0] ? read_images(o) : 0;
 }
 
 /* Rings of the sensor that may come. */
@@ -572,6 +623,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         if (!given->telemetry_port)
             o->telemetry_port = 0; /* it sends none that is read */
     }
+    if (o->images && o->images[0] && !o->metadata_file)
+        return sl_error(-EINVAL, "option --images: is for an Ouster, and needs --metadata");
     int err = o->metadata_file ? read_metadata(o, given) : 0;
     if (err == 0)
         err = read_filter(o);
@@ -753,6 +806,18 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
         .topic = "packets",
         .type = SL_TYPE_VELODYNE_SCAN,
         .slot_size = lidar_publish_packets_slot_bytes(o->frame_id, most),
+        .loans = 1,
+    };
+    set_topic(o, ret_topic);
+}
+
+void lidar_options_image(const struct lidar_options *o, enum lidar_image image,
+                         struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = lidar_image_kinds[image].topic,
+        .type = SL_TYPE_IMAGE,
+        .slot_size = lidar_image_slot_bytes(&o->metadata, image, o->frame_id),
         .loans = 1,
     };
     set_topic(o, ret_topic);

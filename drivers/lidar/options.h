@@ -13,6 +13,7 @@
 #include "core/shm/sluice.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/ouster_metadata.h"
+#include "drivers/lidar/publish_images.h"
 #include "drivers/lidar/publish_scan.h"
 #include "drivers/lidar/source.h"
 
@@ -30,6 +31,7 @@ struct lidar_options {
     const char *metadata_file; /* of an Ouster; NULL = another sensor */
     int intensity;             /* 1 = an Ouster's signal */
     bool check_crc, imu;
+    const char *images; /* NULL = none */
     int64_t ptp_ahead_ns;
 
     int64_t port, telemetry_port;
@@ -62,12 +64,13 @@ struct lidar_options {
 
     struct lidar_filter_options
         filter; /* what these mean, once lidar_options_check has read them */
+    bool has_image[LIDAR_IMAGES];
     bool has_scan;
     struct lidar_scan_options scan;  /* likewise */
     struct ouster_metadata metadata; /* what the file says, once lidar_options_check has read it */
 };
 
-#define LIDAR_OPTION_COUNT 54
+#define LIDAR_OPTION_COUNT 55
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models and hesai_models, ended by NULL. */
@@ -95,6 +98,8 @@ void lidar_options_points(const struct lidar_options *options,
                           struct sl_publisher_options *ret_topic);
 void lidar_options_packets(const struct lidar_options *options,
                            struct sl_publisher_options *ret_topic);
+void lidar_options_image(const struct lidar_options *options, enum lidar_image image,
+                         struct sl_publisher_options *ret_topic);
 void lidar_options_scan(const struct lidar_options *options,
                         struct sl_publisher_options *ret_topic);
 void lidar_options_transforms(struct sl_publisher_options *ret_topic);

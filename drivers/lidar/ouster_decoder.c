@@ -71,12 +71,14 @@ static int ouster_open(void *state, const struct lidar_decoder_config *config,
     int err = find_kernel(config->kernel, &kernel);
     if (err < 0)
         return err;
-    const struct ouster_frames_options options = {
+    struct ouster_frames_options options = {
         .stamp = config->frames.stamp,
         .ptp_ahead_ns = config->ptp_ahead_ns,
         .uses_signal = config->ouster.uses_signal,
         .points = config->frames.block,
     };
+    if (config->ouster.pixels)
+        options.pixels = *config->ouster.pixels;
     d->config = config->ouster;
     ouster_crc_init(&d->crc);
     set_imu_axes(d->config.metadata, &config->frames.block, d->imu_axes);

@@ -240,6 +240,8 @@ static void close_frame(struct ouster_frames *f, struct ouster_frame *frame, uns
         lidar_count(f->counts, LIDAR_FRAMES_PARTIAL);
     if (partial & LIDAR_PARTIAL_OVERDUE)
         lidar_count(f->counts, LIDAR_FRAMES_OVERDUE);
+    if (f->options.pixels.close)
+        f->options.pixels.close(f->options.pixels.context, (unsigned)(frame - f->frames), &info);
     f->sink.close(f->sink.context, frame->room.handle, &info);
 }
 
@@ -296,6 +298,8 @@ static void begin_frame(struct ouster_frames *f, const struct placed *p)
     frame->first_complete_ns = p->stamp_ns + (int64_t)(p->packet->format->columns * f->period_ns);
     if (!f->has_begun && p->place > 0)
         frame->partial = LIDAR_PARTIAL_START;
+    if (frame->has_room && f->options.pixels.begin)
+        f->options.pixels.begin(f->options.pixels.context, f->current);
 }
 
 /* Placing. */
@@ -359,6 +363,9 @@ static void write_packet(struct ouster_frames *f, struct ouster_frame *frame,
             write_hole(f, frame, (unsigned)row, (float)(nominal_ns(f, m) * S_PER_NS));
             continue;
         }
+        if (f->options.pixels.column)
+            f->options.pixels.column(f->options.pixels.context, (unsigned)(frame - f->frames), m,
+                                     column.pixels);
         struct lidar_column_job *job = &jobs[count++];
         *job = (struct lidar_column_job){
             .pixels = column.pixels,

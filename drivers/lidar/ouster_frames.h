@@ -32,10 +32,22 @@
 #include "drivers/lidar/column_kernel.h"
 #include "drivers/lidar/ouster_metadata.h"
 
+/* Who wants a frame's pixels as they are, beside its points. `turn` 0 or 1 is which of the two
+ * frames that may be open; every close follows a begin. NULL = nobody. */
+struct ouster_pixel_sink {
+    void *context;
+    void (*begin)(void *context, unsigned turn);
+    /* A column that the sensor calls valid: beams * pixel_bytes bytes. */
+    void (*column)(void *context, unsigned turn, unsigned measurement_id, const uint8_t *pixels);
+    /* Before the sink of frames is told; not called for a frame that had no room. */
+    void (*close)(void *context, unsigned turn, const struct lidar_frame_info *info);
+};
+
 struct ouster_frames_options {
     enum lidar_clock_choice stamp;
-    int64_t ptp_ahead_ns;              /* of UTC: 37 s where it counts TAI */
-    bool uses_signal;                  /* intensity is the signal, where there is one */
+    int64_t ptp_ahead_ns; /* of UTC: 37 s where it counts TAI */
+    bool uses_signal;     /* intensity is the signal, where there is one */
+    struct ouster_pixel_sink pixels;
     struct lidar_block_options points; /* what is kept; where the sensor stands */
 };
 

@@ -78,13 +78,18 @@ void lidar_publish_init(struct lidar_publish *p, const struct lidar_publish_conf
     p->packets_offset = packets_offset(p->frame_id);
 }
 
+int lidar_publish_loan(const struct lidar_patience *patience, struct sl_publisher *from,
+                       struct sl_loan *ret_loan)
+{
+    while (patience->may_wait && sl_publisher_wait(from, WAIT_NS) == -ETIMEDOUT)
+        if (!patience->may_wait(patience->context))
+            return -EAGAIN;
+    return sl_publisher_loan(from, ret_loan);
+}
+
 static int loan(struct lidar_publish *p, struct sl_publisher *from, struct sl_loan *ret_loan)
 {
-    const struct lidar_publish_config *c = &p->config;
-    while (c->may_wait && sl_publisher_wait(from, WAIT_NS) == -ETIMEDOUT)
-        if (!c->may_wait(c->context))
-            return -EAGAIN;
-    int err = sl_publisher_loan(from, ret_loan);
+    int err = lidar_publish_loan(&p->config.patience, from, ret_loan);
     if (err < 0 && err != -EAGAIN)
         p->failure = err;
     return err;
@@ -124,9 +129,7 @@ static void note_end(struct lidar_publish *p, const struct lidar_open_frame *f)
     p->newest = NULL;
 }
 
-/* A free-running counter is tied to the host's arrival times, so the stamp is the host's; without
- * these it is the counter's reading. */
-static enum sl_clock clock_of(const struct lidar_frame_info *info)
+enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info)
 {
     if (info->clock == LIDAR_CLOCK_GPS || info->clock == LIDAR_CLOCK_PTP)
         return SL_CLOCK_GPS; /* both are UTC here */
@@ -158,7 +161,7 @@ static int write_around(const struct lidar_publish *p, const struct lidar_frame_
     }
     *ret_message = (struct sl_message){
         .stamp_ns = info->stamp_ns,
-        .clock = clock_of(info),
+        .clock = lidar_publish_clock(info),
         .flags = info->partial ? SL_MESSAGE_PARTIAL : 0,
         .body_offset = p->points_offset - (uint32_t)prefix,
         .body_length = (uint32_t)sl_pointcloud2_body_size(&cloud),

@@ -33,13 +33,21 @@
 #define LIDAR_FRAME_ID_MAX    255
 #define LIDAR_FRAMES_OPEN_MAX 2 /* at one time: loans of the points' publisher */
 
+/* NULL = never wait for a slot. Else: is it worth waiting on? Asked some times a second. */
+struct lidar_patience {
+    bool (*may_wait)(void *context);
+    void *context;
+};
+
+/* A slot, waited for as long as patience says. -EAGAIN if there was none. */
+int lidar_publish_loan(const struct lidar_patience *patience, struct sl_publisher *from,
+                       struct sl_loan *ret_loan);
+
 struct lidar_publish_config {
     struct sl_publisher *points;
     struct sl_publisher *packets; /* NULL = only points */
     const char *frame_id;         /* at most LIDAR_FRAME_ID_MAX bytes; must outlive the rest */
-    /* NULL = never wait for a slot. Else: is it worth waiting on? Asked some times a second. */
-    bool (*may_wait)(void *context);
-    void *context;
+    struct lidar_patience patience;
     /* Looks at each turn's points before they are published; NULL = nobody does. They may lie in
      * memory that is slow to read. */
     void (*look)(void *looker, const struct lidar_frame_info *info, enum sl_clock clock,
@@ -91,6 +99,10 @@ struct lidar_publish {
 /* What slots of the two topics must hold. */
 uint64_t lidar_publish_points_slot_bytes(const char *frame_id, size_t cloud_bytes);
 uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets);
+
+/* Whose clock a frame's stamp is read from. A free-running counter is tied to the host's arrival
+ * times, so the stamp is the host's; without these it is the counter's reading. */
+enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info);
 
 void lidar_publish_init(struct lidar_publish *publish, const struct lidar_publish_config *config);
 struct lidar_frame_sink lidar_publish_sink(struct lidar_publish *publish);

@@ -39,11 +39,12 @@ uint64_t lidar_publish_scan_bytes(const struct lidar_scan_options *options)
 
 void lidar_publish_scan_init(struct lidar_publish_scan *scan,
                              const struct lidar_scan_options *options,
-                             struct sl_publisher *publisher)
+                             struct sl_publisher *publisher, const struct lidar_patience *patience)
 {
     memset(scan, 0, sizeof *scan);
     scan->options = *options;
     scan->publisher = publisher;
+    scan->patience = *patience;
 }
 
 static void add_point(struct lidar_publish_scan *s, const uint8_t *at)
@@ -114,7 +115,7 @@ void lidar_publish_scan_take(void *scan, const struct lidar_frame_info *info, en
 {
     struct lidar_publish_scan *s = scan;
     struct sl_loan loan;
-    int err = sl_publisher_loan(s->publisher, &loan);
+    int err = lidar_publish_loan(&s->patience, s->publisher, &loan);
     if (err == 0) {
         add_points(s, info, points);
         err = write_message(s, info, clock, duration_s(info, points), &loan);

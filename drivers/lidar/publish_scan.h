@@ -19,7 +19,7 @@
 #define SL_DRIVERS_LIDAR_PUBLISH_SCAN_H
 
 #include "core/shm/sluice.h"
-#include "drivers/lidar/assembly.h"
+#include "drivers/lidar/publish.h"
 
 #define LIDAR_SCAN_RAYS_MAX    7200
 #define LIDAR_SCAN_RANGE_MAX_M 1000.0f /* where no limit was given: no sensor sees so far */
@@ -36,6 +36,7 @@ struct lidar_scan_options {
 struct lidar_publish_scan {
     struct lidar_scan_options options;
     struct sl_publisher *publisher;
+    struct lidar_patience patience;
     uint64_t published, dropped;
     float ranges[LIDAR_SCAN_RAYS_MAX], intensities[LIDAR_SCAN_RAYS_MAX];
 };
@@ -45,7 +46,7 @@ uint64_t lidar_publish_scan_bytes(const struct lidar_scan_options *options);
 
 void lidar_publish_scan_init(struct lidar_publish_scan *scan,
                              const struct lidar_scan_options *options,
-                             struct sl_publisher *publisher);
+                             struct sl_publisher *publisher, const struct lidar_patience *patience);
 
 /* A finished turn of `info` and its points, as block_kernel.h has them. */
 void lidar_publish_scan_take(void *scan, const struct lidar_frame_info *info, enum sl_clock clock,
