@@ -13,6 +13,7 @@
 #include "drivers/lidar/hesai.h"
 #include "drivers/lidar/option_ranges.h"
 #include "drivers/lidar/ouster_frames.h"
+#include "drivers/lidar/ouster_metadata_fetch.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
 #include "drivers/lidar/publish_transforms.h"
@@ -61,8 +62,9 @@ const struct sl_option lidar_option_table[] = {
     {.name = "metadata",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(metadata_file),
-     .value = "FILE",
-     .help = "The sensor is the Ouster that this JSON file describes (/api/v1/sensor/metadata)"},
+     .value = "FILE|http://HOST",
+     .help = "The sensor is the Ouster that this JSON file describes, or that tells it at this "
+             "address (/api/v1/sensor/metadata, unless another path is given)"},
     {.name = "intensity",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(intensity),
@@ -475,7 +477,7 @@ static int read_metadata(struct lidar_options *o, const struct lidar_given *give
         return sl_error(-EINVAL, "option --model: with --metadata the file says what it is");
     if (o->source == LIDAR_FROM_SIM)
         return sl_error(-EINVAL, "option --metadata: the simulated sensor is no Ouster");
-    int err = ouster_metadata_load(o->metadata_file, &o->metadata);
+    int err = ouster_metadata_get(o->metadata_file, &o->metadata);
     if (err < 0)
         return err;
     if (!given->port)

@@ -93,6 +93,7 @@ static void filters_that_make_no_sense_are_refused(void **state)
             "--frame-id=lidar_sensor");
     REFUSED(FAILED, "lidar_sensor is the name of a frame", "--source=sim", "--tf",
             "--frame-id=lidar_sensor");
+    REFUSED(FAILED, "http://127.0.0.1:1/api/v1/sensor/metadata: ", "--metadata=http://127.0.0.1:1");
     REFUSED(FAILED, "one of them", "--source=sim", "--scan-ring=1", "--scan-band=0:1");
     REFUSED(FAILED, "rings 0 to 15", "--source=sim", "--scan-ring=16");
     REFUSED(FAILED, "not among those of --rings", "--source=sim", "--scan-ring=6", "--rings=0:5");
