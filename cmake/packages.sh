@@ -9,7 +9,7 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libfyaml-dev libpcap-dev libpng-dev libcmocka-dev
-                libiceoryx-binding-c-dev)
+                libcurl4-openssl-dev libiceoryx-binding-c-dev)
 test_packages=(git clang-format spin iproute2 procps mandoc iceoryx)
 fuzz_packages=(clang llvm libclang-rt-14-dev)
 # What `make deb` needs, and to look at what it made.

@@ -21,6 +21,7 @@ files_of "$root" | grep -E '\.(c|h|cc|cpp|hpp)$' | (cd "$root" && xargs -r grep 
         library["png"] = "^(lib)?png"
         library["cmocka"] = "^cmocka"
         library["iceoryx"] = "^iceoryx"
+        library["curl"] = "^curl/"
         library["sqlite"] = "^sqlite3"
         library["compression"] = "^(zlib|lz4|zstd|bzlib|lzma)"
         library["cuda"] = "^cuda"
