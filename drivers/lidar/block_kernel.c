@@ -19,6 +19,9 @@
 #define RATE_STEPS_MAX     64
 #define NO_BYTE            0x80 /* of a pattern: zero */
 
+/* Once for each value of its constant arguments. */
+#define INLINE static inline __attribute__((always_inline))
+
 static float quiet_nan(void)
 {
     const uint32_t bits = LIDAR_NAN_BITS;
@@ -265,7 +268,7 @@ struct position {
     float x, y, z;
 };
 
-static struct position position_of(const struct lidar_block *block,
+INLINE struct position position_of(const struct lidar_block *block,
                                    const struct lidar_block_rate *rate,
                                    const struct lidar_block_job *job, unsigned i, float range)
 {
@@ -298,8 +301,8 @@ static uint32_t distance_of(const struct lidar_block *block, const uint8_t *elem
     return block->model->is_big_endian ? sl_get_be16(element) : sl_get_le16(element);
 }
 
-static void plain_job(struct lidar_block *block, const struct lidar_block_rate *rate,
-                      struct lidar_block_job *job)
+INLINE void plain_job(struct lidar_block *block, const struct lidar_block_rate *rate,
+                      struct lidar_block_job *job, bool is_filtered)
 {
     uint8_t *staging = block->staging[0];
     unsigned points = block->points;
@@ -311,24 +314,25 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
         unsigned half = block->place[i] / LIDAR_HALF_POINTS;
         uint8_t *point = staging + block->place[i] * LIDAR_POINT_BYTES;
         uint32_t raw = distance_of(block, element);
-        bool is_point = block->place[i] < points && raw != 0;
+        bool is_new = true, is_valid = raw - block->raw_min <= block->raw_span;
         for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++)
-            is_point &= memcmp(element, job->equal[n] + offset, LIDAR_ELEMENT_BYTES) != 0;
-        bool is_valid = is_point && raw - block->raw_min <= block->raw_span;
+            is_new &= memcmp(element, job->equal[n] + offset, LIDAR_ELEMENT_BYTES) != 0;
+        is_valid &= is_new;
         struct position p = {quiet_nan(), quiet_nan(), quiet_nan()};
-        if (is_valid)
-            p = position_of(block, rate, job, i, (float)raw * block->unit_m);
-        if (is_valid && block->is_filtered && !is_kept(block, job, i, p)) {
-            is_valid = false;
-            p = (struct position){quiet_nan(), quiet_nan(), quiet_nan()};
+        if (is_valid) {
+            struct position at = position_of(block, rate, job, i, (float)raw * block->unit_m);
+            is_valid = !is_filtered || is_kept(block, job, i, at);
+            if (is_valid)
+                p = at;
         }
         put_float(point + LIDAR_POINT_X, p.x);
         put_float(point + LIDAR_POINT_Y, p.y);
         put_float(point + LIDAR_POINT_Z, p.z);
         put_float(point + LIDAR_POINT_INTENSITY, is_valid ? (float)element[2] : 0);
         put_float(point + LIDAR_POINT_TIME, job->time_s[half] + block->time_s[job->order][i]);
-        job->valid[half] = (uint8_t)(job->valid[half] + is_valid);
-        job->filtered[half] = (uint8_t)(job->filtered[half] + (is_point && !is_valid));
+        job->valid[half] = (uint8_t)(job->valid[half] + (is_valid && block->place[i] < points));
+        if (is_filtered && raw != 0 && is_new && !is_valid && block->place[i] < points)
+            job->filtered[half]++;
     }
     for (unsigned half = 0; half < 2; half++) {
         unsigned left = points > half * LIDAR_HALF_POINTS ? points - half * LIDAR_HALF_POINTS : 0;
@@ -343,8 +347,12 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
 static void plain_decode(struct lidar_block *block, const struct lidar_block_rate *rate,
                          struct lidar_block_job *jobs, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        plain_job(block, rate, &jobs[i]);
+    for (unsigned i = 0; i < count; i++) {
+        if (block->is_filtered)
+            plain_job(block, rate, &jobs[i], true);
+        else
+            plain_job(block, rate, &jobs[i], false);
+    }
 }
 
 static bool plain_is_supported(void)

@@ -148,7 +148,6 @@ static void find_valid(const struct lidar_list *list, struct columns *c, unsigne
 {
     for (unsigned i = 0; i < count; i++) {
         float r2 = (c->x[i] * c->x[i] + c->y[i] * c->y[i]) + c->z[i] * c->z[i];
-        c->is_point[i] = r2 > 0;
         c->is_valid[i] = (r2 > 0) & (r2 >= list->range_min2) & (r2 <= list->range_max2) &
                          ((c->tag[i] & list->unwanted_tags) == 0);
     }
@@ -164,12 +163,23 @@ static void transform(const float m[12], struct columns *c, unsigned count)
     }
 }
 
-/* Once the points stand in their frame. */
-static void filter(const struct lidar_list *list, struct columns *c, unsigned count)
+/* Before they are moved: what came back. */
+static void find_points(struct columns *c, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
+        c->is_point[i] = (c->x[i] * c->x[i] + c->y[i] * c->y[i]) + c->z[i] * c->z[i] > 0;
+}
+
+/* Once the points stand in their frame. Returns how many came back and are none. */
+static unsigned filter(const struct lidar_list *list, struct columns *c, unsigned count)
+{
+    unsigned filtered = 0;
+    for (unsigned i = 0; i < count; i++) {
         c->is_valid[i] &=
             list->kept[i] && lidar_filter_keeps(&list->filter, c->x[i], c->y[i], c->z[i]);
+        filtered += c->is_point[i] && !c->is_valid[i];
+    }
+    return filtered;
 }
 
 static void plain_decode(struct lidar_list *list, struct lidar_list_job *job)
@@ -182,16 +192,17 @@ static void plain_decode(struct lidar_list *list, struct lidar_list_job *job)
     else
         read_polar(list, &c, job->points, job->count);
     find_valid(list, &c, job->count);
+    if (list->is_filtered)
+        find_points(&c, job->count);
     if (list->has_extrinsics)
         transform(list->extrinsics, &c, job->count);
     if (list->is_filtered)
-        filter(list, &c, job->count);
+        job->filtered = filter(list, &c, job->count);
     for (unsigned i = 0; i < job->count; i++) {
         uint8_t *point = list->staging + i * LIDAR_POINT_BYTES;
         float time_s = (float)(job->time_s + i * job->step_s);
         if (!c.is_valid[i]) {
             put_hole(point, time_s);
-            job->filtered += c.is_point[i];
             continue;
         }
         put_float(point + LIDAR_POINT_X, c.x[i]);
