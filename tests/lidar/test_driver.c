@@ -146,7 +146,7 @@ static void compare_scan(const struct sl_laser_scan *scan, const struct sl_point
 static void check_scans(struct driving *d, const char *option, int ring, uint32_t rays)
 {
     struct driver *driver = &d->driver[0];
-    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    struct sl_subscriber *points;
     struct sl_subscriber *scans = subscribe("/lidar/scan", SL_LOSSLESS);
     struct sl_frame frame, scan_frame;
     struct sl_pointcloud2 cloud;
@@ -154,9 +154,10 @@ static void check_scans(struct driving *d, const char *option, int ring, uint32_
     unsigned count = 0;
     DRIVE(driver, SIM_ARGS, LOSSLESS_ARGS, option, "--max-range=20", "--z=1",
           rays == 720 ? "--scan-step=0.5" : "--scan-step=0.25");
-    await_publisher(points);
     await_publisher(scans);
-    while (next_frame(points, &frame)) {
+    points = subscribe(POINTS_TOPIC, SL_LOSSLESS); /* the last: it begins with this one */
+    first_frame(points, &frame);
+    do {
         assert_true(next_frame(scans, &scan_frame));
         assert_int_equal(sl_laser_scan_read(scan_frame.body, scan_frame.body_length, &scan), 0);
         assert_int_equal(sl_pointcloud2_read(frame.body, frame.body_length, &cloud), 0);
@@ -174,7 +175,7 @@ static void check_scans(struct driving *d, const char *option, int ring, uint32_
         compare_scan(&scan, &cloud, ring);
         sl_frame_release(&frame);
         sl_frame_release(&scan_frame);
-    }
+    } while (next_frame(points, &frame));
     sl_subscriber_close(points);
     sl_subscriber_close(scans);
     assert_int_equal(driver_finish(driver), 0);
