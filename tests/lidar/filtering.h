@@ -14,7 +14,7 @@
 
 #include "drivers/lidar/point_filter.h"
 
-/* `unit` gives numbers from 0 to 1. */
+/* `unit` gives numbers from 0 to 1, of 24 bits. */
 static inline struct lidar_filter_options random_filter(double (*unit)(void))
 {
     struct lidar_filter_options filter = {.window_count = (unsigned)(unit() * 4)};
@@ -28,7 +28,8 @@ static inline struct lidar_filter_options random_filter(double (*unit)(void))
     }
     filter.has_rings = unit() < 0.3;
     for (unsigned i = 0; i < 2; i++)
-        filter.rings[i] = (uint64_t)(unit() * 0x1p63) ^ (uint64_t)(unit() * 0x1p32);
+        filter.rings[i] =
+            (uint64_t)(unit() * 0x1p64) ^ (uint64_t)(unit() * 0x1p44) ^ (uint64_t)(unit() * 0x1p24);
     filter.every_nth = unit() < 0.3 ? 2 : 0;
     return filter;
 }
