@@ -9,7 +9,7 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libfyaml-dev libpcap-dev libpng-dev libcmocka-dev
-                libxdp-dev libbpf-dev
+                libxdp-dev libbpf-dev libcurl4-openssl-dev
                 liblz4-dev libzstd-dev libbz2-dev libsqlite3-dev
                 libiceoryx-binding-c-dev cyclonedds-dev)
 test_packages=(git clang-format spin iproute2 procps mandoc iceoryx tshark python3-rosbag sqlite3 cyclonedds-tools)

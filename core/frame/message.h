@@ -27,6 +27,8 @@
 #define SL_TYPE_CAMERA_INFO    "sensor_msgs/msg/CameraInfo"
 #define SL_TYPE_IMU            "sensor_msgs/msg/Imu"
 #define SL_TYPE_NAVSATFIX      "sensor_msgs/msg/NavSatFix"
+#define SL_TYPE_LASER_SCAN     "sensor_msgs/msg/LaserScan"
+#define SL_TYPE_TRANSFORMS     "tf2_msgs/msg/TFMessage"
 #define SL_TYPE_VELODYNE_SCAN  "velodyne_msgs/msg/VelodyneScan"
 #define SL_TYPE_NEBULA_PACKETS "nebula_msgs/msg/NebulaPackets"
 

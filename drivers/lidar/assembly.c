@@ -129,6 +129,8 @@ static void update_stamp(const struct lidar_assembly *a, struct lidar_frame *f)
     if (f->clock_generation != a->clock->generation)
         return;
     f->stamp_ns = lidar_clock_stamp_ns(a->clock, a->options.stamp, f->start_ns, &f->clock_kind);
+    if (a->options.stamp == LIDAR_STAMP_HOST && f->host_first_ns != 0)
+        f->stamp_ns = f->host_first_ns - (uint64_t)(f->first_complete_ns - f->start_ns);
 }
 
 static uint64_t next_stamp(struct lidar_assembly *a, uint64_t stamp_ns)
@@ -168,6 +170,7 @@ static void close_frame(struct lidar_assembly *a, struct lidar_frame *f)
         .columns = columns,
         .missing = columns - f->filled,
         .valid = f->valid,
+        .filtered = f->filtered,
         .partial = f->partial,
         .size_bytes = height * row_bytes(a),
     };
@@ -324,7 +327,8 @@ struct lines {
 };
 
 /* The two halves of a block are two columns, or the two halves of one. */
-static void set_halves(const struct lines *lines, unsigned group, struct lidar_block_job *job)
+static void set_halves(const struct lines *lines, const struct lidar_filter_options *filter,
+                       unsigned group, struct lidar_block_job *job)
 {
     const struct run *run = lines->run;
     unsigned at = group * lines->per_block - run->column; /* wraps to a huge one before the run */
@@ -333,6 +337,7 @@ static void set_halves(const struct lines *lines, unsigned group, struct lidar_b
         double time_s = lines->start_s + at * lines->period_s;
         job->to[half] = is_wanted ? lines->to + at * lines->row_bytes : NULL;
         job->time_s[half] = time_s > 0 ? (float)time_s : 0;
+        job->is_left_out[half] = lidar_filter_skips(filter, run->row + at);
         if (lines->per_block == 2)
             at++;
         else if (half >= lines->halves)
@@ -383,12 +388,17 @@ static void write_block(struct lidar_assembly *a, const struct lidar_packet *pac
         if (a->model->firing_orders > 1)
             job->order = packet->order[group];
         set_turn(a, packet, group, job);
-        set_halves(lines, group, job);
+        set_halves(lines, &a->options.block.filter, group, job);
     }
     decode_jobs(packet, g, block, first, jobs, count);
-    for (unsigned i = 0; i < count; i++)
-        run->frame->valid +=
-            (jobs[i].to[0] ? jobs[i].valid[0] : 0u) + (jobs[i].to[1] ? jobs[i].valid[1] : 0u);
+    for (unsigned i = 0; i < 2 * count; i++) {
+        const struct lidar_block_job *job = &jobs[i / 2];
+        if (!job->to[i % 2])
+            continue;
+        run->frame->valid += job->valid[i % 2];
+        if (block->is_filtered)
+            run->frame->filtered += job->filtered[i % 2];
+    }
 }
 
 static void write_run(struct lidar_assembly *a, const struct lidar_packet *packet,
@@ -441,8 +451,11 @@ static unsigned place_run(struct lidar_assembly *a, const struct lidar_packet *p
     f->filled += placed;
     if (run.row + run.count > f->rows)
         f->rows = run.row + run.count;
-    if (f->host_first_ns == 0)
+    if (f->host_first_ns == 0) {
         f->host_first_ns = packet->host_ns;
+        f->first_complete_ns =
+            lidar_column_ns(packet, g, g->column_count - 1) + a->model->column_period_ns;
+    }
     f->host_last_ns = packet->host_ns;
     if (f->has_room)
         write_run(a, packet, g, &run);

@@ -70,6 +70,7 @@ struct lidar_frame_info {
     uint32_t columns;  /* of the turn, those that were lost too */
     uint32_t missing;  /* columns that never came */
     uint32_t valid;    /* points that are no holes */
+    uint32_t filtered; /* points that came back and are holes because the options say so */
     unsigned partial;  /* LIDAR_PARTIAL_..., 0 = a whole turn */
     size_t size_bytes; /* width * height * LIDAR_POINT_BYTES */
 };
@@ -105,9 +106,10 @@ struct lidar_frame {
     unsigned columns;  /* of the turn, once it is cut */
     unsigned filled;   /* columns that came */
     unsigned gap;      /* columns that packets in a gap would have filled, still missing */
-    unsigned valid;
+    unsigned valid, filtered;
     unsigned partial;
     uint64_t host_first_ns, host_last_ns;
+    int64_t first_complete_ns; /* the first packet's end, on the sensor's time line */
     uint64_t cut_host_ns;
     uint64_t stamp_ns; /* as far as it was known when the frame was begun */
     enum lidar_clock_kind clock_kind;

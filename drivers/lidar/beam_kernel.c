@@ -91,32 +91,46 @@ static float intensity_of(const struct lidar_beam *beam, float raw, float intens
     return fminf(fmaxf(intensity, beam->intensity_min), beam->intensity_max);
 }
 
-/* All of a point but its ring, which stands in the staging. Is it one? */
-static bool decode_point(const struct lidar_block *block, const struct lidar_block_rate *rate,
-                         const struct lidar_block_job *job, unsigned i, uint8_t *point)
+static bool is_kept(const struct lidar_block *block, const struct lidar_block_job *job, unsigned i,
+                    struct where p)
+{
+    return block->kept[i] && !job->is_left_out[block->place[i] / LIDAR_HALF_POINTS] &&
+           lidar_filter_keeps(&block->filter, p.x, p.y, p.z);
+}
+
+/* All of a point but its ring, which stands in the staging. */
+static void decode_point(const struct lidar_block *block, const struct lidar_block_rate *rate,
+                         struct lidar_block_job *job, unsigned i, uint8_t *point)
 {
     uint32_t offset = block->offset[job->is_dual][i], nan = LIDAR_NAN_BITS;
     const uint8_t *element = job->wire + offset;
     uint32_t raw = block->model->is_big_endian ? sl_get_be16(element) : sl_get_le16(element);
-    float time_s = job->time_s[block->place[i] / LIDAR_HALF_POINTS] + block->time_s[0][i];
-    bool is_valid = raw - block->raw_min <= block->raw_span;
-    if (job->equal[0] && memcmp(element, job->equal[0] + offset, LIDAR_ELEMENT_BYTES) == 0)
-        is_valid = false;
+    unsigned half = block->place[i] / LIDAR_HALF_POINTS;
+    float time_s = job->time_s[half] + block->time_s[0][i];
+    bool is_point = raw != 0;
+    for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++)
+        is_point &= memcmp(element, job->equal[n] + offset, LIDAR_ELEMENT_BYTES) != 0;
+    bool is_valid = is_point && raw - block->raw_min <= block->raw_span;
     struct where p;
     float intensity = 0;
     memcpy(&p.x, &nan, sizeof nan);
     p.y = p.z = p.x;
     if (is_valid) {
-        const struct lidar_beam *beam = beam_of(block, i);
-        p = transform(block, where_is(block, rate, job, i, (float)raw * block->unit_m));
-        intensity = intensity_of(beam, (float)raw, element[2]);
+        struct where at =
+            transform(block, where_is(block, rate, job, i, (float)raw * block->unit_m));
+        is_valid = !block->is_filtered || is_kept(block, job, i, at);
+        if (is_valid) {
+            p = at;
+            intensity = intensity_of(beam_of(block, i), (float)raw, element[2]);
+        }
     }
     memcpy(point + LIDAR_POINT_X, &p.x, sizeof p.x);
     memcpy(point + LIDAR_POINT_Y, &p.y, sizeof p.y);
     memcpy(point + LIDAR_POINT_Z, &p.z, sizeof p.z);
     memcpy(point + LIDAR_POINT_INTENSITY, &intensity, sizeof intensity);
     memcpy(point + LIDAR_POINT_TIME, &time_s, sizeof time_s);
-    return is_valid;
+    job->valid[half] += is_valid;
+    job->filtered[half] += is_point && !is_valid;
 }
 
 static void decode(struct lidar_block *block, const struct lidar_block_rate *rate,
@@ -125,10 +139,11 @@ static void decode(struct lidar_block *block, const struct lidar_block_rate *rat
     uint8_t *staging = block->staging[0];
     for (struct lidar_block_job *job = jobs; job < jobs + count; job++) {
         job->valid[0] = job->valid[1] = 0;
+        job->filtered[0] = job->filtered[1] = 0;
         for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
             unsigned place = block->place[i];
             uint8_t *point = staging + place * LIDAR_POINT_BYTES;
-            job->valid[place / LIDAR_HALF_POINTS] += decode_point(block, rate, job, i, point);
+            decode_point(block, rate, job, i, point);
         }
         for (unsigned half = 0; half < 2; half++) {
             if (job->to[half])

@@ -19,6 +19,9 @@
 #define RATE_STEPS_MAX     64
 #define NO_BYTE            0x80 /* of a pattern: zero */
 
+/* Once for each value of its constant arguments. */
+#define INLINE static inline __attribute__((always_inline))
+
 static float quiet_nan(void)
 {
     const uint32_t bits = LIDAR_NAN_BITS;
@@ -87,6 +90,18 @@ static void init_range(struct lidar_block *block, const struct lidar_block_optio
     }
     block->raw_min = (uint32_t)lowest;
     block->raw_span = (uint32_t)(highest - lowest);
+    block->is_filtered = lowest > 1 || highest < RAW_MAX;
+}
+
+static void init_filter(struct lidar_block *block, const struct lidar_block_options *options)
+{
+    lidar_filter_init(&block->filter, &options->filter,
+                      options->has_extrinsics ? options->extrinsics : NULL);
+    block->is_filtered |= block->filter.is_active;
+    for (unsigned position = 0; position < LIDAR_BLOCK_ELEMENTS; position++) {
+        unsigned ring = block->ring[block->place[position]];
+        block->kept[position] = lidar_filter_has_ring(&options->filter, ring) ? UINT32_MAX : 0;
+    }
 }
 
 /* Where a group's element is, in bytes after the group's first one. Banks follow one another, with
@@ -198,6 +213,7 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
     init_range(block, options);
     init_gathering(block);
     init_order(block, ring);
+    init_filter(block, options);
     init_templates(block);
     if (block->kernel->prepare)
         block->kernel->prepare(block);
@@ -252,7 +268,7 @@ struct position {
     float x, y, z;
 };
 
-static struct position position_of(const struct lidar_block *block,
+INLINE struct position position_of(const struct lidar_block *block,
                                    const struct lidar_block_rate *rate,
                                    const struct lidar_block_job *job, unsigned i, float range)
 {
@@ -272,36 +288,51 @@ static struct position position_of(const struct lidar_block *block,
     };
 }
 
+/* Position `i` of the kernel's order. */
+static bool is_kept(const struct lidar_block *block, const struct lidar_block_job *job, unsigned i,
+                    struct position p)
+{
+    return block->kept[i] && !job->is_left_out[block->place[i] / LIDAR_HALF_POINTS] &&
+           lidar_filter_keeps(&block->filter, p.x, p.y, p.z);
+}
+
 static uint32_t distance_of(const struct lidar_block *block, const uint8_t *element)
 {
     return block->model->is_big_endian ? sl_get_be16(element) : sl_get_le16(element);
 }
 
-static void plain_job(struct lidar_block *block, const struct lidar_block_rate *rate,
-                      struct lidar_block_job *job)
+INLINE void plain_job(struct lidar_block *block, const struct lidar_block_rate *rate,
+                      struct lidar_block_job *job, bool is_filtered)
 {
     uint8_t *staging = block->staging[0];
     unsigned points = block->points;
-    job->valid[0] = 0;
-    job->valid[1] = 0;
+    job->valid[0] = job->valid[1] = 0;
+    job->filtered[0] = job->filtered[1] = 0;
     for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
         uint32_t offset = block->offset[job->is_dual][i];
         const uint8_t *element = job->wire + offset;
         unsigned half = block->place[i] / LIDAR_HALF_POINTS;
         uint8_t *point = staging + block->place[i] * LIDAR_POINT_BYTES;
         uint32_t raw = distance_of(block, element);
-        bool is_valid = raw - block->raw_min <= block->raw_span;
+        bool is_new = true, is_valid = raw - block->raw_min <= block->raw_span;
         for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++)
-            is_valid &= memcmp(element, job->equal[n] + offset, LIDAR_ELEMENT_BYTES) != 0;
+            is_new &= memcmp(element, job->equal[n] + offset, LIDAR_ELEMENT_BYTES) != 0;
+        is_valid &= is_new;
         struct position p = {quiet_nan(), quiet_nan(), quiet_nan()};
-        if (is_valid)
-            p = position_of(block, rate, job, i, (float)raw * block->unit_m);
+        if (is_valid) {
+            struct position at = position_of(block, rate, job, i, (float)raw * block->unit_m);
+            is_valid = !is_filtered || is_kept(block, job, i, at);
+            if (is_valid)
+                p = at;
+        }
         put_float(point + LIDAR_POINT_X, p.x);
         put_float(point + LIDAR_POINT_Y, p.y);
         put_float(point + LIDAR_POINT_Z, p.z);
         put_float(point + LIDAR_POINT_INTENSITY, is_valid ? (float)element[2] : 0);
         put_float(point + LIDAR_POINT_TIME, job->time_s[half] + block->time_s[job->order][i]);
         job->valid[half] = (uint8_t)(job->valid[half] + (is_valid && block->place[i] < points));
+        if (is_filtered && raw != 0 && is_new && !is_valid && block->place[i] < points)
+            job->filtered[half]++;
     }
     for (unsigned half = 0; half < 2; half++) {
         unsigned left = points > half * LIDAR_HALF_POINTS ? points - half * LIDAR_HALF_POINTS : 0;
@@ -316,8 +347,12 @@ static void plain_job(struct lidar_block *block, const struct lidar_block_rate *
 static void plain_decode(struct lidar_block *block, const struct lidar_block_rate *rate,
                          struct lidar_block_job *jobs, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        plain_job(block, rate, &jobs[i]);
+    for (unsigned i = 0; i < count; i++) {
+        if (block->is_filtered)
+            plain_job(block, rate, &jobs[i], true);
+        else
+            plain_job(block, rate, &jobs[i], false);
+    }
 }
 
 static bool plain_is_supported(void)

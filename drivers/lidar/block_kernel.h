@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "drivers/lidar/model.h"
+#include "drivers/lidar/point_filter.h"
 
 #define LIDAR_POINT_BYTES     22
 #define LIDAR_POINT_X         0
@@ -57,6 +58,7 @@ struct lidar_block_options {
     float range_max_m; /* points farther are holes; 0 = no limit */
     bool has_extrinsics;
     float extrinsics[12]; /* rows of the 3 x 4 matrix that takes points to another frame */
+    struct lidar_filter_options filter;
 };
 
 /* A, B and C of the elements, for one rate of rotation, or one place of a mirror; in the kernel's
@@ -74,12 +76,14 @@ struct lidar_block_job {
     /* Where one of these holds the same element, a hole is written; NULL = nowhere, from there on
      */
     const uint8_t *equal[LIDAR_RETURNS_MAX - 1];
-    bool is_dual;       /* the group's blocks alternate with those of another return */
-    uint8_t order;      /* in which the lasers fired; see lidar_model */
-    float cosine, sine; /* of the block's azimuth */
-    float time_s[2];    /* of each half's first firing, after the header's stamp */
-    uint8_t *to[2];     /* places of the halves, LIDAR_HALF_ALIGNMENT; NULL = not wanted */
-    uint8_t valid[2];   /* out: points that are no holes, of the halves that were wanted */
+    bool is_dual;        /* the group's blocks alternate with those of another return */
+    uint8_t order;       /* in which the lasers fired; see lidar_model */
+    float cosine, sine;  /* of the block's azimuth */
+    float time_s[2];     /* of each half's first firing, after the header's stamp */
+    bool is_left_out[2]; /* each half's column is not kept; asked only where is_filtered */
+    uint8_t *to[2];      /* places of the halves, LIDAR_HALF_ALIGNMENT; NULL = not wanted */
+    uint8_t valid[2];    /* out: points that are no holes, of the halves that were wanted */
+    uint8_t filtered[2]; /* out, where is_filtered: points that are holes for that alone */
 };
 
 struct lidar_block;
@@ -123,6 +127,9 @@ struct lidar_block {
     uint32_t raw_min, raw_span; /* valid distances are raw_min ... raw_min + raw_span */
     bool has_extrinsics;
     float extrinsics[12];
+    bool is_filtered; /* there are points that come back and are not wanted */
+    struct lidar_filter filter;
+    _Alignas(64) uint32_t kept[LIDAR_BLOCK_ELEMENTS]; /* its ring is: all bits set, or none */
 
     /* A half whose points are all holes, but for the times. */
     _Alignas(64) uint8_t hole[LIDAR_BLOCK_BYTES];

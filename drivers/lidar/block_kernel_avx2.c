@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "drivers/lidar/block_kernels.h"
+#include "drivers/lidar/point_filter_avx2.h"
 
 /* One function in the end: values stay in registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -61,28 +62,46 @@ struct eight {
     __m256 x, y, z, intensity, time;
 };
 
-/* The valid ones: all bits of a lane set. */
-INLINE __m256i valid_elements(const struct lidar_block *block, const struct lidar_block_job *job,
-                              unsigned from, __m256i element, __m256i raw)
+/* Those within the range's limits: all bits of a lane set. */
+INLINE __m256i in_range(const struct lidar_block *block, __m256i raw)
 {
     __m256i above = _mm256_sub_epi32(raw, _mm256_set1_epi32((int)block->raw_min));
     __m256i span = _mm256_set1_epi32((int)block->raw_span);
-    __m256i valid = _mm256_cmpeq_epi32(_mm256_max_epu32(above, span), span);
-    for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++) {
-        __m256i other = get_elements(block, job, job->equal[n], from);
-        valid = _mm256_andnot_si256(_mm256_cmpeq_epi32(element, other), valid);
-    }
-    return valid;
+    return _mm256_cmpeq_epi32(_mm256_max_epu32(above, span), span);
 }
 
+/* Those of `among` that are not what an earlier return was. */
+INLINE __m256i other_than_earlier(const struct lidar_block *block,
+                                  const struct lidar_block_job *job, unsigned from, __m256i element,
+                                  __m256i among)
+{
+    for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++) {
+        __m256i other = get_elements(block, job, job->equal[n], from);
+        among = _mm256_andnot_si256(_mm256_cmpeq_epi32(element, other), among);
+    }
+    return among;
+}
+
+/* Those that are wanted, wherever they are in range. */
+INLINE __m256i kept_elements(const struct lidar_block *block, const struct lidar_block_job *job,
+                             unsigned from, const struct eight *e)
+{
+    __m256i kept = _mm256_load_si256((const __m256i *)(const void *)(block->kept + from));
+    if (job->is_left_out[block->place[from] / LIDAR_HALF_POINTS])
+        return _mm256_setzero_si256();
+    __m256 filtered = lidar_filter_keeps_8(&block->filter, e->x, e->y, e->z);
+    return _mm256_and_si256(kept, _mm256_castps_si256(filtered));
+}
+
+/* Returns a bit for each point; *ret_filtered has one for each that is none for the filter alone.
+ */
 INLINE unsigned decode_eight(const struct lidar_block *block, const struct lidar_block_rate *rate,
                              const struct lidar_block_job *job, unsigned from, bool has_extrinsics,
-                             struct eight *ret_eight)
+                             bool is_filtered, struct eight *ret_eight, unsigned *ret_filtered)
 {
     __m256i element = get_elements(block, job, job->wire, from);
     __m256i raw = _mm256_and_si256(element, _mm256_set1_epi32(0xFFFF));
-    __m256i valid = valid_elements(block, job, from, element, raw);
-    __m256 mask = _mm256_castsi256_ps(valid);
+    __m256i valid = other_than_earlier(block, job, from, element, in_range(block, raw));
 
     __m256 a = _mm256_load_ps(rate->a + from), b = _mm256_load_ps(rate->b + from);
     __m256 cosine = _mm256_set1_ps(job->cosine), sine = _mm256_set1_ps(job->sine);
@@ -99,6 +118,16 @@ INLINE unsigned decode_eight(const struct lidar_block *block, const struct lidar
         y = transform_row(block->extrinsics + 4, x0, y0, z0);
         z = transform_row(block->extrinsics + 8, x0, y0, z0);
     }
+    if (is_filtered) {
+        const struct eight point = {.x = x, .y = y, .z = z};
+        __m256i none = _mm256_cmpeq_epi32(raw, _mm256_setzero_si256());
+        __m256i every = _mm256_xor_si256(none, _mm256_set1_epi32(-1));
+        every = other_than_earlier(block, job, from, element, every);
+        valid = _mm256_and_si256(valid, kept_elements(block, job, from, &point));
+        *ret_filtered =
+            (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_andnot_si256(valid, every)));
+    }
+    __m256 mask = _mm256_castsi256_ps(valid);
     /* a half lies within a model's column, or is one */
     unsigned half = block->place[from] / LIDAR_HALF_POINTS;
     __m256 time = _mm256_set1_ps(job->time_s[half]);
@@ -147,21 +176,32 @@ INLINE void stream_half(uint8_t *to, const uint8_t *staging)
                             _mm256_load_si256((const __m256i *)(const void *)(staging + at)));
 }
 
+INLINE void count_halves(unsigned mask, unsigned upper, unsigned count[2])
+{
+    count[1] += (unsigned)__builtin_popcount(mask & upper);
+    count[0] += (unsigned)__builtin_popcount(mask & ~upper);
+}
+
 INLINE void decode_jobs(struct lidar_block *block, const struct lidar_block_rate *rate,
-                        struct lidar_block_job *jobs, unsigned count, bool has_extrinsics)
+                        struct lidar_block_job *jobs, unsigned count, bool has_extrinsics,
+                        bool is_filtered)
 {
     for (unsigned i = 0; i < count; i++) {
-        unsigned valid[2] = {0, 0};
+        unsigned valid[2] = {0, 0}, filtered[2] = {0, 0};
         for (unsigned from = 0; from < LIDAR_BLOCK_ELEMENTS; from += LANES) {
             struct eight e;
-            unsigned mask = decode_eight(block, rate, &jobs[i], from, has_extrinsics, &e);
+            unsigned upper = block->upper_half[from / LANES], out = 0;
+            unsigned mask =
+                decode_eight(block, rate, &jobs[i], from, has_extrinsics, is_filtered, &e, &out);
             store_eight(block, from, &e, block->staging[i]);
-            unsigned upper = mask & block->upper_half[from / LANES];
-            valid[1] += (unsigned)__builtin_popcount(upper);
-            valid[0] += (unsigned)__builtin_popcount(mask ^ upper);
+            count_halves(mask, upper, valid);
+            if (is_filtered)
+                count_halves(out, upper, filtered);
         }
-        jobs[i].valid[0] = (uint8_t)valid[0];
-        jobs[i].valid[1] = (uint8_t)valid[1];
+        for (unsigned half = 0; half < 2; half++) {
+            jobs[i].valid[half] = (uint8_t)valid[half];
+            jobs[i].filtered[half] = (uint8_t)filtered[half];
+        }
     }
     for (unsigned i = 0; i < count; i++) {
         for (unsigned half = 0; half < 2; half++) {
@@ -183,10 +223,12 @@ static void prepare(struct lidar_block *block)
 static void decode(struct lidar_block *block, const struct lidar_block_rate *rate,
                    struct lidar_block_job *jobs, unsigned count)
 {
-    if (block->has_extrinsics)
-        decode_jobs(block, rate, jobs, count, true);
+    if (block->is_filtered)
+        decode_jobs(block, rate, jobs, count, block->has_extrinsics, true);
+    else if (block->has_extrinsics)
+        decode_jobs(block, rate, jobs, count, true, false);
     else
-        decode_jobs(block, rate, jobs, count, false);
+        decode_jobs(block, rate, jobs, count, false, false);
 }
 
 static bool is_supported(void)

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "drivers/lidar/block_kernels.h"
+#include "drivers/lidar/point_filter_avx512.h"
 
 /* One function in the end: values stay in registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -173,9 +174,21 @@ struct loaded {
     __m512i wire[2], equal[LIDAR_RETURNS_MAX - 1][2];
 };
 
+/* Those that are wanted, wherever they are in range. */
+INLINE __mmask16 kept_points(const struct lidar_block *block, const struct lidar_block_job *job,
+                             unsigned which_half, __m512 x, __m512 y, __m512 z)
+{
+    __m512i rings = _mm512_load_si512(block->kept + which_half * LIDAR_HALF_POINTS);
+    unsigned kept = _mm512_test_epi32_mask(rings, rings);
+    if (job->is_left_out[which_half])
+        return 0;
+    return (__mmask16)(kept & lidar_filter_keeps_16(&block->filter, x, y, z));
+}
+
 INLINE void decode_half(const struct lidar_block *block, const struct lidar_block_rate *rate,
                         struct lidar_block_job *job, unsigned which_half, const struct constants *k,
-                        const struct loaded *v, bool is_gathered, bool has_extrinsics)
+                        const struct loaded *v, bool is_gathered, bool has_extrinsics,
+                        bool is_filtered)
 {
     unsigned from = which_half * LIDAR_HALF_POINTS;
     const uint32_t *offset = block->offset[job->is_dual] + from;
@@ -184,13 +197,15 @@ INLINE void decode_half(const struct lidar_block *block, const struct lidar_bloc
                                   : _mm512_permutex2var_epi32(v->wire[0], order, v->wire[1]);
     __m512i raw = _mm512_and_si512(element, _mm512_set1_epi32(0xFFFF));
     __mmask16 valid = _mm512_cmple_epu32_mask(_mm512_sub_epi32(raw, k->raw_min), k->raw_span);
+    unsigned every = is_filtered ? _mm512_test_epi32_mask(raw, raw) : 0;
     for (unsigned n = 0; n < LIDAR_RETURNS_MAX - 1 && job->equal[n]; n++) {
         __m512i other = is_gathered
                             ? gather_elements(block, job->equal[n], offset)
                             : _mm512_permutex2var_epi32(v->equal[n][0], order, v->equal[n][1]);
         valid = _mm512_mask_cmpneq_epi32_mask(valid, element, other);
+        if (is_filtered)
+            every = _mm512_mask_cmpneq_epi32_mask((__mmask16)every, element, other);
     }
-    job->valid[which_half] = (uint8_t)__builtin_popcount(valid);
 
     __m512 a = _mm512_load_ps(rate->a + from), b = _mm512_load_ps(rate->b + from);
     __m512 cosine = _mm512_set1_ps(job->cosine), sine = _mm512_set1_ps(job->sine);
@@ -207,6 +222,11 @@ INLINE void decode_half(const struct lidar_block *block, const struct lidar_bloc
         y = transform_row(block->extrinsics + 4, x0, y0, z0);
         z = transform_row(block->extrinsics + 8, x0, y0, z0);
     }
+    if (is_filtered)
+        valid = (__mmask16)(valid & kept_points(block, job, which_half, x, y, z));
+    job->valid[which_half] = (uint8_t)__builtin_popcount(valid);
+    if (is_filtered)
+        job->filtered[which_half] = (uint8_t)__builtin_popcount(every & ~(unsigned)valid);
     __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32((int)LIDAR_NAN_BITS));
     struct half h = {
         .x = _mm512_mask_blend_ps(valid, nan, x),
@@ -238,27 +258,29 @@ INLINE struct loaded load_group(const struct constants *k, const struct lidar_bl
 
 INLINE void decode_jobs(const struct lidar_block *block, const struct lidar_block_rate *rate,
                         struct lidar_block_job *jobs, unsigned count, bool is_gathered,
-                        bool has_extrinsics)
+                        bool has_extrinsics, bool is_filtered)
 {
     const struct constants k = load_constants(block);
     for (struct lidar_block_job *job = jobs; job < jobs + count; job++) {
         const struct loaded v = is_gathered ? (struct loaded){0} : load_group(&k, job);
         if (job->to[0])
-            decode_half(block, rate, job, 0, &k, &v, is_gathered, has_extrinsics);
+            decode_half(block, rate, job, 0, &k, &v, is_gathered, has_extrinsics, is_filtered);
         if (job->to[1])
-            decode_half(block, rate, job, 1, &k, &v, is_gathered, has_extrinsics);
+            decode_half(block, rate, job, 1, &k, &v, is_gathered, has_extrinsics, is_filtered);
     }
 }
 
 static void decode(struct lidar_block *block, const struct lidar_block_rate *rate,
                    struct lidar_block_job *jobs, unsigned count)
 {
-    if (block->is_gathered)
-        decode_jobs(block, rate, jobs, count, true, block->has_extrinsics);
+    if (block->is_filtered)
+        decode_jobs(block, rate, jobs, count, block->is_gathered, block->has_extrinsics, true);
+    else if (block->is_gathered)
+        decode_jobs(block, rate, jobs, count, true, block->has_extrinsics, false);
     else if (block->has_extrinsics)
-        decode_jobs(block, rate, jobs, count, false, true);
+        decode_jobs(block, rate, jobs, count, false, true, false);
     else
-        decode_jobs(block, rate, jobs, count, false, false);
+        decode_jobs(block, rate, jobs, count, false, false, false);
 }
 
 static bool is_supported(void)

@@ -63,14 +63,31 @@ static void init_range(struct lidar_column *column, const struct lidar_column_co
     }
     column->raw_min = (uint32_t)lowest;
     column->raw_span = (uint32_t)(highest - lowest);
+    column->is_filtered = lowest > 1 || highest < RAW_MAX;
+}
+
+static unsigned row_at(const struct lidar_column *column, unsigned position)
+{
+    unsigned in_group = position % LIDAR_GROUP_POINTS;
+    unsigned place = column->kernel->place ? column->kernel->place(in_group) : in_group;
+    return position - in_group + place;
+}
+
+static void init_filter(struct lidar_column *column, const struct lidar_column_config *config)
+{
+    lidar_filter_init(&column->filter, &config->filter,
+                      config->has_extrinsics ? config->extrinsics : NULL);
+    column->is_filtered |= column->filter.is_active;
+    for (unsigned position = 0; position < config->rows; position++) {
+        unsigned ring = row_at(column, position);
+        column->kept[position] = lidar_filter_has_ring(&config->filter, ring) ? UINT32_MAX : 0;
+    }
 }
 
 static void init_beams(struct lidar_column *column, const struct lidar_column_config *config)
 {
     for (unsigned position = 0; position < config->rows; position++) {
-        unsigned in_group = position % LIDAR_GROUP_POINTS;
-        unsigned place = column->kernel->place ? column->kernel->place(in_group) : in_group;
-        unsigned row = position - in_group + place;
+        unsigned row = row_at(column, position);
         double ph = config->altitude_deg[row] * RADIANS_PER_DEGREE;
         double ta = -config->azimuth_deg[row] * RADIANS_PER_DEGREE;
         column->a[position] = cos(ta) * cos(ph);
@@ -114,6 +131,7 @@ void lidar_column_init(struct lidar_column *column, const struct lidar_column_ke
     const double *t = column->to_frame;
     column->is_upright = t[2] == 0 && t[6] == 0 && t[8] == 0 && t[9] == 0;
     init_range(column, config);
+    init_filter(column, config);
     init_beams(column, config);
     init_templates(column);
     if (column->kernel->prepare)
@@ -146,31 +164,55 @@ static float coordinate(const struct lidar_column *column, const struct lidar_co
     return (float)(r * direction + turn->o[axis]);
 }
 
+struct position {
+    float x, y, z;
+};
+
+/* Is it wanted? */
+static bool is_kept(const struct lidar_column *column, const struct lidar_column_job *job,
+                    unsigned row, struct position p)
+{
+    return column->kept[row] && !job->is_left_out &&
+           lidar_filter_keeps(&column->filter, p.x, p.y, p.z);
+}
+
+static struct position position_of(const struct lidar_column *column,
+                                   const struct lidar_column_turn *turn, unsigned row, uint32_t raw)
+{
+    double r = raw * LIDAR_METRES_PER_MM - column->origin_m;
+    return (struct position){
+        .x = coordinate(column, turn, 0, row, r),
+        .y = coordinate(column, turn, 1, row, r),
+        .z = coordinate(column, turn, 2, row, r),
+    };
+}
+
 static void plain_return(struct lidar_column *column, struct lidar_column_job *job, unsigned which)
 {
     const struct lidar_column_turn turn = lidar_column_turn(column, job);
-    unsigned valid = 0;
+    const struct position hole = {quiet_nan(), quiet_nan(), quiet_nan()};
+    unsigned valid = 0, filtered = 0;
     for (unsigned row = 0; row < column->rows; row++) {
         const uint8_t *pixel = job->pixels + (size_t)row * column->pixel_words * 4;
         uint8_t *point = column->staging + row * LIDAR_POINT_BYTES;
         uint32_t raw = get_bits(pixel, column->range[which]);
         bool is_valid = raw - column->raw_min <= column->raw_span;
-        float x = quiet_nan(), y = x, z = x;
-        if (is_valid) {
-            double r = raw * LIDAR_METRES_PER_MM - column->origin_m;
-            x = coordinate(column, &turn, 0, row, r);
-            y = coordinate(column, &turn, 1, row, r);
-            z = coordinate(column, &turn, 2, row, r);
+        struct position p = is_valid ? position_of(column, &turn, row, raw) : hole;
+        if (is_valid && column->is_filtered && !is_kept(column, job, row, p)) {
+            is_valid = false;
+            p = hole;
         }
-        put_float(point + LIDAR_POINT_X, x);
-        put_float(point + LIDAR_POINT_Y, y);
-        put_float(point + LIDAR_POINT_Z, z);
+        put_float(point + LIDAR_POINT_X, p.x);
+        put_float(point + LIDAR_POINT_Y, p.y);
+        put_float(point + LIDAR_POINT_Z, p.z);
         put_float(point + LIDAR_POINT_INTENSITY,
                   is_valid ? (float)get_bits(pixel, column->intensity[which]) : 0);
         put_float(point + LIDAR_POINT_TIME, job->time_s);
         valid += is_valid;
+        filtered += raw != 0 && !is_valid;
     }
     job->valid[which] = (uint8_t)valid;
+    job->filtered[which] = (uint8_t)filtered;
     sl_stream_copy(job->to[which], column->staging, (size_t)column->rows * LIDAR_POINT_BYTES);
 }
 

@@ -63,16 +63,21 @@ struct lidar_column_config {
     const double *altitude_deg, *azimuth_deg;              /* ph, -ta: a beam each */
     double origin_x_m, origin_z_m;                         /* bx, bz */
     double to_frame[12];            /* T: rows of the 3 x 4 matrix from the lidar's axes, metres */
-    float range_min_m, range_max_m; /* as lidar_block_options */
+    float range_min_m, range_max_m; /* as lidar_block_options, and the next three */
+    bool has_extrinsics; /* that T has taken in; only windows of directions still need them */
+    float extrinsics[12];
+    struct lidar_filter_options filter;
 };
 
 /* One column to decode. */
 struct lidar_column_job {
-    const uint8_t *pixels;            /* rows * pixel_words * 4 bytes, nothing is read beyond */
-    double cosine, sine;              /* of te */
-    float time_s;                     /* after the header's stamp */
-    uint8_t *to[LIDAR_RETURNS_MAX];   /* LIDAR_COLUMN_ALIGNMENT; NULL = not wanted */
-    uint8_t valid[LIDAR_RETURNS_MAX]; /* out: points that are no holes, where it was wanted */
+    const uint8_t *pixels;               /* rows * pixel_words * 4 bytes, nothing is read beyond */
+    double cosine, sine;                 /* of te */
+    float time_s;                        /* after the header's stamp */
+    bool is_left_out;                    /* the column is not kept; asked only where is_filtered */
+    uint8_t *to[LIDAR_RETURNS_MAX];      /* LIDAR_COLUMN_ALIGNMENT; NULL = not wanted */
+    uint8_t valid[LIDAR_RETURNS_MAX];    /* out: points that are no holes, where it was wanted */
+    uint8_t filtered[LIDAR_RETURNS_MAX]; /* out, where is_filtered: holes for that alone */
 };
 
 struct lidar_column;
@@ -100,6 +105,9 @@ struct lidar_column {
     bool is_upright; /* T leaves z its direction: k is all of z, and no part of x and y */
     double origin_x_m, origin_z_m, origin_m; /* bx, bz, n */
     double to_frame[12];
+    bool is_filtered; /* there are points that come back and are not wanted */
+    struct lidar_filter filter;
+    _Alignas(64) uint32_t kept[LIDAR_COLUMN_ROWS_MAX]; /* its ring is: all bits set, or none */
 
     /* A column whose points are all holes, but for the times. */
     _Alignas(64) uint8_t hole[LIDAR_COLUMN_ROWS_MAX * LIDAR_POINT_BYTES];

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "drivers/lidar/column_kernels.h"
+#include "drivers/lidar/point_filter_avx2.h"
 
 /* One function in the end: values stay in registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -91,11 +92,27 @@ INLINE __m256d direction(const struct lidar_column *column, const struct constan
     return is_upright ? sum : _mm256_add_pd(sum, _mm256_load_pd(column->k[axis] + row));
 }
 
-INLINE __m128 coordinate(__m256d r, __m256d direction, __m256d offset, __m128 valid)
+INLINE __m128 coordinate(__m256d r, __m256d direction, __m256d offset)
 {
-    __m256d value = _mm256_add_pd(_mm256_mul_pd(r, direction), offset);
+    return _mm256_cvtpd_ps(_mm256_add_pd(_mm256_mul_pd(r, direction), offset));
+}
+
+INLINE __m128 or_nan(__m128 value, __m128 valid)
+{
     __m128 nan = _mm_castsi128_ps(_mm_set1_epi32((int)LIDAR_NAN_BITS));
-    return _mm_blendv_ps(nan, _mm256_cvtpd_ps(value), valid);
+    return _mm_blendv_ps(nan, value, valid);
+}
+
+/* Those that are wanted, wherever they are in range. */
+INLINE __m128 kept_points(const struct lidar_column *column, const struct lidar_column_job *job,
+                          unsigned row, __m128 x, __m128 y, __m128 z)
+{
+    __m128i rings = _mm_load_si128((const __m128i *)(const void *)(column->kept + row));
+    if (job->is_left_out)
+        return _mm_setzero_ps();
+    __m256 kept = lidar_filter_keeps_8(&column->filter, _mm256_castps128_ps256(x),
+                                       _mm256_castps128_ps256(y), _mm256_castps128_ps256(z));
+    return _mm_and_ps(_mm_castsi128_ps(rings), _mm256_castps256_ps128(kept));
 }
 
 INLINE void store_point(uint8_t *point, __m128 xyz_intensity, float time_s)
@@ -104,8 +121,15 @@ INLINE void store_point(uint8_t *point, __m128 xyz_intensity, float time_s)
     memcpy(point + LIDAR_POINT_TIME, &time_s, sizeof time_s);
 }
 
+INLINE unsigned count_lanes(__m128 mask)
+{
+    return (unsigned)__builtin_popcount((unsigned)_mm_movemask_ps(mask));
+}
+
+/* Returns how many points they are; *filtered grows by those that are none for the filter alone. */
 INLINE unsigned decode_four(const struct lidar_column *column, const struct constants *k,
-                            const uint8_t *pixel, unsigned row, uint8_t *to, bool is_upright)
+                            const struct lidar_column_job *job, const uint8_t *pixel, unsigned row,
+                            uint8_t *to, bool is_upright, bool is_filtered, unsigned *filtered)
 {
     __m128i raw = pick_bits(pixel, k->stride, &k->range);
     __m128i above = _mm_sub_epi32(raw, k->raw_min);
@@ -113,9 +137,17 @@ INLINE unsigned decode_four(const struct lidar_column *column, const struct cons
         _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_max_epu32(above, k->raw_span), k->raw_span));
     __m256d r = _mm256_sub_pd(
         _mm256_mul_pd(_mm256_cvtepi32_pd(raw), _mm256_set1_pd(LIDAR_METRES_PER_MM)), k->origin);
-    __m128 x = coordinate(r, direction(column, k, 0, row, is_upright), k->o[0], valid);
-    __m128 y = coordinate(r, direction(column, k, 1, row, is_upright), k->o[1], valid);
-    __m128 z = coordinate(r, direction(column, k, 2, row, is_upright), k->o[2], valid);
+    __m128 x = coordinate(r, direction(column, k, 0, row, is_upright), k->o[0]);
+    __m128 y = coordinate(r, direction(column, k, 1, row, is_upright), k->o[1]);
+    __m128 z = coordinate(r, direction(column, k, 2, row, is_upright), k->o[2]);
+    if (is_filtered) {
+        __m128 none = _mm_castsi128_ps(_mm_cmpeq_epi32(raw, _mm_setzero_si128()));
+        valid = _mm_and_ps(valid, kept_points(column, job, row, x, y, z));
+        *filtered += LANES - count_lanes(_mm_or_ps(valid, none));
+    }
+    x = or_nan(x, valid);
+    y = or_nan(y, valid);
+    z = or_nan(z, valid);
     __m128 intensity =
         _mm_and_ps(valid, _mm_cvtepi32_ps(pick_bits(pixel, k->stride, &k->intensity)));
     _MM_TRANSPOSE4_PS(x, y, z, intensity);
@@ -123,18 +155,21 @@ INLINE unsigned decode_four(const struct lidar_column *column, const struct cons
     store_point(to + LIDAR_POINT_BYTES, y, k->time_s);
     store_point(to + 2 * LIDAR_POINT_BYTES, z, k->time_s);
     store_point(to + 3 * LIDAR_POINT_BYTES, intensity, k->time_s);
-    return (unsigned)__builtin_popcount((unsigned)_mm_movemask_ps(valid));
+    return count_lanes(valid);
 }
 
 INLINE void decode_return(struct lidar_column *column, const struct lidar_column_turn *turn,
-                          struct lidar_column_job *job, unsigned which, bool is_upright)
+                          struct lidar_column_job *job, unsigned which, bool is_upright,
+                          bool is_filtered)
 {
     const struct constants k = load_constants(column, turn, which, job->time_s);
-    unsigned valid = 0;
+    unsigned valid = 0, filtered = 0;
     for (unsigned row = 0; row < column->rows; row += LANES)
-        valid += decode_four(column, &k, job->pixels + row * k.stride, row,
-                             column->staging + row * LIDAR_POINT_BYTES, is_upright);
+        valid += decode_four(column, &k, job, job->pixels + row * k.stride, row,
+                             column->staging + row * LIDAR_POINT_BYTES, is_upright, is_filtered,
+                             &filtered);
     job->valid[which] = (uint8_t)valid;
+    job->filtered[which] = (uint8_t)filtered;
     for (unsigned at = 0; at < column->rows * LIDAR_POINT_BYTES; at += 32)
         _mm256_stream_si256(
             (__m256i *)(void *)(job->to[which] + at),
@@ -142,23 +177,25 @@ INLINE void decode_return(struct lidar_column *column, const struct lidar_column
 }
 
 INLINE void decode_jobs(struct lidar_column *column, struct lidar_column_job *jobs, unsigned count,
-                        bool is_upright)
+                        bool is_upright, bool is_filtered)
 {
     for (struct lidar_column_job *job = jobs; job < jobs + count; job++) {
         const struct lidar_column_turn turn = lidar_column_turn(column, job);
         for (unsigned which = 0; which < column->returns; which++) {
             if (job->to[which])
-                decode_return(column, &turn, job, which, is_upright);
+                decode_return(column, &turn, job, which, is_upright, is_filtered);
         }
     }
 }
 
 static void decode(struct lidar_column *column, struct lidar_column_job *jobs, unsigned count)
 {
-    if (column->is_upright)
-        decode_jobs(column, jobs, count, true);
+    if (column->is_filtered)
+        decode_jobs(column, jobs, count, column->is_upright, true);
+    else if (column->is_upright)
+        decode_jobs(column, jobs, count, true, false);
     else
-        decode_jobs(column, jobs, count, false);
+        decode_jobs(column, jobs, count, false, false);
 }
 
 static bool is_supported(void)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "drivers/lidar/column_kernels.h"
+#include "drivers/lidar/point_filter_avx512.h"
 
 /* One function in the end: values stay in registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -186,12 +187,11 @@ INLINE __m512 join(__m256 low, __m256 high)
                                                _mm256_castps_pd(high), 1));
 }
 
-INLINE __m512 coordinate(const struct constants *k, const struct direction *d,
-                         const struct direction *r, __m512d offset, __mmask16 valid)
+INLINE __m512 coordinate(const struct direction *d, const struct direction *r, __m512d offset)
 {
     __m256 low = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r->low, d->low), offset));
     __m256 high = _mm512_cvtpd_ps(_mm512_add_pd(_mm512_mul_pd(r->high, d->high), offset));
-    return _mm512_mask_blend_ps(valid, k->nan, join(low, high));
+    return join(low, high);
 }
 
 struct group {
@@ -255,6 +255,17 @@ INLINE void store_group(const struct lidar_column *column, unsigned group, const
     _mm256_stream_si256((__m256i *)(void *)(to + 5 * 64), _mm512_castsi512_si256(last));
 }
 
+/* Those that are wanted, wherever they are in range. */
+INLINE __mmask16 kept_points(const struct lidar_column *column, const struct lidar_column_job *job,
+                             unsigned group, const struct group *g)
+{
+    __m512i rings = _mm512_load_si512(column->kept + group * LIDAR_GROUP_POINTS);
+    unsigned kept = _mm512_test_epi32_mask(rings, rings);
+    if (job->is_left_out)
+        return 0;
+    return (__mmask16)(kept & lidar_filter_keeps_16(&column->filter, g->x, g->y, g->z));
+}
+
 INLINE __m512d range_of(const struct constants *k, __m256i raw)
 {
     return _mm512_sub_pd(_mm512_mul_pd(_mm512_cvtepi32_pd(raw), k->unit), k->origin);
@@ -266,30 +277,46 @@ struct shared {
     struct direction x, y, z;
 };
 
-INLINE unsigned decode_group(const struct lidar_column *column, const struct constants *k,
-                             const struct turn *turn, const struct shared *s, unsigned words,
-                             const __m512i *times, unsigned group, unsigned which, uint8_t *to)
+/* What groups of one return add up to. */
+struct counts {
+    unsigned valid, filtered;
+};
+
+INLINE void decode_group(const struct lidar_column *column, const struct constants *k,
+                         const struct lidar_column_job *job, const struct turn *turn,
+                         const struct shared *s, unsigned words, const __m512i *times,
+                         unsigned group, unsigned which, bool is_filtered, uint8_t *to,
+                         struct counts *counts)
 {
     __m512i raw = pick_bits(&s->pixels, words, &k->range[which]);
     __mmask16 valid = _mm512_cmple_epu32_mask(_mm512_sub_epi32(raw, k->raw_min), k->raw_span);
     const struct direction r = {range_of(k, _mm512_castsi512_si256(raw)),
                                 range_of(k, _mm512_extracti64x4_epi64(raw, 1))};
     struct group g = {
-        .x = coordinate(k, &s->x, &r, turn->o[0], valid),
-        .y = coordinate(k, &s->y, &r, turn->o[1], valid),
-        .z = coordinate(k, &s->z, &r, turn->o[2], valid),
-        .intensity =
-            _mm512_maskz_cvtepi32_ps(valid, pick_bits(&s->pixels, words, &k->intensity[which])),
+        .x = coordinate(&s->x, &r, turn->o[0]),
+        .y = coordinate(&s->y, &r, turn->o[1]),
+        .z = coordinate(&s->z, &r, turn->o[2]),
     };
+    if (is_filtered) {
+        unsigned every = _mm512_test_epi32_mask(raw, raw);
+        valid = (__mmask16)(valid & kept_points(column, job, group, &g));
+        counts->filtered += (unsigned)__builtin_popcount(every & ~(unsigned)valid);
+    }
+    g.x = _mm512_mask_blend_ps(valid, k->nan, g.x);
+    g.y = _mm512_mask_blend_ps(valid, k->nan, g.y);
+    g.z = _mm512_mask_blend_ps(valid, k->nan, g.z);
+    g.intensity =
+        _mm512_maskz_cvtepi32_ps(valid, pick_bits(&s->pixels, words, &k->intensity[which]));
     store_group(column, group, &g, times, to);
-    return (unsigned)__builtin_popcount(valid);
+    counts->valid += (unsigned)__builtin_popcount(valid);
 }
 
 INLINE void decode_column(const struct lidar_column *column, const struct constants *k,
-                          struct lidar_column_job *job, unsigned words, bool is_upright)
+                          struct lidar_column_job *job, unsigned words, bool is_upright,
+                          bool is_filtered)
 {
     const struct turn turn = load_turn(column, job);
-    unsigned valid[LIDAR_RETURNS_MAX] = {0, 0};
+    struct counts counts[LIDAR_RETURNS_MAX] = {0};
     uint8_t *const first = job->to[0], *const second = column->returns > 1 ? job->to[1] : NULL;
     __m512i times[LIDAR_GROUP_LINES], time = _mm512_castps_si512(_mm512_set1_ps(job->time_s));
     for (unsigned line = 0; line < LIDAR_GROUP_LINES; line++)
@@ -304,22 +331,24 @@ INLINE void decode_column(const struct lidar_column *column, const struct consta
             .z = direction_of(column, &turn, 2, from, is_upright),
         };
         if (first)
-            valid[0] += decode_group(column, k, &turn, &s, words, times, group, 0,
-                                     first + group * LIDAR_GROUP_BYTES);
+            decode_group(column, k, job, &turn, &s, words, times, group, 0, is_filtered,
+                         first + group * LIDAR_GROUP_BYTES, &counts[0]);
         if (second)
-            valid[1] += decode_group(column, k, &turn, &s, words, times, group, 1,
-                                     second + group * LIDAR_GROUP_BYTES);
+            decode_group(column, k, job, &turn, &s, words, times, group, 1, is_filtered,
+                         second + group * LIDAR_GROUP_BYTES, &counts[1]);
     }
-    for (unsigned which = 0; which < column->returns; which++)
-        job->valid[which] = (uint8_t)valid[which];
+    for (unsigned which = 0; which < column->returns; which++) {
+        job->valid[which] = (uint8_t)counts[which].valid;
+        job->filtered[which] = (uint8_t)counts[which].filtered;
+    }
 }
 
 INLINE void decode_columns(const struct lidar_column *column, struct lidar_column_job *jobs,
-                           unsigned count, unsigned words, bool is_upright)
+                           unsigned count, unsigned words, bool is_upright, bool is_filtered)
 {
     const struct constants k = load_constants(column);
     for (unsigned i = 0; i < count; i++)
-        decode_column(column, &k, &jobs[i], words, is_upright);
+        decode_column(column, &k, &jobs[i], words, is_upright, is_filtered);
 }
 
 /* One function for each number of words, so that it is a constant there. */
@@ -327,10 +356,12 @@ INLINE void decode_columns(const struct lidar_column *column, struct lidar_colum
     static void decode_##words(const struct lidar_column *column, struct lidar_column_job *jobs, \
                                unsigned count)                                                   \
     {                                                                                            \
-        if (column->is_upright)                                                                  \
-            decode_columns(column, jobs, count, words, true);                                    \
+        if (column->is_filtered)                                                                 \
+            decode_columns(column, jobs, count, words, column->is_upright, true);                \
+        else if (column->is_upright)                                                             \
+            decode_columns(column, jobs, count, words, true, false);                             \
         else                                                                                     \
-            decode_columns(column, jobs, count, words, false);                                   \
+            decode_columns(column, jobs, count, words, false, false);                            \
     }
 DECODE(1)
 DECODE(2)

@@ -39,13 +39,14 @@ struct lidar_imu_sink {
 };
 
 struct ouster_metadata;
+struct ouster_pixel_sink;
 
 struct lidar_ouster_config {
     const struct ouster_metadata *metadata; /* the sensor is this Ouster; NULL = it is none */
     bool uses_signal;                       /* intensity is the signal, where there is one */
     bool checks_crc;                        /* leave out packets whose checksum is wrong */
-    int64_t ptp_ahead_ns;                   /* of UTC: 37 s where PTP counts TAI */
     struct lidar_imu_sink imu;
+    const struct ouster_pixel_sink *pixels; /* copied; NULL = nobody wants them as they are */
 };
 
 struct livox_model;
@@ -55,7 +56,6 @@ struct lidar_livox_config {
     uint64_t period_ns;              /* of a frame */
     uint8_t unwanted_tags;           /* bits of a point's tag that make it a hole */
     bool checks_crc;                 /* leave out packets whose checksum is wrong */
-    int64_t ptp_ahead_ns;            /* as an Ouster's */
     struct lidar_imu_sink imu;
 };
 
@@ -65,6 +65,8 @@ struct lidar_decoder_config {
      * it, and those before it is complete are counted as unidentified; of others, the table's. */
     const struct velodyne_calibration *calibration;
     size_t room_bytes; /* that the sink lends for a frame; 0 = whatever it takes */
+    /* Its clock, set by PTP, is ahead of UTC; 37 s where that counts TAI. Not a Velodyne's. */
+    int64_t ptp_ahead_ns;
     struct lidar_assembly_options frames;
     struct lidar_ouster_config ouster;
     struct lidar_livox_config livox;

@@ -32,7 +32,7 @@ static int check_config(const struct lidar_decoder_config *config)
         (block->range_max_m > 0 && block->range_max_m < block->range_min_m))
         return sl_error(-EINVAL, "maximum range %g m: must be above the minimum of %g m",
                         (double)block->range_max_m, (double)block->range_min_m);
-    return 0;
+    return lidar_filter_check(&block->filter, 0);
 }
 
 int lidar_decoder_create(const struct lidar_decoder_config *config,

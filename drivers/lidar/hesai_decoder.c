@@ -3,8 +3,8 @@
  * are those of all block sensors.
  *
  * A sensor that nobody has set counts from some date of its own, and its packets do not say whether
- * it was set. So its date is believed if it is that of the host within a minute; PTP that counts
- * TAI is 37 s away. Else the counter is taken for a free-running one.
+ * it was set. So its date is believed if it is that of the host within a minute, once what PTP is
+ * ahead of UTC is taken off. Else the counter is taken for a free-running one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -66,6 +66,7 @@ static int hesai_open(void *state, const struct lidar_decoder_config *config,
         return err;
     d->config = *config;
     d->sink = *sink;
+    d->clock.ahead_ns = config->ptp_ahead_ns;
     d->model = config->calibration ? &config->calibration->model : config->model;
     if (config->model == hesai_models[HESAI_AT128] && !d->model->mirror)
         return sl_error(-EINVAL,
@@ -77,7 +78,7 @@ static int hesai_open(void *state, const struct lidar_decoder_config *config,
 static void follow_clock(struct hesai_decoder *d, const struct sl_datagram *datagram)
 {
     struct hesai_time time = hesai_data_time(datagram->bytes, datagram->size_bytes);
-    int64_t off_ns = time.utc_ns - (int64_t)datagram->time_ns;
+    int64_t off_ns = time.utc_ns - d->clock.ahead_ns - (int64_t)datagram->time_ns;
     bool is_set = time.has_date && datagram->time_ns != 0 && llabs(off_ns) < SAME_TIME_NS;
     lidar_clock_gps(&d->clock, time.stamp_us, is_set, time.utc_ns);
 }

@@ -63,11 +63,17 @@ void lidar_list_init(struct lidar_list *list, const struct lidar_list_kernel *ke
         options->range_max_m > 0 ? options->range_max_m * options->range_max_m : INFINITY;
     list->unwanted_tags = unwanted_tags;
     list->has_extrinsics = options->has_extrinsics;
+    lidar_filter_init(&list->filter, &options->filter,
+                      options->has_extrinsics ? options->extrinsics : NULL);
+    list->is_filtered = list->filter.is_active || unwanted_tags != 0 || options->range_min_m > 0 ||
+                        options->range_max_m > 0;
     memcpy(list->extrinsics, options->extrinsics, sizeof list->extrinsics);
     lidar_turn_init(&list->turn);
-    for (unsigned i = 0; i < LIDAR_LIST_POINTS_MAX; i++)
-        sl_put_le16(list->staging + i * LIDAR_POINT_BYTES + LIDAR_POINT_RING,
-                    (uint16_t)(i % lines));
+    for (unsigned i = 0; i < LIDAR_LIST_POINTS_MAX; i++) {
+        unsigned ring = i % lines;
+        list->kept[i] = lidar_filter_has_ring(&options->filter, ring) ? UINT32_MAX : 0;
+        sl_put_le16(list->staging + i * LIDAR_POINT_BYTES + LIDAR_POINT_RING, (uint16_t)ring);
+    }
 }
 
 static void put_hole(uint8_t *point, float time_s)
@@ -82,7 +88,7 @@ static void put_hole(uint8_t *point, float time_s)
 void lidar_list_decode(struct lidar_list *list, struct lidar_list_job *job, uint8_t *to,
                        unsigned width)
 {
-    job->valid = 0;
+    job->valid = job->filtered = 0;
     list->kernel->decode(list, job);
     for (unsigned i = job->count; i < width; i++)
         put_hole(list->staging + i * LIDAR_POINT_BYTES, (float)(job->time_s + i * job->step_s));
@@ -94,7 +100,7 @@ void lidar_list_decode(struct lidar_list *list, struct lidar_list_job *job, uint
 struct columns {
     float x[LIDAR_LIST_POINTS_MAX], y[LIDAR_LIST_POINTS_MAX], z[LIDAR_LIST_POINTS_MAX];
     uint8_t intensity[LIDAR_LIST_POINTS_MAX], tag[LIDAR_LIST_POINTS_MAX];
-    uint8_t is_valid[LIDAR_LIST_POINTS_MAX];
+    uint8_t is_point[LIDAR_LIST_POINTS_MAX], is_valid[LIDAR_LIST_POINTS_MAX];
 };
 
 static void read_mm(struct columns *c, const uint8_t *at, unsigned count)
@@ -157,6 +163,25 @@ static void transform(const float m[12], struct columns *c, unsigned count)
     }
 }
 
+/* Before they are moved: what came back. */
+static void find_points(struct columns *c, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        c->is_point[i] = (c->x[i] * c->x[i] + c->y[i] * c->y[i]) + c->z[i] * c->z[i] > 0;
+}
+
+/* Once the points stand in their frame. Returns how many came back and are none. */
+static unsigned filter(const struct lidar_list *list, struct columns *c, unsigned count)
+{
+    unsigned filtered = 0;
+    for (unsigned i = 0; i < count; i++) {
+        c->is_valid[i] &=
+            list->kept[i] && lidar_filter_keeps(&list->filter, c->x[i], c->y[i], c->z[i]);
+        filtered += c->is_point[i] && !c->is_valid[i];
+    }
+    return filtered;
+}
+
 static void plain_decode(struct lidar_list *list, struct lidar_list_job *job)
 {
     struct columns c;
@@ -167,8 +192,12 @@ static void plain_decode(struct lidar_list *list, struct lidar_list_job *job)
     else
         read_polar(list, &c, job->points, job->count);
     find_valid(list, &c, job->count);
+    if (list->is_filtered)
+        find_points(&c, job->count);
     if (list->has_extrinsics)
         transform(list->extrinsics, &c, job->count);
+    if (list->is_filtered)
+        job->filtered = filter(list, &c, job->count);
     for (unsigned i = 0; i < job->count; i++) {
         uint8_t *point = list->staging + i * LIDAR_POINT_BYTES;
         float time_s = (float)(job->time_s + i * job->step_s);

@@ -12,8 +12,8 @@
  *                         0.01 degrees: x = r sin(theta) cos(phi), y = r sin(theta) sin(phi),
  *                         z = r cos(theta)
  *
- * A hole is a point at the origin (nothing came back), one out of range, or one whose tag has a bit
- * that is not wanted.
+ * A hole is a point at the origin (nothing came back), one out of range, one whose tag has a bit
+ * that is not wanted, or one that the filter does not keep.
  *
  * All kernels do the same single-precision operations in the same order and give the same bits.
  *
@@ -47,10 +47,11 @@ extern const uint8_t lidar_list_stride[LIDAR_LIST_TYPES];
 struct lidar_list_job {
     const uint8_t *points; /* count * lidar_list_stride bytes, nothing is read beyond */
     enum lidar_list_type type;
-    unsigned count; /* of points, at most LIDAR_LIST_POINTS_MAX */
-    double time_s;  /* of the first one, after the header's stamp */
-    double step_s;  /* from each to the next */
-    unsigned valid; /* out: points that are no holes */
+    unsigned count;    /* of points, at most LIDAR_LIST_POINTS_MAX */
+    double time_s;     /* of the first one, after the header's stamp */
+    double step_s;     /* from each to the next */
+    unsigned valid;    /* out: points that are no holes */
+    unsigned filtered; /* out: holes though something came back, because the options say so */
 };
 
 struct lidar_list;
@@ -67,9 +68,12 @@ struct lidar_list {
     const struct lidar_list_kernel *kernel;
     float range_min2, range_max2; /* squares, in square metres */
     uint8_t unwanted_tags;        /* bits */
+    bool is_filtered;             /* there are points that come back and are not wanted */
+    struct lidar_filter filter;
     bool has_extrinsics;
     float extrinsics[12];
     struct lidar_turn turn;
+    _Alignas(64) uint32_t kept[LIDAR_LIST_POINTS_MAX]; /* its ring is: all bits set, or none */
     /* A row; rings are filled in, point i has i % lines. */
     _Alignas(64) uint8_t staging[LIDAR_LIST_POINTS_MAX * LIDAR_POINT_BYTES];
 };

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "drivers/lidar/list_kernels.h"
+#include "drivers/lidar/point_filter_avx2.h"
 
 /* One function in the end: values stay in registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -59,7 +60,9 @@ INLINE struct eight load_eight(const uint8_t *at, enum lidar_list_type type)
     };
 }
 
-INLINE __m256 find_valid(const struct lidar_list *list, __m256 x, __m256 y, __m256 z, __m256i rest)
+/* *ret_some = those that came back. */
+INLINE __m256 find_valid(const struct lidar_list *list, __m256 x, __m256 y, __m256 z, __m256i rest,
+                         __m256 *ret_some)
 {
     __m256 r2 =
         _mm256_add_ps(_mm256_add_ps(_mm256_mul_ps(x, x), _mm256_mul_ps(y, y)), _mm256_mul_ps(z, z));
@@ -68,6 +71,7 @@ INLINE __m256 find_valid(const struct lidar_list *list, __m256 x, __m256 y, __m2
     __m256 is_far = _mm256_cmp_ps(r2, _mm256_set1_ps(list->range_min2), _CMP_GE_OQ);
     __m256 is_near = _mm256_cmp_ps(r2, _mm256_set1_ps(list->range_max2), _CMP_LE_OQ);
     __m256 is_some = _mm256_cmp_ps(r2, _mm256_setzero_ps(), _CMP_GT_OQ);
+    *ret_some = is_some;
     return _mm256_and_ps(_mm256_and_ps(is_some, is_wanted), _mm256_and_ps(is_far, is_near));
 }
 
@@ -110,8 +114,21 @@ INLINE void store_times(uint8_t *to, double time_s, double step_s, unsigned firs
         memcpy(to + i * LIDAR_POINT_BYTES + LIDAR_POINT_TIME, &times[i], sizeof times[i]);
 }
 
-INLINE unsigned decode_eight(struct lidar_list *list, const struct lidar_list_job *job,
-                             const uint8_t *at, enum lidar_list_type type, unsigned first)
+/* Those that are wanted, wherever they are in range. */
+INLINE __m256 kept_points(const struct lidar_list *list, unsigned first, __m256 x, __m256 y,
+                          __m256 z)
+{
+    __m256i rings = _mm256_load_si256((const __m256i *)(const void *)(list->kept + first));
+    return _mm256_and_ps(_mm256_castsi256_ps(rings), lidar_filter_keeps_8(&list->filter, x, y, z));
+}
+
+INLINE unsigned count_lanes(__m256 mask)
+{
+    return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_ps(mask));
+}
+
+INLINE void decode_eight(struct lidar_list *list, struct lidar_list_job *job, const uint8_t *at,
+                         enum lidar_list_type type, unsigned first, bool is_filtered)
 {
     const float *m = list->extrinsics;
     const __m256 nan = _mm256_castsi256_ps(_mm256_set1_epi32((int)LIDAR_NAN_BITS));
@@ -121,24 +138,28 @@ INLINE unsigned decode_eight(struct lidar_list *list, const struct lidar_list_jo
     __m256 x = _mm256_mul_ps(_mm256_cvtepi32_ps(raw.x), unit);
     __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(raw.y), unit);
     __m256 z = _mm256_mul_ps(_mm256_cvtepi32_ps(raw.z), unit);
-    __m256 valid = find_valid(list, x, y, z, raw.rest);
-    __m256 intensity = _mm256_and_ps(
-        valid, _mm256_cvtepi32_ps(_mm256_and_si256(raw.rest, _mm256_set1_epi32(BYTE_MASK))));
+    __m256 is_some, valid = find_valid(list, x, y, z, raw.rest, &is_some);
     if (list->has_extrinsics) {
         __m256 moved_x = row_of(m, x, y, z), moved_y = row_of(m + 4, x, y, z);
         z = row_of(m + 8, x, y, z);
         x = moved_x;
         y = moved_y;
     }
+    if (is_filtered) {
+        valid = _mm256_and_ps(valid, kept_points(list, first, x, y, z));
+        job->filtered += count_lanes(_mm256_andnot_ps(valid, is_some));
+    }
+    __m256 intensity = _mm256_and_ps(
+        valid, _mm256_cvtepi32_ps(_mm256_and_si256(raw.rest, _mm256_set1_epi32(BYTE_MASK))));
     uint8_t *to = list->staging + (size_t)first * LIDAR_POINT_BYTES;
     store_points(to, _mm256_blendv_ps(nan, x, valid), _mm256_blendv_ps(nan, y, valid),
                  _mm256_blendv_ps(nan, z, valid), intensity);
     store_times(to, job->time_s, job->step_s, first);
-    return (unsigned)_mm256_movemask_ps(valid);
+    job->valid += count_lanes(valid);
 }
 
 INLINE void decode_list(struct lidar_list *list, struct lidar_list_job *job,
-                        enum lidar_list_type type)
+                        enum lidar_list_type type, bool is_filtered)
 {
     size_t stride = lidar_list_stride[type];
     for (unsigned first = 0; first < job->count; first += LANES) {
@@ -150,17 +171,16 @@ INLINE void decode_list(struct lidar_list *list, struct lidar_list_job *job,
             memcpy(spare, at, (left < LANES ? left : LANES) * stride);
             at = spare; /* points that are not there are at the origin: holes */
         }
-        unsigned valid = decode_eight(list, job, at, type, first);
-        job->valid += (unsigned)__builtin_popcount(valid);
+        decode_eight(list, job, at, type, first, is_filtered);
     }
 }
 
 static void decode(struct lidar_list *list, struct lidar_list_job *job)
 {
     if (job->type == LIDAR_LIST_MM)
-        decode_list(list, job, LIDAR_LIST_MM);
+        decode_list(list, job, LIDAR_LIST_MM, list->is_filtered);
     else if (job->type == LIDAR_LIST_CM)
-        decode_list(list, job, LIDAR_LIST_CM);
+        decode_list(list, job, LIDAR_LIST_CM, list->is_filtered);
     else
         lidar_list_kernel_plain.decode(list, job);
 }

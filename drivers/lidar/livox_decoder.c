@@ -31,7 +31,7 @@ static int livox_open(void *state, const struct lidar_decoder_config *config,
     const struct livox_frames_options options = {
         .period_ns = config->livox.period_ns,
         .stamp = config->frames.stamp,
-        .ptp_ahead_ns = config->livox.ptp_ahead_ns,
+        .ptp_ahead_ns = config->ptp_ahead_ns,
         .unwanted_tags = config->livox.unwanted_tags,
         .points = config->frames.block,
     };

@@ -100,6 +100,7 @@ static void close_frame(struct livox_frames *f, struct livox_frame *frame, unsig
         .columns = frame->packets + frame->gap,
         .missing = frame->gap,
         .valid = frame->valid,
+        .filtered = frame->filtered,
         .partial = partial,
         .size_bytes = (size_t)frame->rows * frame->width * LIDAR_POINT_BYTES,
     };
@@ -196,6 +197,7 @@ static void write_row(struct livox_frames *f, struct livox_frame *frame,
         (uint8_t *)frame->room.data + (size_t)frame->rows * frame->width * LIDAR_POINT_BYTES;
     lidar_list_decode(&f->list, &job, to, frame->width);
     frame->valid += job.valid;
+    frame->filtered += job.filtered;
     frame->rows++;
 }
 

@@ -32,7 +32,7 @@ struct livox_frames_options {
     enum lidar_clock_choice stamp;
     int64_t ptp_ahead_ns;              /* of UTC: 37 s where it counts TAI */
     uint8_t unwanted_tags;             /* bits; points that have one are holes */
-    struct lidar_block_options points; /* range limits; where the sensor stands */
+    struct lidar_block_options points; /* range limits, filter; where the sensor stands */
 };
 
 struct livox_frame {
@@ -42,9 +42,9 @@ struct livox_frame {
     uint64_t period; /* that it is of, since the sensor's clock was 0 */
     unsigned width;  /* points of a row */
     unsigned rows, rows_max;
-    unsigned packets; /* that came */
-    unsigned gap;     /* packets that did not */
-    unsigned valid;
+    unsigned packets;         /* that came */
+    unsigned gap;             /* packets that did not */
+    unsigned valid, filtered; /* points */
     unsigned partial;
     unsigned packets_since; /* of newer frames */
     uint64_t host_first_ns, host_last_ns;

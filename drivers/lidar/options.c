@@ -13,9 +13,12 @@
 #include "core/frame/message.h"
 #include "drivers/lidar/hesai.h"
 #include "drivers/lidar/livox_frames.h"
+#include "drivers/lidar/option_ranges.h"
 #include "drivers/lidar/ouster_frames.h"
+#include "drivers/lidar/ouster_metadata_fetch.h"
 #include "drivers/lidar/publish.h"
 #include "drivers/lidar/publish_imu.h"
+#include "drivers/lidar/publish_transforms.h"
 #include "drivers/lidar/robosense.h"
 #include "drivers/lidar/sim/sim.h"
 #include "drivers/lidar/source_xdp.h"
@@ -43,7 +46,7 @@ static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
  */
 static const char *const confidence_choices[] = {"any", "medium", "high", NULL};
 static const uint8_t unwanted_tags[] = {0x00, 0x2A, 0x3F};
-static const char *const stamp_choices[] = {"sensor", "host", NULL};
+static const char *const stamp_choices[] = {"sensor", "host", "fitted", NULL};
 
 #define FIELD(field) offsetof(struct lidar_options, field)
 
@@ -75,8 +78,9 @@ const struct sl_option lidar_option_table[] = {
     {.name = "metadata",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(metadata_file),
-     .value = "FILE",
-     .help = "The sensor is the Ouster that this JSON file describes (/api/v1/sensor/metadata)"},
+     .value = "FILE|http://HOST",
+     .help = "The sensor is the Ouster that this JSON file describes, or that tells it at this "
+             "address (/api/v1/sensor/metadata, unless another path is given)"},
     {.name = "intensity",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(intensity),
@@ -92,13 +96,19 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(imu),
      .fallback = "true",
      .help = "Ouster, Livox: publish its inertial measurements"},
+    {.name = "images",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(images),
+     .value = "NAME,...",
+     .help = "Ouster: publish these as pictures too: range, signal, reflectivity, near-ir; or all"},
     {.name = "ptp-ahead",
      .kind = SL_OPTION_DURATION,
      .offset = FIELD(ptp_ahead_ns),
      .value = "TIME",
      .fallback = "37s",
      .max = 1e12,
-     .help = "Ouster, Livox: how far its PTP time is ahead of UTC; 0 = the master counts UTC"},
+     .help = "How far the sensor's PTP time is ahead of UTC, 0 = the master counts UTC; of a Hesai "
+             "or RoboSense only if it is given, since its packets do not tell PTP from GPS"},
     {.name = "frame-period",
      .kind = SL_OPTION_DURATION,
      .offset = FIELD(frame_period_ns),
@@ -251,6 +261,53 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "0",
      .max = 1000,
      .help = "Farther points become holes (NaN); 0 = no limit"},
+    {.name = "fov",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(fov),
+     .value = "FROM:TO,...",
+     .help = "Keep points in these directions from the sensor: degrees to the left of ahead, "
+             "-180 to 180; 150:-150 goes over the back. All others become holes"},
+    {.name = "rings",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(rings),
+     .value = "FROM:TO,...",
+     .help = "Keep points of these rings, as 0:7,12; all others become holes"},
+    {.name = "exclude-box",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(exclude_box),
+     .value = "X:X,Y:Y,Z:Z",
+     .help = "Points in this box, in metres in the frame of the points, become holes: the "
+             "vehicle itself"},
+    {.name = "every-column",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(every_column),
+     .value = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = LIDAR_EVERY_NTH_MAX,
+     .help = "Keep the points of every N-th column; all others become holes"},
+    {.name = "scan-ring",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(scan_ring),
+     .value = "N",
+     .fallback = "-1",
+     .min = -1,
+     .max = LIDAR_FILTER_RINGS - 1,
+     .help = "Publish this ring of each turn as a LaserScan too; -1 = none"},
+    {.name = "scan-band",
+     .kind = SL_OPTION_TEXT,
+     .offset = FIELD(scan_band),
+     .value = "Z:Z",
+     .help = "Publish a LaserScan of the nearest points between these heights in the frame of the "
+             "points, in metres"},
+    {.name = "scan-step",
+     .kind = SL_OPTION_REAL,
+     .offset = FIELD(scan_step_deg),
+     .value = "DEGREES",
+     .fallback = "0.5",
+     .min = 360.0 / LIDAR_SCAN_RAYS_MAX,
+     .max = 10,
+     .help = "Angle between two rays of the LaserScan, which have to make up a whole turn"},
     {.name = "x",
      .kind = SL_OPTION_REAL,
      .offset = FIELD(x_m),
@@ -293,12 +350,18 @@ const struct sl_option lidar_option_table[] = {
      .min = -360,
      .max = 360,
      .help = "How it is turned about z, left is positive"},
+    {.name = "tf",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(tf),
+     .help = "Publish on /tf_static where NAME_sensor stands in the frame of the points, and an "
+             "Ouster's NAME_lidar and NAME_imu"},
     {.name = "stamp",
      .kind = SL_OPTION_CHOICE,
      .offset = FIELD(stamp),
      .choices = stamp_choices,
      .fallback = "sensor",
-     .help = "The clock of the stamps: the sensor's where GPS sets it, or always the host's"},
+     .help = "The clock of the stamps: the sensor's where GPS or PTP sets it; the host's arrival "
+             "times; the sensor's steps fitted to these, without their jitter"},
     {.name = "packets",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(packets),
@@ -428,6 +491,52 @@ static int check_imu(const struct lidar_options *o)
     return 0;
 }
 
+/* The image of that name, or LIDAR_IMAGES. */
+static unsigned find_image(const char *name, size_t length)
+{
+    unsigned i = 0;
+    while (i < LIDAR_IMAGES &&
+           !(lidar_image_kinds[i].option && strlen(lidar_image_kinds[i].option) == length &&
+             memcmp(lidar_image_kinds[i].option, name, length) == 0))
+        i++;
+    return i;
+}
+
+/* With each image goes that of the second return. */
+static void want_image(struct lidar_options *o, unsigned image)
+{
+    static const unsigned second[] = {LIDAR_IMAGE_RANGE2, LIDAR_IMAGE_SIGNAL2,
+                                      LIDAR_IMAGE_REFLECTIVITY2, LIDAR_IMAGE_NEAR_IR};
+    const struct ouster_profile *profile = o->metadata.format.profile;
+    o->has_image[image] = lidar_image_exists(profile, (enum lidar_image)image);
+    o->has_image[second[image]] = lidar_image_exists(profile, (enum lidar_image)second[image]);
+}
+
+static int read_images(struct lidar_options *o)
+{
+    const struct ouster_profile *profile = o->metadata.format.profile;
+    bool wants_all = strcmp(o->images, "all") == 0;
+    for (unsigned i = LIDAR_IMAGE_RANGE; wants_all && i <= LIDAR_IMAGE_NEAR_IR; i++)
+        want_image(o, i);
+    for (const char *at = o->images; !wants_all;) {
+        size_t length = strcspn(at, ",");
+        unsigned image = find_image(at, length);
+        if (image == LIDAR_IMAGES)
+            return sl_error(-EINVAL,
+                            "option --images: '%.*s'; there are range, signal, reflectivity, "
+                            "near-ir and all",
+                            (int)length, at);
+        if (!lidar_image_exists(profile, (enum lidar_image)image))
+            return sl_error(-EINVAL, "option --images: the sensor's profile %s has no %s",
+                            profile->name, lidar_image_kinds[image].option);
+        want_image(o, image);
+        if (at[length] == '\0')
+            break;
+        at += length + 1;
+    }
+    return 0;
+}
+
 /* The sensor is an Ouster, whose metadata is there. */
 static int become_ouster(struct lidar_options *o, const struct lidar_given *given)
 {
@@ -447,7 +556,7 @@ static int read_metadata(struct lidar_options *o, const struct lidar_given *give
     if (o->source == LIDAR_FROM_SIM)
         return sl_error(-EINVAL, "option --metadata: a simulated sensor comes with its own; "
                                  "--sim-model os1-64 is one that has it");
-    int err = ouster_metadata_load(o->metadata_file, &o->metadata);
+    int err = ouster_metadata_get(o->metadata_file, &o->metadata);
     return err < 0 ? err : become_ouster(o, given);
 }
 
@@ -521,6 +630,131 @@ static int match_sim(struct lidar_options *o)
     return 0;
 }
 
+/* What the sensor says of itself, and what only some have. */
+static int read_sensor(struct lidar_options *o, const struct lidar_given *given)
+{
+    int err = 0;
+    if (o->metadata_file)
+        err = read_metadata(o, given);
+    else if (o->source == LIDAR_FROM_SIM)
+        err = read_sim_metadata(o, given);
+    if (err == 0 && livox_of(o))
+        err = check_imu(o);
+    if (err < 0 || !o->images || !o->images[0])
+        return err;
+    if (!o->is_ouster)
+        return sl_error(-EINVAL, "option --images: is for an Ouster, and needs --metadata");
+    return read_images(o);
+}
+
+/* Rings of the sensor that may come. */
+static unsigned ring_count(const struct lidar_options *o)
+{
+    if (o->is_ouster)
+        return o->metadata.format.beams;
+    if (livox_of(o))
+        return livox_of(o)->lines;
+    return model_of(o) ? model_of(o)->lasers : AUTO_LASERS;
+}
+
+static int read_fov(struct lidar_options *o)
+{
+    struct lidar_range range[LIDAR_WINDOWS_MAX];
+    int count = lidar_ranges_parse("fov", o->fov, LIDAR_WINDOWS_MAX, range);
+    for (int i = 0; i < count; i++)
+        o->filter.windows[i] =
+            (struct lidar_window){.from_deg = (float)range[i].from, .to_deg = (float)range[i].to};
+    o->filter.window_count = count > 0 ? (unsigned)count : 0;
+    return count < 0 ? count : 0;
+}
+
+static int read_rings(struct lidar_options *o)
+{
+    struct lidar_range range[LIDAR_FILTER_RINGS];
+    int count = lidar_ranges_parse("rings", o->rings, LIDAR_FILTER_RINGS, range);
+    for (int i = 0; i < count; i++) {
+        double from = range[i].from, to = range[i].to;
+        if (from != floor(from) || to != floor(to) || from < 0 || to < from ||
+            to >= LIDAR_FILTER_RINGS)
+            return sl_error(-EINVAL, "option --rings: %g:%g are no rings; they count from 0 up",
+                            from, to);
+        for (unsigned ring = (unsigned)from; ring <= (unsigned)to; ring++)
+            o->filter.rings[ring / 64] |= UINT64_C(1) << ring % 64;
+    }
+    o->filter.has_rings = true;
+    return count < 0 ? count : 0;
+}
+
+static int read_box(struct lidar_options *o)
+{
+    struct lidar_range range[3];
+    int count = lidar_ranges_parse("exclude-box", o->exclude_box, 3, range);
+    if (count < 0)
+        return count;
+    if (count < 3)
+        return sl_error(-EINVAL, "option --exclude-box: \"%s\" must be X:X,Y:Y,Z:Z",
+                        o->exclude_box);
+    for (unsigned i = 0; i < 3; i++) {
+        o->filter.box_min_m[i] = (float)range[i].from;
+        o->filter.box_max_m[i] = (float)range[i].to;
+    }
+    o->filter.has_box = true;
+    return 0;
+}
+
+/* An empty text is a launch file that was given none. */
+static int read_filter(struct lidar_options *o)
+{
+    if (livox_of(o) && o->every_column > 1)
+        return sl_error(-EINVAL, "option --every-column: a Livox has no columns");
+    o->filter = (struct lidar_filter_options){.every_nth = (unsigned)o->every_column};
+    int err = o->fov && o->fov[0] ? read_fov(o) : 0;
+    if (err == 0 && o->rings && o->rings[0])
+        err = read_rings(o);
+    if (err == 0 && o->exclude_box && o->exclude_box[0])
+        err = read_box(o);
+    if (err == 0)
+        err = lidar_filter_check(&o->filter, ring_count(o));
+    return err;
+}
+
+/* The LaserScan, after the filter. */
+static int read_scan(struct lidar_options *o)
+{
+    bool has_band = o->scan_band && o->scan_band[0];
+    struct lidar_range band = {0};
+    o->has_scan = o->scan_ring >= 0 || has_band;
+    if (!o->has_scan)
+        return 0;
+    if (o->scan_ring >= 0 && has_band)
+        return sl_error(-EINVAL, "options --scan-ring and --scan-band: one of them");
+    if (o->scan_ring >= 0 && livox_of(o))
+        return sl_error(-EINVAL, "option --scan-ring: a Livox's lasers are no rings around it; "
+                                 "--scan-band takes a band of heights");
+    if (o->scan_ring >= ring_count(o))
+        return sl_error(-EINVAL, "option --scan-ring: %d; the sensor has rings 0 to %u",
+                        (int)o->scan_ring, ring_count(o) - 1);
+    if (o->scan_ring >= 0 && !lidar_filter_has_ring(&o->filter, (unsigned)o->scan_ring))
+        return sl_error(-EINVAL, "option --scan-ring: %d is not among those of --rings %s",
+                        (int)o->scan_ring, o->rings);
+    if (has_band && lidar_ranges_parse("scan-band", o->scan_band, 1, &band) < 0)
+        return -EINVAL;
+    if (has_band && !(band.from < band.to))
+        return sl_error(-EINVAL, "option --scan-band: %g to %g m holds no point", band.from,
+                        band.to);
+    o->scan = (struct lidar_scan_options){
+        .frame_id = o->frame_id,
+        .has_ring = !has_band,
+        .ring = has_band ? 0 : (unsigned)o->scan_ring,
+        .band_min_m = (float)band.from,
+        .band_max_m = (float)band.to,
+        .rays = (unsigned)lround(360 / o->scan_step_deg),
+        .range_min_m = (float)o->range_min_m,
+        .range_max_m = (float)o->range_max_m,
+    };
+    return 0;
+}
+
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
 {
     if (o->capture && !given->source)
@@ -565,6 +799,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", LIDAR_FRAME_ID_MAX);
     if (is_hesai(o) && !given->telemetry_port)
         o->telemetry_port = 0; /* it sends none that is read */
+    if ((is_hesai(o) || is_robosense(o)) && !given->ptp_ahead)
+        o->ptp_ahead_ns = 0; /* GPS */
     if (is_robosense(o)) {
         o->packets = o->source == LIDAR_FROM_XDP; /* else no message holds them */
         if (!given->port)
@@ -580,10 +816,10 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         if (!given->telemetry_port)
             o->telemetry_port = livox->imu_port;
     }
-    if (o->metadata_file)
-        return read_metadata(o, given);
-    int err = o->source == LIDAR_FROM_SIM ? read_sim_metadata(o, given) : 0;
-    return err == 0 && livox ? check_imu(o) : err;
+    int err = read_sensor(o, given);
+    if (err == 0)
+        err = read_filter(o);
+    return err < 0 ? err : read_scan(o);
 }
 
 bool lidar_options_has_imu(const struct lidar_options *o)
@@ -716,19 +952,19 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
     *ret_config = (struct lidar_decoder_config){
         .model = model_of(o),
         .room_bytes = cloud_bytes(o),
+        .ptp_ahead_ns = o->ptp_ahead_ns,
         .frames = {.cut_angle_deg = o->cut_angle_deg,
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,
-                             .range_max_m = (float)o->range_max_m}},
+                             .range_max_m = (float)o->range_max_m,
+                             .filter = o->filter}},
         .ouster = {.metadata = o->is_ouster ? &o->metadata : NULL,
                    .uses_signal = o->intensity == 1,
-                   .checks_crc = o->check_crc,
-                   .ptp_ahead_ns = o->ptp_ahead_ns},
+                   .checks_crc = o->check_crc},
         .livox = {.model = livox_of(o),
                   .period_ns = (uint64_t)o->frame_period_ns,
                   .unwanted_tags = unwanted_tags[o->confidence],
-                  .checks_crc = o->check_crc,
-                  .ptp_ahead_ns = o->ptp_ahead_ns},
+                  .checks_crc = o->check_crc},
     };
     set_extrinsics(o, &ret_config->frames.block);
 }
@@ -806,6 +1042,40 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
     set_topic(o, ret_topic);
     if (o->source == LIDAR_FROM_XDP)
         lidar_xdp_topic(o->receive_buffer_bytes, ret_topic);
+}
+
+void lidar_options_image(const struct lidar_options *o, enum lidar_image image,
+                         struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = lidar_image_kinds[image].topic,
+        .type = SL_TYPE_IMAGE,
+        .slot_size = lidar_image_slot_bytes(&o->metadata, image, o->frame_id),
+        .loans = 1,
+    };
+    set_topic(o, ret_topic);
+}
+
+void lidar_options_scan(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "scan",
+        .type = SL_TYPE_LASER_SCAN,
+        .slot_size = lidar_publish_scan_bytes(&o->scan),
+        .loans = 1,
+    };
+    set_topic(o, ret_topic);
+}
+
+void lidar_options_transforms(struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "/tf_static",
+        .type = SL_TYPE_TRANSFORMS,
+        .slot_size = LIDAR_TRANSFORMS_BYTES_MAX,
+        .slot_count = 2,
+        .retain = 1,
+    };
 }
 
 void lidar_options_imu(const struct lidar_options *o, struct sl_publisher_options *ret_topic)

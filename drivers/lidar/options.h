@@ -13,6 +13,8 @@
 #include "core/shm/sluice.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/ouster_metadata.h"
+#include "drivers/lidar/publish_images.h"
+#include "drivers/lidar/publish_scan.h"
 #include "drivers/lidar/source.h"
 
 enum lidar_source_choice {
@@ -31,6 +33,7 @@ struct lidar_options {
     const char *metadata_file; /* of an Ouster; NULL = another sensor */
     int intensity;             /* 1 = an Ouster's signal */
     bool check_crc, imu;
+    const char *images; /* NULL = none */
     int64_t ptp_ahead_ns;
 
     int64_t frame_period_ns; /* of a Livox */
@@ -52,21 +55,31 @@ struct lidar_options {
 
     const char *frame_id;
     double cut_angle_deg, range_min_m, range_max_m;
+    const char *fov, *rings, *exclude_box; /* as option_ranges.h reads them; NULL = all */
+    int64_t every_column;
+    int64_t scan_ring;     /* -1 = none */
+    const char *scan_band; /* NULL = none */
+    double scan_step_deg;
     double x_m, y_m, z_m, roll_deg, pitch_deg, yaw_deg;
     int stamp; /* enum lidar_clock_choice */
-    bool packets;
+    bool packets, tf;
 
     int64_t returns, subscribers, quota;
     bool lossless, block, relay;
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
 
-    /* What the file (or the simulated sensor) says, once lidar_options_check has read it. */
+    /* What these mean, and what the file (or the simulated sensor) says, once lidar_options_check
+     * has read them. */
+    struct lidar_filter_options filter;
+    bool has_image[LIDAR_IMAGES];
+    bool has_scan;
+    struct lidar_scan_options scan;
     bool is_ouster;
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 48
+#define LIDAR_OPTION_COUNT 57
 extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and
@@ -75,7 +88,7 @@ extern const char *const lidar_model_choices[];
 
 /* Which of the options were given, rather than left at their defaults. */
 struct lidar_given {
-    bool source, port, telemetry_port;
+    bool source, port, telemetry_port, ptp_ahead;
 };
 
 /* Check what the table cannot, and read the metadata. Without --source, --capture means a capture;
@@ -100,6 +113,11 @@ void lidar_options_points(const struct lidar_options *options,
                           struct sl_publisher_options *ret_topic);
 void lidar_options_packets(const struct lidar_options *options,
                            struct sl_publisher_options *ret_topic);
+void lidar_options_image(const struct lidar_options *options, enum lidar_image image,
+                         struct sl_publisher_options *ret_topic);
+void lidar_options_scan(const struct lidar_options *options,
+                        struct sl_publisher_options *ret_topic);
+void lidar_options_transforms(struct sl_publisher_options *ret_topic);
 void lidar_options_imu(const struct lidar_options *options, struct sl_publisher_options *ret_topic);
 
 /* What a packets topic of that sensor holds. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "drivers/lidar/family.h"
 #include "drivers/lidar/ouster_frames.h"
@@ -70,12 +71,14 @@ static int ouster_open(void *state, const struct lidar_decoder_config *config,
     int err = find_kernel(config->kernel, &kernel);
     if (err < 0)
         return err;
-    const struct ouster_frames_options options = {
+    struct ouster_frames_options options = {
         .stamp = config->frames.stamp,
-        .ptp_ahead_ns = config->ouster.ptp_ahead_ns,
+        .ptp_ahead_ns = config->ptp_ahead_ns,
         .uses_signal = config->ouster.uses_signal,
         .points = config->frames.block,
     };
+    if (config->ouster.pixels)
+        options.pixels = *config->ouster.pixels;
     d->config = config->ouster;
     ouster_crc_init(&d->crc);
     set_imu_axes(d->config.metadata, &config->frames.block, d->imu_axes);
@@ -117,6 +120,13 @@ static void turn(const double axes[9], const double from[3], double to[3])
         to[i] = axes[3 * i] * from[0] + axes[3 * i + 1] * from[1] + axes[3 * i + 2] * from[2];
 }
 
+/* How much before the last sample of the packet this one was taken. */
+static uint64_t before_last_ns(const struct ouster_imu_packet *imu, unsigned i)
+{
+    uint64_t before_ns = imu->sample[imu->count - 1].stamp_ns - imu->sample[i].stamp_ns;
+    return before_ns < SL_NS_PER_S ? before_ns : 0;
+}
+
 static int push_imu(struct ouster_decoder *d, const struct sl_datagram *datagram)
 {
     const struct ouster_metadata *m = d->config.metadata;
@@ -134,6 +144,8 @@ static int push_imu(struct ouster_decoder *d, const struct sl_datagram *datagram
         struct lidar_imu imu = {.host_ns = datagram->time_ns};
         imu.stamp_ns = ouster_frames_stamp_ns(
             &d->frames, (int64_t)(sample->stamp_ns & INT64_MAX >> 1), &imu.clock);
+        if (imu.clock == LIDAR_CLOCK_HOST && imu.host_ns != 0)
+            imu.stamp_ns = imu.host_ns - before_last_ns(&d->imu, i);
         turn(d->imu_axes, sample->acceleration, imu.acceleration);
         turn(d->imu_axes, sample->rate, imu.rate);
         d->config.imu.take(d->config.imu.context, &imu);

@@ -82,7 +82,10 @@ static void init_column(struct ouster_frames *f, const struct lidar_column_kerne
         .origin_z_m = m->beam_to_lidar[11] * M_PER_MM,
         .range_min_m = f->options.points.range_min_m,
         .range_max_m = f->options.points.range_max_m,
+        .has_extrinsics = f->options.points.has_extrinsics,
+        .filter = f->options.points.filter,
     };
+    memcpy(config.extrinsics, f->options.points.extrinsics, sizeof config.extrinsics);
     config.range[0] = bits_of(profile, OUSTER_RANGE);
     config.range[1] = bits_of(profile, OUSTER_RANGE2);
     config.intensity[0] = bits_of(profile, has_signal ? OUSTER_SIGNAL : OUSTER_REFLECTIVITY);
@@ -223,15 +226,22 @@ static void close_frame(struct ouster_frames *f, struct ouster_frame *frame, uns
         .columns = f->rows,
         .missing = f->rows - frame->columns,
         .valid = frame->valid,
+        .filtered = frame->filtered,
         .partial = partial,
         .size_bytes = ouster_frame_bytes(&f->metadata),
     };
-    info.stamp_ns = next_stamp(f, ouster_frames_stamp_ns(f, frame->start_ns, &info.clock));
+    info.stamp_ns = ouster_frames_stamp_ns(f, frame->start_ns, &info.clock);
+    if (f->options.stamp == LIDAR_STAMP_HOST && frame->host_first_ns != 0)
+        info.stamp_ns =
+            frame->host_first_ns - (uint64_t)(frame->first_complete_ns - frame->start_ns);
+    info.stamp_ns = next_stamp(f, info.stamp_ns);
     lidar_count(f->counts, LIDAR_FRAMES);
     if (partial)
         lidar_count(f->counts, LIDAR_FRAMES_PARTIAL);
     if (partial & LIDAR_PARTIAL_OVERDUE)
         lidar_count(f->counts, LIDAR_FRAMES_OVERDUE);
+    if (f->options.pixels.close)
+        f->options.pixels.close(f->options.pixels.context, (unsigned)(frame - f->frames), &info);
     f->sink.close(f->sink.context, frame->room.handle, &info);
 }
 
@@ -285,8 +295,11 @@ static void begin_frame(struct ouster_frames *f, const struct placed *p)
     frame->id = p->packet->frame_id;
     frame->start_ns = p->stamp_ns - (int64_t)llround(nominal_ns(f, p->first_id));
     frame->host_first_ns = p->host_ns;
+    frame->first_complete_ns = p->stamp_ns + (int64_t)(p->packet->format->columns * f->period_ns);
     if (!f->has_begun && p->place > 0)
         frame->partial = LIDAR_PARTIAL_START;
+    if (frame->has_room && f->options.pixels.begin)
+        f->options.pixels.begin(f->options.pixels.context, f->current);
 }
 
 /* Placing. */
@@ -350,20 +363,27 @@ static void write_packet(struct ouster_frames *f, struct ouster_frame *frame,
             write_hole(f, frame, (unsigned)row, (float)(nominal_ns(f, m) * S_PER_NS));
             continue;
         }
+        if (f->options.pixels.column)
+            f->options.pixels.column(f->options.pixels.context, (unsigned)(frame - f->frames), m,
+                                     column.pixels);
         struct lidar_column_job *job = &jobs[count++];
         *job = (struct lidar_column_job){
             .pixels = column.pixels,
             .cosine = f->cosine[m],
             .sine = f->sine[m],
             .time_s = time_of(f, frame, column.stamp_ns, m),
+            .is_left_out = lidar_filter_skips(&f->options.points.filter, (unsigned)row),
         };
         for (unsigned which = 0; which < f->column.returns; which++)
             job->to[which] = row_at(f, frame, which, (unsigned)row);
     }
     lidar_column_decode(&f->column, jobs, count);
     for (unsigned i = 0; i < count; i++) {
-        for (unsigned which = 0; which < f->column.returns; which++)
+        for (unsigned which = 0; which < f->column.returns; which++) {
             frame->valid += jobs[i].valid[which];
+            if (f->column.is_filtered)
+                frame->filtered += jobs[i].filtered[which];
+        }
     }
 }
 

@@ -32,11 +32,23 @@
 #include "drivers/lidar/column_kernel.h"
 #include "drivers/lidar/ouster_metadata.h"
 
+/* Who wants a frame's pixels as they are, beside its points. `turn` 0 or 1 is which of the two
+ * frames that may be open; every close follows a begin. NULL = nobody. */
+struct ouster_pixel_sink {
+    void *context;
+    void (*begin)(void *context, unsigned turn);
+    /* A column that the sensor calls valid: beams * pixel_bytes bytes. */
+    void (*column)(void *context, unsigned turn, unsigned measurement_id, const uint8_t *pixels);
+    /* Before the sink of frames is told; not called for a frame that had no room. */
+    void (*close)(void *context, unsigned turn, const struct lidar_frame_info *info);
+};
+
 struct ouster_frames_options {
     enum lidar_clock_choice stamp;
-    int64_t ptp_ahead_ns;              /* of UTC: 37 s where it counts TAI */
-    bool uses_signal;                  /* intensity is the signal, where there is one */
-    struct lidar_block_options points; /* range limits; where the sensor stands */
+    int64_t ptp_ahead_ns; /* of UTC: 37 s where it counts TAI */
+    bool uses_signal;     /* intensity is the signal, where there is one */
+    struct ouster_pixel_sink pixels;
+    struct lidar_block_options points; /* what is kept; where the sensor stands */
 };
 
 struct ouster_frame {
@@ -44,12 +56,13 @@ struct ouster_frame {
     bool has_room; /* the sink lent memory */
     struct lidar_frame_room room;
     uint32_t id;
-    int64_t start_ns;       /* of row 0, by the sensor's clock */
-    unsigned packets;       /* that came */
-    unsigned columns;       /* of the window, that came */
-    unsigned next;          /* packet, among the expected, after the furthest that came */
-    unsigned packets_since; /* of newer frames */
-    unsigned valid;
+    int64_t start_ns;          /* of row 0, by the sensor's clock */
+    int64_t first_complete_ns; /* the first packet's end, by that clock */
+    unsigned packets;          /* that came */
+    unsigned columns;          /* of the window, that came */
+    unsigned next;             /* packet, among the expected, after the furthest that came */
+    unsigned packets_since;    /* of newer frames */
+    unsigned valid, filtered;
     unsigned partial;
     uint64_t host_first_ns, host_last_ns;
     uint64_t overtaken_ns; /* arrival of the first packet of a newer frame; 0 = none, not known */

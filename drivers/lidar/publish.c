@@ -85,13 +85,18 @@ void lidar_publish_init(struct lidar_publish *p, const struct lidar_publish_conf
     p->form = config->form ? config->form : &lidar_packet_form_velodyne;
 }
 
+int lidar_publish_loan(const struct lidar_patience *patience, struct sl_publisher *from,
+                       struct sl_loan *ret_loan)
+{
+    while (patience->may_wait && sl_publisher_wait(from, WAIT_NS) == -ETIMEDOUT)
+        if (!patience->may_wait(patience->context))
+            return -EAGAIN;
+    return sl_publisher_loan(from, ret_loan);
+}
+
 static int loan(struct lidar_publish *p, struct sl_publisher *from, struct sl_loan *ret_loan)
 {
-    const struct lidar_publish_config *c = &p->config;
-    while (c->may_wait && sl_publisher_wait(from, WAIT_NS) == -ETIMEDOUT)
-        if (!c->may_wait(c->context))
-            return -EAGAIN;
-    int err = sl_publisher_loan(from, ret_loan);
+    int err = lidar_publish_loan(&p->config.patience, from, ret_loan);
     if (err < 0 && err != -EAGAIN)
         p->failure = err;
     return err;
@@ -131,9 +136,7 @@ static void note_end(struct lidar_publish *p, const struct lidar_open_frame *f)
     p->newest = NULL;
 }
 
-/* A free-running counter is tied to the host's arrival times, so the stamp is the host's; without
- * these it is the counter's reading. */
-static enum sl_clock clock_of(const struct lidar_frame_info *info)
+enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info)
 {
     if (info->clock == LIDAR_CLOCK_GPS || info->clock == LIDAR_CLOCK_PTP)
         return SL_CLOCK_GPS; /* both are UTC here */
@@ -165,7 +168,7 @@ static int write_around(const struct lidar_publish *p, const struct lidar_frame_
     }
     *ret_message = (struct sl_message){
         .stamp_ns = info->stamp_ns,
-        .clock = clock_of(info),
+        .clock = lidar_publish_clock(info),
         .flags = info->partial ? SL_MESSAGE_PARTIAL : 0,
         .body_offset = p->points_offset - (uint32_t)prefix,
         .body_length = (uint32_t)sl_pointcloud2_body_size(&cloud),
@@ -187,6 +190,9 @@ static void close_frame(void *context, void *handle, const struct lidar_frame_in
         sl_publisher_discard(p->config.points, &f->loan);
         return;
     }
+    if (p->config.look)
+        p->config.look(p->config.looker, info, message.clock,
+                       (const uint8_t *)f->loan.data + p->points_offset);
     if (sl_publisher_publish(p->config.points, &f->loan, &message) < 0) {
         p->counts.unpublishable++;
         return;
@@ -194,9 +200,11 @@ static void close_frame(void *context, void *handle, const struct lidar_frame_in
     p->published_ns = sl_clock_monotonic_ns();
     if (p->received_ns != 0)
         sl_histogram_add(&p->delay, p->published_ns - p->received_ns);
+    p->clock = info->clock;
     p->counts.frames++;
     p->counts.points += (uint64_t)info->height * info->width;
     p->counts.returns += info->valid;
+    p->counts.filtered += info->filtered;
 }
 
 static void discard_frame(void *context, void *handle)

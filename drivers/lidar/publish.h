@@ -34,18 +34,32 @@
 #define LIDAR_FRAME_ID_MAX    255
 #define LIDAR_FRAMES_OPEN_MAX 2 /* at one time: loans of the points' publisher */
 
+/* NULL = never wait for a slot. Else: is it worth waiting on? Asked some times a second. */
+struct lidar_patience {
+    bool (*may_wait)(void *context);
+    void *context;
+};
+
+/* A slot, waited for as long as patience says. -EAGAIN if there was none. */
+int lidar_publish_loan(const struct lidar_patience *patience, struct sl_publisher *from,
+                       struct sl_loan *ret_loan);
+
 struct lidar_publish_config {
     struct sl_publisher *points;
     struct sl_publisher *packets;         /* NULL = only points */
     const struct lidar_packet_form *form; /* of the packets; NULL = a VelodyneScan */
     const char *frame_id; /* at most LIDAR_FRAME_ID_MAX bytes; must outlive the rest */
-    /* NULL = never wait for a slot. Else: is it worth waiting on? Asked some times a second. */
-    bool (*may_wait)(void *context);
-    void *context;
+    struct lidar_patience patience;
+    /* Looks at each turn's points before they are published; NULL = nobody does. They may lie in
+     * memory that is slow to read. */
+    void (*look)(void *looker, const struct lidar_frame_info *info, enum sl_clock clock,
+                 const uint8_t *points);
+    void *looker;
 };
 
 struct lidar_publish_counts {
     uint64_t frames, points, returns; /* published; returns are the points that are no holes */
+    uint64_t filtered;                /* points that are holes because the options say so */
     uint64_t scans, scan_packets;     /* published */
     uint64_t scans_dropped;           /* no slot was free */
     uint64_t unpublishable;           /* frames and packets with a stamp that no message can hold */
@@ -78,10 +92,11 @@ struct lidar_publish {
     bool has_turn;                   /* a frame was begun, with or without a slot */
     bool is_cut, is_over;            /* what the push that goes on did to the turn */
     struct lidar_open_scan scan;
-    int failure;               /* -errno: no slot is to be had any more (-ENODEV) */
-    uint64_t received_ns;      /* monotonic; set by the caller when datagrams arrived; 0 = no */
-    uint64_t published_ns;     /* monotonic; when points were last published */
-    struct sl_histogram delay; /* from there to the end of publishing points */
+    int failure;                 /* -errno: no slot is to be had any more (-ENODEV) */
+    uint64_t received_ns;        /* monotonic; set by the caller when datagrams arrived; 0 = no */
+    uint64_t published_ns;       /* monotonic; when points were last published */
+    struct sl_histogram delay;   /* from there to the end of publishing points */
+    enum lidar_clock_kind clock; /* of the newest frame's stamp, once one was published */
     struct lidar_publish_counts counts;
 };
 
@@ -91,6 +106,10 @@ uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets
 /* The same where packets are not a Velodyne's: at most `packet_bytes` long. */
 uint64_t lidar_publish_form_slot_bytes(const struct lidar_packet_form *form, const char *frame_id,
                                        unsigned packets, size_t packet_bytes);
+
+/* Whose clock a frame's stamp is read from. A free-running counter is tied to the host's arrival
+ * times, so the stamp is the host's; without these it is the counter's reading. */
+enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info);
 
 void lidar_publish_init(struct lidar_publish *publish, const struct lidar_publish_config *config);
 struct lidar_frame_sink lidar_publish_sink(struct lidar_publish *publish);

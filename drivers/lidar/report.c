@@ -101,6 +101,26 @@ static void tell_note(struct lidar_report *report)
     sl_log(SL_LOG_WARN, "%s", note);
 }
 
+/* Where stamps come from, when that is known and whenever it changes. */
+static void tell_clock(struct lidar_report *report)
+{
+    static const char *const sentences[] = {
+        [LIDAR_CLOCK_FREE_RUNNING] = "the sensor's free-running clock, put on this host's",
+        [LIDAR_CLOCK_GPS] = "the sensor's clock, which GPS sets (UTC)",
+        [LIDAR_CLOCK_HOST] = "the arrival times at this host",
+        [LIDAR_CLOCK_PTP] = "the sensor's clock, which PTP sets (UTC)",
+        [LIDAR_CLOCK_FITTED] = "the sensor's clock, fitted to this host's",
+    };
+    const struct lidar_publish *publish = &report->flow->publish;
+    if (publish->counts.frames == 0 || (report->told_clock && report->clock == publish->clock))
+        return;
+    report->told_clock = true;
+    report->clock = publish->clock;
+    erase(report);
+    sl_log(SL_LOG_INFO, "stamps (%s): %s", lidar_clock_kind_names[report->clock],
+           sentences[report->clock]);
+}
+
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)
 {
     if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
@@ -154,6 +174,7 @@ uint64_t lidar_report_tick(struct lidar_report *report, uint64_t now_ns)
         report->next_ns = now_ns + TICK_NS;
         tell_model(report);
         tell_note(report);
+        tell_clock(report);
         tell_losses(report, now_ns);
         tell_silence(report, now_ns);
         draw(report, now_ns);
@@ -192,6 +213,7 @@ void lidar_report_end(struct lidar_report *report)
     erase(report);
     tell_model(report);
     tell_note(report);
+    tell_clock(report);
     lidar_losses_of(flow, &losses);
     print_losses(&losses, &(struct lidar_losses){0}, text);
     sl_log(SL_LOG_INFO,
@@ -200,6 +222,8 @@ void lidar_report_end(struct lidar_report *report)
            out->frames, count[LIDAR_FRAMES_PARTIAL], out->points, out->returns,
            count[LIDAR_PACKETS], count[LIDAR_TELEMETRY] + count[LIDAR_IMU],
            text[0] ? text : "nothing");
+    if (out->filtered > 0)
+        sl_log(SL_LOG_INFO, "%" PRIu64 " returns were filtered", out->filtered);
     if (lidar_source_fd(flow->source) >= 0) {
         tell_delay(&flow->publish.delay);
         tell_stamps(flow);

@@ -25,7 +25,8 @@ struct lidar_report {
     const struct lidar_flow *flow;
     bool draws; /* progress, on a terminal */
     bool has_line;
-    bool told_model, told_silence, told_note;
+    bool told_model, told_silence, told_note, told_clock;
+    enum lidar_clock_kind clock; /* that was told */
     uint64_t begin_ns, next_ns, next_loss_ns;
     uint64_t drawn_ns, drawn_elapsed_ns;
     struct lidar_losses told;

@@ -62,6 +62,7 @@ static int robosense_open(void *state, const struct lidar_decoder_config *config
     if (err < 0)
         return err;
     d->config = *config;
+    d->clock.ahead_ns = config->ptp_ahead_ns;
     d->sink = *sink;
     d->has_file = config->calibration != NULL;
     d->has_angles = d->has_file;

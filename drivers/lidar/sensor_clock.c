@@ -17,7 +17,7 @@
 /* The host waited this much longer than the counter says: it went round, or was set. */
 #define HOST_AHEAD_NS (2 * NS_PER_S)
 
-const char *const lidar_clock_kind_names[] = {"free-running", "gps", "host", "ptp"};
+const char *const lidar_clock_kind_names[] = {"free-running", "gps", "host", "ptp", "fitted"};
 
 /* From one reading to the other the short way round the hour. A counter may run over the hour for a
  * moment before it is set to zero; the remainder does not mind. */
@@ -37,6 +37,7 @@ void lidar_clock_restart(struct lidar_clock *clock)
     clock->has_anchor = false;
     clock->has_older_anchor = false;
     clock->has_gps = false;
+    clock->fit.has_line = false;
 }
 
 static void anchor(struct lidar_clock *clock, uint64_t host_ns, int64_t complete_ns)
@@ -62,8 +63,10 @@ static void anchor(struct lidar_clock *clock, uint64_t host_ns, int64_t complete
 
 void lidar_clock_observe(struct lidar_clock *clock, int64_t complete_ns, uint64_t host_ns)
 {
-    if (host_ns != 0)
-        anchor(clock, host_ns, complete_ns);
+    if (host_ns == 0)
+        return;
+    anchor(clock, host_ns, complete_ns);
+    lidar_clock_fit_add(&clock->fit, complete_ns, (int64_t)host_ns);
 }
 
 static enum lidar_clock_step step_kind(const struct lidar_clock *clock, int64_t step,
@@ -119,7 +122,7 @@ void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locke
     else if (utc_ns - absolute_ns > HOUR_NS / 2)
         absolute_ns += HOUR_NS;
     clock->gps_seen_ns = clock->newest_ns + step_ns(clock->newest_us, stamp_us);
-    clock->gps_offset_ns = absolute_ns - clock->gps_seen_ns;
+    clock->gps_offset_ns = absolute_ns - clock->ahead_ns - clock->gps_seen_ns;
     clock->has_gps = true;
 }
 
@@ -130,6 +133,11 @@ uint64_t lidar_clock_stamp_ns(const struct lidar_clock *clock, enum lidar_clock_
         clock->newest_ns - clock->gps_seen_ns <= GPS_KEEP_NS) {
         *ret_kind = LIDAR_CLOCK_GPS;
         return (uint64_t)(time_ns + clock->gps_offset_ns);
+    }
+    int64_t fitted_ns = 0;
+    if (choice == LIDAR_STAMP_FITTED && lidar_clock_fit_at(&clock->fit, time_ns, &fitted_ns)) {
+        *ret_kind = LIDAR_CLOCK_FITTED;
+        return fitted_ns > 0 ? (uint64_t)fitted_ns : 0;
     }
     int64_t offset_ns = 0;
     if (clock->has_anchor)

@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "drivers/lidar/clock_fit.h"
+
 /* Packets that are older than the newest by at most this were overtaken; older ones are a jump. */
 #define LIDAR_REORDER_NS   INT64_C(20000000)
 #define LIDAR_LATE_RUN_MAX 16 /* in a row: then the counter has been set back a little */
@@ -27,7 +29,8 @@
 /* What a frame's stamp is made of. */
 enum lidar_clock_choice {
     LIDAR_STAMP_SENSOR, /* the sensor's UTC, where it has it */
-    LIDAR_STAMP_HOST,   /* always the host's arrival time */
+    LIDAR_STAMP_HOST,   /* the host's arrival time of a frame's first packet */
+    LIDAR_STAMP_FITTED, /* the sensor's steps on the host's clock: clock_fit.h */
 };
 
 /* Where a stamp came from. */
@@ -36,8 +39,10 @@ enum lidar_clock_kind {
     LIDAR_CLOCK_GPS,          /* PPS and NMEA */
     LIDAR_CLOCK_HOST,         /* as was asked for */
     LIDAR_CLOCK_PTP,          /* PTP, as UTC */
+    LIDAR_CLOCK_FITTED,       /* as was asked for */
 };
-extern const char *const lidar_clock_kind_names[]; /* "free-running", "gps", "host", "ptp" */
+/* "free-running", "gps", "host", "ptp", "fitted" */
+extern const char *const lidar_clock_kind_names[];
 
 enum lidar_clock_step {
     LIDAR_STEP_FIRST,
@@ -59,9 +64,11 @@ struct lidar_clock {
     bool has_anchor, has_older_anchor;
     int64_t anchor_ns, older_anchor_ns;
     int64_t window_start_ns;
+    struct lidar_clock_fit fit;
 
     bool has_gps;
     int64_t gps_offset_ns; /* UTC minus time line */
+    int64_t ahead_ns;      /* of UTC, of what is told; the owner's, 0 = it is UTC */
     int64_t gps_seen_ns;   /* when it was confirmed, on the time line */
 };
 
@@ -80,7 +87,8 @@ void lidar_clock_observe(struct lidar_clock *clock, int64_t complete_ns, uint64_
 /* The counter was set: nothing before is comparable. */
 void lidar_clock_restart(struct lidar_clock *clock);
 
-/* UTC in nanoseconds of a place on the time line. */
+/* UTC in nanoseconds of a place on the time line. With LIDAR_STAMP_HOST it is where the smallest
+ * difference puts it: for what has no arrival time of its own. */
 uint64_t lidar_clock_stamp_ns(const struct lidar_clock *clock, enum lidar_clock_choice choice,
                               int64_t time_ns, enum lidar_clock_kind *ret_kind);
 

@@ -37,8 +37,9 @@ static void types_are_found_by_all_their_names(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_null(sl_schema_find(wrong[i]));
     static const char *const typed[] = {
-        SL_TYPE_POINTCLOUD2, SL_TYPE_IMAGE,         SL_TYPE_CAMERA_INFO,   SL_TYPE_IMU,
-        SL_TYPE_NAVSATFIX,   SL_TYPE_VELODYNE_SCAN, SL_TYPE_NEBULA_PACKETS};
+        SL_TYPE_POINTCLOUD2, SL_TYPE_IMAGE,         SL_TYPE_CAMERA_INFO,    SL_TYPE_IMU,
+        SL_TYPE_NAVSATFIX,   SL_TYPE_VELODYNE_SCAN, SL_TYPE_NEBULA_PACKETS, SL_TYPE_LASER_SCAN,
+        SL_TYPE_TRANSFORMS};
     for (size_t i = 0; i < sizeof typed / sizeof typed[0]; i++)
         assert_non_null(sl_schema_find(typed[i]));
 }

@@ -4,9 +4,11 @@
  * Input: one byte that selects a type of the schema, and the body. */
 #include "core/frame/image.h"
 #include "core/frame/imu.h"
+#include "core/frame/laser_scan.h"
 #include "core/frame/nebula_packets.h"
 #include "core/frame/pointcloud2.h"
 #include "core/frame/print.h"
+#include "core/frame/transforms.h"
 #include "core/frame/velodyne_scan.h"
 #include "core/frame/walk.h"
 
@@ -123,6 +125,35 @@ static void read_image_and_scan(const uint8_t *body, size_t size)
     }
 }
 
+static void read_laser_scan(const uint8_t *body, size_t size)
+{
+    struct sl_laser_scan scan;
+    int walked = sl_message_walk(sl_schema_find(SL_TYPE_LASER_SCAN), body, size, NULL, NULL);
+    int err = sl_laser_scan_read(body, size, &scan);
+    if ((walked == 0) != (err == 0))
+        abort();
+    for (uint32_t i = 0; err == 0 && i < scan.range_count; i++)
+        seen += sl_laser_scan_range(&scan, i) > 0;
+    for (uint32_t i = 0; err == 0 && i < scan.intensity_count; i++)
+        seen += sl_laser_scan_intensity(&scan, i) > 0;
+}
+
+static void read_transforms(const uint8_t *body, size_t size)
+{
+    struct sl_transform transforms[8];
+    uint8_t written[8192];
+    size_t written_size;
+    int walked = sl_message_walk(sl_schema_find(SL_TYPE_TRANSFORMS), body, size, NULL, NULL);
+    int count = sl_transforms_read(body, size, 8, transforms);
+    if ((walked == 0) != (count >= 0))
+        abort();
+    unsigned kept = count < 0 ? 0 : count < 8 ? (unsigned)count : 8;
+    for (unsigned i = 0; i < kept; i++)
+        look_at_text(transforms[i].child_frame_id);
+    if (kept > 0)
+        sl_transforms_write(transforms, kept, written, sizeof written, &written_size);
+}
+
 /* A typed reader that accepts a body must not see what the schema does not. */
 static void compare_with_schema(const uint8_t *body, size_t size)
 {
@@ -150,6 +181,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     read_cloud(body, size);
     read_small(body, size);
     read_image_and_scan(body, size);
+    read_laser_scan(body, size);
+    read_transforms(body, size);
     compare_with_schema(body, size);
     return 0;
 }

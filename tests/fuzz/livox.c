@@ -2,8 +2,8 @@
 /* livox.c - a stream of packets, well-formed or not, through the whole decoder.
  *
  * Input: kind u8 (kind % 2: the model; kind / 2 % 4: the clock; kind / 8 % 2: checksums matter;
- * kind / 16 % 2: slots are small; kind / 32 % 2: the second frame of three gets none), then records
- *      what u8 | value u16 | ...
+ * kind / 16 % 2: slots are small; kind / 32 % 2: the second frame of three gets none; kind / 64 %
+ * 2: points are filtered; kind / 128: stamps are fitted), then records what u8 | value u16 | ...
  *      what % 8 = 0, 1  the next packet of a made-up sensor
  *                 2     that packet, of another kind: value % 4, and of value / 4 % 300 points
  *                 3     that packet with the byte at `value` changed to the next one
@@ -72,7 +72,7 @@ static void close_room(void *context, void *handle, const struct lidar_frame_inf
     const uint8_t *data = s->room[(bool *)handle - s->in_use];
     size_t points = (size_t)info->height * info->width;
     CHECK(info->size_bytes <= s->room_bytes && info->size_bytes == points * LIDAR_POINT_BYTES);
-    CHECK(info->valid <= points);
+    CHECK(info->valid <= points && info->filtered <= points - info->valid);
     for (size_t i = 0; i < points; i++)
         CHECK(sl_get_le16(data + i * 22 + 16) < 6);
     discard_room(context, handle);
@@ -191,13 +191,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         .refuse_one_in = kind / 32 % 2 ? 3 : 0,
         .room_bytes = (size_t)(kind / 16 % 2 ? 7 : 40) * LIVOX_POINTS * LIDAR_POINT_BYTES,
     };
-    const struct lidar_decoder_config config = {
+    struct lidar_decoder_config config = {
+        .frames.stamp = kind / 128 ? LIDAR_STAMP_FITTED : LIDAR_STAMP_SENSOR,
         .livox = {.model = livox_models[kind % 2],
                   .period_ns = 10 * MS,
                   .unwanted_tags = 0x2A,
                   .checks_crc = kind / 8 % 2,
                   .imu = {.take = take_imu}},
     };
+    if (kind / 64 % 2)
+        config.frames.block.filter = (struct lidar_filter_options){
+            .window_count = 1,
+            .windows = {{170, 90}},
+            .has_box = true,
+            .box_max_m = {1, 2, 3},
+            .has_rings = true,
+            .rings = {0x2D},
+        };
     const struct lidar_frame_sink sink = {&s, open_room, close_room, discard_room};
     for (unsigned i = 0; i < ROOMS; i++) {
         s.room[i] = aligned_alloc(32, s.room_bytes);

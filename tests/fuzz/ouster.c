@@ -182,6 +182,33 @@ static void record(struct stream *s)
     }
 }
 
+/* Pictures: a turn is begun before its pixels come, and these are all there. */
+static bool is_begun[2];
+static volatile unsigned seen;
+
+static void begin_turn(void *context, unsigned turn)
+{
+    (void)context;
+    is_begun[turn] = true;
+}
+
+static void read_pixels(void *context, unsigned turn, unsigned measurement_id,
+                        const uint8_t *pixels)
+{
+    const struct stream *s = context;
+    const struct ouster_format *format = &s->metadata.format;
+    CHECK(is_begun[turn] && measurement_id < format->frame_columns);
+    for (unsigned i = 0; i < format->beams * format->profile->pixel_bytes; i++)
+        seen += pixels[i];
+}
+
+static void close_turn(void *context, unsigned turn, const struct lidar_frame_info *info)
+{
+    (void)context;
+    CHECK(is_begun[turn] && info->valid + info->filtered <= info->width * info->height);
+    is_begun[turn] = false;
+}
+
 static bool configure(struct stream *s, struct ouster_frames_options *options)
 {
     struct ouster_metadata *m = &s->metadata;
@@ -201,7 +228,17 @@ static bool configure(struct stream *s, struct ouster_frames_options *options)
     m->clock = (flags >> 3) % 3;
     memcpy(m->beam_to_lidar, identity, sizeof identity);
     memcpy(m->lidar_to_sensor, identity, sizeof identity);
-    options->stamp = flags & 32 ? LIDAR_STAMP_HOST : LIDAR_STAMP_SENSOR;
+    options->stamp = flags & 32 ? LIDAR_STAMP_HOST : flags & 4 ? LIDAR_STAMP_FITTED : 0;
+    if (flags & 8)
+        options->points.filter = (struct lidar_filter_options){
+            .window_count = 1,
+            .windows = {{-100, 90}},
+            .has_box = true,
+            .box_min_m = {-2, -2, -2},
+            .box_max_m = {9, 9, 9},
+            .every_nth = 1 + flags % 3,
+        };
+    options->pixels = (struct ouster_pixel_sink){s, begin_turn, read_pixels, close_turn};
     options->uses_signal = flags & 64;
     return true;
 }

@@ -185,7 +185,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     s.mode = modes[flags % 4];
     s.id = ids[flags / 4 % 4];
     config.model = flags & 0x10 ? velodyne_models[0] : NULL;
-    config.frames.stamp = flags & 0x20 ? LIDAR_STAMP_HOST : LIDAR_STAMP_SENSOR;
+    config.frames.stamp = flags & 0x20 ? LIDAR_STAMP_HOST : flags & 4 ? LIDAR_STAMP_FITTED : 0;
+    if (flags & 8)
+        config.frames.block.filter = (struct lidar_filter_options){
+            .window_count = 1,
+            .windows = {{170, 90}},
+            .has_rings = true,
+            .rings = {0xF0F0F0F1},
+            .every_nth = 1 + flags % 3,
+        };
     config.frames.block.has_extrinsics = (flags & 0x40) != 0;
     config.kernel = flags & 0x80 ? "plain" : NULL;
     config.frames.cut_angle_deg = take(&s);

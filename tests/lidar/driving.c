@@ -211,6 +211,19 @@ void await_publisher(struct sl_subscriber *subscriber)
     }
 }
 
+void first_frame(struct sl_subscriber *subscriber, struct sl_frame *ret_frame)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + DRIVING_PATIENCE_MS * (uint64_t)SL_NS_PER_MS;
+    int err;
+    while ((err = sl_subscriber_take(subscriber, ret_frame)) == -EAGAIN) {
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("no frame came for %d s", DRIVING_PATIENCE_MS / 1000);
+        sl_subscriber_wait(subscriber, (int64_t)SL_NS_PER_MS);
+    }
+    if (err < 0)
+        fail_msg("%s", sl_error_text());
+}
+
 bool next_frame(struct sl_subscriber *subscriber, struct sl_frame *ret_frame)
 {
     uint64_t until_ns = sl_clock_monotonic_ns() + DRIVING_PATIENCE_MS * (uint64_t)SL_NS_PER_MS;

@@ -65,6 +65,8 @@ struct sl_subscriber *subscribe(const char *topic, enum sl_policy policy);
 /* The next frame; false when `publishers` that were seen are all gone. */
 bool next_frame(struct sl_subscriber *subscriber, struct sl_frame *ret_frame);
 void await_publisher(struct sl_subscriber *subscriber);
+/* The first frame, also of a publisher that has sent all of its own and is gone when it is met. */
+void first_frame(struct sl_subscriber *subscriber, struct sl_frame *ret_frame);
 
 /* A frame of the driver's, checked in every respect that does not depend on the scene. */
 void read_cloud(const struct sl_frame *frame, unsigned returns, struct sl_pointcloud2 *ret_cloud);

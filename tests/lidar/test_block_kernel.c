@@ -9,6 +9,7 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,10 @@
 #include "drivers/lidar/block_kernels.h"
 #include "drivers/lidar/hesai.h"
 #include "drivers/lidar/velodyne.h"
+#include "tests/lidar/filtering.h"
 
-#define ROUNDS 2000
+#define ROUNDS        2000
+#define FILTER_ROUNDS 300
 
 static struct lidar_block one, other;
 #define GROUP_BYTES 1200 /* as many as any group's elements need */
@@ -94,6 +97,11 @@ static float random_unit(void)
     return (float)(random_next() >> 8) / 16777216.0f;
 }
 
+static double random_double(void)
+{
+    return (double)random_unit();
+}
+
 static void fill_wire(void)
 {
     for (unsigned i = 0; i < LIDAR_RETURNS_MAX; i++) {
@@ -124,6 +132,7 @@ static unsigned fill_jobs(struct lidar_block_job *jobs, uint8_t *to)
             .cosine = cosf(angle),
             .sine = sinf(angle),
             .time_s = {random_unit(), random_unit()},
+            .is_left_out = {random_next() % 4 == 0, random_next() % 4 == 0},
         };
         for (unsigned n = 0, count_equal = random_next() % LIDAR_RETURNS_MAX; n < count_equal; n++)
             jobs[i].equal[n] = wire[1 + n][i];
@@ -159,6 +168,8 @@ static void random_options(struct lidar_block_options *options)
     options->has_extrinsics = random_next() % 2;
     for (unsigned i = 0; i < 12; i++)
         options->extrinsics[i] = random_unit() * 4 - 2;
+    if (random_next() % 2)
+        options->filter = random_filter(random_double);
 }
 
 static void all_kernels_give_the_same_bits(void **unused)
@@ -189,8 +200,10 @@ static void all_kernels_give_the_same_bits(void **unused)
             unsigned count = fill_jobs(jobs, out[0]);
             for (unsigned i = 0; one.points <= LIDAR_HALF_POINTS && i < count; i++)
                 jobs[i].to[1] = NULL;
-            for (unsigned i = 0; one.model->lasers >= 32 && i < count; i++)
+            for (unsigned i = 0; one.model->lasers >= 32 && i < count; i++) {
                 jobs[i].time_s[1] = jobs[i].time_s[0]; /* two halves of one column */
+                jobs[i].is_left_out[1] = jobs[i].is_left_out[0];
+            }
             for (unsigned i = 0; i < count; i++)
                 jobs[i].order = (uint8_t)(random_next() % lidar_model_orders(one.model));
             run_jobs(&one, jobs, count, out[0], out[0], advance, done[0]);
@@ -198,8 +211,11 @@ static void all_kernels_give_the_same_bits(void **unused)
             assert_memory_equal(out[0], out[1], sizeof out[0]);
             for (unsigned i = 0; i < count; i++) {
                 for (unsigned half = 0; half < 2; half++) {
-                    if (jobs[i].to[half])
-                        assert_int_equal(done[0][i].valid[half], done[1][i].valid[half]);
+                    if (!jobs[i].to[half])
+                        continue;
+                    assert_int_equal(done[0][i].valid[half], done[1][i].valid[half]);
+                    if (one.is_filtered)
+                        assert_int_equal(done[0][i].filtered[half], done[1][i].filtered[half]);
                 }
             }
         }
@@ -344,6 +360,148 @@ static void hole_column_keeps_ring_and_time(void **unused)
     }
 }
 
+/* A turn to the left by 40 degrees, and an offset. */
+static void set_mounting(struct lidar_block_options *options)
+{
+    const double angle = 40 * M_PI / 180;
+    const float matrix[12] = {(float)cos(angle),
+                              (float)-sin(angle),
+                              0,
+                              3,
+                              (float)sin(angle),
+                              (float)cos(angle),
+                              0,
+                              -2,
+                              0,
+                              0,
+                              1,
+                              1.5f};
+    options->has_extrinsics = true;
+    memcpy(options->extrinsics, matrix, sizeof matrix);
+}
+
+/* The same jobs without a filter and with it: each point that is not wanted is a hole with its ring
+ * and time, all others are the same. */
+static void compare_filtered(const struct lidar_block_kernel *kernel,
+                             const struct lidar_model *model)
+{
+    struct lidar_block_options open = {0}, options = {0};
+    struct lidar_block_job jobs[LIDAR_BLOCKS_MAX], done[2][LIDAR_BLOCKS_MAX];
+    options.filter = random_filter(random_double);
+    if (random_next() % 2) {
+        set_mounting(&options);
+        set_mounting(&open);
+    }
+    unsigned index = random_next() % lidar_block_count(model);
+    lidar_block_init(&one, kernel, model, &open, index);
+    lidar_block_init(&other, kernel, model, &options, index);
+    fill_wire();
+    memset(out, 0x77, sizeof out);
+    unsigned count = fill_jobs(jobs, out[0]);
+    for (unsigned i = 0; model->lasers >= 32 && i < count; i++)
+        jobs[i].is_left_out[1] = jobs[i].is_left_out[0];
+    for (unsigned i = 0; i < count; i++)
+        jobs[i].order = (uint8_t)(random_next() % lidar_model_orders(model));
+    run_jobs(&one, jobs, count, out[0], out[0], 438, done[0]);
+    run_jobs(&other, jobs, count, out[0], out[1], 438, done[1]);
+    for (unsigned i = 0; i < 2 * count; i++) {
+        unsigned half = i % 2, valid = 0, filtered = 0;
+        if (!jobs[i / 2].to[half])
+            continue;
+        for (unsigned at = 0; at < LIDAR_HALF_POINTS; at++) {
+            const uint8_t *to = jobs[i / 2].to[half] + at * LIDAR_POINT_BYTES;
+            struct got before = got_point(to), p = got_point(out[1] + (to - out[0]));
+            double frame[3] = {(double)before.x, (double)before.y, (double)before.z};
+            double sensor[3] = {frame[0], frame[1], frame[2]};
+            if (options.has_extrinsics) {
+                double x = frame[0] - 3, y = frame[1] + 2, angle = 40 * M_PI / 180;
+                sensor[0] = cos(angle) * x + sin(angle) * y;
+                sensor[1] = cos(angle) * y - sin(angle) * x;
+            }
+            int expected = filter_expected(&options.filter, before.ring, sensor, frame);
+            if (other.is_filtered && jobs[i / 2].is_left_out[half])
+                expected = 0;
+            if (expected < 0)
+                expected = !isnan(p.x);
+            if (isnan(before.x) || expected == 1)
+                assert_memory_equal(to, out[1] + (to - out[0]), LIDAR_POINT_BYTES);
+            else
+                assert_true(isnan(p.x) && isnan(p.y) && isnan(p.z) && p.intensity == 0 &&
+                            p.ring == before.ring && p.time == before.time);
+            valid += !isnan(p.x);
+            filtered += isnan(p.x) && !isnan(before.x);
+        }
+        assert_int_equal(done[1][i / 2].valid[half], valid);
+        if (other.is_filtered)
+            assert_int_equal(done[1][i / 2].filtered[half], filtered);
+        else
+            assert_int_equal(filtered, 0);
+    }
+}
+
+static void what_is_not_wanted_is_never_a_point(void **unused)
+{
+    (void)unused;
+    make_strange();
+    struct lidar_beam beams[LIDAR_LASERS_MAX] = {0};
+    /* decoded point by point, by another kernel */
+    struct lidar_model measured = wide, odd = strange;
+    measured.beams = odd.beams = beams;
+    odd.firing_orders = 0;
+    odd.firing_us = NULL;
+    const struct lidar_model *const models[] = {
+        velodyne_models[0], &wide, &strange, &measured, &odd, hesai_model_find("pandar128")};
+    for (const struct lidar_block_kernel *const *kernel = lidar_block_kernels; *kernel; kernel++) {
+        for (unsigned round = 0; (*kernel)->is_supported() && round < FILTER_ROUNDS; round++)
+            compare_filtered(*kernel, models[round % 6]);
+    }
+}
+
+static void limits_of_range_are_counted_as_filtered(void **unused)
+{
+    (void)unused;
+    static uint8_t elements[LIDAR_BLOCK_WIRE_BYTES];
+    struct lidar_block_options options = {.range_min_m = 10, .range_max_m = 15};
+    for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) /* 0, 2, 4 ... 62 m */
+        sl_put_le16(elements + 3 * i, (uint16_t)(1000 * i));
+    for (const struct lidar_block_kernel *const *kernel = lidar_block_kernels; *kernel; kernel++) {
+        struct lidar_block_job job = {
+            .wire = elements, .cosine = 1, .to = {out[0], out[0] + LIDAR_HALF_BYTES}};
+        if (!(*kernel)->is_supported())
+            continue;
+        lidar_block_init(&one, *kernel, velodyne_models[0], &options, 0);
+        lidar_block_decode(&one, lidar_block_rate(&one, 438, 11), &job, 1);
+        assert_int_equal(job.valid[0], 3); /* 10, 12, 14 */
+        assert_int_equal(job.filtered[0], 12);
+        assert_int_equal(job.valid[1], 0);
+        assert_int_equal(job.filtered[1], 16);
+    }
+}
+
+static void filters_that_hold_nothing_are_refused(void **unused)
+{
+    (void)unused;
+    struct lidar_filter_options filter = {0};
+    assert_int_equal(lidar_filter_check(&filter, 16), 0);
+    filter.window_count = 1;
+    assert_int_equal(lidar_filter_check(&filter, 16), -EINVAL); /* 0 to 0 */
+    filter.windows[0] = (struct lidar_window){-200, 0};
+    assert_int_equal(lidar_filter_check(&filter, 16), -EINVAL);
+    filter.windows[0] = (struct lidar_window){170, -170};
+    assert_int_equal(lidar_filter_check(&filter, 16), 0);
+    filter.has_rings = true;
+    assert_int_equal(lidar_filter_check(&filter, 16), -EINVAL);
+    filter.rings[0] = 1u << 16;
+    assert_int_equal(lidar_filter_check(&filter, 16), -EINVAL);
+    assert_int_equal(lidar_filter_check(&filter, 0), 0);
+    assert_int_equal(lidar_filter_check(&filter, 17), 0);
+    filter.has_box = true;
+    assert_int_equal(lidar_filter_check(&filter, 17), -EINVAL);
+    for (unsigned i = 0; i < 3; i++)
+        filter.box_max_m[i] = 1;
+    assert_int_equal(lidar_filter_check(&filter, 17), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +511,9 @@ int main(void)
         cmocka_unit_test(extrinsics_move_the_points),
         cmocka_unit_test(ranges_outside_the_limits_are_holes),
         cmocka_unit_test(hole_column_keeps_ring_and_time),
+        cmocka_unit_test(what_is_not_wanted_is_never_a_point),
+        cmocka_unit_test(limits_of_range_are_counted_as_filtered),
+        cmocka_unit_test(filters_that_hold_nothing_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #include "core/uncached/stream.h"
 #include "drivers/lidar/column_kernels.h"
 #include "tests/emulated.h"
+#include "tests/lidar/filtering.h"
 
 #define ROUNDS       (SLUICE_EMULATED ? 200 : 1000)
 #define COLUMNS      4
@@ -86,6 +87,11 @@ static struct lidar_column_config random_config(void)
         config.range_min_m = (float)random_unit() * 20;
     if (random_next() % 2)
         config.range_max_m = config.range_min_m + (float)random_unit() * 120;
+    config.has_extrinsics = random_next() % 2;
+    for (unsigned i = 0; i < 12; i++)
+        config.extrinsics[i] = (float)random_unit() * 4 - 2;
+    if (random_next() % 2)
+        config.filter = random_filter(random_unit);
     return config;
 }
 
@@ -126,7 +132,8 @@ static void compare_round(const struct lidar_column_config *config)
         jobs[i] = (struct lidar_column_job){.pixels = pixels[i],
                                             .cosine = cos(te),
                                             .sine = sin(te),
-                                            .time_s = (float)random_unit()};
+                                            .time_s = (float)random_unit(),
+                                            .is_left_out = random_next() % 4 == 0};
         for (unsigned which = 0; which < config->returns; which++) {
             if (random_next() % 4)
                 jobs[i].to[which] = to + (2 * i + which) * COLUMN_BYTES;
@@ -138,8 +145,11 @@ static void compare_round(const struct lidar_column_config *config)
     assert_memory_equal(out[0], out[1], sizeof out[0]);
     for (unsigned i = 0; i < count; i++) {
         for (unsigned which = 0; which < 2; which++) {
-            if (jobs[i].to[which])
-                assert_int_equal(done[0][i].valid[which], done[1][i].valid[which]);
+            if (!jobs[i].to[which])
+                continue;
+            assert_int_equal(done[0][i].valid[which], done[1][i].valid[which]);
+            if (one.is_filtered)
+                assert_int_equal(done[0][i].filtered[which], done[1][i].filtered[which]);
         }
         free(pixels[i]);
     }
@@ -347,6 +357,62 @@ static void a_hole_column_keeps_ring_and_time(void **unused)
     assert_int_equal(out[0][64 * 22], 0x77);
 }
 
+/* One column without a filter and with it. The sensor stands 3 m ahead and looks to the left. */
+static void compare_filtered(const struct lidar_column_kernel *kernel)
+{
+    static const float quarter_turn[12] = {0, -1, 0, 3, 1, 0, 0, 0, 0, 0, 1, 1};
+    static uint8_t pixels[128 * 4];
+    struct lidar_column_config config = plain_config(128);
+    bool is_mounted = random_next() % 2;
+    double te = random_unit() * 2 * PI;
+    for (unsigned i = 0; is_mounted && i < 12; i++)
+        config.to_frame[i] = (double)quarter_turn[i];
+    for (unsigned row = 0; row < 128; row++)
+        sl_put_le32(pixels + 4 * row, random_next() % 8 ? random_next() % 50000 | row << 24 : 0);
+    struct lidar_column_job jobs[2] = {
+        {.pixels = pixels, .cosine = cos(te), .sine = sin(te), .time_s = 0.25f, .to = {out[0]}}};
+    jobs[0].is_left_out = random_next() % 4 == 0;
+    jobs[1] = jobs[0];
+    jobs[1].to[0] = out[1];
+    lidar_column_init(&one, kernel, &config);
+    config.filter = random_filter(random_unit);
+    config.has_extrinsics = is_mounted;
+    memcpy(config.extrinsics, quarter_turn, sizeof quarter_turn);
+    lidar_column_init(&other, kernel, &config);
+    lidar_column_decode(&one, &jobs[0], 1);
+    lidar_column_decode(&other, &jobs[1], 1);
+    unsigned valid = 0, filtered = 0;
+    for (unsigned row = 0; row < 128; row++) {
+        struct got before = got_point(out[0] + row * 22), p = got_point(out[1] + row * 22);
+        double frame[3] = {(double)before.x, (double)before.y, (double)before.z};
+        double seen[3] = {is_mounted ? frame[1] : frame[0], is_mounted ? 3 - frame[0] : frame[1]};
+        int expected = filter_expected(&config.filter, row, seen, frame);
+        if (other.is_filtered && jobs[0].is_left_out)
+            expected = 0;
+        if (expected < 0)
+            expected = !isnan(p.x);
+        if (isnan(before.x) || expected == 1)
+            assert_memory_equal(out[0] + row * 22, out[1] + row * 22, 22);
+        else
+            assert_true(isnan(p.x) && isnan(p.y) && isnan(p.z) && p.intensity == 0 &&
+                        p.ring == row && p.time == 0.25f);
+        valid += !isnan(p.x);
+        filtered += isnan(p.x) && !isnan(before.x);
+    }
+    assert_int_equal(jobs[1].valid[0], valid);
+    assert_int_equal(other.is_filtered ? jobs[1].filtered[0] : 0, filtered);
+}
+
+static void what_is_not_wanted_is_never_a_point(void **unused)
+{
+    (void)unused;
+    for (const struct lidar_column_kernel *const *kernel = lidar_column_kernels; *kernel;
+         kernel++) {
+        for (unsigned round = 0; (*kernel)->is_supported() && round < ROUNDS; round++)
+            compare_filtered(*kernel);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +421,7 @@ int main(void)
         cmocka_unit_test(second_returns_have_their_own_fields_and_places),
         cmocka_unit_test(ranges_outside_the_limits_are_holes),
         cmocka_unit_test(a_hole_column_keeps_ring_and_time),
+        cmocka_unit_test(what_is_not_wanted_is_never_a_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "core/base/error.h"
+#include "core/frame/laser_scan.h"
 #include "core/frame/velodyne_scan.h"
 #include "core/shm/domain.h"
 #include "drivers/lidar/decoder.h"
@@ -84,6 +85,111 @@ static void simulated_turns_arrive_whole_and_in_place(void **state)
     domain_is_empty(d);
 }
 
+static void look_at_clock(void *context, const struct sl_frame *frame,
+                          const struct sl_pointcloud2 *cloud)
+{
+    (void)cloud;
+    assert_int_equal(frame->clock, *(const enum sl_clock *)context);
+}
+
+static void the_source_of_stamps_is_told(void **state)
+{
+    static const struct {
+        const char *option, *text;
+        enum sl_clock clock;
+    } cases[] = {
+        {"--stamp=sensor", "stamps (gps): ", SL_CLOCK_GPS},
+        {"--stamp=host", "stamps (host): ", SL_CLOCK_HOST},
+        {"--stamp=fitted", "stamps (fitted): ", SL_CLOCK_HOST},
+    };
+    struct driving *d = *state;
+    for (unsigned i = 0; i < 3; i++) {
+        enum sl_clock clock = cases[i].clock;
+        DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, cases[i].option);
+        assert_int_equal(all_frames(&d->driver[0], 1, look_at_clock, &clock), SIM_FRAMES);
+        driver_said(&d->driver[0], cases[i].text);
+    }
+}
+
+/* A scan against the points of the same turn: in each ray, the nearest of what is in the band (or
+ * in the ring) and not further from its direction than half a step. */
+static void compare_scan(const struct sl_laser_scan *scan, const struct sl_pointcloud2 *cloud,
+                         int ring)
+{
+    double step = 2 * M_PI / scan->range_count;
+    double *nearest = malloc(scan->range_count * sizeof *nearest);
+    bool *is_near_edge = calloc(scan->range_count, sizeof *is_near_edge);
+    for (uint32_t i = 0; i < scan->range_count; i++)
+        nearest[i] = INFINITY;
+    for (uint32_t i = 0; i < cloud->height * cloud->width; i++) {
+        struct cloud_point p = cloud_point(cloud, i / cloud->width, i % cloud->width);
+        if (isnan(p.x) || (ring >= 0 ? p.ring != ring : !(p.z >= -0.5f && p.z <= 0.25f)))
+            continue;
+        double at = (atan2((double)p.y, (double)p.x) - (double)scan->angle_min) / step;
+        uint32_t ray = (uint32_t)floor(at + 0.5) % scan->range_count;
+        if (fabs(at + 0.5 - round(at + 0.5)) < 1e-4)
+            is_near_edge[ray] = is_near_edge[(ray + 1) % scan->range_count] =
+                is_near_edge[(ray + scan->range_count - 1) % scan->range_count] = true;
+        nearest[ray] = fmin(nearest[ray], hypot((double)p.x, (double)p.y));
+    }
+    for (uint32_t i = 0; i < scan->range_count; i++) {
+        double range = (double)sl_laser_scan_range(scan, i);
+        if (!is_near_edge[i] && isinf(nearest[i]))
+            assert_true(isinf(range));
+        else if (!is_near_edge[i])
+            assert_true(fabs(range - nearest[i]) < 1e-5);
+    }
+    free(nearest);
+    free(is_near_edge);
+}
+
+static void check_scans(struct driving *d, const char *option, int ring, uint32_t rays)
+{
+    struct driver *driver = &d->driver[0];
+    struct sl_subscriber *points;
+    struct sl_subscriber *scans = subscribe("/lidar/scan", SL_LOSSLESS);
+    struct sl_frame frame, scan_frame;
+    struct sl_pointcloud2 cloud;
+    struct sl_laser_scan scan;
+    unsigned count = 0;
+    DRIVE(driver, SIM_ARGS, LOSSLESS_ARGS, option, "--max-range=20", "--z=1",
+          rays == 720 ? "--scan-step=0.5" : "--scan-step=0.25");
+    await_publisher(scans);
+    points = subscribe(POINTS_TOPIC, SL_LOSSLESS); /* the last: it begins with this one */
+    first_frame(points, &frame);
+    do {
+        assert_true(next_frame(scans, &scan_frame));
+        assert_int_equal(sl_laser_scan_read(scan_frame.body, scan_frame.body_length, &scan), 0);
+        assert_int_equal(sl_pointcloud2_read(frame.body, frame.body_length, &cloud), 0);
+        assert_true(scan_frame.stamp_ns == frame.stamp_ns && scan_frame.clock == frame.clock);
+        assert_int_equal(scan_frame.flags, frame.flags);
+        assert_true(scan.stamp_ns == cloud.stamp_ns && sl_text_is(scan.frame_id, "lidar"));
+        assert_int_equal(scan.range_count, rays);
+        assert_int_equal(scan.intensity_count, rays);
+        assert_true(fabs((double)scan.angle_min + M_PI) < 1e-6);
+        assert_true(fabs((double)scan.angle_increment - 2 * M_PI / rays) < 1e-7);
+        assert_true(fabs((double)scan.angle_max - M_PI + 2 * M_PI / rays) < 1e-6);
+        assert_true(scan.range_max == 20 && scan.range_min == 0);
+        if (++count < SIM_FRAMES)
+            assert_true(scan.scan_time > 0.0998f && scan.scan_time < 0.1001f);
+        compare_scan(&scan, &cloud, ring);
+        sl_frame_release(&frame);
+        sl_frame_release(&scan_frame);
+    } while (next_frame(points, &frame));
+    sl_subscriber_close(points);
+    sl_subscriber_close(scans);
+    assert_int_equal(driver_finish(driver), 0);
+    assert_int_equal(count, SIM_FRAMES);
+    domain_is_empty(d);
+}
+
+static void a_ring_or_a_band_is_published_as_a_scan(void **state)
+{
+    struct driving *d = *state;
+    check_scans(d, "--scan-ring=7", 7, 720);
+    check_scans(d, "--scan-band=-0.5:0.25", -1, 1440);
+}
+
 static void look_at_second_half(void *context, const struct sl_frame *frame,
                                 const struct sl_pointcloud2 *cloud)
 {
@@ -109,6 +215,83 @@ static void second_returns_are_the_second_half_of_the_rows(void **state)
     assert_int_equal(all_frames(&d->driver[0], 2, look_at_second_half, &seconds), 6);
     assert_true(seconds > 0);
     driver_said(&d->driver[0], "lost: nothing");
+}
+
+/* Sectors, rings, columns and a box, at once; the room is closed, so all else is there. */
+static bool is_wanted(const struct cloud_point *p, uint32_t row)
+{
+    double deg = atan2((double)p->y, (double)p->x) * 180 / M_PI;
+    bool in_fov = (deg >= -60 && deg <= 45) || deg >= 170 || deg <= -175;
+    bool in_box = p->x >= -1 && p->x <= 30 && p->y >= -3 && p->y <= 2 && p->z >= -9 && p->z <= 9;
+    return in_fov && !in_box && row % 3 == 0 && (p->ring <= 4 || p->ring == 9 || p->ring == 15);
+}
+
+struct filtered {
+    struct sl_pointcloud2 *whole; /* the same turns, unfiltered */
+    uint8_t **data;
+    unsigned turn;
+    unsigned kept, left_out;
+};
+
+static void look_at_filtered(void *context, const struct sl_frame *frame,
+                             const struct sl_pointcloud2 *cloud)
+{
+    struct filtered *f = context;
+    (void)frame;
+    struct sl_pointcloud2 *whole = &f->whole[f->turn];
+    whole->data = f->data[f->turn++];
+    assert_int_equal(cloud->height, whole->height);
+    for (uint32_t row = 0; row < cloud->height; row++)
+        for (uint32_t ring = 0; ring < 16; ring++) {
+            struct cloud_point p = cloud_point(cloud, row, ring);
+            struct cloud_point before = cloud_point(whole, row, ring);
+            double edge = fmin(fabs((double)before.x - 30), fabs((double)before.y + 3));
+            edge = fmin(edge, fabs((double)before.y - 2));
+            double deg = atan2((double)before.y, (double)before.x) * 180 / M_PI;
+            for (unsigned i = 0; i < 4; i++)
+                edge = fmin(edge, fabs(deg - (double[]){-60, 45, 170, -175}[i]));
+            f->kept += !isnan(p.x);
+            f->left_out += isnan(p.x);
+            if (edge > 1e-3)
+                assert_int_equal(!isnan(p.x), is_wanted(&before, row));
+            if (!isnan(p.x))
+                assert_true(p.x == before.x && p.y == before.y && p.z == before.z);
+        }
+}
+
+struct copies {
+    unsigned count;
+    struct sl_pointcloud2 cloud[SIM_FRAMES];
+    uint8_t *data[SIM_FRAMES];
+};
+
+static void copy_turn(void *context, const struct sl_frame *frame,
+                      const struct sl_pointcloud2 *cloud)
+{
+    struct copies *copies = context;
+    (void)frame;
+    assert_true(copies->count < SIM_FRAMES);
+    copies->cloud[copies->count] = *cloud;
+    copies->data[copies->count] = malloc(cloud->data_size);
+    memcpy(copies->data[copies->count++], cloud->data, cloud->data_size);
+}
+
+static void what_is_filtered_is_a_hole_and_counted(void **state)
+{
+    struct driving *d = *state;
+    struct copies copies = {0};
+    char text[64];
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS);
+    assert_int_equal(all_frames(&d->driver[0], 1, copy_turn, &copies), SIM_FRAMES);
+    struct filtered filtered = {.whole = copies.cloud, .data = copies.data};
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--fov=-60:45,170:-175", "--rings=0:4,9,15",
+          "--exclude-box=-1:30,-3:2,-9:9", "--every-column=3");
+    assert_int_equal(all_frames(&d->driver[0], 1, look_at_filtered, &filtered), SIM_FRAMES);
+    assert_true(filtered.kept > 1000);
+    snprintf(text, sizeof text, " %u returns were filtered", filtered.left_out);
+    driver_said(&d->driver[0], text);
+    for (unsigned i = 0; i < copies.count; i++)
+        free(copies.data[i]);
 }
 
 /* Points kept by frame, to be compared. */
@@ -455,7 +638,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(simulated_turns_arrive_whole_and_in_place),
+        TEST(the_source_of_stamps_is_told),
+        TEST(a_ring_or_a_band_is_published_as_a_scan),
         TEST(second_returns_are_the_second_half_of_the_rows),
+        TEST(what_is_filtered_is_a_hole_and_counted),
         TEST(extrinsics_move_and_turn_every_point),
         TEST(points_out_of_range_are_holes_and_the_frame_has_its_name),
         TEST(packets_decoded_again_give_the_same_points),

@@ -85,6 +85,38 @@ static void at128_without_its_file_or_with_another_one_is_refused(void **state)
     REFUSED(FAILED, "at128.csv: correction file: does not begin", "--model=at128", option);
 }
 
+static void filters_that_make_no_sense_are_refused(void **state)
+{
+    struct driving *d = *state;
+    REFUSED(FAILED, "option --fov: \"-60:\" at character 5", "--source=sim", "--fov=-60:");
+    REFUSED(FAILED, "option --fov: \"ahead\" at character 1", "--source=sim", "--fov=ahead");
+    REFUSED(FAILED, "option --fov: \"1:2 3:4\" at character 4", "--source=sim", "--fov=1:2 3:4");
+    REFUSED(FAILED, "must be -180 to 180 degrees", "--source=sim", "--fov=0:270");
+    REFUSED(FAILED, "holds no point", "--source=sim", "--fov=10:10");
+    REFUSED(FAILED, "more than 8 ranges", "--source=sim",
+            "--fov=1:2,1:2,1:2,1:2,1:2,1:2,1:2,1:2,1");
+    REFUSED(FAILED, "ring 16: the sensor has rings 0 to 15", "--source=sim", "--rings=3:16");
+    REFUSED(FAILED, "are no rings", "--source=sim", "--rings=5:3");
+    REFUSED(FAILED, "are no rings", "--source=sim", "--rings=0.5");
+    REFUSED(FAILED, "must be X:X,Y:Y,Z:Z", "--source=sim", "--exclude-box=-1:1,-1:1");
+    REFUSED(FAILED, "z from 2 to -1 m", "--source=sim", "--exclude-box=-1:1,-1:1,2:-1");
+    REFUSED(WRONG_OPTIONS, "--every-column", "--source=sim", "--every-column=0");
+    REFUSED(FAILED, "points are not in lidar_sensor", "--source=sim", "--tf", "--z=1",
+            "--frame-id=lidar_sensor");
+    REFUSED(FAILED, "lidar_sensor is the name of a frame", "--source=sim", "--tf",
+            "--frame-id=lidar_sensor");
+    REFUSED(FAILED, "http://127.0.0.1:1/api/v1/sensor/metadata: ", "--metadata=http://127.0.0.1:1");
+    REFUSED(FAILED, "one of them", "--source=sim", "--scan-ring=1", "--scan-band=0:1");
+    REFUSED(FAILED, "rings 0 to 15", "--source=sim", "--scan-ring=16");
+    REFUSED(FAILED, "not among those of --rings", "--source=sim", "--scan-ring=6", "--rings=0:5");
+    REFUSED(FAILED, "a Livox has no columns", "--model=mid-360", "--every-column=2");
+    REFUSED(FAILED, "are no rings around it", "--model=hap", "--scan-ring=0");
+    REFUSED(FAILED, "ring 6: the sensor has rings 0 to 5", "--model=hap", "--rings=6");
+    REFUSED(FAILED, "is for an Ouster", "--model=hap", "--images=all");
+    REFUSED(FAILED, "1 to 1 m holds no point", "--source=sim", "--scan-band=1");
+    REFUSED(FAILED, "has more than 1 ranges", "--source=sim", "--scan-band=0:1,2:3");
+}
+
 static void port_in_use_is_told(void **state)
 {
     SKIP_EMULATED("SO_TIMESTAMPNS, SO_RXQ_OVFL");
@@ -240,6 +272,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(unknown_model_and_contradictory_options_are_wrong_usage),
         TEST(at128_without_its_file_or_with_another_one_is_refused),
+        TEST(filters_that_make_no_sense_are_refused),
         TEST(port_in_use_is_told),
         TEST(absent_interface_and_address_are_told_with_what_there_is),
         TEST(missing_capture_is_told),

@@ -20,10 +20,12 @@
 #include "core/base/bytes.h"
 #include "core/uncached/stream.h"
 #include "drivers/lidar/list_kernels.h"
+#include "tests/lidar/filtering.h"
 
-#define ROUNDS    20000
-#define RADIANS   (3.14159265358979323846 / 180)
-#define ROW_BYTES (LIDAR_LIST_POINTS_MAX * 22)
+#define ROUNDS        20000
+#define FILTER_ROUNDS 600
+#define RADIANS       (3.14159265358979323846 / 180)
+#define ROW_BYTES     (LIDAR_LIST_POINTS_MAX * 22)
 
 static struct lidar_list one, other;
 static _Alignas(64) uint8_t out[2][ROW_BYTES + 64];
@@ -40,6 +42,11 @@ static uint32_t random_next(void)
 static float random_unit(void)
 {
     return (float)(random_next() >> 8) / 16777216.0f;
+}
+
+static double random_double(void)
+{
+    return (double)random_unit();
 }
 
 /* Mostly within 60 m, some at the origin, some anything. */
@@ -73,6 +80,8 @@ static struct lidar_block_options random_options(void)
     options.has_extrinsics = random_next() % 2;
     for (unsigned i = 0; i < 12; i++)
         options.extrinsics[i] = random_unit() * 4 - 2;
+    if (random_next() % 2)
+        options.filter = random_filter(random_double);
     return options;
 }
 
@@ -110,6 +119,7 @@ static void compare(enum lidar_list_type type, unsigned count, unsigned width)
     assert_memory_equal(out[0], out[1], sizeof out[0]);
     assert_int_equal(out[0][(size_t)width * 22], 0x77);
     assert_int_equal(jobs[0].valid, jobs[1].valid);
+    assert_int_equal(jobs[0].filtered, jobs[1].filtered);
 }
 
 static void all_kernels_give_the_same_bits(void **unused)
@@ -218,6 +228,7 @@ static unsigned valid_of(const struct lidar_list_kernel *kernel, float min_m, fl
     lidar_list_init(&one, kernel, &options, unwanted, 4);
     struct lidar_list_job job = job_of(points, LIDAR_LIST_MM, 1);
     lidar_list_decode(&one, &job, out[0], 1);
+    assert_int_equal(job.valid + job.filtered, 1);
     return job.valid;
 }
 
@@ -253,6 +264,54 @@ static void limits_are_within(void **unused)
     }
 }
 
+/* The same list without a filter and with it, the sensor 3 m ahead, looking to the left: what is
+ * not wanted is a hole with its ring and time, all others are the same. */
+static void compare_filtered(const struct lidar_list_kernel *kernel, enum lidar_list_type type)
+{
+    static const float quarter_turn[12] = {0, -1, 0, 3, 1, 0, 0, 0, 0, 0, 1, 1};
+    static uint8_t points[96 * 14];
+    struct lidar_block_options options = {.has_extrinsics = random_next() % 2};
+    memcpy(options.extrinsics, quarter_turn, sizeof quarter_turn);
+    lidar_list_init(&one, kernel, &options, 0, 6);
+    options.filter = random_filter(random_double);
+    lidar_list_init(&other, kernel, &options, 0, 6);
+    fill_points(points, type, 96);
+    struct lidar_list_job jobs[2] = {job_of(points, type, 96), job_of(points, type, 96)};
+    lidar_list_decode(&one, &jobs[0], out[0], 96);
+    lidar_list_decode(&other, &jobs[1], out[1], 96);
+    sl_stream_fence();
+    unsigned valid = 0, filtered = 0;
+    for (unsigned i = 0; i < 96; i++) {
+        const uint8_t *before = out[0] + 22 * i, *p = out[1] + 22 * i;
+        double frame[3] = {(double)get_float(before), (double)get_float(before + 4),
+                           (double)get_float(before + 8)};
+        double seen[3] = {options.has_extrinsics ? frame[1] : frame[0],
+                          options.has_extrinsics ? 3 - frame[0] : frame[1]};
+        int expected = filter_expected(&options.filter, i % 6, seen, frame);
+        if (expected < 0)
+            expected = !isnan(get_float(p));
+        if (isnan(frame[0]) || expected == 1)
+            assert_memory_equal(before, p, 22);
+        else
+            assert_true(isnan(get_float(p)) && isnan(get_float(p + 4)) && isnan(get_float(p + 8)) &&
+                        get_float(p + 12) == 0 && memcmp(before + 16, p + 16, 6) == 0);
+        valid += !isnan(get_float(p));
+        filtered += isnan(get_float(p)) && !isnan(frame[0]);
+    }
+    assert_int_equal(jobs[0].filtered, 0);
+    assert_int_equal(jobs[1].valid, valid);
+    assert_int_equal(jobs[1].filtered, filtered);
+}
+
+static void what_is_not_wanted_is_never_a_point(void **unused)
+{
+    (void)unused;
+    for (const struct lidar_list_kernel *const *kernel = lidar_list_kernels; *kernel; kernel++) {
+        for (unsigned round = 0; (*kernel)->is_supported() && round < FILTER_ROUNDS; round++)
+            compare_filtered(*kernel, (enum lidar_list_type)(round % LIDAR_LIST_TYPES));
+    }
+}
+
 static void kernels_are_found_by_name(void **unused)
 {
     (void)unused;
@@ -271,6 +330,7 @@ int main(void)
         cmocka_unit_test(points_are_where_the_formulas_say),
         cmocka_unit_test(points_out_of_range_or_with_unwanted_tags_are_holes),
         cmocka_unit_test(limits_are_within),
+        cmocka_unit_test(what_is_not_wanted_is_never_a_point),
         cmocka_unit_test(kernels_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

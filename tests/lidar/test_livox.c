@@ -302,7 +302,7 @@ static void free_running_clock_is_tied_to_the_hosts(void **state)
 static void ptp_is_ahead_of_utc_as_configured(void **state)
 {
     (void)state;
-    livox.ptp_ahead_ns = 37 * (int64_t)S;
+    config.ptp_ahead_ns = 37 * (int64_t)S;
     start();
     struct made m = packet_at(100);
     m.clock = 1;

@@ -556,6 +556,34 @@ static void stamps_are_utc_by_the_best_clock_there_is(void **unused)
     finish();
 }
 
+/* A frame whose first packet is 5 ms late. */
+static int64_t late_stamp(enum lidar_clock_choice choice, enum lidar_clock_kind kind)
+{
+    const struct ouster_frames_options options = {.stamp = choice};
+    uint8_t bytes[PACKET_BYTES];
+    struct ouster_packet packet;
+    set_up(&kept, 1, 0, 63);
+    start_with(&kept, &options);
+    for (unsigned i = 0; i < PACKETS; i++) {
+        unsigned size = make_packet(0, i, bytes);
+        assert_int_equal(ouster_packet_parse(&metadata.format, bytes, size, &packet),
+                         LIDAR_PACKETS);
+        ouster_frames_push(&frames, &packet, arrival_ns(0, i) + (i == 0 ? 5000000 : 0));
+    }
+    assert_int_equal(info(0)->clock, kind);
+    int64_t stamp_ns = (int64_t)(info(0)->stamp_ns - HOST_NS);
+    finish();
+    return stamp_ns;
+}
+
+static void only_the_hosts_own_stamp_is_late_with_its_packet(void **unused)
+{
+    (void)unused;
+    assert_true(llabs(late_stamp(LIDAR_STAMP_HOST, LIDAR_CLOCK_HOST) - 5000000) < 1000);
+    assert_true(llabs(late_stamp(LIDAR_STAMP_FITTED, LIDAR_CLOCK_FITTED)) < 1000);
+    assert_true(llabs(late_stamp(LIDAR_STAMP_SENSOR, LIDAR_CLOCK_FREE_RUNNING)) < 1000);
+}
+
 static void stamps_that_cannot_be_do_not_reach_the_points(void **unused)
 {
     (void)unused;
@@ -615,6 +643,7 @@ int main(void)
         cmocka_unit_test(packets_without_a_place_are_left_out),
         cmocka_unit_test(a_frame_without_memory_is_counted_and_the_next_one_written),
         cmocka_unit_test(stamps_are_utc_by_the_best_clock_there_is),
+        cmocka_unit_test(only_the_hosts_own_stamp_is_late_with_its_packet),
         cmocka_unit_test(stamps_that_cannot_be_do_not_reach_the_points),
         cmocka_unit_test(extrinsics_move_the_points),
     };

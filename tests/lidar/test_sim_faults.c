@@ -242,8 +242,7 @@ static void run(struct world *w)
 {
     const struct lidar_frame_sink sink = {
         .context = w, .open = open_room, .close = close_room, .discard = discard_room};
-    struct lidar_decoder_config config = {.ouster.checks_crc = w->checks_crc,
-                                          .ouster.ptp_ahead_ns = INT64_C(37000000000)};
+    struct lidar_decoder_config config = {.ouster.checks_crc = w->checks_crc};
     struct lidar_decoder *decoder = NULL;
     struct lidar_sim *sim = NULL;
     char *text = NULL;
@@ -252,6 +251,7 @@ static void run(struct world *w)
         if (ouster_metadata_parse("simulated", text, strlen(text), &w->metadata) < 0)
             fail_msg("%s", sl_error_text());
         config.ouster.metadata = &w->metadata;
+        config.ptp_ahead_ns = INT64_C(37000000000);
         free(text);
     }
     if (w->sim.model == LIDAR_SIM_XT32)

@@ -23,6 +23,7 @@ files_of "$root" | grep -E '\.(c|h|cc|cpp|hpp)$' | (cd "$root" && xargs -r grep 
         library["png"] = "^(lib)?png"
         library["cmocka"] = "^cmocka"
         library["iceoryx"] = "^iceoryx"
+        library["curl"] = "^curl/"
         library["sqlite"] = "^sqlite3"
         library["lz4"] = "^lz4"
         library["zstd"] = "^zstd"

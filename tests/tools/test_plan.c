@@ -218,12 +218,26 @@ static void delivered_launch_files_fit_without_a_warning(void **state)
     static const struct {
         const char *file, *argument;
     } cases[] = {
-        {"demo.yaml", NULL},          {"vlp16.yaml", NULL},
-        {"vlp16_capture.yaml", NULL}, {"velodyne.yaml", "model=hdl-32e"},
-        {"hesai.yaml", "model=qt64"}, {"velodyne_capture.yaml", "model=vls-128"},
-        {"ouster.yaml", NULL},        {"hesai_capture.yaml", "model=xt32"},
-        {"pattern.yaml", NULL},       {"ouster_capture.yaml", NULL},
-        {"record.yaml", NULL},        {"replay.yaml", "log=some.mcap"},
+        {"demo.yaml", NULL},
+        {"vlp16.yaml", NULL},
+        {"vlp16_capture.yaml", NULL},
+        {"velodyne.yaml", "model=hdl-32e"},
+        {"hesai.yaml", "model=qt64"},
+        {"velodyne_capture.yaml", "model=vls-128"},
+        {"ouster.yaml", NULL},
+        {"hesai_capture.yaml", "model=xt32"},
+        {"pattern.yaml", NULL},
+        {"ouster_capture.yaml", NULL},
+        {"robosense.yaml", "model=helios"},
+        {"robosense_capture.yaml", "model=rs-16"},
+        {"livox.yaml", "model=mid-360"},
+        {"livox_capture.yaml", "model=hap"},
+        {"sim_hesai.yaml", NULL},
+        {"sim_livox.yaml", NULL},
+        {"sim_ouster.yaml", NULL},
+        {"record.yaml", NULL},
+        {"replay.yaml", "log=some.mcap"},
+        {"dds_bridge.yaml", NULL},
     };
     enum {
         CASES = sizeof cases / sizeof *cases
@@ -243,7 +257,7 @@ static void delivered_launch_files_fit_without_a_warning(void **state)
         snprintf(path, sizeof path, "%s/launch/%s", getenv("SLUICE_SOURCE"), cases[i].file);
         snprintf(metadata, sizeof metadata, "metadata=%s/tests/fuzz/seeds/ouster_metadata/flat",
                  getenv("SLUICE_SOURCE"));
-        if (strstr(cases[i].file, "ouster"))
+        if (strncmp(cases[i].file, "ouster", strlen("ouster")) == 0)
             arguments[count++] = metadata;
         if (strstr(cases[i].file, "capture"))
             arguments[count++] = "capture=some.pcap";
