@@ -314,8 +314,10 @@ static void compare_subscriber(struct sl_budget *b, const struct sl_budget_subsc
     for (unsigned i = 0; i < b->publisher_count; i++)
         if (strcmp(b->publisher[i].topic, s->topic) == 0)
             return;
-    note(b, false, "%s: %s reads it, nobody in this file publishes it%s", s->topic, s->node->name,
-         b->unknown_count > 0 ? " that says so" : "; is a remap missing?");
+    if (b->unknown_count > 0)
+        return; /* one of those may */
+    note(b, false, "%s: %s reads it, nobody in this file publishes it; is a remap missing?",
+         s->topic, s->node->name);
 }
 
 /* Limits ----------------------------------------------------------------------------------------*/
