@@ -474,7 +474,7 @@ static int publish(struct play *p, const struct play_item *item)
         .clock = SL_CLOCK_HOST,
         .body_offset = (uint32_t)item->message.offset,
         .body_length = (uint32_t)size,
-        .more = !item->is_last,
+        .more = true, /* its block is put away behind the last one: a failure may be tried again */
     };
     int err;
     if (size > 0 && size <= INLINE_BYTES) {

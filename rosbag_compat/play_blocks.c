@@ -208,7 +208,6 @@ int play_blocks_next(struct play_blocks *b, struct play_item *ret_item)
         .log = s->log,
         .message = s->messages[s->at],
         .loan = &s->loan,
-        .is_last = s->at + 1 == s->count,
     };
     return 1;
 }

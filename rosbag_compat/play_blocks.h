@@ -30,16 +30,14 @@ struct play_blocks_options {
 struct play_item {
     unsigned log;
     struct sl_log_message message; /* offset: in the loan; topic: of that log */
-    struct sl_loan *loan;          /* of its block */
-    bool is_last;                  /* of its block: publish without `more`, or discard */
+    struct sl_loan *loan;          /* of its block: to be published with `more` */
 };
 
 struct play_blocks;
 int play_blocks_create(const struct play_blocks_options *options, struct play_blocks **ret_blocks);
 /* The next message: 1; 0 at the end. It stays the next one until play_blocks_pass. */
 int play_blocks_next(struct play_blocks *blocks, struct play_item *ret_item);
-/* It was published, or not: what follows is next. A loan that was not consumed is given back with
- * its block's last message. */
+/* It was published, or not: what follows is next. The loan ends with its block's last message. */
 void play_blocks_pass(struct play_blocks *blocks);
 /* Begin anew, at that time. Loans that are open go back. */
 void play_blocks_rewind(struct play_blocks *blocks, uint64_t first_ns);

@@ -195,6 +195,27 @@ static void large_messages_stand_where_they_were_read_to(void **state)
     free_made(made);
 }
 
+/* More than a ring holds, of which nothing is read for a while. */
+static void a_slow_reader_loses_nothing(void **state)
+{
+    (void)state;
+    struct made *made = make_log(8000, 900, 6);
+    struct receiver r;
+    make_file(harness_path("s.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 300000);
+    open_receiver(&r, made);
+    struct child child = start("play", harness_path("s.mcap"), "--rate=0", "--lossless",
+                               "--wait-for-subscribers=4", NULL);
+    for (unsigned pause = 0; pause < 5; pause++) {
+        usleep(100000);
+        receive(&r, 1500 * pause);
+    }
+    receive(&r, made->message_count);
+    assert_int_equal(wait_for(child.pid), 0);
+    assert_played(&r, made, 0);
+    close_receiver(&r);
+    free_made(made);
+}
+
 static void its_own_time_is_kept(void **state)
 {
     (void)state;
@@ -287,6 +308,7 @@ int main(void)
         TEST(every_format_is_played),
         TEST(the_order_is_the_same_at_any_rate),
         TEST(large_messages_stand_where_they_were_read_to),
+        TEST(a_slow_reader_loses_nothing),
         TEST(its_own_time_is_kept),
         TEST(a_part_of_the_log_may_be_played),
         TEST(it_begins_again_when_asked),
