@@ -164,7 +164,7 @@ static void message_at_the_end_of_its_slot_arrives_whole(void **state)
     sl_publisher_close(publisher);
 }
 
-#ifdef SENT_LIBRARY
+#ifdef FROM_POOLS
 /* What the kernel is given are the addresses of the pool itself: seen from outside, by a sendmsg of
  * our own. */
 static void payload_is_sent_from_the_pool(void **state)
@@ -175,11 +175,11 @@ static void payload_is_sent_from_the_pool(void **state)
     struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, size, 5);
     dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){.depth = 2});
     snprintf(report, sizeof report, "%s", harness_path("report"));
-    setenv("LD_PRELOAD", SENT_LIBRARY, 1);
-    setenv("SENT_REPORT", report, 1);
+    setenv("LD_PRELOAD", FROM_POOLS, 1);
+    setenv("FROM_POOLS_REPORT", report, 1);
     struct child child = bridge("/points reliable depth=2");
     unsetenv("LD_PRELOAD");
-    unsetenv("SENT_REPORT");
+    unsetenv("FROM_POOLS_REPORT");
     pass(publisher, publish_cloud, reader, check_cloud, size, 20);
     assert_int_equal(stop(&child, SIGTERM), 0);
     unsigned long from_pools, from_elsewhere;
@@ -459,7 +459,7 @@ int main(void)
         CASE(messages_arrive_as_they_are),
         CASE(large_messages_arrive_whole),
         CASE(message_at_the_end_of_its_slot_arrives_whole),
-#ifdef SENT_LIBRARY
+#ifdef FROM_POOLS
         CASE(payload_is_sent_from_the_pool),
 #endif
         CASE(rules_say_what_goes_out_and_as_what),

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/shm/sluice.h"
 #include "rosbag_compat/files.h"
+#include "tests/emulated.h"
 #include "tests/rosbag_compat/support.h"
 #include "tests/tools/harness.h"
 
@@ -219,6 +220,34 @@ static void a_slow_reader_loses_nothing(void **state)
     free_made(made);
 }
 
+#ifdef FROM_POOLS
+/* The kernel reads the file into the pool: seen from outside, by a pread of our own. */
+static void the_file_is_read_into_the_pool(void **state)
+{
+    (void)state;
+    SKIP_EMULATED("the emulator would load what the program shall");
+    struct made *made = make_log(60, 1 << 20, 9);
+    char report[256];
+    unsigned long from_pools, from_elsewhere, bodies = 0;
+    for (unsigned i = 0; i < made->message_count; i++)
+        bodies += made->messages[i].size_bytes;
+    snprintf(report, sizeof report, "%s", harness_path("report"));
+    make_file(harness_path("z.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    setenv("LD_PRELOAD", FROM_POOLS, 1);
+    setenv("FROM_POOLS_REPORT", report, 1);
+    PLAY(made, harness_path("z.mcap"), "--rate=0");
+    unsetenv("LD_PRELOAD");
+    unsetenv("FROM_POOLS_REPORT");
+    FILE *file = fopen(report, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &from_pools, &from_elsewhere), 2);
+    fclose(file);
+    assert_true(from_pools >= bodies);
+    assert_true(from_elsewhere < bodies / 100);
+    free_made(made);
+}
+#endif
+
 static void its_own_time_is_kept(void **state)
 {
     (void)state;
@@ -312,6 +341,9 @@ int main(void)
         TEST(the_order_is_the_same_at_any_rate),
         TEST(large_messages_stand_where_they_were_read_to),
         TEST(a_slow_reader_loses_nothing),
+#ifdef FROM_POOLS
+        TEST(the_file_is_read_into_the_pool),
+#endif
         TEST(its_own_time_is_kept),
         TEST(a_part_of_the_log_may_be_played),
         TEST(it_begins_again_when_asked),

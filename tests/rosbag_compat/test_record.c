@@ -2,6 +2,7 @@
 /* The recorder as a process, publishers here, and its files read by the codec. */
 #include "core/base/clock.h"
 #include "core/shm/sluice.h"
+#include "tests/emulated.h"
 #include "tests/rosbag_compat/support.h"
 #include "tests/tools/harness.h"
 
@@ -383,6 +384,36 @@ static void full_disk_is_told_and_the_rest_is_readable(void **state)
     assert_int_equal(umount(folder), 0);
 }
 
+#ifdef FROM_POOLS
+/* What the kernel is given are the addresses of the publisher's pool: seen from outside, by a
+ * writev of our own. */
+static void bodies_are_written_from_the_pool(void **state)
+{
+    (void)state;
+    SKIP_EMULATED("the emulator would load what the program shall");
+    char report[256];
+    unsigned long from_pools, from_elsewhere;
+    snprintf(report, sizeof report, "%s", harness_path("report"));
+    struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    setenv("LD_PRELOAD", FROM_POOLS, 1);
+    setenv("FROM_POOLS_REPORT", report, 1);
+    struct child r = start("record", "/p", "--lossless", "-o", harness_path("z.mcap"), NULL);
+    unsetenv("LD_PRELOAD");
+    unsetenv("FROM_POOLS_REPORT");
+    await_subscriber(p, 1);
+    for (int i = 0; i < 40; i++)
+        publish(p, 7);
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    FILE *file = fopen(report, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &from_pools, &from_elsewhere), 2);
+    fclose(file);
+    assert_int_equal(from_pools, 40 * size_of(7));
+    assert_true(from_elsewhere < from_pools / 100);
+    sl_publisher_close(p);
+}
+#endif
+
 static void removed_file_is_told(void **state)
 {
     (void)state;
@@ -409,6 +440,9 @@ int main(void)
         TEST(bad_wishes_are_refused_with_a_way_out),
         TEST(full_disk_is_told_and_the_rest_is_readable),
         TEST(removed_file_is_told),
+#ifdef FROM_POOLS
+        TEST(bodies_are_written_from_the_pool),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
