@@ -16,9 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOOTER_BYTES   (SL_MCAP_RECORD_BYTES + SL_MCAP_FOOTER_BYTES)
-#define HEAD_BYTES_MAX 65536 /* of a chunk's or an attachment's content before its data */
-#define SEARCH_BYTES   65536
+#define FOOTER_BYTES         (SL_MCAP_RECORD_BYTES + SL_MCAP_FOOTER_BYTES)
+#define HEAD_BYTES_MAX       65536 /* of an attachment's content before its data */
+#define CHUNK_HEAD_BYTES_MAX 256   /* of a chunk's: numbers, and the name of its compression */
+#define SEARCH_BYTES         65536
 
 struct schema {
     bool is_known;
@@ -446,7 +447,7 @@ static int read_chunk_head(struct sl_log *log, uint64_t offset, uint64_t length,
     struct sl_mcap_chunk c;
     uint64_t left = log->source.size_bytes - offset - SL_MCAP_RECORD_BYTES;
     uint64_t here = length < left ? length : left;
-    int err = read_head(log, offset, here, HEAD_BYTES_MAX, &bytes, &content);
+    int err = read_head(log, offset, here, CHUNK_HEAD_BYTES_MAX, &bytes, &content);
     if (err)
         return err;
     err = sl_mcap_read_chunk(&content, &c);
