@@ -63,8 +63,8 @@ static void begin_anew_in_child(void)
     service.watches = NULL;
     service.directories = NULL;
     service.retries = NULL;
-    pthread_mutex_init(&lock, NULL);
-    pthread_mutex_init(&closing, NULL);
+    pthread_mutex_unlock(&lock);        /* this thread's, since before the fork */
+    pthread_mutex_init(&closing, NULL); /* perhaps that of a thread which is not here */
     init_changed();
 }
 
