@@ -43,6 +43,7 @@ bench: build
 	@build/release/bin/sluice bench bus
 	@build/release/bin/sluice bench lidar
 	@build/release/bin/sluice bench pollution
+	@build/release/bin/sluice bench record
 
 fuzz:
 	@cmake/packages.sh fuzz

@@ -12,15 +12,13 @@
 #include <string.h>
 
 const struct sl_tool *const sl_tools[] = {
-    &sl_tool_launch,      &sl_tool_plan,        &sl_tool_doctor,
-    &sl_tool_topic_list,  &sl_tool_topic_info,  &sl_tool_topic_hz,
-    &sl_tool_topic_bw,    &sl_tool_topic_delay, &sl_tool_topic_echo,
-    &sl_tool_topic_pub,   &sl_tool_top,         &sl_tool_snapshot,
-    &sl_tool_record,      &sl_tool_play,        &sl_tool_info,
-    &sl_tool_cat,         &sl_tool_check,       &sl_tool_recover,
-    &sl_tool_convert,     &sl_tool_sim_lidar,   &sl_tool_lidar_models,
-    &sl_tool_bench_lidar, &sl_tool_bench_bus,   &sl_tool_bench_pollution,
-    &sl_tool_completion,  &sl_tool_version,     NULL,
+    &sl_tool_launch,       &sl_tool_plan,        &sl_tool_doctor,    &sl_tool_topic_list,
+    &sl_tool_topic_info,   &sl_tool_topic_hz,    &sl_tool_topic_bw,  &sl_tool_topic_delay,
+    &sl_tool_topic_echo,   &sl_tool_topic_pub,   &sl_tool_top,       &sl_tool_snapshot,
+    &sl_tool_record,       &sl_tool_play,        &sl_tool_info,      &sl_tool_cat,
+    &sl_tool_check,        &sl_tool_recover,     &sl_tool_convert,   &sl_tool_sim_lidar,
+    &sl_tool_lidar_models, &sl_tool_bench_lidar, &sl_tool_bench_bus, &sl_tool_bench_pollution,
+    &sl_tool_bench_record, &sl_tool_completion,  &sl_tool_version,   NULL,
 };
 
 static const struct sl_command main_command = {
