@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_bench.h - what `sluice bench record` measures. What is compared lies
+/* log_bench.h - what `sluice bench record` and `sluice bench play` measure. What is compared lies
  * in one run and is interleaved; figures are medians of the rounds.
  *
  *   log_record.c  the recorder, beside plain writing of the same bytes
+ *   log_play.c    the player, beside plain reading of the same bytes
  *
- * The recorder is the program, whole, in a process of its own (bus_crew.h).
+ * Recorder and player are the programs, whole, in a process of their own (bus_crew.h).
  *
  * Threads: call from the main thread of a process that has opened nothing of the bus.
  * Errors:  -errno with sl_error_text().
@@ -39,5 +40,16 @@ struct sl_bench_record {
 
 int sl_bench_log_record(const struct sl_bench_log_options *options,
                         struct sl_bench_record *ret_result);
+
+struct sl_bench_play {
+    double raw_bytes_per_s; /* pread of one frame after the other into shared memory, 200 MB */
+    double raw_cached_bytes_per_s; /* the same, 16 MiB */
+    double bytes_per_s; /* from the first frame's arrival at a subscriber to the last one's */
+    double rate_ratio;  /* median of each round's player / raw */
+    double cached_rate_ratio;
+    double user_cpu_s_per_gb;
+};
+
+int sl_bench_log_play(const struct sl_bench_log_options *options, struct sl_bench_play *ret_result);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_bench_logs.c - the whole of `sluice bench record`, quickly: it comes to its end, tells every
- * figure that others read, and leaves nothing. What the figures are is not asked: the machine may
- * be busy. */
+/* test_bench_logs.c - `sluice bench record` and `sluice bench play`, quickly: they come to their
+ * end, tell every figure that others read, and leave nothing. What the figures are is not asked:
+ * the machine may be busy. */
 #include "tests/tools/harness.h"
 
 #include "core/base/yaml.h"
@@ -59,6 +59,20 @@ static void bench_record_tells_every_figure_and_leaves_nothing(void **state)
     assert_told("record", keys);
 }
 
+static void bench_play_tells_every_figure_and_leaves_nothing(void **state)
+{
+    static const char *const keys[] = {"raw_read_bytes_per_s",
+                                       "replay_bytes_per_s",
+                                       "replay_rate_ratio",
+                                       "raw_read_cached_bytes_per_s",
+                                       "replay_cached_rate_ratio",
+                                       "replay_user_cpu_s_per_gb",
+                                       "machine_cores",
+                                       NULL};
+    (void)state;
+    assert_told("play", keys);
+}
+
 static void bench_of_a_folder_that_is_not_there_says_so(void **state)
 {
     (void)state;
@@ -76,6 +90,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
     const struct CMUnitTest tests[] = {
         CASE(bench_record_tells_every_figure_and_leaves_nothing),
+        CASE(bench_play_tells_every_figure_and_leaves_nothing),
         CASE(bench_of_a_folder_that_is_not_there_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
