@@ -109,7 +109,7 @@ static int lead(struct bench *b)
 
 /* Writing. ------------------------------------------------------------------------------------- */
 
-static int write_frame(int fd, void *frame, uint64_t frame_bytes)
+static int write_frame(int fd, const char *path, void *frame, uint64_t frame_bytes)
 {
     struct iovec piece = {frame, frame_bytes};
     while (piece.iov_len > 0) {
@@ -117,7 +117,8 @@ static int write_frame(int fd, void *frame, uint64_t frame_bytes)
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
-            return sl_error(written < 0 ? -errno : -EIO, "plain writing: %s", strerror(errno));
+            return sl_error(written < 0 ? -errno : -EIO, "%s: plain writing: %s", path,
+                            strerror(errno));
         piece.iov_base = (char *)piece.iov_base + written;
         piece.iov_len -= (size_t)written;
     }
@@ -130,7 +131,7 @@ static int write_plainly(const struct bench *b, const struct log_memory *memory)
     int fd = open(b->place.log, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     int err = fd < 0 ? sl_error(-errno, "%s: %s", b->place.log, strerror(errno)) : 0;
     for (unsigned i = 0; i < b->options->frames && err == 0; i++) {
-        err = write_frame(fd, log_memory_frame(memory, i), memory->frame_bytes);
+        err = write_frame(fd, b->place.log, log_memory_frame(memory, i), memory->frame_bytes);
         offset += memory->frame_bytes;
         if (offset - sent < SEND_BYTES)
             continue;

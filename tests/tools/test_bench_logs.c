@@ -7,9 +7,11 @@
 #include "core/base/yaml.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static void assert_nothing_is_left_in(const char *folder)
@@ -85,6 +87,29 @@ static void bench_of_a_folder_that_is_not_there_says_so(void **state)
     run_free(&r);
 }
 
+/* A limit on the size of files is as good as a full disk: frames of shared memory are below it. */
+static void bench_that_cannot_write_says_where_and_leaves_nothing(void **state)
+{
+    static const char *const benches[] = {"record", "play"};
+    struct rlimit saved, limit;
+    (void)state;
+    assert_int_equal(mkdir(harness_path("logs"), 0700), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &saved), 0);
+    limit = (struct rlimit){40 << 20, saved.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (int i = 0; i < 2; i++) {
+        const char *folder = harness_path("logs");
+        struct run r = run("sluice", "bench", benches[i], "--quick", "--folder", folder, NULL);
+        assert_int_equal(r.status, 1);
+        assert_has(r.err, "log.mcap");
+        assert_has(r.err, "File too large");
+        run_free(&r);
+        assert_nothing_is_left_in(harness_path("logs"));
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &saved), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
@@ -92,6 +117,7 @@ int main(void)
         CASE(bench_record_tells_every_figure_and_leaves_nothing),
         CASE(bench_play_tells_every_figure_and_leaves_nothing),
         CASE(bench_of_a_folder_that_is_not_there_says_so),
+        CASE(bench_that_cannot_write_says_where_and_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
