@@ -43,6 +43,8 @@ bench: build
 	@build/release/bin/sluice bench bus
 	@build/release/bin/sluice bench lidar
 	@build/release/bin/sluice bench pollution
+	@build/release/bin/sluice bench record
+	@build/release/bin/sluice bench play
 
 fuzz:
 	@cmake/packages.sh fuzz

@@ -76,13 +76,18 @@ static void remove_domain(const struct sl_domain *domain)
 void bus_end(struct bus_run *run)
 {
     struct sl_domain own;
+    char sentence[SL_ERROR_TEXT_MAX]; /* of what went wrong before */
     if (run->shared)
         munmap(run->shared, run->shared_size);
     run->shared = NULL;
-    if (run->options->domain || !run->domain[0] || sl_domain_open(run->domain, false, &own) < 0)
+    if (run->options->domain || !run->domain[0])
         return;
-    remove_domain(&own);
-    sl_domain_close(&own);
+    snprintf(sentence, sizeof sentence, "%s", sl_error_text());
+    if (sl_domain_open(run->domain, false, &own) == 0) {
+        remove_domain(&own);
+        sl_domain_close(&own);
+    }
+    sl_error(0, "%s", sentence);
 }
 
 static cpu_set_t allowed; /* to this process when it began the pair */

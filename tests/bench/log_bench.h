@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_bench.h - what `sluice bench record` and `sluice bench play` measure. What is compared lies
+ * in one run and is interleaved; figures are medians of the rounds.
+ *
+ *   log_record.c  the recorder, beside plain writing of the same bytes
+ *   log_play.c    the player, beside plain reading of the same bytes
+ *
+ * Recorder and player are the programs, whole, in a process of their own (bus_crew.h).
+ *
+ * Threads: call from the main thread of a process that has opened nothing of the bus.
+ * Errors:  -errno with sl_error_text().
+ */
+#ifndef SL_BENCH_LOG_H
+#define SL_BENCH_LOG_H
+
+#include <stdint.h>
+
+struct sl_bench_log_options {
+    unsigned rounds;         /* interleaved repetitions; 0 = 11 */
+    uint64_t frame_bytes;    /* of a large message; a multiple of the page */
+    unsigned frames;         /* in each log of large messages */
+    unsigned small_messages; /* in each log of small ones */
+    const char *folder;      /* where logs are written, and removed again */
+    /* Told before each round, or NULL. */
+    void (*progress)(const char *what, unsigned round, unsigned rounds);
+};
+
+#define SL_BENCH_SMALL_BYTES 100
+
+/* Bytes are those of messages; a GB is 1e9 of them. Processor time is that of all rounds. */
+struct sl_bench_record {
+    double raw_bytes_per_s; /* writev of one frame after the other, with the recorder's advice */
+    double bytes_per_s;     /* from the first frame's publishing until the file is closed */
+    double rate_ratio;      /* median of each round's recorder / raw */
+    double user_cpu_s_per_gb;
+    double crc_bytes_per_s; /* the same with checksums */
+    double crc_user_cpu_s_per_gb;
+    double small_messages_per_s; /* of SL_BENCH_SMALL_BYTES, inline, by a publisher that waits */
+};
+
+int sl_bench_log_record(const struct sl_bench_log_options *options,
+                        struct sl_bench_record *ret_result);
+
+struct sl_bench_play {
+    double raw_bytes_per_s; /* pread of one frame after the other into shared memory, 200 MB */
+    double raw_cached_bytes_per_s; /* the same, 16 MiB */
+    double bytes_per_s; /* from the first frame's arrival at a subscriber to the last one's */
+    double rate_ratio;  /* median of each round's player / raw */
+    double cached_rate_ratio;
+    double user_cpu_s_per_gb;
+};
+
+int sl_bench_log_play(const struct sl_bench_log_options *options, struct sl_bench_play *ret_result);
+
+#endif
