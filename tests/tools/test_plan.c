@@ -252,6 +252,9 @@ static void delivered_launch_files_fit_without_a_warning(void **state)
     closedir(folder);
     assert_int_equal(files, CASES); /* whoever adds one adds it here */
     for (size_t i = 0; i < CASES; i++) {
+        if (strcmp(cases[i].file, "dds_bridge.yaml") == 0 &&
+            access(harness_program("dds_bridge"), X_OK) < 0)
+            continue; /* built without DDS */
         const char *arguments[4] = {NULL};
         unsigned count = 0;
         snprintf(path, sizeof path, "%s/launch/%s", getenv("SLUICE_SOURCE"), cases[i].file);
