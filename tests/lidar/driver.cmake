@@ -13,6 +13,8 @@ sluice_test(lidar_driver_captures SOURCES test_driver_captures.c LINK sluice_lid
 sluice_test(lidar_driver_bench LABELS bench
             SOURCES test_driver_bench.c ../bench/lidar_latency.c ../bench/lidar_flow.c
             LINK sluice_lidar_flow)
+sluice_test(lidar_flow SOURCES test_flow.c
+            LINK sluice_lidar_test_driving sluice_lidar_test_frames sluice_lidar_flow)
 sluice_test(lidar_driver_ouster SOURCES test_driver_ouster.c
             LINK sluice_lidar_test_driving sluice_lidar_metadata sluice_capture)
 sluice_test(lidar_driver_livox SOURCES test_driver_livox.c LINK sluice_lidar_test_driving)
