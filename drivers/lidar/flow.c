@@ -38,9 +38,12 @@ static int push(struct lidar_flow *flow, const struct sl_datagram *datagram)
 int lidar_flow_step(struct lidar_flow *flow)
 {
     struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
+    uint64_t asked_ns = sl_clock_realtime_ns();
     int count = lidar_source_receive(flow->source, batch, LIDAR_SOURCE_BATCH_MAX);
     if (count > 0)
         flow->publish.received_ns = sl_clock_monotonic_ns();
+    else if (count == 0)
+        flow->emptied_ns = asked_ns;
     for (int i = 0; i < count; i++) {
         int err = push(flow, &batch[i]);
         if (err < 0)
@@ -65,12 +68,14 @@ uint64_t lidar_flow_due_ns(struct lidar_flow *flow)
     return source_ns < frames_ns ? source_ns : frames_ns;
 }
 
+/* Not by the time that it is now: between the source's answer and here we may have had to wait for
+ * a processor, and packets have come meanwhile. */
 void lidar_flow_deadline(struct lidar_flow *flow)
 {
     if (lidar_source_fd(flow->source) < 0)
         return;
     flow->publish.received_ns = 0; /* what is published now waited on purpose */
-    lidar_decoder_deadline(flow->decoder, sl_clock_realtime_ns());
+    lidar_decoder_deadline(flow->decoder, flow->emptied_ns);
     lidar_publish_settle(&flow->publish);
 }
 

@@ -26,6 +26,7 @@ struct lidar_flow {
     struct lidar_source *source;
     struct lidar_decoder *decoder;
     struct lidar_publish publish;
+    uint64_t emptied_ns; /* realtime: what had come by then has been decoded */
 };
 
 int lidar_flow_open(struct lidar_flow *flow, const struct lidar_flow_config *config);
@@ -38,7 +39,7 @@ int lidar_flow_step(struct lidar_flow *flow);
  * readable; UINT64_MAX = never. */
 uint64_t lidar_flow_due_ns(struct lidar_flow *flow);
 
-/* Live input only: close frames of which no more comes. */
+/* Live input only: close frames of which no more has come by the last step that found nothing. */
 void lidar_flow_deadline(struct lidar_flow *flow);
 
 /* The source has ended: publish what was begun. -ENOMSG if no lidar packet was among all that

@@ -80,7 +80,7 @@ struct lidar_options {
 };
 
 #define LIDAR_OPTION_COUNT 57
-extern const struct sl_option lidar_option_table[LIDAR_OPTION_COUNT];
+extern const struct sl_option lidar_option_table[]; /* so many; options.c asserts it */
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and
  * livox_models, ended by NULL. */

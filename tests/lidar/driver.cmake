@@ -16,6 +16,8 @@ sluice_test(lidar_driver_bench LABELS bench
 if(TEST lidar_driver_bench)
   set_tests_properties(lidar_driver_bench PROPERTIES RUN_SERIAL TRUE) # its SCHED_FIFO part starves others
 endif()
+sluice_test(lidar_flow SOURCES test_flow.c
+            LINK sluice_lidar_test_driving sluice_lidar_test_frames sluice_lidar_flow)
 sluice_test(lidar_driver_ouster SOURCES test_driver_ouster.c
             LINK sluice_lidar_test_driving sluice_lidar_metadata sluice_capture)
 sluice_test(lidar_driver_livox SOURCES test_driver_livox.c LINK sluice_lidar_test_driving)

@@ -88,6 +88,17 @@ int load_ouster_metadata(const char *path)
     return fclose(file) == 0 ? 0 : -errno;
 }
 
+/* ---- Hesai's stamps: a date in UTC, and the microseconds beside it. */
+#define HESAI_START_US 7e6 /* since the hour */
+
+static void put_hesai_time(double since_hour_us, uint8_t *date, uint8_t *microseconds)
+{
+    uint64_t stamp_us = (uint64_t)since_hour_us, second = stamp_us / 1000000;
+    memcpy(date, (const uint8_t[]){120, 2, 29, 13, (uint8_t)(second / 60), (uint8_t)(second % 60)},
+           6);
+    sl_put_le32(microseconds, (uint32_t)(stamp_us % 1000000));
+}
+
 /* ---- Pandar64, dual return: 8 bytes of header, 6 blocks (3 columns) of 2 and 64 channels of 3,
  * a tail of 26 (its User Manual, "Packet structure"). A column takes 55.56 us. */
 #define PANDAR_COLUMN_NS    55560
@@ -98,7 +109,6 @@ int load_ouster_metadata(const char *path)
 #define PANDAR_TAIL_AT      (PANDAR_BLOCKS_AT + 2 * PANDAR_COLUMNS * PANDAR_BLOCK_BYTES)
 #define PANDAR_PACKET_BYTES (PANDAR_TAIL_AT + 26)
 #define PANDAR_STAMP_US     42.58 /* after the last column's beginning */
-#define PANDAR_START_US     7e6   /* since the hour */
 
 static uint8_t pandar_template[PANDAR_PACKET_BYTES];
 
@@ -128,13 +138,62 @@ static void pandar_make(const struct load_sensor *sensor, uint64_t n, uint8_t *r
         sl_put_le16(ret_bytes + PANDAR_BLOCKS_AT + block * PANDAR_BLOCK_BYTES, (uint16_t)azimuth);
     }
     uint64_t last_column_ns = ((n + 1) * PANDAR_COLUMNS - 1) * PANDAR_COLUMN_NS;
-    uint64_t stamp_us =
-        (uint64_t)(PANDAR_START_US + (double)last_column_ns / 1e3 + PANDAR_STAMP_US);
-    uint64_t second = stamp_us / 1000000;
+    double stamp_us = HESAI_START_US + (double)last_column_ns / 1e3 + PANDAR_STAMP_US;
     uint8_t *tail = ret_bytes + PANDAR_TAIL_AT;
-    sl_put_le32(tail + 10, (uint32_t)(stamp_us % 1000000));
-    memcpy(tail + 16,
-           (const uint8_t[]){120, 2, 29, 13, (uint8_t)(second / 60), (uint8_t)(second % 60)}, 6);
+    put_hesai_time(stamp_us, tail + 16, tail + 10);
+}
+
+/* ---- OT128, high resolution, last and strongest return (its User Manual, "Point cloud data
+ * packet"): 12 bytes of header; 2 blocks, the returns of one column, of 2 and 128 channels of 3; a
+ * checksum of 4, 17 of functional safety, a tail of 26, a sequence number of 4, 22 of the IMU, a
+ * checksum of 4. A column takes 27.778 us, so there are 36,000 packets a second. Checksums and
+ * IMU are 0. */
+#define OT128_COLUMN_NS    27778
+#define OT128_CHANNELS     128
+#define OT128_RETURNS      2
+#define OT128_BLOCKS_AT    12
+#define OT128_BLOCK_BYTES  (2 + OT128_CHANNELS * 3)
+#define OT128_TAIL_AT      (OT128_BLOCKS_AT + OT128_RETURNS * OT128_BLOCK_BYTES + 4 + 17)
+#define OT128_PACKET_BYTES (OT128_TAIL_AT + 26 + 4 + 22 + 4)
+#define OT128_STAMP_US     43.346 /* before the column's beginning */
+#define OT128_RPM          600
+
+static uint8_t ot128_template[OT128_PACKET_BYTES];
+
+static int ot128_prepare(uint64_t packets)
+{
+    /* version 1.4; the last return comes first; 4 mm; with safety, IMU and sequence number */
+    static const uint8_t header[] = {0xEE, 0xFF, 1, 4, 0, 0, 128, 2, 1, 4, 2, 0x07};
+    uint8_t *tail = ot128_template + OT128_TAIL_AT;
+    (void)packets;
+    memcpy(ot128_template, header, sizeof header);
+    for (unsigned block = 0; block < OT128_RETURNS; block++)
+        for (unsigned channel = 0; channel < OT128_CHANNELS; channel++) {
+            uint8_t *element =
+                ot128_template + OT128_BLOCKS_AT + block * OT128_BLOCK_BYTES + 2 + channel * 3;
+            sl_put_le16(element, (uint16_t)(1000 + 50 * channel + 400 * block));
+            element[2] = (uint8_t)(channel + 1);
+        }
+    tail[11] = 0;    /* high resolution */
+    tail[12] = 0x39; /* last and strongest */
+    sl_put_le16(tail + 13, OT128_RPM);
+    tail[25] = 0x42;
+    return 0;
+}
+
+/* Columns take turns with two orders of firing: 2 bits a block, from the top. */
+static void ot128_make(const struct load_sensor *sensor, uint64_t n, uint8_t *ret_bytes)
+{
+    uint8_t *tail = ret_bytes + OT128_TAIL_AT;
+    (void)sensor;
+    memcpy(ret_bytes, ot128_template, sizeof ot128_template);
+    long azimuth = lround((double)(n * OT128_COLUMN_NS % TURN_NS) * 36000 / TURN_NS) % 36000;
+    for (unsigned block = 0; block < OT128_RETURNS; block++)
+        sl_put_le16(ret_bytes + OT128_BLOCKS_AT + block * OT128_BLOCK_BYTES, (uint16_t)azimuth);
+    double stamp_us = HESAI_START_US + (double)(n * OT128_COLUMN_NS) / 1e3 - OT128_STAMP_US;
+    sl_put_le16(tail + 9, n % 2 ? 0x5000 : 0);
+    put_hesai_time(stamp_us, tail + 15, tail + 21);
+    sl_put_le32(tail + 26, (uint32_t)n);
 }
 
 /* ---- VLP-16: what the simulated sensor sees, made beforehand. */
@@ -168,10 +227,12 @@ static void vlp16_make(const struct load_sensor *sensor, uint64_t n, uint8_t *re
 
 const struct load_sensor load_sensors[] = {
     {"os128", TURN_NS / OUSTER_TURN_PACKETS, OUSTER_PACKET_BYTES, OUSTER_TURN_PACKETS, OUSTER_BEAMS,
-     2 * OUSTER_TURN_COLUMNS, ouster_prepare, ouster_make},
+     2 * OUSTER_TURN_COLUMNS, 2 * OUSTER_COLUMNS *OUSTER_BEAMS, ouster_prepare, ouster_make},
     {"pandar64", PANDAR_COLUMNS *PANDAR_COLUMN_NS, PANDAR_PACKET_BYTES, 0, PANDAR_CHANNELS, 0,
-     pandar_prepare, pandar_make},
-    {"vlp-16", 24 * 55296, VLP16_PACKET_BYTES, 0, 16, 0, vlp16_prepare, vlp16_make},
+     2 * PANDAR_COLUMNS *PANDAR_CHANNELS, pandar_prepare, pandar_make},
+    {"ot128", OT128_COLUMN_NS, OT128_PACKET_BYTES, 0, OT128_CHANNELS, 0,
+     OT128_RETURNS *OT128_CHANNELS, ot128_prepare, ot128_make},
+    {"vlp-16", 24 * 55296, VLP16_PACKET_BYTES, 0, 16, 0, 0, vlp16_prepare, vlp16_make},
     {0},
 };
 

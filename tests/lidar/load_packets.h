@@ -25,6 +25,7 @@ struct load_sensor {
     uint32_t turn_packets; /* 0 = a turn does not end with a packet */
     uint32_t rays;         /* width of the clouds that come of it */
     uint32_t rows;         /* of its clouds, where each turn has the same; 0 = it has not */
+    uint32_t returns;      /* in a packet; 0 = more in one than in another */
     int (*prepare)(uint64_t packets); /* so many will be asked for; NULL = nothing to do */
     void (*make)(const struct load_sensor *sensor, uint64_t n, uint8_t *ret_bytes);
 };

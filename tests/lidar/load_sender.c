@@ -7,7 +7,7 @@
  * one system call: no packet is late by more, unless the machine is. At the end it prints a line
  * for each sensor and one of how late it was:
  *
- *      pandar64:2370 sent 60000
+ *      ot128:2370 sent 360000
  *      late: p50 0.151 ms, p99 0.402 ms, max 1.930 ms; 10.001 s
  *
  * It takes a real-time priority where it may have one: what it stands for is no program that

@@ -176,6 +176,35 @@ static void another_sensor_is_an_error_until_this_one_is_heard(void **state)
     stop();
 }
 
+/* The other one, heard first, has the same frames and columns, but sees nothing. */
+static void two_sensors_at_one_port_are_told_apart_by_serial_number(void **state)
+{
+    (void)state;
+    enum {
+        TURNS = 3
+    };
+    uint8_t bytes[BYTES];
+    start();
+    for (unsigned n = 0; n < TURNS * PACKETS; n++) {
+        make_packet(n, bytes);
+        bytes[7] ^= 1;
+        assert_int_equal(push(bytes, BYTES, 0), 0);
+        bytes[7] ^= 1;
+        for (unsigned i = 0; i < COLUMNS * BEAMS; i++)
+            sl_put_le16(bytes + 32 + i / BEAMS * (12 + BEAMS * 4) + 12 + i % BEAMS * 4, 500);
+        assert_int_equal(push(bytes, BYTES, 0), 0);
+    }
+    assert_int_equal(count_of(LIDAR_OTHER_MODEL), TURNS * PACKETS);
+    assert_int_equal(count_of(LIDAR_PACKETS), TURNS * PACKETS);
+    assert_int_equal(count_of(LIDAR_DUPLICATE), 0);
+    assert_int_equal(kept.closed, TURNS);
+    for (unsigned i = 0; i < TURNS; i++) {
+        assert_int_equal(kept.kept[i].info.partial, 0);
+        assert_int_equal(kept.kept[i].info.valid, PACKETS * COLUMNS * BEAMS);
+    }
+    stop();
+}
+
 static void the_imu_is_turned_into_the_axes_of_the_points(void **state)
 {
     (void)state;
@@ -219,6 +248,7 @@ int main(void)
         TEST(packets_with_a_wrong_checksum_are_left_out_on_request),
         TEST(what_is_cut_off_or_of_another_kind_is_counted),
         TEST(another_sensor_is_an_error_until_this_one_is_heard),
+        TEST(two_sensors_at_one_port_are_told_apart_by_serial_number),
         TEST(the_imu_is_turned_into_the_axes_of_the_points),
         TEST(kernels_are_chosen_by_name),
     };
