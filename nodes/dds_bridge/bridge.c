@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "nodes/dds_bridge/graph.h"
 #include "nodes/dds_bridge/in.h"
 #include "nodes/dds_bridge/names.h"
 #include "nodes/dds_bridge/out.h"
@@ -24,6 +25,8 @@
 #define DOMAIN_MAX 230                  /* of DDS: its ports are made from the number */
 #define OUTS_MAX   SL_RUNTIME_ENDS_MAX
 #define INS_MAX    32
+
+_Static_assert(OUTS_MAX <= GRAPH_ENDS_MAX && INS_MAX <= GRAPH_ENDS_MAX, "all are of the graph");
 
 /* The rules of one direction, and the names of those that are for one topic. */
 struct rules {
@@ -41,6 +44,7 @@ struct incoming {
 struct bridge {
     struct rules outs, ins;
     int64_t domain;
+    int form; /* enum graph_form */
 
     struct sl_runtime *runtime;
     struct out out[OUTS_MAX];
@@ -53,8 +57,12 @@ struct bridge {
     bool is_watching, is_open;
     int wake_fd;
     struct cyclone *cyclone;
+    struct graph *graph;
     uint64_t look_ns; /* when to look again */
 };
+
+static const char *const form_names[] = {
+    [GRAPH_JAZZY] = "jazzy", [GRAPH_HUMBLE] = "humble", [GRAPH_NONE] = "none", NULL};
 
 static const struct sl_option options[] = {
     {.name = "out",
@@ -77,6 +85,13 @@ static const struct sl_option options[] = {
      .min = 0,
      .max = DOMAIN_MAX,
      .help = "The DDS domain, as ROS_DOMAIN_ID"},
+    {.name = "ros-graph",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct bridge, form),
+     .fallback = "jazzy",
+     .choices = form_names,
+     .help = "How it shows itself as a node: as ROS 2 Iron and later understand it (jazzy), as "
+             "Humble and earlier do, or not at all"},
 };
 
 /* Rules -----------------------------------------------------------------------------------------*/
@@ -181,6 +196,8 @@ static int see_row(void *context, const struct sl_stats_view *view)
     struct out *out = &b->out[b->out_count++];
     if (out_open(out, b->runtime, b->cyclone, rule, &b->origins, view) < 0)
         sl_log(SL_LOG_WARN, "%s does not go out: %s", view->topic, sl_error_text());
+    else
+        graph_add_writer(b->graph, out->writer);
     return 0;
 }
 
@@ -223,6 +240,8 @@ static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
     memcpy(incoming->topic, topic, sizeof incoming->topic);
     if (in_open(b->cyclone, b->runtime, rule, topic, remote, &b->origins, &incoming->in) < 0)
         sl_log(SL_LOG_WARN, "DDS %s does not come in: %s", remote->topic, sl_error_text());
+    else
+        graph_add_reader(b->graph, in_reader(incoming->in));
 }
 
 static int hear(struct bridge *b)
@@ -254,6 +273,8 @@ static int open_bridge(void *state, struct sl_runtime *runtime)
         return err;
     b->is_watching = true;
     err = cyclone_open((uint32_t)b->domain, sl_runtime_name(runtime), b->wake_fd, &b->cyclone);
+    if (err == 0)
+        err = graph_open(b->cyclone, sl_runtime_name(runtime), (enum graph_form)b->form, &b->graph);
     return err < 0 ? err : look(b);
 }
 
@@ -280,6 +301,8 @@ static int work(void *state, struct sl_runtime *runtime)
     int err = look(b);
     if (err == 0)
         err = hear(b);
+    if (err == 0 && graph_tell(b->graph) < 0)
+        sl_log(SL_LOG_WARN, "ROS 2's graph is not told of all topics: %s", sl_error_text());
     if (err == 0)
         err = work_all(b);
     sl_runtime_wake_at(runtime, b->look_ns);
@@ -297,6 +320,7 @@ static void close_bridge(void *state, struct sl_runtime *runtime)
     for (unsigned i = 0; i < b->in_count; i++)
         if (b->in[i].in)
             in_sum_up(b->in[i].in);
+    graph_close(b->graph);
     cyclone_close(b->cyclone);
     for (unsigned i = 0; i < b->in_count; i++)
         in_close(b->in[i].in);

@@ -49,8 +49,9 @@ const char *__tsan_default_suppressions(void)
 #define CDR_HEADER   4u /* bytes before each message: its encoding */
 #define CDR_UNIT     4u /* messages are sent in multiples of it */
 #define PAGE         4096u
-#define KEEP_ALL_MAX 1024 /* messages, however small, that readers have not got */
-#define BLOCKING_NS  0    /* a full history is told at once */
+#define KEEP_ALL_MAX 1024         /* messages, however small, that readers have not got */
+#define BLOCKING_NS  0            /* a full history is told at once */
+#define ENCLAVE      "enclave=/;" /* what ROS 2 says of its participants without security */
 
 /* Before the user's: how much readers may be behind is bounded by frames, not by bytes. */
 static const char defaults[] =
@@ -551,6 +552,7 @@ static int open_participant(struct cyclone *cyclone, uint32_t domain, const char
         return dds_failure(cyclone->domain, "DDS domain", number);
     dds_qos_t *qos = dds_create_qos();
     dds_qset_entity_name(qos, name);
+    dds_qset_userdata(qos, ENCLAVE, strlen(ENCLAVE));
     cyclone->participant = dds_create_participant(domain, qos, NULL);
     dds_delete_qos(qos);
     if (cyclone->participant < 0)
@@ -596,6 +598,20 @@ void cyclone_close(struct cyclone *cyclone)
         free(r);
     }
     free(cyclone);
+}
+
+static struct cyclone_guid guid_of(dds_entity_t entity)
+{
+    dds_guid_t guid = {0};
+    struct cyclone_guid result;
+    dds_get_guid(entity, &guid);
+    memcpy(result.byte, guid.v, sizeof result.byte);
+    return result;
+}
+
+struct cyclone_guid cyclone_guid(const struct cyclone *cyclone)
+{
+    return guid_of(cyclone->participant);
 }
 
 static dds_qos_t *make_qos(const struct cyclone_qos *q)
@@ -685,32 +701,31 @@ static struct message *hold_message(struct cyclone_writer *w, const struct sl_fr
     return m;
 }
 
-/* Ends the hold. */
-static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *frame)
+static struct message *new_copy(struct cyclone_writer *w, size_t size)
 {
-    struct message *m = new_message(w, frame->body_length, frame->body_length + CDR_UNIT);
-    size_t got = sl_frame_copy(frame, 0, m->copy, frame->body_length);
-    memset(m->copy + got, 0, frame->body_length - got + CDR_UNIT);
-    m->body = (struct sl_body){1, {{m->copy, frame->body_length}}};
+    struct message *m = new_message(w, size, size + CDR_UNIT);
+    m->body = (struct sl_body){1, {{m->copy, size}}};
     m->may_be_padded = true;
-    if (sl_frame_check(frame) < 0)
-        atomic_fetch_add(&w->stale, 1);
-    sl_frame_release(frame);
     w->copied++;
     atomic_fetch_add(&w->copies, 1);
     return m;
 }
 
-int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame, enum cyclone_way way)
+/* Ends the hold. */
+static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *frame)
 {
-    size_t size = frame->body_length;
-    if (size < CDR_HEADER || size > UINT32_MAX - CDR_UNIT || frame->range_count == 0) {
-        sl_frame_release(frame);
-        w->failed++;
-        return sl_error(-EMSGSIZE, "a message of %zu bytes is none of DDS", size);
-    }
-    bool is_copied = way == CYCLONE_COPY || !frame->link;
-    struct message *m = is_copied ? copy_message(w, frame) : hold_message(w, frame);
+    struct message *m = new_copy(w, frame->body_length);
+    size_t got = sl_frame_copy(frame, 0, m->copy, frame->body_length);
+    memset(m->copy + got, 0, frame->body_length - got + CDR_UNIT);
+    if (sl_frame_check(frame) < 0)
+        atomic_fetch_add(&w->stale, 1);
+    sl_frame_release(frame);
+    return m;
+}
+
+/* The message is Cyclone's now, whatever comes of it. */
+static int write_message(struct cyclone_writer *w, struct message *m, size_t size)
+{
     LET_GO(&m->c);
     dds_return_t code = dds_writecdr(w->writer, &m->c);
     if (code < 0) {
@@ -720,6 +735,42 @@ int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame, enum c
     w->sent++;
     w->bytes += size;
     return 0;
+}
+
+static int check_size(struct cyclone_writer *w, size_t size)
+{
+    if (size >= CDR_HEADER && size <= UINT32_MAX - CDR_UNIT)
+        return 0;
+    w->failed++;
+    return sl_error(-EMSGSIZE, "a message of %zu bytes is none of DDS", size);
+}
+
+int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame, enum cyclone_way way)
+{
+    size_t size = frame->range_count > 0 ? frame->body_length : 0;
+    int err = check_size(w, size);
+    if (err < 0) {
+        sl_frame_release(frame);
+        return err;
+    }
+    bool is_copied = way == CYCLONE_COPY || !frame->link;
+    return write_message(w, is_copied ? copy_message(w, frame) : hold_message(w, frame), size);
+}
+
+int cyclone_writer_send_bytes(struct cyclone_writer *w, const void *body, size_t size)
+{
+    int err = check_size(w, size);
+    if (err < 0)
+        return err;
+    struct message *m = new_copy(w, size);
+    memcpy(m->copy, body, size);
+    memset(m->copy + size, 0, CDR_UNIT);
+    return write_message(w, m, size);
+}
+
+struct cyclone_guid cyclone_writer_guid(const struct cyclone_writer *w)
+{
+    return guid_of(w->writer);
 }
 
 uint32_t cyclone_writer_held(const struct cyclone_writer *w)
@@ -822,6 +873,11 @@ uint32_t cyclone_reader_writers(const struct cyclone_reader *r)
     dds_subscription_matched_status_t matched = {0};
     dds_get_subscription_matched_status(r->reader, &matched);
     return matched.current_count;
+}
+
+struct cyclone_guid cyclone_reader_guid(const struct cyclone_reader *r)
+{
+    return guid_of(r->reader);
 }
 
 /* Other participants' ---------------------------------------------------------------------------*/

@@ -40,6 +40,12 @@ struct cyclone_qos {
 int cyclone_open(uint32_t domain, const char *name, int wake_fd, struct cyclone **ret_cyclone);
 void cyclone_close(struct cyclone *cyclone); /* NULL is fine */
 
+/* How an end, or the participant itself, is known to others: a GUID. */
+struct cyclone_guid {
+    unsigned char byte[16];
+};
+struct cyclone_guid cyclone_guid(const struct cyclone *cyclone);
+
 /* ---- Out -------------------------------------------------------------------------------------*/
 
 /* `topic` and `type` are DDS's names. */
@@ -56,6 +62,9 @@ enum cyclone_way {
  * more, or less than the 4 bytes that each message begins with. */
 int cyclone_writer_send(struct cyclone_writer *writer, struct sl_frame *frame,
                         enum cyclone_way way);
+
+/* Send a body that is no frame's; it is copied. Errors as above. */
+int cyclone_writer_send_bytes(struct cyclone_writer *writer, const void *body, size_t size_bytes);
 
 /* Frames that are not let go of yet, and copied messages. */
 uint32_t cyclone_writer_held(const struct cyclone_writer *writer);
@@ -74,6 +83,7 @@ struct cyclone_writer_status {
 };
 void cyclone_writer_status(const struct cyclone_writer *writer,
                            struct cyclone_writer_status *ret_status);
+struct cyclone_guid cyclone_writer_guid(const struct cyclone_writer *writer);
 
 /* ---- In --------------------------------------------------------------------------------------*/
 
@@ -107,6 +117,7 @@ int cyclone_reader_open(struct cyclone *cyclone, const char *topic, const char *
 int cyclone_reader_take(struct cyclone_reader *reader, struct cyclone_arrival *ret_arrival);
 
 uint32_t cyclone_reader_writers(const struct cyclone_reader *reader); /* matched now */
+struct cyclone_guid cyclone_reader_guid(const struct cyclone_reader *reader);
 
 /* A writer of another participant that has appeared. */
 struct cyclone_remote {

@@ -241,6 +241,11 @@ int in_work(struct in *in)
     return got < 0 ? got : done;
 }
 
+const struct cyclone_reader *in_reader(const struct in *in)
+{
+    return in->reader;
+}
+
 /* Life ------------------------------------------------------------------------------------------*/
 
 /* What the writer offers, so that nothing is asked of it that it does not give. */

@@ -27,6 +27,8 @@ int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
 /* Publish what has come. Returns how many messages, or an error. */
 int in_work(struct in *in);
 
+const struct cyclone_reader *in_reader(const struct in *in);
+
 void in_sum_up(struct in *in); /* a line for the log */
 void in_close(struct in *in);  /* NULL is fine */
 

@@ -9,26 +9,39 @@
 
 #define DOMAINS 200
 
-/* No multicast: not every loopback interface has it, and nothing gets out by it. */
+/* No multicast: not every loopback interface has it, and nothing gets out by it. An interface is
+ * what `%s` says first, then come two addresses. */
 static const char config[] =
-    "<CycloneDDS><Domain id=\"any\"><General><Interfaces><NetworkInterface name=\"lo\"/>"
+    "<CycloneDDS><Domain id=\"any\"><General><Interfaces><NetworkInterface %s/>"
     "</Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery>"
     "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>9</MaxAutoParticipantIndex>"
-    "<Peers><Peer address=\"127.0.0.1\"/></Peers>"
+    "<Peers><Peer address=\"%s\"/><Peer address=\"%s\"/></Peers>"
     "<SPDPInterval>500ms</SPDPInterval></Discovery></Domain></CycloneDDS>";
 
 static uint32_t domain;
 static dds_entity_t participant;
 
-int side_setup(void **state)
+static int set_up(void **state, const char *interface, const char *one, const char *other)
 {
     static uint32_t tests;
+    char uri[sizeof config + 256];
     if (harness_setup(state) != 0)
         return -1;
     domain = 1 + ((uint32_t)getpid() * 7 + tests++) % DOMAINS;
-    setenv("CYCLONEDDS_URI", config, 1);
+    snprintf(uri, sizeof uri, config, interface, one, other);
+    setenv("CYCLONEDDS_URI", uri, 1);
     participant = dds_create_participant(domain, NULL, NULL);
     return participant > 0 ? 0 : -1;
+}
+
+int side_setup(void **state)
+{
+    return set_up(state, "name=\"lo\"", "127.0.0.1", "127.0.0.1");
+}
+
+int side_setup_between(void **state, const char *one, const char *other)
+{
+    return set_up(state, "autodetermine=\"true\"", one, other);
 }
 
 int side_teardown(void **state)

@@ -17,6 +17,9 @@
  */
 int side_setup(void **state);
 int side_teardown(void **state);
+/* The same, but over the one interface that a network namespace has: the machines with these
+ * addresses find each other. */
+int side_setup_between(void **state, const char *one, const char *other);
 
 uint32_t side_domain(void);
 const char *side_domain_option(void); /* "--dds-domain=N" */

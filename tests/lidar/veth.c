@@ -114,10 +114,10 @@ int veth_open(struct veth *ret_veth, char *ret_reason, size_t reason_size)
 
 void veth_close(struct veth *veth)
 {
-    if (veth->original_fd >= 0) {
+    if (veth->sensor_fd >= 0) /* otherwise it never left, and may not be let in again */
         enter(veth->original_fd);
+    if (veth->original_fd >= 0)
         close(veth->original_fd);
-    }
     if (veth->host_fd >= 0)
         close(veth->host_fd);
     if (veth->sensor_fd >= 0)
