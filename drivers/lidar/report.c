@@ -18,6 +18,8 @@
 
 static void add_loss(struct lidar_losses *to, const char *name, uint64_t count)
 {
+    if (to->kinds == LIDAR_LOSS_MAX)
+        return; /* a kind was added and the room was not: it is not told, and nothing breaks */
     to->name[to->kinds] = name;
     to->count[to->kinds++] = count;
 }
