@@ -8,6 +8,8 @@
 #include "tools/bench.h"
 #include "tools/tool.h"
 
+#define KEY_MAX 64
+
 static const struct sl_command command = {
     .name = "sluice bench lidar",
     .summary = "How fast packets become points in a pool, and how soon others see them",
@@ -36,6 +38,31 @@ static int tell_decode(struct sl_bench *bench)
     sl_bench_figure(bench, "block_bytes_per_s", decode.decode_bytes_per_s, NULL);
     sl_bench_figure(bench, "fill_bytes_per_s", decode.fill_bytes_per_s, NULL);
     sl_bench_figure(bench, "block_fill_rate_ratio", decode.decode_fill_rate_ratio, "at least 0.5");
+    return 0;
+}
+
+static void make_key(char key[KEY_MAX], const char *model, const char *unit)
+{
+    snprintf(key, KEY_MAX, "%s_%s", model, unit);
+    for (char *c = key; *c; c++)
+        *c = *c == '-' ? '_' : *c;
+}
+
+/* Every other sensor of blocks: "vls_128_points_per_s", "vls_128_fill_rate_ratio" ... */
+static int tell_models(struct sl_bench *bench)
+{
+    for (const char *const *model = sl_bench_lidar_models; *model; model++) {
+        struct sl_bench_lidar_options options = {.model = *model};
+        struct sl_bench_lidar_result decode;
+        char points[KEY_MAX], ratio[KEY_MAX];
+        int err = sl_bench_lidar_decode_with(&options, &decode);
+        if (err < 0)
+            return err;
+        make_key(points, *model, "points_per_s");
+        make_key(ratio, *model, "fill_rate_ratio");
+        sl_bench_figure(bench, points, decode.decode_points_per_s, NULL);
+        sl_bench_figure(bench, ratio, decode.decode_fill_rate_ratio, NULL);
+    }
     return 0;
 }
 
@@ -142,6 +169,8 @@ static int run(void)
         err = tell_decode(&bench);
     if (err == 0)
         err = tell_ouster(&bench);
+    if (err == 0)
+        err = tell_models(&bench);
     if (err == 0)
         err = tell_flow(&bench);
     if (err < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lidar_bench.c - decoding a synthetic stream of a VLP-16 or an Ouster into a memfd, and filling
- * the same memfd. */
+/* lidar_bench.c - decoding a synthetic stream of a sensor into a memfd, and filling the same memfd.
+ */
 #include "tests/bench/lidar_bench.h"
 
 #include <errno.h>
@@ -15,17 +15,16 @@
 #include "core/base/error.h"
 #include "core/uncached/stream.h"
 #include "drivers/lidar/decoder.h"
+#include "drivers/lidar/hesai.h"
 #include "drivers/lidar/ouster_frames.h"
 
-#define REGION_BYTES    (UINT64_C(64) << 20)
-#define TURNS_DEFAULT   400
-#define PACKETS_A_TURN  75 /* an even number of 0.01 degrees a block: 10.05 Hz */
-#define PACKET_NS       1327104
-#define BLOCKS          12
-#define ELEMENTS        32
-#define HOUR_US         UINT64_C(3600000000)
-#define POINTS_A_PACKET (BLOCKS * ELEMENTS)
-#define MISSES_ONE_IN   8 /* shots without a return */
+#define REGION_BYTES  (UINT64_C(64) << 20)
+#define TURNS_DEFAULT 400
+#define TURN_NS       100000000u
+#define POINTS_A_RUN  (TURNS_DEFAULT * 75 * 384) /* of a VLP-16; of others as many */
+#define HOUR_US       UINT64_C(3600000000)
+#define US_PER_S      1000000
+#define MISSES_ONE_IN 8 /* shots without a return */
 
 #define OUSTER_BEAMS     128
 #define OUSTER_COLUMNS   16 /* in a packet */
@@ -33,6 +32,35 @@
 #define OUSTER_PACKETS   (OUSTER_TURN / OUSTER_COLUMNS)
 #define OUSTER_COLUMN_NS 97656
 #define OUSTER_MAX       (64 + OUSTER_COLUMNS * (12 + OUSTER_BEAMS * 16)) /* bytes of a packet */
+#define PACKETS_BYTES    (OUSTER_PACKETS * OUSTER_MAX) /* of a turn: the most of all sensors */
+
+/* Where things are in a block sensor's packets; how many of them the model's table says. */
+struct block_sensor {
+    const char *model;
+    uint16_t packet_bytes, tail_at;
+    uint8_t blocks_at, azimuth_at, elements_at; /* in the packet; in a block */
+    uint8_t mode_at, microseconds_at;           /* in the tail */
+    uint8_t date_at;                            /* 0 = microseconds are those of the hour */
+    uint8_t header[12];                         /* blocks_at bytes */
+};
+
+static const struct block_sensor block_sensors[] = {
+    {"vlp-16", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
+    {"hdl-32e", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
+    {"vlp-32c", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
+    {"vls-128", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
+    {"pandar40p", 1262, 1240, 0, 2, 4, 14, 10, 16, {0}},
+    {"pandar64", 1194, 1172, 8, 0, 2, 14, 10, 16, {0xEE, 0xFF, 64, 6, 0, 4}},
+    {"qt64", 1072, 1044, 12, 0, 2, 16, 12, 18, {0xEE, 0xFF, 3, 1, 0, 0, 64, 4, 0, 4, 1}},
+    {"xt16", 568, 540, 12, 0, 2, 10, 19, 13, {0xEE, 0xFF, 6, 1, 0, 0, 16, 8, 0, 4, 1}},
+    {"xt32", 1080, 1052, 12, 0, 2, 10, 19, 13, {0xEE, 0xFF, 6, 1, 0, 0, 32, 8, 0, 4, 1}},
+    {"xt32m2x", 820, 792, 12, 0, 2, 10, 19, 13, {0xEE, 0xFF, 6, 1, 0, 0, 32, 6, 0, 5, 1}},
+};
+#define BLOCK_SENSORS (sizeof block_sensors / sizeof *block_sensors)
+
+const char *const sl_bench_lidar_models[] = {"hdl-32e",  "vlp-32c", "vls-128", "pandar40p",
+                                             "pandar64", "qt64",    "xt16",    "xt32",
+                                             "xt32m2x",  NULL};
 
 struct bench {
     uint8_t *region;
@@ -43,8 +71,11 @@ struct bench {
     unsigned returns, packets_a_turn, points_a_packet, packet_bytes;
     uint64_t packet_count; /* sent so far */
     void (*stamp)(struct bench *bench, uint8_t *packet);
+    const struct block_sensor *sensor; /* NULL = an Ouster */
+    const struct lidar_model *model;
+    uint64_t packet_ns;
     struct ouster_metadata metadata;
-    uint8_t packets[2 * PACKETS_A_TURN][OUSTER_MAX];
+    uint8_t packets[PACKETS_BYTES];
 };
 
 /* xorshift: the same stream in every run */
@@ -56,37 +87,71 @@ static uint32_t random_next(uint32_t *state)
     return *state;
 }
 
+static uint8_t *packet_at(struct bench *b, unsigned index)
+{
+    return b->packets + (size_t)index * b->packet_bytes;
+}
+
 static void stamp_block_packet(struct bench *b, uint8_t *packet)
 {
-    uint64_t stamp_us = b->packet_count * PACKET_NS / b->returns / 1000;
-    sl_put_le32(packet + 1200, (uint32_t)(stamp_us % HOUR_US));
+    const struct block_sensor *sensor = b->sensor;
+    uint8_t *tail = packet + sensor->tail_at;
+    uint64_t stamp_us = b->packet_count * b->packet_ns / 1000;
+    if (sensor->date_at == 0) {
+        sl_put_le32(tail + sensor->microseconds_at, (uint32_t)(stamp_us % HOUR_US));
+        return;
+    }
+    sl_put_be32(tail + sensor->date_at + 2, (uint32_t)(stamp_us / US_PER_S)); /* no year: seconds */
+    sl_put_le32(tail + sensor->microseconds_at, (uint32_t)(stamp_us % US_PER_S));
+}
+
+/* Banks of 32 lasers are told apart by it, where a column has several blocks. */
+static void put_flag(const struct bench *b, uint8_t *at, unsigned block)
+{
+    static const uint16_t flags[] = {0xEEFF, 0xDDFF, 0xCCFF, 0xBBFF};
+    if (b->sensor->azimuth_at > 0)
+        sl_put_le16(at, flags[block / b->returns % b->model->blocks_per_column]);
+}
+
+static void make_block(const struct bench *b, uint8_t *at, unsigned azimuth, uint32_t *random)
+{
+    const struct lidar_model *model = b->model;
+    unsigned element = model->element_bytes;
+    sl_put_le16(at + b->sensor->azimuth_at, (uint16_t)azimuth);
+    for (unsigned e = b->sensor->elements_at; e + element <= model->block_bytes; e += element) {
+        uint32_t value = random_next(random);
+        bool is_miss = value % MISSES_ONE_IN == 0;
+        sl_put_le16(at + e, is_miss ? 0 : (uint16_t)(500 + value % 49000));
+        at[e + 2] = (uint8_t)(value >> 24);
+    }
 }
 
 static void make_block_packets(struct bench *b)
 {
+    const struct block_sensor *sensor = b->sensor;
+    const struct lidar_model *model = b->model;
     uint32_t random = 1;
-    b->packets_a_turn = PACKETS_A_TURN * b->returns;
-    b->points_a_packet = POINTS_A_PACKET;
-    b->packet_bytes = VELODYNE_DATA_BYTES;
+    unsigned columns = lidar_model_columns(model, b->returns);
+    unsigned groups = model->blocks / model->blocks_per_column / b->returns;
+    b->packet_ns = (uint64_t)columns * model->column_period_ns;
+    b->packets_a_turn =
+        TURN_NS / ((unsigned)b->packet_ns * b->returns) * b->returns; /* an even number */
+    b->points_a_packet = columns * model->lasers * b->returns;
+    b->packet_bytes = sensor->packet_bytes;
     b->stamp = stamp_block_packet;
-    b->slot_bytes = (size_t)(b->packets_a_turn * POINTS_A_PACKET / 8 * 9) * LIDAR_POINT_BYTES;
-    unsigned groups = BLOCKS / b->returns;
+    b->slot_bytes = (size_t)b->packets_a_turn * b->points_a_packet / 8 * 9 * LIDAR_POINT_BYTES;
     for (unsigned i = 0; i < b->packets_a_turn; i++) {
-        uint8_t *packet = b->packets[i];
-        for (unsigned block = 0; block < BLOCKS; block++) {
-            uint8_t *at = packet + block * 100;
-            unsigned group = i * groups + block / b->returns;
-            sl_put_le16(at, 0xEEFF);
-            sl_put_le16(at + 2, (uint16_t)(group * 36000 / (b->packets_a_turn * groups)));
-            for (unsigned element = 0; element < ELEMENTS; element++) {
-                uint32_t value = random_next(&random);
-                bool is_miss = value % MISSES_ONE_IN == 0;
-                sl_put_le16(at + 4 + element * 3, is_miss ? 0 : (uint16_t)(500 + value % 49000));
-                at[6 + element * 3] = (uint8_t)(value >> 24);
-            }
+        uint8_t *packet = packet_at(b, i);
+        memcpy(packet, sensor->header, sensor->blocks_at);
+        for (unsigned block = 0; block < model->blocks; block++) {
+            uint8_t *at = packet + sensor->blocks_at + (size_t)block * model->block_bytes;
+            unsigned group = i * groups + block / b->returns / model->blocks_per_column;
+            put_flag(b, at, block);
+            make_block(b, at, group * LIDAR_AZIMUTH_UNITS / (b->packets_a_turn * groups), &random);
         }
-        packet[1204] = b->returns == 2 ? 0x39 : 0x37;
-        packet[1205] = 0x22;
+        packet[sensor->tail_at + sensor->mode_at] = b->returns == 2 ? 0x39 : 0x37;
+        if (sensor->date_at == 0)
+            packet[1205] = model->product_id;
     }
 }
 
@@ -131,9 +196,10 @@ static void make_ouster_packets(struct bench *b)
     b->stamp = stamp_ouster_packet;
     b->slot_bytes = ouster_frame_bytes(&b->metadata);
     for (unsigned i = 0; i < OUSTER_PACKETS; i++) {
-        b->packets[i][0] = 1;
+        uint8_t *packet = packet_at(b, i);
+        packet[0] = 1;
         for (unsigned column = 0; column < OUSTER_COLUMNS; column++) {
-            uint8_t *at = b->packets[i] + f->header_bytes + (size_t)column * f->column_bytes;
+            uint8_t *at = packet + f->header_bytes + (size_t)column * f->column_bytes;
             sl_put_le16(at + 8, (uint16_t)(i * OUSTER_COLUMNS + column));
             sl_put_le16(at + 10, 1);
             for (unsigned word = 0; word < f->profile->pixel_bytes / 4u * OUSTER_BEAMS; word++) {
@@ -171,8 +237,9 @@ static void discard_slot(void *context, void *handle)
 static int push_turn(struct bench *b)
 {
     for (unsigned i = 0; i < b->packets_a_turn; i++) {
-        struct sl_datagram datagram = {.bytes = b->packets[i], .size_bytes = b->packet_bytes};
-        b->stamp(b, b->packets[i]);
+        uint8_t *packet = packet_at(b, i);
+        struct sl_datagram datagram = {.bytes = packet, .size_bytes = b->packet_bytes};
+        b->stamp(b, packet);
         b->packet_count++;
         int err = lidar_decoder_push(b->decoder, &datagram);
         if (err < 0)
@@ -256,8 +323,19 @@ static int measure(struct bench *b, unsigned turns, struct sl_bench_lidar_result
 /* As many points in each measurement, whatever the sensor. */
 static unsigned default_turns(const struct bench *b)
 {
-    return TURNS_DEFAULT * PACKETS_A_TURN * POINTS_A_PACKET /
-           (b->packets_a_turn * b->points_a_packet);
+    return POINTS_A_RUN / (b->packets_a_turn * b->points_a_packet);
+}
+
+static int find_sensor(struct bench *b, const char *name)
+{
+    for (unsigned i = 0; i < BLOCK_SENSORS; i++) {
+        if (strcmp(block_sensors[i].model, name) == 0)
+            b->sensor = &block_sensors[i];
+    }
+    b->model = velodyne_model_find(name);
+    if (!b->model)
+        b->model = hesai_model_find(name);
+    return b->sensor && b->model ? 0 : sl_error(-EINVAL, "lidar bench: no sensor \"%s\"", name);
 }
 
 static int map_region(struct bench *b)
@@ -294,17 +372,25 @@ int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
     struct bench *b = calloc(1, sizeof *b);
     if (!b)
         return sl_error(-ENOMEM, "lidar bench: no memory");
-    b->returns = options->returns == 2 ? 2 : 1;
+    int err = 0;
+    b->returns = options->returns == 2 && !options->model ? 2 : 1;
     if (options->is_ouster) {
         make_ouster_packets(b);
         config.ouster.metadata = &b->metadata;
     } else {
-        make_block_packets(b);
+        err = find_sensor(b, options->model ? options->model : "vlp-16");
+        if (err == 0)
+            make_block_packets(b);
+        config.model = b->model;
+    }
+    if (err < 0) {
+        free(b);
+        return err;
     }
     b->slot_bytes = (b->slot_bytes + 4095) / 4096 * 4096;
     b->slot_count = (unsigned)(REGION_BYTES / b->slot_bytes);
     struct lidar_frame_sink sink = {b, open_slot, close_slot, discard_slot};
-    int err = map_region(b);
+    err = map_region(b);
     if (err == 0)
         err = lidar_decoder_create(&config, &sink, &b->decoder);
     if (err == 0)

@@ -21,12 +21,16 @@
 
 struct sl_bench_lidar_options {
     const char *kernel; /* NULL = the best */
+    const char *model;  /* of sl_bench_lidar_models, with one return; NULL = a VLP-16 */
     unsigned returns;   /* 1 or 2; 0 = 1 */
     unsigned turns;     /* of the sensor in each measurement; 0 = 400 */
     int has_extrinsics; /* points moved into another frame in the same pass */
     int is_ouster;      /* of 128 beams and 1024 columns, with one profile a number of returns;
-                           otherwise a VLP-16 */
+                           otherwise what `model` says */
 };
+
+/* Sensors of blocks beside the VLP-16, as options spell them, ended by NULL. */
+extern const char *const sl_bench_lidar_models[];
 
 struct sl_bench_lidar_result {
     const char *kernel; /* that decoded */
@@ -40,7 +44,7 @@ struct sl_bench_lidar_result {
     double decode_fill_rate_ratio; /* bytes decoded to bytes filled per second, of each pair */
 };
 
-/* `options` NULL = the defaults. */
+/* `options` NULL = the defaults. -EINVAL: no such model. */
 int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
                                struct sl_bench_lidar_result *ret_result);
 

@@ -11,7 +11,8 @@ sluice_test(lidar_driver_live SOURCES test_driver_live.c
             LINK sluice_lidar_test_driving sluice_lidar_source)
 sluice_test(lidar_driver_captures SOURCES test_driver_captures.c LINK sluice_lidar_test_driving)
 sluice_test(lidar_driver_bench LABELS bench
-            SOURCES test_driver_bench.c ../bench/lidar_latency.c ../bench/lidar_flow.c
+            SOURCES test_driver_bench.c ../bench/lidar_bench.c ../bench/lidar_flow.c
+                    ../bench/lidar_latency.c
             LINK sluice_lidar_flow)
 if(TEST lidar_driver_bench)
   set_tests_properties(lidar_driver_bench PROPERTIES RUN_SERIAL TRUE) # its SCHED_FIFO part starves others

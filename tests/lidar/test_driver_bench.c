@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "core/base/error.h"
+#include "tests/bench/lidar_bench.h"
 #include "tests/bench/lidar_latency.h"
 
 static char root[64] = "/tmp/sluice-lidar-bench-XXXXXX";
@@ -71,6 +72,29 @@ static void both_ends_may_go_first(void **state)
     }
 }
 
+static void decodes(const struct sl_bench_lidar_options *options)
+{
+    struct sl_bench_lidar_result result;
+    if (sl_bench_lidar_decode_with(options, &result) < 0)
+        fail_msg("%s: %s", options->model ? options->model : "?", sl_error_text());
+    assert_true(result.points > 0);
+    assert_true(result.decode_points_per_s > 0 && result.fill_bytes_per_s > 0);
+}
+
+static void every_model_is_decoded_without_loss(void **state)
+{
+    (void)state;
+    for (const char *const *model = sl_bench_lidar_models; *model; model++)
+        decodes(&(struct sl_bench_lidar_options){.model = *model, .turns = 2});
+    for (unsigned returns = 1; returns <= 2; returns++) {
+        decodes(&(struct sl_bench_lidar_options){.returns = returns, .turns = 2});
+        decodes(&(struct sl_bench_lidar_options){.returns = returns, .turns = 2, .is_ouster = 1});
+    }
+    struct sl_bench_lidar_result result;
+    const struct sl_bench_lidar_options unknown = {.model = "vlp-17"};
+    assert_int_equal(sl_bench_lidar_decode_with(&unknown, &result), -EINVAL);
+}
+
 static void capture_goes_through_the_driver_and_alone(void **state)
 {
     (void)state;
@@ -96,6 +120,7 @@ int main(void)
         cmocka_unit_test(every_turn_is_seen_after_it_was_received),
         cmocka_unit_test(eight_that_sleep_beside_load_see_every_turn),
         cmocka_unit_test(both_ends_may_go_first),
+        cmocka_unit_test(every_model_is_decoded_without_loss),
         cmocka_unit_test(capture_goes_through_the_driver_and_alone),
     };
     if (!mkdtemp(root))

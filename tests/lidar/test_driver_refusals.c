@@ -70,6 +70,14 @@ static void unknown_model_and_contradictory_options_are_wrong_usage(void **state
     REFUSED(FAILED, "is not replayed with --source sim", "--source=sim", "--capture=x.pcap");
     REFUSED(FAILED, "do not wait", "--block");
     REFUSED(FAILED, "will never come", "--source=sim", "--wait-for-subscribers=9");
+    REFUSED(FAILED, "xt32, but --model says vlp-16", "--source=sim", "--sim-model=xt32",
+            "--model=vlp-16");
+    REFUSED(FAILED, "no vls-128 is simulated", "--source=sim", "--model=vls-128");
+    REFUSED(FAILED, "strongest return, or dual", "--source=sim", "--sim-model=os1-64",
+            "--sim-return=last");
+    REFUSED(FAILED, "it makes 10 or 20", "--source=sim", "--sim-model=os1-64", "--sim-rpm=660");
+    REFUSED(FAILED, "option --sim-faults: fault loss=2: give 0 to 1", "--source=sim",
+            "--sim-faults=loss=2");
     REFUSED(FAILED, "must be above the minimum", "--source=sim", "--min-range=5", "--max-range=4");
 }
 
