@@ -6,9 +6,9 @@
  * When they change, the turn that was begun ends: no frame has points of two calibrations. The same
  * when one return becomes two.
  *
- * Of 16 lasers, the packets do not tell how many returns they carry; until the sensor has told it,
- * how far it turns in a packet, and from one packet to the next one, does. The first packet is kept
- * for that.
+ * Of 16 lasers, the packets do not tell how many returns they carry. How far the sensor turns in a
+ * packet, and from one packet to the next one, does; where that is not known, what the sensor told
+ * of itself a second ago. The first packet is kept until the second one.
  *
  * The date in the packets is believed as a Hesai's is: if it is the host's within a minute.
  */
@@ -149,10 +149,10 @@ static void push_data(struct robosense_decoder *d, const struct sl_datagram *dat
     d->is_told = true;
     unsigned returns = robosense_data_returns(&d->type, datagram->bytes);
     if (returns == 0) {
-        unsigned by_rate = returns_by_rate(d, datagram->bytes);
-        returns = d->told_returns > 0 ? d->told_returns : is_first ? 0 : by_rate;
-        if (returns == 0)
-            returns = d->returns;
+        unsigned told = returns_by_rate(d, datagram->bytes);
+        if (told == 0)
+            told = d->told_returns > 0 ? d->told_returns : d->returns;
+        returns = is_first ? 0 : told;
     }
     if (returns == 0 && d->has_kept) {
         decode_kept(d, 1); /* two of which nothing is known */
@@ -285,7 +285,7 @@ static int robosense_flush(void *state)
     struct robosense_decoder *d = state;
     if (d->error < 0)
         return d->error;
-    decode_kept(d, 1);
+    decode_kept(d, d->told_returns > 0 ? d->told_returns : 1);
     if (d->returns > 0)
         lidar_assembly_flush(&d->assembly);
     return 0;

@@ -142,6 +142,22 @@ static void returns_of_16_lasers_are_told_though_packets_are_lost(void **state)
     stop();
 }
 
+/* It was set to two since. */
+static void returns_of_16_lasers_are_told_though_the_sensor_said_otherwise(void **state)
+{
+    (void)state;
+    uint8_t info[BYTES];
+    start(&sensors[5]);
+    make_info(&sensors[4], info);
+    push_bytes(info, BYTES, 0);
+    push_packets(&sensors[5], 0, packets_in(&sensors[5], 1.3));
+    assert_int_equal(lidar_decoder_flush(decoder), 0);
+    assert_int_equal(count_of(LIDAR_RESTART_MODE), 0);
+    assert_int_equal(frames.closed, 3);
+    assert_int_equal(frames.kept[0].info.returns, 2);
+    stop();
+}
+
 static void one_packet_alone_has_one_return(void **state)
 {
     (void)state;
@@ -338,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rays_lie_where_the_manuals_say),
         cmocka_unit_test(returns_of_16_lasers_are_told_though_packets_are_lost),
+        cmocka_unit_test(returns_of_16_lasers_are_told_though_the_sensor_said_otherwise),
         cmocka_unit_test(one_packet_alone_has_one_return),
         cmocka_unit_test(sensors_tell_their_own_angles),
         cmocka_unit_test(angles_of_a_file_stay),
