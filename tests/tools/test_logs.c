@@ -292,6 +292,34 @@ static void known_messages_are_printed(void **state)
     run_free(&r);
 }
 
+static void messages_are_printed_by_the_definition_of_their_log(void **state)
+{
+    (void)state;
+    static const char definition[] = "Point[] points\n=====\nMSG: own/Point\nint8 x\nint16 y\n";
+    static const uint8_t body[] = {2, 0, 0, 0, 1, 2, 0, 0xff, 3, 0};
+    struct sl_log_output_options options = {.kind = SL_LOG_OUTPUT_ROSBAG1};
+    struct sl_log_topic topic = {.name = "/t",
+                                 .type = "own/Points",
+                                 .encoding = "ros1",
+                                 .definition_encoding = "ros1msg",
+                                 .definition = definition,
+                                 .definition_bytes = sizeof definition - 1,
+                                 .has_schema = true};
+    struct sl_log_output *output;
+    uint32_t index;
+    assert_fine(sl_log_output_create(place("t.bag"), &options, &output));
+    assert_fine(sl_log_output_topic(output, &topic, &index));
+    struct sl_log_message m = {.receive_ns = 7};
+    assert_fine(sl_log_output_message(output, &m, body, sizeof body));
+    assert_fine(sl_log_output_message(output, &m, body, sizeof body - 1)); /* no such message */
+    assert_fine(sl_log_output_end(output));
+    sl_log_output_close(output);
+    struct run r = SLUICE(0, "cat", place("t.bag"));
+    assert_has(r.out, "\"data\": {\"points\":[{\"x\":1,\"y\":2},{\"x\":-1,\"y\":3}]}}\n");
+    assert_has(r.out, "\"size_bytes\": 9, \"sha256\": \"");
+    run_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +330,7 @@ int main(void)
         TEST(damaged_log_is_told_and_saved),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),
+        TEST(messages_are_printed_by_the_definition_of_their_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
