@@ -372,7 +372,8 @@ static uint32_t list_count(struct sl_reader *r, const struct sl_member *member)
     size_t least = sl_kind_size(member->kind);
     if (least == 0)
         least = member->kind == SL_KIND_STRING ? STRING_SIZE_MIN : 1;
-    if (count > sl_reader_left(r) / least)
+    bool is_bounded = member->shape == SL_SHAPE_SEQUENCE && member->count > 0;
+    if (count > sl_reader_left(r) / least || (is_bounded && count > member->count))
         r->failed = true;
     return r->failed ? 0 : count;
 }

@@ -384,6 +384,31 @@ static void bag_of_a_killed_recorder_is_read(void **state)
     }
 }
 
+/* A chunk of lz4 may be one block: what its bytes that are there become is read, too. */
+static void half_of_a_chunk_gives_half_of_its_messages(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
+        struct variant v = variants[i];
+        if (!is_built(&v) || v.options.compression == SL_COMPRESSION_BZ2 ||
+            v.options.compression == SL_COMPRESSION_ZSTD)
+            continue; /* their blocks are decoded as a whole */
+        v.options.chunk_bytes = 1 << 20;
+        struct made *made = make_log(100, 500, 60);
+        struct sl_buffer out = write_log(&v, made);
+        struct sl_log_source source = memory_source(out.bytes, out.size_bytes);
+        struct sl_log *log;
+        source.size_bytes /= 2;
+        assert_fine(v.open(&source, 0, &log));
+        unsigned found = assert_holds_made(log, made);
+        if (found < 30)
+            fail_msg("%s: %u messages are found", v.name, found);
+        sl_log_close(log);
+        sl_buffer_finish(&out);
+        free_made(made);
+    }
+}
+
 static void encrypted_and_old_bags_are_refused_by_name(void **state)
 {
     (void)state;
@@ -529,6 +554,7 @@ int main(void)
         cmocka_unit_test(lies_about_sizes_cost_nothing),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(bag_of_a_killed_recorder_is_read),
+        cmocka_unit_test(half_of_a_chunk_gives_half_of_its_messages),
         cmocka_unit_test(encrypted_and_old_bags_are_refused_by_name),
         cmocka_unit_test(logs_are_merged_by_time),
         cmocka_unit_test(full_disk_ends_the_writing),
