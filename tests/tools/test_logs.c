@@ -27,9 +27,9 @@ static const char *place(const char *name)
     return path;
 }
 
-static struct made *make_file(const char *name, unsigned seed)
+static struct made *make_file_of(const char *name, unsigned seed, size_t size_max)
 {
-    struct made *made = make_log(MESSAGES, 500, seed);
+    struct made *made = make_log(MESSAGES, size_max, seed);
     struct sl_log_output_options options = {.kind = SL_LOG_OUTPUT_MCAP,
                                             .write = {.chunk_bytes = 8192}};
     struct sl_log_output *output;
@@ -46,6 +46,11 @@ static struct made *make_file(const char *name, unsigned seed)
     assert_fine(sl_log_output_end(output));
     sl_log_output_close(output);
     return made;
+}
+
+static struct made *make_file(const char *name, unsigned seed)
+{
+    return make_file_of(name, seed, 500);
 }
 
 static unsigned count_lines(const char *text)
@@ -238,6 +243,29 @@ static void damaged_log_is_told_and_saved(void **state)
     run_free(&r);
 }
 
+static void damaged_folders_are_read(void **state)
+{
+    (void)state;
+    struct stat status;
+    free_made(make_file_of("a.mcap", 7, 5000)); /* several blocks of zstd */
+    struct run r = SLUICE(0, "convert", place("a.mcap"), place("plain"));
+    run_free(&r);
+    assert_int_equal(unlink(place("plain/metadata.yaml")), 0);
+    r = SLUICE(3, "check", place("plain"));
+    assert_has(r.out, "plain: has no metadata.yaml");
+    assert_has(r.out, "whole, 200 messages");
+    run_free(&r);
+    if (!sl_compression_is_built(SL_COMPRESSION_ZSTD))
+        return;
+    r = SLUICE(0, "convert", place("a.mcap"), place("packed"), "--pack", "file");
+    run_free(&r);
+    assert_int_equal(stat(place("packed/packed_0.mcap.zstd"), &status), 0);
+    assert_int_equal(truncate(place("packed/packed_0.mcap.zstd"), status.st_size - 9), 0);
+    r = SLUICE(3, "recover", place("packed"), place("saved.mcap"));
+    assert_has(r.out, "zstd: ends early");
+    run_free(&r);
+}
+
 static void mistakes_are_told(void **state)
 {
     (void)state;
@@ -328,6 +356,7 @@ int main(void)
         TEST(each_format_keeps_every_message),
         TEST(topics_and_times_are_chosen),
         TEST(damaged_log_is_told_and_saved),
+        TEST(damaged_folders_are_read),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),
         TEST(messages_are_printed_by_the_definition_of_their_log),
