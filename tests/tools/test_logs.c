@@ -228,6 +228,10 @@ static void damaged_log_is_told_and_saved(void **state)
     run_free(&r);
     r = SLUICE(1, "convert", place("b.mcap"), place("b.bag"));
     assert_has(r.err, "another checksum");
+    assert_int_equal(access(place("b.bag"), F_OK), -1); /* nothing half is left */
+    run_free(&r);
+    r = SLUICE(1, "convert", place("b.mcap"), place("b"));
+    assert_int_equal(access(place("b"), F_OK), -1);
     run_free(&r);
     r = SLUICE(3, "recover", place("b.mcap"), place("c.bag"));
     assert_has(r.out, "200 messages");
@@ -292,6 +296,9 @@ static void mistakes_are_told(void **state)
         struct run r = SLUICE(1, a[0], a[1], a[2], a[3], a[4], a[5]);
         assert_has(r.err, cases[i].said);
         run_free(&r);
+        assert_int_equal(access(place("b.mcap"), F_OK), -1);
+        assert_int_equal(access(place("b.bag"), F_OK), -1);
+        assert_int_equal(access(place("a.mcap"), F_OK), 0);
     }
 }
 
