@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rosbag_compat/crc32.h"
 #include "rosbag_compat/reader.h"
 #include "tests/rosbag_compat/support.h"
 
@@ -324,6 +325,20 @@ static void lies_about_sizes_cost_nothing(void **state)
     }
 }
 
+static void checksums_are_those_of_zlib_and_can_be_joined(void **state)
+{
+    (void)state;
+    uint8_t bytes[1000];
+    assert_true(sl_crc32(0, "123456789", 9) == 0xcbf43926); /* the check value of this CRC */
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 13);
+    for (size_t cut = 0; cut <= sizeof bytes; cut++) {
+        uint32_t a = sl_crc32(0, bytes, cut);
+        uint32_t b = sl_crc32(0, bytes + cut, sizeof bytes - cut);
+        assert_true(sl_crc32_join(a, b, sizeof bytes - cut) == sl_crc32(0, bytes, sizeof bytes));
+    }
+}
+
 static void other_files_are_refused(void **state)
 {
     (void)state;
@@ -552,6 +567,7 @@ int main(void)
         cmocka_unit_test(log_is_read_behind_a_hole),
         cmocka_unit_test(no_damage_breaks_the_reader),
         cmocka_unit_test(lies_about_sizes_cost_nothing),
+        cmocka_unit_test(checksums_are_those_of_zlib_and_can_be_joined),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(bag_of_a_killed_recorder_is_read),
         cmocka_unit_test(half_of_a_chunk_gives_half_of_its_messages),
