@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compress_lz4.c - the only file that knows liblz4. */
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "rosbag_compat/compress.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <lz4.h>
 #include <lz4frame.h>
+
+#define END_TRIES 64
 
 /* ROS 1 refuses linked blocks, a content size and a missing content checksum. */
 static LZ4F_preferences_t preferences(int level)
@@ -57,6 +62,46 @@ static int all_of_it(LZ4F_dctx *context, const uint8_t *from, size_t size_bytes,
     return 0;
 }
 
+/* "LZ4 Frame Format Description" 1.6.2: magic u32, FLG u8, BD u8, [content size u64], [dictionary
+ * u32], checksum u8; then blocks: size u32 (its highest bit: stored as it is), data, [checksum
+ * u32]. Returns the reader at the data of the first block that is cut off. */
+static bool find_cut_block(struct sl_reader *r)
+{
+    sl_reader_skip(r, 4);
+    uint8_t flags = sl_reader_u8(r);
+    bool are_independent = flags & 0x20;
+    sl_reader_skip(r, 2 + (flags & 0x08 ? 8 : 0) + (flags & 0x01 ? 4 : 0));
+    while (!r->failed) {
+        uint32_t size = sl_reader_le32(r);
+        bool is_stored = size >> 31;
+        size = (size & 0x7fffffff) + (flags & 0x10 ? 4 : 0);
+        if (!r->failed && size > sl_reader_left(r))
+            return are_independent && !is_stored;
+        sl_reader_skip(r, size);
+    }
+    return false;
+}
+
+/* A block that is cut off: what its bytes that are there become. The frame's reader takes whole
+ * blocks only, and a block may be a whole chunk. */
+static void save_cut_block(const void *from, size_t size_bytes, uint8_t *to, size_t room_bytes,
+                           size_t *made)
+{
+    struct sl_reader r = sl_reader(from, size_bytes);
+    size_t room = room_bytes - *made;
+    if (!find_cut_block(&r) || sl_reader_left(&r) > INT_MAX)
+        return;
+    int limit = room < INT_MAX ? (int)room : INT_MAX;
+    int left = (int)sl_reader_left(&r);
+    int count = -1;
+    /* not every end is one that the decoder takes: inside of a length or an offset it is none */
+    for (int less = 0; less < END_TRIES && less < left && count < 0; less++)
+        count = LZ4_decompress_safe_partial((const char *)r.at, (char *)to + *made, left - less,
+                                            limit, limit);
+    if (count > 0)
+        *made += (size_t)count;
+}
+
 static int decompress(const void *from, size_t size_bytes, void *to, size_t room_bytes,
                       size_t *ret_size_bytes)
 {
@@ -66,6 +111,8 @@ static int decompress(const void *from, size_t size_bytes, void *to, size_t room
         return sl_error(-ENOMEM, "lz4: no memory");
     int err = all_of_it(context, from, size_bytes, to, room_bytes, ret_size_bytes);
     LZ4F_freeDecompressionContext(context);
+    if (err == -EBADMSG)
+        save_cut_block(from, size_bytes, to, room_bytes, ret_size_bytes);
     return err;
 }
 

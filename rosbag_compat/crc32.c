@@ -40,3 +40,27 @@ uint32_t sl_crc32(uint32_t crc, const void *bytes, size_t size_bytes)
         crc = crc >> 8 ^ table[0][(crc ^ *b) & 0xff];
     return ~crc;
 }
+
+/* Joining: a CRC is a polynomial over GF(2), the highest power in the lowest bit. Bytes behind it
+ * multiply it by x^8 each, modulo the polynomial of the CRC. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (uint32_t bit = UINT32_C(1) << 31; bit; bit >>= 1) {
+        if (a & bit)
+            product ^= b;
+        b = b >> 1 ^ (b & 1 ? POLYNOMIAL : 0);
+    }
+    return product;
+}
+
+uint32_t sl_crc32_join(uint32_t crc_a, uint32_t crc_b, uint64_t size_b_bytes)
+{
+    uint32_t power = UINT32_C(1) << 23; /* x^8, and its squares */
+    for (; size_b_bytes > 0; size_b_bytes >>= 1) {
+        if (size_b_bytes & 1)
+            crc_a = multiply(power, crc_a);
+        power = multiply(power, power);
+    }
+    return crc_a ^ crc_b;
+}

@@ -97,26 +97,29 @@ static int put_piece(void *state, const void *bytes, size_t size_bytes)
     return write_all(((struct unpacking *)state)->to, bytes, size_bytes);
 }
 
-/* A file without a name, which is gone when it is closed. */
-static int open_nameless(void)
+/* A file in $TMPDIR whose name is taken away as soon as its log is open: SQLite wants one. */
+static int open_temporary(char path[PATH_MAX])
 {
     const char *folder = getenv("TMPDIR");
-    int fd = open(folder ? folder : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return fd >= 0 ? fd
-                   : sl_error(errno, "no room to unpack it in %s: %s; set TMPDIR",
-                              folder ? folder : "/var/tmp", strerror(errno));
+    snprintf(path, PATH_MAX, "%s/sluice-XXXXXX", folder ? folder : "/var/tmp");
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    path[0] = '\0';
+    return sl_error(errno, "no room to unpack it in %s: %s; set TMPDIR",
+                    folder ? folder : "/var/tmp", strerror(errno));
 }
 
 /* rosbag2's FILE mode: the file's content takes its place. What comes before a damaged part stays.
  */
-static int unpack(struct sl_log_file *file, char *note, size_t note_size)
+static int unpack(struct sl_log_file *file, char path[PATH_MAX], char *note, size_t note_size)
 {
     struct unpacking *u = malloc(sizeof *u);
     if (!u)
         return sl_error(-ENOMEM, "no memory to unpack it");
     struct sl_zstd_ends ends = {get_piece, put_piece, u};
     u->from = file->fd;
-    u->to = open_nameless();
+    u->to = open_temporary(path);
     int err = u->to < 0 ? u->to : sl_zstd_unpack(&ends);
     if (err == -EBADMSG) {
         snprintf(note, note_size, "%s: %s", file->path, sl_error_text());
@@ -130,58 +133,47 @@ static int unpack(struct sl_log_file *file, char *note, size_t note_size)
     return err;
 }
 
-/* SQLite wants a name: one is made for as long as it opens. */
-static int open_unpacked_database(struct sl_log_file *file)
-{
-    char nameless[64];
-    char path[PATH_MAX];
-    const char *folder = getenv("TMPDIR");
-    snprintf(nameless, sizeof nameless, "/proc/self/fd/%d", file->fd);
-    snprintf(path, sizeof path, "%s/sluice-%d-%d.db3", folder ? folder : "/var/tmp", (int)getpid(),
-             file->fd);
-    if (linkat(AT_FDCWD, nameless, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
-        return sl_error(errno, "%s: %s", path, strerror(errno));
-    int err = sl_sqlite_open(path, &file->db);
-    unlink(path);
-    return err;
-}
-
-static int open_database(struct sl_log_file *file, bool is_unpacked, unsigned flags)
-{
-    int err = is_unpacked ? open_unpacked_database(file) : sl_sqlite_open(file->path, &file->db);
-    return err ? err : sl_rosbag2_sqlite_open(file->db, flags, &file->log);
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t length = strlen(text);
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-/* By its first bytes; where those are damaged, by its name. */
-static int open_log(struct sl_log_file *file, char *note, size_t note_size, unsigned flags)
+/* By its first bytes; where those are damaged, by its name. `path` is where the file's bytes are.
+ */
+static int open_plain(struct sl_log_file *file, const char *path, unsigned flags)
 {
     uint8_t magic[MAGIC_BYTES] = {0};
-    ssize_t count = pread(file->fd, magic, sizeof magic, 0);
-    bool is_unpacked = count > 4 && memcmp(magic, zstd_magic, sizeof zstd_magic) == 0;
     struct stat status;
-    if (is_unpacked) {
-        int err = unpack(file, note, note_size);
-        if (err)
-            return err;
-        memset(magic, 0, sizeof magic);
-        count = pread(file->fd, magic, sizeof magic, 0);
-    }
-    if (count < 0 || fstat(file->fd, &status) < 0)
+    if (pread(file->fd, magic, sizeof magic, 0) < 0 || fstat(file->fd, &status) < 0)
         return sl_error(errno, "cannot be read: %s", strerror(errno));
     struct sl_log_source source = {read_at, file, (uint64_t)status.st_size};
-    if (memcmp(magic, sqlite_magic, sizeof sqlite_magic) == 0)
-        return open_database(file, is_unpacked, flags);
+    if (memcmp(magic, sqlite_magic, sizeof sqlite_magic) == 0) {
+        int err = sl_sqlite_open(path, &file->db);
+        return err ? err : sl_rosbag2_sqlite_open(file->db, flags, &file->log);
+    }
     if (memcmp(magic, "\x89MCAP", 5) == 0 || ends_with(file->path, ".mcap"))
         return sl_mcap_open(&source, flags, &file->log);
     if (memcmp(magic, "#ROS", 4) == 0 || ends_with(file->path, ".bag"))
         return sl_ros1_open(&source, flags, &file->log);
-    return sl_error(-EBADMSG, "is no log: no MCAP, no ROS 1 bag, no database of rosbag2");
+    return status.st_size == 0
+               ? sl_error(-EBADMSG, "nothing of it can be unpacked")
+               : sl_error(-EBADMSG, "is no log: no MCAP, no ROS 1 bag, no database of rosbag2");
+}
+
+static int open_log(struct sl_log_file *file, char *note, size_t note_size, unsigned flags)
+{
+    uint8_t magic[sizeof zstd_magic] = {0};
+    char unpacked[PATH_MAX] = "";
+    int err = 0;
+    if (pread(file->fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
+        memcmp(magic, zstd_magic, sizeof magic) == 0)
+        err = unpack(file, unpacked, note, note_size);
+    if (!err)
+        err = open_plain(file, unpacked[0] ? unpacked : file->path, flags);
+    if (unpacked[0])
+        unlink(unpacked);
+    return err;
 }
 
 static void close_file(struct sl_log_file *file)

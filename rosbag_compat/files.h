@@ -77,5 +77,7 @@ struct sl_log_writer *sl_log_output_writer(struct sl_log_output *output);
 /* Completes the log. Without it, close leaves what was written, unfinished. */
 int sl_log_output_end(struct sl_log_output *output);
 void sl_log_output_close(struct sl_log_output *output); /* NULL is fine */
+/* Close, and remove what was written. */
+void sl_log_output_discard(struct sl_log_output *output); /* NULL is fine */
 
 #endif

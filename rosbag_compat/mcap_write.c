@@ -103,6 +103,18 @@ static int emit(struct sl_log_writer *w, const struct iovec *pieces, unsigned co
     return sl_log_emit(w, pieces, count);
 }
 
+/* A chunk: its content's CRC is known, and not made again for the file's. */
+static int emit_known(struct sl_log_writer *w, const struct iovec *pieces, unsigned count,
+                      uint64_t content_bytes, uint32_t content_crc)
+{
+    struct mcap *mcap = w->state;
+    const struct iovec *tail = &pieces[count - 1];
+    uint32_t crc = sl_crc32(mcap->data_crc, pieces[0].iov_base, pieces[0].iov_len);
+    crc = sl_crc32_join(crc, content_crc, content_bytes);
+    mcap->data_crc = sl_crc32(crc, tail->iov_base, tail->iov_len);
+    return sl_log_emit(w, pieces, count);
+}
+
 static int emit_buffer(struct sl_log_writer *w, const struct sl_buffer *b)
 {
     return b->failed ? no_memory() : emit(w, &(struct iovec){b->bytes, b->size_bytes}, 1);
@@ -304,7 +316,9 @@ static int emit_chunk(struct sl_log_writer *w, struct sl_log_content *c)
     mcap->chunk_count++;
     mcap->chunk_has_messages = false;
     mcap->chunk_first_ns = mcap->chunk_last_ns = 0;
-    err = emit(w, pieces, c->count + (mcap->tail.size_bytes > 0 ? 2 : 1));
+    bool is_known = !w->options.compression &&
+                    !(w->options.omit & (SL_LOG_OMIT_CHUNK_CRC | SL_LOG_OMIT_DATA_CRC));
+    err = is_known ? emit_known(w, pieces, c->count + 2, size, crc) : emit(w, pieces, c->count + 2);
     sl_buffer_clear(&mcap->chunk);
     return err;
 }

@@ -24,6 +24,7 @@ struct sl_log_output {
     struct sl_log_output_options options;
     char path[PATH_MAX]; /* of the file that is written */
     char folder[PATH_MAX];
+    bool made_file, made_folder; /* and may be removed */
     int fd;
     struct sl_sqlite *db;
     struct sl_log_writer *writer;
@@ -70,8 +71,7 @@ static int write_pieces(void *state, const struct iovec *pieces, unsigned count)
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return sl_error(errno, "%s: cannot be written: %s; what is there is readable", o->path,
-                            strerror(errno));
+            return sl_error(errno, "%s: cannot be written: %s", o->path, strerror(errno));
         while (at < count && (size_t)written >= left[at].iov_len)
             written -= (ssize_t)left[at++].iov_len;
         if (at < count) {
@@ -137,6 +137,7 @@ static int create_writer(struct sl_log_output *o)
         write.compression = SL_COMPRESSION_NONE;
     if (o->options.kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE) {
         int err = sl_sqlite_create(o->path, &o->db);
+        o->made_file = !err;
         return err ? err
                    : sl_rosbag2_sqlite_writer_create(o->db, o->options.schema, &write, &o->writer);
     }
@@ -144,6 +145,7 @@ static int create_writer(struct sl_log_output *o)
     if (o->fd < 0)
         return sl_error(errno, "%s: %s%s", o->path, strerror(errno),
                         errno == EEXIST ? "; remove it or choose another name" : "");
+    o->made_file = true;
     return o->options.kind == SL_LOG_OUTPUT_ROSBAG1
                ? sl_ros1_writer_create(&sink, &write, &o->writer)
                : sl_mcap_writer_create(&sink, &write, &o->writer);
@@ -165,13 +167,14 @@ int sl_log_output_create(const char *path, const struct sl_log_output_options *o
         if (mkdir(o->folder, 0777) < 0)
             err = sl_error(errno, "%s: %s%s", o->folder, strerror(errno),
                            errno == EEXIST ? "; remove it or choose another name" : "");
+        o->made_folder = !err;
     } else {
         snprintf(o->path, sizeof o->path, "%s", path);
     }
     if (!err)
         err = create_writer(o);
     if (err) {
-        sl_log_output_close(o);
+        sl_log_output_discard(o);
         return err;
     }
     *ret_output = o;
@@ -378,4 +381,16 @@ void sl_log_output_close(struct sl_log_output *output)
     free(output->topics);
     sl_buffer_finish(&output->packed);
     free(output);
+}
+
+void sl_log_output_discard(struct sl_log_output *output)
+{
+    if (!output)
+        return;
+    close_written(output);
+    if (output->made_file)
+        unlink(output->path);
+    if (output->made_folder)
+        rmdir(output->folder);
+    sl_log_output_close(output);
 }

@@ -4,6 +4,7 @@
 #include "core/frame/print.h"
 #include "core/frame/schema.h"
 #include "core/frame/walk.h"
+#include "rosbag_compat/definition.h"
 #include "rosbag_compat/sha256.h"
 #include "tools/json.h"
 #include "tools/logs.h"
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct cat_options {
@@ -45,8 +47,10 @@ static const struct sl_option options[] = {
 static const struct sl_command command = {
     .name = "sluice cat",
     .summary = "The messages of recorded logs, one a line",
-    .details = "One JSON object a message, in the order of time. \"data\" is the message itself, "
-               "where its type is known\nand it is ROS 2's; of others size and SHA-256 are told.",
+    .details =
+        "One JSON object a message, in the order of time. \"data\" is the message itself, by "
+        "the definition in the\nlog or, of types that are built in, without one; of others "
+        "size and SHA-256 are told.",
     .example = "sluice cat drive.mcap --topic /imu --count 10",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given}, SL_TABLE_LOG_CHOICE},
 };
@@ -62,11 +66,60 @@ static void print_hash(const struct sl_log_topic *topic, const struct sl_log_ite
            name);
 }
 
-static void print_object(const struct sl_log_topic *topic, const struct sl_log_item *item)
+/* How a topic's messages are printed: looked for when the first comes. */
+struct printer {
+    bool is_known;
+    struct sl_definition *definition;
+    const struct sl_schema *schema; /* NULL: not at all */
+    bool is_ros1;
+};
+
+static void find_printer(const struct sl_log_topic *topic, struct printer *p)
 {
-    const struct sl_schema *schema =
-        strcmp(topic->encoding, "cdr") == 0 ? sl_schema_find(topic->type) : NULL;
+    bool is_cdr = strcmp(topic->encoding, "cdr") == 0;
+    p->is_known = true;
+    p->is_ros1 = strcmp(topic->encoding, "ros1") == 0;
+    if (!is_cdr && !p->is_ros1)
+        return;
+    const char *wanted = is_cdr ? "ros2msg" : "ros1msg";
+    bool has_definition =
+        strcmp(topic->definition_encoding, wanted) == 0 && topic->definition_bytes > 0;
+    if (has_definition && sl_definition_parse(topic->type, topic->definition,
+                                              topic->definition_bytes, &p->definition) == 0)
+        p->schema = sl_definition_schema(p->definition);
+    else if (is_cdr)
+        p->schema = sl_schema_find(topic->type);
+}
+
+static bool print_data(const struct printer *p, const struct sl_log_item *item,
+                       struct sl_json *json)
+{
+    struct sl_buffer cdr = {0};
+    const void *body = item->body;
+    size_t size = (size_t)item->body_bytes;
+    if (!p->schema)
+        return false;
+    int err = p->is_ros1 ? sl_definition_to_cdr(p->schema, body, size, &cdr) : 0;
+    if (p->is_ros1) {
+        body = cdr.bytes;
+        size = cdr.size_bytes;
+    }
+    if (!err)
+        err = sl_message_walk(p->schema, body, size, NULL, NULL);
+    if (!err) {
+        sl_json_key(json, "data");
+        sl_message_print_json(p->schema, body, size, (uint32_t)given.list_max, stdout);
+    }
+    sl_buffer_finish(&cdr);
+    return !err;
+}
+
+static void print_object(const struct sl_log_topic *topic, struct printer *p,
+                         const struct sl_log_item *item)
+{
     struct sl_json json = {.to = stdout};
+    if (!p->is_known)
+        find_printer(topic, p);
     sl_json_open(&json, NULL, '{');
     sl_json_text(&json, "topic", topic->name);
     sl_json_text(&json, "type", topic->type);
@@ -74,11 +127,7 @@ static void print_object(const struct sl_log_topic *topic, const struct sl_log_i
     sl_json_count(&json, "publish_ns", item->message.publish_ns);
     sl_json_count(&json, "sequence", item->message.sequence);
     sl_json_count(&json, "size_bytes", item->body_bytes);
-    if (schema && sl_message_walk(schema, item->body, (size_t)item->body_bytes, NULL, NULL) == 0) {
-        sl_json_key(&json, "data");
-        sl_message_print_json(schema, item->body, (size_t)item->body_bytes,
-                              (uint32_t)given.list_max, stdout);
-    } else {
+    if (!print_data(p, item, &json)) {
         char hash[SL_SHA256_TEXT_BYTES];
         sl_sha256_text(item->body, (size_t)item->body_bytes, hash);
         sl_json_text(&json, "sha256", hash);
@@ -87,24 +136,54 @@ static void print_object(const struct sl_log_topic *topic, const struct sl_log_i
     fputc('\n', stdout);
 }
 
+/* One for each topic of each log. */
+static struct printer **make_printers(const struct sl_log_set *set)
+{
+    struct printer **printers = calloc(set->count + 1, sizeof *printers);
+    for (unsigned i = 0; printers && i < set->count; i++)
+        printers[i] = calloc(set->logs[i]->topic_count + 1, sizeof **printers);
+    return printers;
+}
+
+static void free_printers(struct printer **printers, const struct sl_log_set *set)
+{
+    for (unsigned i = 0; printers && i < set->count; i++) {
+        for (uint32_t t = 0; printers[i] && t < set->logs[i]->topic_count; t++)
+            sl_definition_destroy(printers[i][t].definition);
+        free(printers[i]);
+    }
+    free(printers);
+}
+
+static int print_messages(struct sl_log_view *view, struct printer **printers)
+{
+    struct sl_log_item item;
+    int64_t count = 0;
+    int result = 0;
+    while (!sl_stopped() && !ferror(stdout) && (given.count == 0 || count < given.count) &&
+           (result = sl_log_reader_next(view->reader, &item)) == 1) {
+        const struct sl_log_topic *topic = &view->set.logs[item.log]->topics[item.message.topic];
+        if (given.hash)
+            print_hash(topic, &item);
+        else if (printers && printers[item.log])
+            print_object(topic, &printers[item.log][item.message.topic], &item);
+        else
+            return sl_error(-ENOMEM, "no memory");
+        count++;
+    }
+    return result;
+}
+
 static int run(void)
 {
     struct sl_log_view view;
-    struct sl_log_item item;
-    int64_t count = 0;
     int result = sl_log_view_open(&view, given.files.text, given.files.count, 0, false);
     if (result)
         return result;
     sl_stop_on_signals();
-    while (!sl_stopped() && !ferror(stdout) && (given.count == 0 || count < given.count) &&
-           (result = sl_log_reader_next(view.reader, &item)) == 1) {
-        const struct sl_log_topic *topic = &view.set.logs[item.log]->topics[item.message.topic];
-        if (given.hash)
-            print_hash(topic, &item);
-        else
-            print_object(topic, &item);
-        count++;
-    }
+    struct printer **printers = make_printers(&view.set);
+    result = print_messages(&view, printers);
+    free_printers(printers, &view.set);
     for (unsigned i = 0; i < view.set.count && result >= 0; i++)
         if (view.set.logs[i]->damage.count)
             fprintf(stderr, "sluice cat: %s: %s; what is whole was read\n", view.set.files[i].path,

@@ -307,7 +307,10 @@ int sl_log_copy(struct sl_log_view *view, const char *path,
     if (!err)
         err = sl_log_output_end(copy.output);
     copied.topics = copy.topic_count;
-    sl_log_output_close(copy.output);
+    if (err) /* half a log would be taken for a whole one */
+        sl_log_output_discard(copy.output);
+    else
+        sl_log_output_close(copy.output);
     for (unsigned i = 0; copy.index && i < view->set.count; i++)
         free(copy.index[i]);
     free(copy.index);

@@ -177,6 +177,17 @@ static const struct kind *kind_of(const char *file)
     return NULL;
 }
 
+/* A build may lack libraries: their logs are refused by name then. */
+static bool has_every_library(void)
+{
+    struct sl_sqlite *empty = NULL;
+    bool has_all = sl_sqlite_open_bytes("", 0, &empty) == 0;
+    sl_sqlite_close(empty);
+    for (int i = 0; sl_compression_names[i]; i++)
+        has_all &= sl_compression_is_built((enum sl_compression)i);
+    return has_all;
+}
+
 static void check_file(const struct sl_yaml_node *entry, const struct kind *kind)
 {
     const struct sl_yaml_node *summary = get(entry, "peer_summary");
@@ -196,11 +207,20 @@ static void check_file(const struct sl_yaml_node *entry, const struct kind *kind
             assert_int_equal(err, -EBADMSG);
             continue;
         }
+        if (err == -ENOTSUP && !has_every_library())
+            continue;
         if (err)
             fail_msg("%s: %s", file, sl_error_text());
         if (log->damage.count)
             fail_msg("%s: %s", file, log->damage.first);
         assert_int_equal(log->was_indexed, !flags);
+        bool is_built = true;
+        for (uint32_t i = 0; i < log->block_count; i++)
+            is_built &= sl_compression_is_built((enum sl_compression)log->blocks[i].compression);
+        if (!is_built) {
+            sl_log_close(log);
+            continue;
+        }
         see(log, &seen);
         kind->compare(summary, log, &seen);
         free(seen.counts);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rosbag_compat/crc32.h"
 #include "rosbag_compat/reader.h"
 #include "tests/rosbag_compat/support.h"
 
@@ -324,6 +325,20 @@ static void lies_about_sizes_cost_nothing(void **state)
     }
 }
 
+static void checksums_are_those_of_zlib_and_can_be_joined(void **state)
+{
+    (void)state;
+    uint8_t bytes[1000];
+    assert_true(sl_crc32(0, "123456789", 9) == 0xcbf43926); /* the check value of this CRC */
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 13);
+    for (size_t cut = 0; cut <= sizeof bytes; cut++) {
+        uint32_t a = sl_crc32(0, bytes, cut);
+        uint32_t b = sl_crc32(0, bytes + cut, sizeof bytes - cut);
+        assert_true(sl_crc32_join(a, b, sizeof bytes - cut) == sl_crc32(0, bytes, sizeof bytes));
+    }
+}
+
 static void other_files_are_refused(void **state)
 {
     (void)state;
@@ -378,6 +393,31 @@ static void bag_of_a_killed_recorder_is_read(void **state)
         unsigned found = assert_holds_made(log, made);
         if (kinds[i] == SL_COMPRESSION_NONE)
             assert_in_range(found, 38, 39);
+        sl_log_close(log);
+        sl_buffer_finish(&out);
+        free_made(made);
+    }
+}
+
+/* A chunk of lz4 may be one block: what its bytes that are there become is read, too. */
+static void half_of_a_chunk_gives_half_of_its_messages(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
+        struct variant v = variants[i];
+        if (!is_built(&v) || v.options.compression == SL_COMPRESSION_BZ2 ||
+            v.options.compression == SL_COMPRESSION_ZSTD)
+            continue; /* their blocks are decoded as a whole */
+        v.options.chunk_bytes = 1 << 20;
+        struct made *made = make_log(100, 500, 60);
+        struct sl_buffer out = write_log(&v, made);
+        struct sl_log_source source = memory_source(out.bytes, out.size_bytes);
+        struct sl_log *log;
+        source.size_bytes /= 2;
+        assert_fine(v.open(&source, 0, &log));
+        unsigned found = assert_holds_made(log, made);
+        if (found < 30)
+            fail_msg("%s: %u messages are found", v.name, found);
         sl_log_close(log);
         sl_buffer_finish(&out);
         free_made(made);
@@ -527,8 +567,10 @@ int main(void)
         cmocka_unit_test(log_is_read_behind_a_hole),
         cmocka_unit_test(no_damage_breaks_the_reader),
         cmocka_unit_test(lies_about_sizes_cost_nothing),
+        cmocka_unit_test(checksums_are_those_of_zlib_and_can_be_joined),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(bag_of_a_killed_recorder_is_read),
+        cmocka_unit_test(half_of_a_chunk_gives_half_of_its_messages),
         cmocka_unit_test(encrypted_and_old_bags_are_refused_by_name),
         cmocka_unit_test(logs_are_merged_by_time),
         cmocka_unit_test(full_disk_ends_the_writing),

@@ -27,9 +27,9 @@ static const char *place(const char *name)
     return path;
 }
 
-static struct made *make_file(const char *name, unsigned seed)
+static struct made *make_file_of(const char *name, unsigned seed, size_t size_max)
 {
-    struct made *made = make_log(MESSAGES, 500, seed);
+    struct made *made = make_log(MESSAGES, size_max, seed);
     struct sl_log_output_options options = {.kind = SL_LOG_OUTPUT_MCAP,
                                             .write = {.chunk_bytes = 8192}};
     struct sl_log_output *output;
@@ -46,6 +46,11 @@ static struct made *make_file(const char *name, unsigned seed)
     assert_fine(sl_log_output_end(output));
     sl_log_output_close(output);
     return made;
+}
+
+static struct made *make_file(const char *name, unsigned seed)
+{
+    return make_file_of(name, seed, 500);
 }
 
 static unsigned count_lines(const char *text)
@@ -223,6 +228,10 @@ static void damaged_log_is_told_and_saved(void **state)
     run_free(&r);
     r = SLUICE(1, "convert", place("b.mcap"), place("b.bag"));
     assert_has(r.err, "another checksum");
+    assert_int_equal(access(place("b.bag"), F_OK), -1); /* nothing half is left */
+    run_free(&r);
+    r = SLUICE(1, "convert", place("b.mcap"), place("b"));
+    assert_int_equal(access(place("b"), F_OK), -1);
     run_free(&r);
     r = SLUICE(3, "recover", place("b.mcap"), place("c.bag"));
     assert_has(r.out, "200 messages");
@@ -235,6 +244,29 @@ static void damaged_log_is_told_and_saved(void **state)
     assert_has(r.err, "noise.mcap: does not begin as an MCAP file");
     run_free(&r);
     r = SLUICE(1, "check", place("noise.mcap"));
+    run_free(&r);
+}
+
+static void damaged_folders_are_read(void **state)
+{
+    (void)state;
+    struct stat status;
+    free_made(make_file_of("a.mcap", 7, 5000)); /* several blocks of zstd */
+    struct run r = SLUICE(0, "convert", place("a.mcap"), place("plain"));
+    run_free(&r);
+    assert_int_equal(unlink(place("plain/metadata.yaml")), 0);
+    r = SLUICE(3, "check", place("plain"));
+    assert_has(r.out, "plain: has no metadata.yaml");
+    assert_has(r.out, "whole, 200 messages");
+    run_free(&r);
+    if (!sl_compression_is_built(SL_COMPRESSION_ZSTD))
+        return;
+    r = SLUICE(0, "convert", place("a.mcap"), place("packed"), "--pack", "file");
+    run_free(&r);
+    assert_int_equal(stat(place("packed/packed_0.mcap.zstd"), &status), 0);
+    assert_int_equal(truncate(place("packed/packed_0.mcap.zstd"), status.st_size - 9), 0);
+    r = SLUICE(3, "recover", place("packed"), place("saved.mcap"));
+    assert_has(r.out, "zstd: ends early");
     run_free(&r);
 }
 
@@ -264,6 +296,9 @@ static void mistakes_are_told(void **state)
         struct run r = SLUICE(1, a[0], a[1], a[2], a[3], a[4], a[5]);
         assert_has(r.err, cases[i].said);
         run_free(&r);
+        assert_int_equal(access(place("b.mcap"), F_OK), -1);
+        assert_int_equal(access(place("b.bag"), F_OK), -1);
+        assert_int_equal(access(place("a.mcap"), F_OK), 0);
     }
 }
 
@@ -292,6 +327,34 @@ static void known_messages_are_printed(void **state)
     run_free(&r);
 }
 
+static void messages_are_printed_by_the_definition_of_their_log(void **state)
+{
+    (void)state;
+    static const char definition[] = "Point[] points\n=====\nMSG: own/Point\nint8 x\nint16 y\n";
+    static const uint8_t body[] = {2, 0, 0, 0, 1, 2, 0, 0xff, 3, 0};
+    struct sl_log_output_options options = {.kind = SL_LOG_OUTPUT_ROSBAG1};
+    struct sl_log_topic topic = {.name = "/t",
+                                 .type = "own/Points",
+                                 .encoding = "ros1",
+                                 .definition_encoding = "ros1msg",
+                                 .definition = definition,
+                                 .definition_bytes = sizeof definition - 1,
+                                 .has_schema = true};
+    struct sl_log_output *output;
+    uint32_t index;
+    assert_fine(sl_log_output_create(place("t.bag"), &options, &output));
+    assert_fine(sl_log_output_topic(output, &topic, &index));
+    struct sl_log_message m = {.receive_ns = 7};
+    assert_fine(sl_log_output_message(output, &m, body, sizeof body));
+    assert_fine(sl_log_output_message(output, &m, body, sizeof body - 1)); /* no such message */
+    assert_fine(sl_log_output_end(output));
+    sl_log_output_close(output);
+    struct run r = SLUICE(0, "cat", place("t.bag"));
+    assert_has(r.out, "\"data\": {\"points\":[{\"x\":1,\"y\":2},{\"x\":-1,\"y\":3}]}}\n");
+    assert_has(r.out, "\"size_bytes\": 9, \"sha256\": \"");
+    run_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,8 +363,10 @@ int main(void)
         TEST(each_format_keeps_every_message),
         TEST(topics_and_times_are_chosen),
         TEST(damaged_log_is_told_and_saved),
+        TEST(damaged_folders_are_read),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),
+        TEST(messages_are_printed_by_the_definition_of_their_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
