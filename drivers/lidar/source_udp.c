@@ -22,9 +22,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUFFER_ALIGNMENT  64u
-#define CARD_AHEAD_MAX_NS (10 * SL_NS_PER_MS) /* of the kernel's stamp: else it is another clock \
-                                               */
+#define BUFFER_ALIGNMENT 64u
+#define CARD_AHEAD_MAX_NS                                                  \
+    (10 * SL_NS_PER_MS) /* of the kernel's stamp: else it is another clock \
+                         */
 /* The kernel's, and the card's where somebody has switched them on (hwstamp_ctl). */
 #define STAMPS                                                                                 \
     (SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_HARDWARE | \
