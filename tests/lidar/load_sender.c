@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load_sender.c - sensors on the network: each packet at its time, many sensors at once.
  *
- *      lidar_load_sender ADDRESS SECONDS MODEL:PORT ...
+ *      lidar_load_sender ADDRESS SECONDS MODEL:PORT[@SOURCE] ...
  *
- * MODEL is one of load_packets.h's; IPv4. Packets that are due leave together, every TICK_NS, by
- * one system call: no packet is late by more, unless the machine is. At the end it prints a line
- * for each sensor and one of how late it was:
+ * MODEL is one of load_packets.h's, SOURCE an address of this machine's to send from; IPv4. Packets
+ * that are due leave together, every TICK_NS, by one system call: no packet is late by more, unless
+ * the machine is. At the end it prints a line for each sensor and one of how late it was:
  *
  *      ot128:2370 sent 360000
  *      late: p50 0.151 ms, p99 0.402 ms, max 1.930 ms; 10.001 s
@@ -41,17 +41,18 @@
 struct sensor {
     const struct load_sensor *model;
     struct sockaddr_in to;
+    int fd;
     uint64_t count; /* to send */
     uint64_t next;
 };
 
 static struct sensor sensors[SENSORS_MAX];
 static unsigned sensor_count;
-static int fd = -1;
 static uint64_t begin_ns;
 static struct sl_histogram late;
 
 static struct {
+    int fd;
     unsigned count;
     uint64_t due_ns[BATCH];
     struct mmsghdr message[BATCH];
@@ -68,7 +69,7 @@ static _Noreturn void die(const char *what)
 static void flush(void)
 {
     for (unsigned sent = 0; sent < batch.count;) {
-        int n = sendmmsg(fd, batch.message + sent, batch.count - sent, 0);
+        int n = sendmmsg(batch.fd, batch.message + sent, batch.count - sent, 0);
         if (n > 0)
             sent += (unsigned)n;
         else if (errno != EINTR && errno != ECONNREFUSED)
@@ -88,6 +89,9 @@ static uint64_t due_ns(const struct sensor *sensor)
 
 static void add(struct sensor *sensor)
 {
+    if (batch.fd != sensor->fd)
+        flush();
+    batch.fd = sensor->fd;
     unsigned i = batch.count++;
     batch.due_ns[i] = due_ns(sensor);
     sensor->model->make(sensor->model, sensor->next++, batch.bytes[i]);
@@ -136,10 +140,32 @@ static void send_all(void)
     } while (send_due(sl_clock_monotonic_ns()));
 }
 
+/* One for all that send from any address. */
+static int open_socket(const char *source)
+{
+    static int shared_fd = -1;
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    int bytes = SEND_BYTES;
+    if (!source && shared_fd >= 0)
+        return shared_fd;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        die("socket");
+    if (source && (inet_pton(AF_INET, source, &from.sin_addr) != 1 ||
+                   bind(fd, (struct sockaddr *)&from, sizeof from) < 0))
+        die(source);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    if (!source)
+        shared_fd = fd;
+    return fd;
+}
+
 static void add_sensor(const char *text, const char *address, double seconds)
 {
     char name[MODEL_MAX] = "";
     unsigned port = 0;
+    const char *source = strchr(text, '@');
     struct sensor *s = &sensors[sensor_count++];
     const struct load_sensor *model =
         sscanf(text, "%31[^:]:%u", name, &port) == 2 ? load_sensor_find(name) : NULL;
@@ -150,6 +176,7 @@ static void add_sensor(const char *text, const char *address, double seconds)
     *s = (struct sensor){.model = model,
                          .to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)},
                          .count = (uint64_t)(seconds * 1e9) / model->period_ns};
+    s->fd = open_socket(source ? source + 1 : NULL);
     if (model->turn_packets)
         s->count -= s->count % model->turn_packets;
     if (inet_pton(AF_INET, address, &s->to.sin_addr) != 1) {
@@ -171,14 +198,8 @@ static void prepare(void)
     }
 }
 
-static void open_socket(void)
+static void become_quick(void)
 {
-    int bytes = SEND_BYTES;
-    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        die("socket");
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     (void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
     (void)prctl(PR_SET_TIMERSLACK, 1);
 }
@@ -193,7 +214,7 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++)
         add_sensor(argv[i], argv[1], seconds);
     prepare();
-    open_socket();
+    become_quick();
     send_all();
     for (unsigned i = 0; i < sensor_count; i++)
         printf("%s sent %" PRIu64 "\n", argv[3 + i], sensors[i].next);

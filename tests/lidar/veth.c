@@ -94,7 +94,7 @@ static int join_them(const struct veth *veth, char *ret_reason, size_t reason_si
 
 int veth_open(struct veth *ret_veth, char *ret_reason, size_t reason_size)
 {
-    struct veth veth = {.sensor_fd = -1, .host_fd = -1};
+    struct veth veth = {.sensor_fd = -1, .host_fd = -1, .frame_fd = -1};
     snprintf(ret_reason, reason_size, "no network namespace to be had");
     veth.original_fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
     int err = veth.original_fd < 0 ? -errno : 0;
@@ -122,7 +122,9 @@ void veth_close(struct veth *veth)
         close(veth->host_fd);
     if (veth->sensor_fd >= 0)
         close(veth->sensor_fd);
-    *veth = (struct veth){-1, -1, -1};
+    if (veth->frame_fd >= 0)
+        close(veth->frame_fd);
+    *veth = (struct veth){-1, -1, -1, -1};
 }
 
 int veth_sensor_socket(const struct veth *veth, int family, const char *address)
@@ -186,15 +188,20 @@ size_t veth_make_frame(uint8_t *frame, const uint16_t *tags, unsigned tag_count,
     return (size_t)(udp + 8 + size - frame);
 }
 
-void veth_send_frame(const struct veth *veth, const void *frame, size_t size)
+static void open_frame_socket(struct veth *veth)
 {
     veth_enter_sensors(veth);
-    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    veth->frame_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     struct sockaddr_ll to = {.sll_family = AF_PACKET,
-                             .sll_protocol = htons(ETH_P_ALL),
                              .sll_ifindex = (int)if_nametoindex(VETH_SENSOR_INTERFACE)};
     veth_leave(veth);
-    assert_true(fd >= 0);
-    assert_int_equal(sendto(fd, frame, size, 0, (struct sockaddr *)&to, sizeof to), size);
-    close(fd);
+    assert_true(veth->frame_fd >= 0);
+    assert_int_equal(bind(veth->frame_fd, (struct sockaddr *)&to, sizeof to), 0);
+}
+
+void veth_send_frame(struct veth *veth, const void *frame, size_t size)
+{
+    if (veth->frame_fd < 0)
+        open_frame_socket(veth);
+    assert_int_equal(send(veth->frame_fd, frame, size, 0), size);
 }
