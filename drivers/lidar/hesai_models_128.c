@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hesai_models_128.c - Hesai's sensors of 128 lasers as tables, and what their settings change.
  *
- * Angles are those of Hesai's own files and software (QT128, Pandar128) or of a sensor (OT128) and
- * are replaced by each real one's; firing times are the manuals'. Where a laser does not fire in an
- * order, the time is that of the first one.
+ * Angles are those of files that Hesai gives with its software (QT128, Pandar128), of a sensor
+ * (OT128), or as they are meant to be (AT128); each real one's replace them. Firing times are the
+ * manuals' and Hesai's files', but the OT128's, which are another program's (nebula's): the two
+ * that are known of it differ by up to 10 us. Where a laser does not fire in an order, its time is
+ * that of the first one.
  *
- * An order is one of two loops (QT128; the first one of the tables is that of loop 0), or one of
- * the azimuth states. Near targets are measured by a second firing of a few lasers, up to 17 us
- * later; these have the time of the first.
+ * An order is one of the QT128's two loops (in the first of the tables channels 1 to 32 do not
+ * fire, in the second 33 to 64), or an azimuth state. Near targets are measured by a second firing
+ * of a few lasers, up to 17 us later; these have the time of the first.
  */
 #include "drivers/lidar/hesai_models.h"
 
