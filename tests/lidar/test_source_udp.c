@@ -444,7 +444,7 @@ static void failures_say_what_there_is_instead(void **state)
     expect_failure(&config, -EINVAL, "0 UDP ports", "1 to 4");
 }
 
-/* ---- sluice sim velodyne's part: lidar_sim_send to such a source ---- */
+/* ---- sluice sim lidar's part: lidar_sim_send to such a source ---- */
 
 static void sent_packets_are_the_simulations_own(void **state)
 {
@@ -471,7 +471,7 @@ static void sent_packets_are_the_simulations_own(void **state)
     assert_int_equal(lidar_sim_create(&config.sim, &sim), 0);
     struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
     unsigned compared[2] = {0, 0};
-    uint8_t expected[2][60][LIDAR_SIM_DATA_BYTES];
+    uint8_t expected[2][60][1206];
     struct lidar_sim_packet packet;
     while (lidar_sim_next(sim, &packet))
         memcpy(expected[packet.telemetry][compared[packet.telemetry]++], packet.bytes,
