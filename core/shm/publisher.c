@@ -415,7 +415,6 @@ int sl_publisher_publish_inline(struct sl_publisher *p, const void *body, size_t
                         "topic %s: %zu bytes inline, at most %u; raise inline_max or loan "
                         "a slot",
                         p->topic, body_length, p->options.inline_max);
-    sl_ring_prepare(&p->channel.ring, p->channel.head + 1, (uint32_t)body_length);
     int err = sl_slots_may_publish(&p->pool->slots, &p->channel);
     if (err < 0)
         return sl_error_at(err, "topic %s", p->topic);
@@ -433,6 +432,8 @@ int sl_publisher_publish_inline(struct sl_publisher *p, const void *body, size_t
     err = sl_slots_publish(&p->pool->slots, &p->channel, SL_NO_SLOT, false, &d, &payload);
     if (err == 0)
         count_message(p, &d);
+    /* The next one's lines come home while the readers are busy with this one's. */
+    sl_ring_prepare(&p->channel.ring, p->channel.head + 1, (uint32_t)body_length);
     return err;
 }
 

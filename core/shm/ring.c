@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/shm/failpoint.h"
 #include "core/shm/order.h"
+#include "core/shm/words.h"
 
 #include <errno.h>
 #include <string.h>
@@ -113,16 +114,6 @@ void sl_ring_prepare(const struct sl_ring_map *map, uint64_t seq, uint32_t inlin
         sl_prefetch_to_write(entry + at);
 }
 
-static void store_bytes(_Atomic uint64_t *to, const void *from, uint32_t length)
-{
-    const unsigned char *bytes = from;
-    for (uint32_t at = 0; at < length; at += 8) {
-        uint64_t word = 0;
-        memcpy(&word, bytes + at, length - at < 8 ? length - at : 8);
-        atomic_store_explicit(&to[at / 8], word, memory_order_relaxed);
-    }
-}
-
 void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
                    const struct sl_ring_payload *payload)
 {
@@ -143,7 +134,7 @@ void sl_ring_write(struct sl_ring_map *map, const struct sl_descriptor *d,
         atomic_store_explicit(&e->word[i], word, memory_order_relaxed);
     }
     if (d->flags & SL_DESCRIPTOR_INLINE)
-        store_bytes(e->inline_word, payload->inline_body, d->body_length);
+        sl_words_store(e->inline_word, payload->inline_body, d->body_length);
     if (d->flags & SL_DESCRIPTOR_GATHER) {
         struct sl_gather *g = &map->gathers[d->seq & map->mask];
         for (uint32_t i = 0; i < SL_RANGES_MAX; i++) {
@@ -192,11 +183,7 @@ enum sl_ring_look sl_ring_look(const struct sl_ring_map *map, uint64_t seq,
 void sl_ring_copy_inline(const struct sl_ring_map *map, uint64_t seq, void *to, uint32_t length)
 {
     const struct sl_entry *e = entry_of(map, seq);
-    unsigned char *bytes = to;
-    for (uint32_t at = 0; at < length; at += 8) {
-        uint64_t word = atomic_load_explicit(&e->inline_word[at / 8], memory_order_relaxed);
-        memcpy(bytes + at, &word, length - at < 8 ? length - at : 8);
-    }
+    sl_words_load(to, e->inline_word, length);
 }
 
 void sl_ring_copy_ranges(const struct sl_ring_map *map, uint64_t seq,

@@ -419,7 +419,8 @@ static uint64_t overwritten_by_next(const struct sl_channel *channel)
 int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel)
 {
     uint64_t overwritten = overwritten_by_next(channel);
-    if (overwritten == 0)
+    if (overwritten == 0 ||
+        atomic_load_explicit(&channel->lossless_count, memory_order_relaxed) == 0)
         return 0;
     for (int tries = 0; tries < 3; tries++) {
         struct sl_scan *scan = scan_begin(slots);
@@ -467,11 +468,9 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
 {
     if (slots->count == 0)
         return sl_error(-ENOTSUP, "the publisher has no slots; give it a slot_size");
-    if (atomic_load_explicit(&channel->lossless_count, memory_order_relaxed) > 0) {
-        int err = sl_slots_may_publish(slots, channel);
-        if (err < 0)
-            return err;
-    }
+    int err = sl_slots_may_publish(slots, channel);
+    if (err < 0)
+        return err;
     SL_FAIL_POINT(LOAN_ASKED);
     if (slots->ahead_count == 0)
         recycle_now(slots);

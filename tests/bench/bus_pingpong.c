@@ -4,7 +4,8 @@
  * Two processes throw it to and fro over a number of lanes: the raw cache line (a word stored by
  * one, seen by the other), the same with lines of payload written before and checked after, the bus
  * with payloads of several sizes, by slot and inline, and iceoryx. The sender writes and the
- * receiver checks the payload's first and last line. One way = half a round trip.
+ * receiver checks the payload's first and last line; inline, of which the bus moves every line, its
+ * counterpart of raw lines writes and checks all of them. One way = half a round trip.
  */
 #include "tests/bench/bus_bench.h"
 #include "tests/bench/bus_crew.h"
@@ -29,6 +30,7 @@ enum {
 
 enum lane_kind {
     RAW,
+    RAW_WHOLE, /* all lines of the payload, as the bus moves them inline */
     SLOT,
     INLINE,
     BINDING, /* iceoryx without us */
@@ -46,6 +48,7 @@ static const struct lane_plan plans[] = {
     {"raw", RAW, 0, 0, 0},
     {"raw_payload_1", RAW, BUS_LINE, 0, 0},
     {"raw_payload_2", RAW, 2 * BUS_LINE, 0, 0},
+    {"raw_payload_4", RAW_WHOLE, 4 * BUS_LINE, 0, 0},
     {"native", SLOT, 64, 0, SL_BUS_NATIVE},
     {"native_16_subscribers", SLOT, 64, CROWD, SL_BUS_NATIVE},
     {"native_4k", SLOT, 4096, 0, SL_BUS_NATIVE},
@@ -67,15 +70,16 @@ enum {
     PLAN_RAW = 0,
     PLAN_RAW_1 = 1,
     PLAN_RAW_2 = 2,
-    PLAN_NATIVE = 3,
+    PLAN_RAW_4 = 3,
+    PLAN_NATIVE = 4,
 };
 _Static_assert(PLANS <= SL_BENCH_LANES_MAX, "a place for each lane");
 
 /* The raw cache lines, and payload beside them: slots used in turn, as the bus uses its. */
 struct shared {
-    _Alignas(128) _Atomic uint64_t line[2];
+    _Alignas(128) _Atomic uint64_t line;
     _Alignas(128) _Atomic uint64_t back;
-    _Alignas(128) unsigned char payload[2][SLOTS][2 * BUS_LINE];
+    _Alignas(128) unsigned char payload[2][SLOTS][4 * BUS_LINE];
     struct bus_meeting meeting;
     struct bus_figures figures[BUS_ROUNDS_MAX][PLANS];
 };
@@ -104,6 +108,11 @@ struct bench {
     struct lane lane[PLANS];
 };
 
+static bool is_bus(const struct lane_plan *plan)
+{
+    return plan->kind != RAW && plan->kind != RAW_WHOLE;
+}
+
 static bool is_wanted(const struct bench *b, const struct lane_plan *plan)
 {
     return (plan->bus != SL_BUS_ICEORYX || b->run.options->with_iceoryx) &&
@@ -116,24 +125,48 @@ static bool is_wanted(const struct bench *b, const struct lane_plan *plan)
 /* Send `value`; receive and check it, -EAGAIN if nothing is there. */
 typedef int (*lane_move)(struct bench *b, struct lane *l, uint64_t value);
 
+/* What `side` stores in, and the other one looks at. */
+static _Atomic uint64_t *raw_line(struct bench *b, int side)
+{
+    return side == 0 ? &b->shared->line : &b->shared->back;
+}
+
 static int send_raw(struct bench *b, struct lane *l, uint64_t value)
 {
-    _Atomic uint64_t *mine = b->side == 0 ? &b->shared->line[0] : &b->shared->back;
     if (l->plan->bytes > 0)
         bus_mark(b->shared->payload[b->side][value % SLOTS], l->plan->bytes, value);
-    atomic_store_explicit(mine, value, memory_order_release);
+    atomic_store_explicit(raw_line(b, b->side), value, memory_order_release);
     return 0;
 }
 
 static int receive_raw(struct bench *b, struct lane *l, uint64_t value)
 {
-    const _Atomic uint64_t *theirs = b->side == 0 ? &b->shared->back : &b->shared->line[0];
-    if (atomic_load_explicit(theirs, memory_order_acquire) != value)
+    if (atomic_load_explicit(raw_line(b, !b->side), memory_order_acquire) != value)
         return -EAGAIN;
     if (l->plan->bytes == 0)
         return 0;
     const unsigned char *payload = b->shared->payload[!b->side][value % SLOTS];
     return bus_is_marked(payload, l->plan->bytes, value) ? 0 : -EIO;
+}
+
+static int send_raw_whole(struct bench *b, struct lane *l, uint64_t value)
+{
+    unsigned char *payload = b->shared->payload[b->side][value % SLOTS];
+    for (uint64_t at = 0; at < l->plan->bytes; at += BUS_LINE)
+        bus_mark_line(payload + at, value);
+    atomic_store_explicit(raw_line(b, b->side), value, memory_order_release);
+    return 0;
+}
+
+static int receive_raw_whole(struct bench *b, struct lane *l, uint64_t value)
+{
+    if (atomic_load_explicit(raw_line(b, !b->side), memory_order_acquire) != value)
+        return -EAGAIN;
+    const unsigned char *payload = b->shared->payload[!b->side][value % SLOTS];
+    bool same = true;
+    for (uint64_t at = 0; at < l->plan->bytes; at += BUS_LINE)
+        same &= bus_line_is(payload + at, value);
+    return same ? 0 : -EIO;
 }
 
 static int send_slot(struct bench *b, struct lane *l, uint64_t value)
@@ -234,6 +267,8 @@ static int run_lane(struct bench *b, struct lane *l)
     switch (l->plan->kind) {
     case RAW:
         return throw_all(b, l, send_raw, receive_raw);
+    case RAW_WHOLE:
+        return throw_all(b, l, send_raw_whole, receive_raw_whole);
     case SLOT:
         return throw_all(b, l, send_slot, receive_message);
     case INLINE:
@@ -327,7 +362,7 @@ static int open_lanes(struct bench *b)
     for (unsigned step = 0; step < sizeof steps / sizeof *steps; step++) {
         for (unsigned i = 0; i < PLANS && err == 0; i++) {
             b->lane[i].plan = &plans[i];
-            if (plans[i].kind != RAW && is_wanted(b, &plans[i]))
+            if (is_bus(&plans[i]) && is_wanted(b, &plans[i]))
                 err = steps[step](b, &b->lane[i]);
         }
         if (err == 0)
@@ -415,8 +450,10 @@ static void conclude(const struct bench *b, struct sl_bench_pingpong *to)
         if (!is_wanted(b, plan))
             continue;
         struct bus_figures f = bus_median_figures(rounds + i, b->run.rounds, PLANS);
-        unsigned limit = plan->bytes > BUS_LINE ? PLAN_RAW_2 : PLAN_RAW_1;
-        bool is_message = plan->kind != RAW;
+        unsigned limit = plan->bytes <= BUS_LINE ? PLAN_RAW_1
+                         : plan->kind == INLINE  ? PLAN_RAW_4
+                                                 : PLAN_RAW_2;
+        bool is_message = is_bus(plan);
         to->lane[to->lane_count++] = (struct sl_bench_lane){
             .name = plan->name,
             .payload_bytes = plan->bytes,

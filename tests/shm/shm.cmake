@@ -10,6 +10,7 @@ endforeach()
 if(TARGET test_shm_pieces) # not where only fuzz programs are built
   target_link_options(test_shm_pieces PRIVATE -Wl,--wrap=ioctl,--wrap=fstatfs64,--wrap=getsockopt,--wrap=pread64)
 endif()
+sluice_test(shm_words SOURCES test_words.c)
 sluice_test(shm_points SOURCES test_points.c link_kind.c LINK sluice_shm)
 # By hand, for as long as you like: test_shm_stress --seconds 600
 sluice_test(shm_stress SOURCES stress.c ${shm_support} LINK sluice_shm)
