@@ -3,54 +3,28 @@
  *
  * Input: kind u8, then for kind % 2 = 0 a YAML file; else two bytes a packet: its status.
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/base/bytes.h"
 #include "drivers/lidar/decoder.h"
+#include "tests/fuzz/lidar.h"
 
 #define ROOM_BYTES ((size_t)64 * 64 * 22)
-#define CHECK(what)  \
-    do {             \
-        if (!(what)) \
-            abort(); \
-    } while (0)
 
-static _Alignas(64) uint8_t rooms[2][ROOM_BYTES];
-static bool in_use[2];
-
-static int open_room(void *context, struct lidar_frame_room *ret_room)
+static void check_frame(const void *context, const uint8_t *data,
+                        const struct lidar_frame_info *info)
 {
     (void)context;
-    for (unsigned i = 0; i < 2; i++) {
-        if (in_use[i])
-            continue;
-        in_use[i] = true;
-        *ret_room = (struct lidar_frame_room){rooms[i], ROOM_BYTES, &in_use[i]};
-        return 0;
-    }
-    abort(); /* never more than two */
-}
-
-static void discard_room(void *context, void *handle)
-{
-    (void)context;
-    *(bool *)handle = false;
-}
-
-static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
-{
-    CHECK(info->width == 64 && info->size_bytes <= ROOM_BYTES);
-    discard_room(context, handle);
+    (void)data;
+    CHECK(info->width == 64);
 }
 
 static void push_packets(const struct velodyne_calibration *calibration, const uint8_t *bytes,
                          size_t count)
 {
-    const struct lidar_frame_sink sink = {NULL, open_room, close_room, discard_room};
+    struct rooms rooms = {.bytes = ROOM_BYTES, .check = check_frame};
+    const struct lidar_frame_sink sink = rooms_sink(&rooms);
     const struct lidar_decoder_config config = {.model = velodyne_model_find("hdl-64e-s3"),
                                                 .calibration = calibration};
     struct lidar_decoder *decoder = NULL;
+    rooms_make(&rooms);
     CHECK(lidar_decoder_create(&config, &sink, &decoder) == 0);
     for (size_t n = 0; n < count; n++) {
         uint8_t packet[1206];
@@ -66,7 +40,7 @@ static void push_packets(const struct velodyne_calibration *calibration, const u
     }
     (void)lidar_decoder_flush(decoder);
     lidar_decoder_destroy(decoder);
-    CHECK(!in_use[0] && !in_use[1]);
+    rooms_end(&rooms);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);

@@ -9,22 +9,13 @@
  *               2    the stamp moves by value * 64 us, signed; the azimuth's step is the next byte
  *               3    a datagram of value % 1400 bytes out of the input, as it stands
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/base/bytes.h"
-#include "drivers/lidar/assembly.h"
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/assembly.h"
+#include "tests/fuzz/lidar.h"
 
 #define RECORDS_MAX 2048
 #define PACKET_MAX  1400
-#define ROOMS       2
 #define ROOM_BYTES  ((size_t)200 * 64 * 22)
-#define CHECK(what)  \
-    do {             \
-        if (!(what)) \
-            abort(); \
-    } while (0)
 
 /* Where the parts of a packet are, apart from the parser. */
 static const struct made {
@@ -40,7 +31,7 @@ static const struct made {
 };
 
 struct stream {
-    const uint8_t *at, *end;
+    struct input in;
     const struct made *made;
     uint8_t mode;
     double stamp_us, azimuth, step;
@@ -49,46 +40,8 @@ struct stream {
     struct lidar_clock clock;
     struct lidar_counts counts;
     struct lidar_assembly assembly;
-    uint8_t *room[ROOMS];
-    bool in_use[ROOMS];
+    struct rooms rooms;
 };
-
-static int open_room(void *context, struct lidar_frame_room *ret_room)
-{
-    struct stream *s = context;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        if (s->in_use[i])
-            continue;
-        s->in_use[i] = true;
-        *ret_room = (struct lidar_frame_room){s->room[i], ROOM_BYTES, &s->in_use[i]};
-        return 0;
-    }
-    abort(); /* never more than two */
-}
-
-static void discard_room(void *context, void *handle)
-{
-    (void)context;
-    bool *in_use = handle;
-    CHECK(*in_use);
-    *in_use = false;
-}
-
-static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
-{
-    const struct stream *s = context;
-    const uint8_t *data = s->room[(bool *)handle - s->in_use];
-    CHECK(info->size_bytes <= ROOM_BYTES);
-    CHECK(info->valid <= info->columns * info->width * info->returns);
-    for (size_t i = 0; i < (size_t)info->height * info->width; i++)
-        CHECK(sl_get_le16(data + i * 22 + 16) == i % info->width);
-    discard_room(context, handle);
-}
-
-static unsigned take(struct stream *s)
-{
-    return s->at < s->end ? *s->at++ : 0;
-}
 
 static void push_parsed(struct stream *s, const uint8_t *bytes, size_t size)
 {
@@ -98,7 +51,7 @@ static void push_parsed(struct stream *s, const uint8_t *bytes, size_t size)
         return;
     if (!s->is_begun) {
         const struct lidar_assembly_options options = {0};
-        const struct lidar_frame_sink sink = {s, open_room, close_room, discard_room};
+        const struct lidar_frame_sink sink = rooms_sink(&s->rooms);
         s->is_begun = true;
         s->model = told;
         lidar_assembly_init(&s->assembly, told, &options, &sink, &s->clock, &s->counts, NULL);
@@ -115,10 +68,7 @@ static void push_parsed(struct stream *s, const uint8_t *bytes, size_t size)
 
 static void push(struct stream *s, const uint8_t *bytes, size_t size)
 {
-    /* exactly as large as it is, so that a byte too many is seen */
-    uint8_t *copy = malloc(size ? size : 1);
-    CHECK(copy);
-    memcpy(copy, bytes, size);
+    uint8_t *copy = exact_copy(bytes, size);
     push_parsed(s, copy, size);
     free(copy);
 }
@@ -141,7 +91,7 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
     tail[m->mode_at] = s->mode;
     sl_put_le32(tail + m->microseconds_at, (uint32_t)s->stamp_us);
     if (is_changed)
-        bytes[place % m->size] = (uint8_t)take(s);
+        bytes[place % m->size] = (uint8_t)take(&s->in);
     push(s, bytes, m->size);
     s->azimuth += s->step * (m->blocks / returns);
     s->azimuth -= s->azimuth >= 36000 ? 36000 : 0;
@@ -151,21 +101,18 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
 
 static void record(struct stream *s)
 {
-    unsigned what = take(s), value = take(s);
-    value |= take(s) << 8;
+    unsigned what = take(&s->in), value = take_two(&s->in);
     switch (what % 4) {
     case 2:
         s->stamp_us += (double)(int16_t)value * 64;
         while (s->stamp_us < 0)
             s->stamp_us += 1e6;
-        s->step = take(s);
+        s->step = take(&s->in);
         break;
     case 3: {
-        size_t size = value % PACKET_MAX;
-        if (size > (size_t)(s->end - s->at))
-            size = (size_t)(s->end - s->at);
-        push(s, s->at, size);
-        s->at += size;
+        size_t size;
+        const uint8_t *bytes = take_bytes(&s->in, value % PACKET_MAX, &size);
+        push(s, bytes, size);
         break;
     }
     default:
@@ -196,25 +143,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     struct stream *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
     CHECK(s);
     memset(s, 0, sizeof *s);
-    s->at = bytes + 1;
-    s->end = bytes + size_bytes;
+    s->in = (struct input){bytes + 1, bytes + size_bytes};
     s->made = &made[kind % 8 % (sizeof made / sizeof *made)];
     s->mode = modes[kind / 8 % 4];
     s->step = 18;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        s->room[i] = aligned_alloc(32, ROOM_BYTES);
-        CHECK(s->room[i]);
-    }
-    for (unsigned i = 0; i < RECORDS_MAX && s->at < s->end; i++)
+    s->rooms = (struct rooms){.bytes = ROOM_BYTES, .check = check_rings};
+    rooms_make(&s->rooms);
+    for (unsigned i = 0; i < RECORDS_MAX && s->in.at < s->in.end; i++)
         record(s);
     if (s->is_begun && kind & 0x80)
         lidar_assembly_flush(&s->assembly);
     if (s->is_begun)
         lidar_assembly_discard(&s->assembly);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        CHECK(!s->in_use[i]);
-        free(s->room[i]);
-    }
+    rooms_end(&s->rooms);
     free(s);
     return 0;
 }

@@ -12,26 +12,17 @@
  *                    what / 4: the time that a deadline is asked for, in ms
  *               3    a datagram of value % 1400 bytes out of the input, as it stands
  */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/base/bytes.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/hesai.h"
+#include "tests/fuzz/lidar.h"
+#include <math.h>
 
 #define RECORDS_MAX 2048
 #define PACKET_MAX  1400
-#define ROOMS       2
 #define LASERS      128
 #define ROOM_BYTES  ((size_t)100 * LASERS * 22)
 #define FIELDS      3
 #define FILE_BYTES  (16 + 8 * FIELDS + 8 * LASERS + 2 * LASERS * LIDAR_MIRROR_STEPS + 32)
-#define CHECK(what)  \
-    do {             \
-        if (!(what)) \
-            abort(); \
-    } while (0)
 
 /* Where the parts of a packet are, apart from the parser. */
 static const struct made {
@@ -47,14 +38,13 @@ static const struct made {
 };
 
 struct stream {
-    const uint8_t *at, *end;
+    struct input in;
     const struct made *made;
     uint8_t mode;
     double stamp_us, azimuth, step;
     struct velodyne_calibration calibration;
     struct lidar_decoder *decoder;
-    uint8_t *room[ROOMS];
-    bool in_use[ROOMS];
+    struct rooms rooms;
 };
 
 static uint8_t file[FILE_BYTES + 1];
@@ -75,49 +65,9 @@ static void make_file(void)
         angles[8 * LASERS + i] = (uint8_t)(i % 19);
 }
 
-static int open_room(void *context, struct lidar_frame_room *ret_room)
-{
-    struct stream *s = context;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        if (s->in_use[i])
-            continue;
-        s->in_use[i] = true;
-        *ret_room = (struct lidar_frame_room){s->room[i], ROOM_BYTES, &s->in_use[i]};
-        return 0;
-    }
-    abort(); /* never more than two */
-}
-
-static void discard_room(void *context, void *handle)
-{
-    (void)context;
-    bool *in_use = handle;
-    CHECK(*in_use);
-    *in_use = false;
-}
-
-static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
-{
-    const struct stream *s = context;
-    const uint8_t *data = s->room[(bool *)handle - s->in_use];
-    CHECK(info->size_bytes <= ROOM_BYTES);
-    CHECK(info->valid <= info->columns * info->width * info->returns);
-    for (size_t i = 0; i < (size_t)info->height * info->width; i++)
-        CHECK(sl_get_le16(data + i * 22 + 16) == i % info->width);
-    discard_room(context, handle);
-}
-
-static unsigned take(struct stream *s)
-{
-    return s->at < s->end ? *s->at++ : 0;
-}
-
 static void push(struct stream *s, const uint8_t *bytes, size_t size)
 {
-    /* exactly as large as it is, so that a byte too many is seen */
-    uint8_t *copy = malloc(size ? size : 1);
-    CHECK(copy);
-    memcpy(copy, bytes, size);
+    uint8_t *copy = exact_copy(bytes, size);
     struct sl_datagram datagram = {.bytes = copy,
                                    .size_bytes = size,
                                    .time_ns = UINT64_C(1700000000000000000) +
@@ -150,7 +100,7 @@ static void push_made(struct stream *s, unsigned settings, bool is_changed, unsi
     size_t size = (size_t)(tail - bytes) + m->tail_bytes + 4 + (flags & 1 ? 4 : 0) +
                   (m->major != 4 && flags & 2 ? 22 : 0) + (flags & 8 ? 32 : 0);
     if (is_changed)
-        bytes[place % size] = (uint8_t)take(s);
+        bytes[place % size] = (uint8_t)take(&s->in);
     push(s, bytes, size);
     s->azimuth = fmod(s->azimuth + s->step * columns, 36000);
     s->stamp_us = fmod(s->stamp_us + m->period_us * columns, 1e6);
@@ -158,24 +108,21 @@ static void push_made(struct stream *s, unsigned settings, bool is_changed, unsi
 
 static void record(struct stream *s)
 {
-    unsigned what = take(s), value = take(s);
-    value |= take(s) << 8;
+    unsigned what = take(&s->in), value = take_two(&s->in);
     switch (what % 4) {
     case 2:
         s->stamp_us += (double)(int16_t)value * 64;
         while (s->stamp_us < 0)
             s->stamp_us += 1e6;
-        s->step = take(s);
+        s->step = take(&s->in);
         lidar_decoder_deadline(s->decoder, UINT64_C(1700000000000000000) +
                                                (uint64_t)(s->stamp_us * 1e3) +
                                                what / 4 * UINT64_C(1000000));
         break;
     case 3: {
-        size_t size = value % PACKET_MAX;
-        if (size > (size_t)(s->end - s->at))
-            size = (size_t)(s->end - s->at);
-        push(s, s->at, size);
-        s->at += size;
+        size_t size;
+        const uint8_t *bytes = take_bytes(&s->in, value % PACKET_MAX, &size);
+        push(s, bytes, size);
         break;
     }
     default:
@@ -223,7 +170,7 @@ static void read_changed(const uint8_t *bytes, size_t size, unsigned kind)
 
 static void open_decoder(struct stream *s)
 {
-    const struct lidar_frame_sink sink = {s, open_room, close_room, discard_room};
+    const struct lidar_frame_sink sink = rooms_sink(&s->rooms);
     struct lidar_decoder_config config = {.model = hesai_model_find(s->made->name)};
     if (s->made->major == 4) {
         make_file();
@@ -246,26 +193,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     }
     struct stream *s = calloc(1, sizeof *s);
     CHECK(s);
-    s->at = bytes + 1;
-    s->end = bytes + size_bytes;
+    s->in = (struct input){bytes + 1, bytes + size_bytes};
     s->made = &made[kind % 4 + (kind % 4 == 1 && kind & 0x10 ? 2 : 0)];
     s->mode = kind & 4 ? 0x39 : 0x37;
     s->step = s->made->major == 4 ? 5 : s->made->major == 3 ? 40 : 10;
     s->azimuth = 3000;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        s->room[i] = aligned_alloc(32, ROOM_BYTES);
-        CHECK(s->room[i]);
-    }
+    s->rooms = (struct rooms){.bytes = ROOM_BYTES, .check = check_rings};
+    rooms_make(&s->rooms);
     open_decoder(s);
-    for (unsigned i = 0; i < RECORDS_MAX && s->at < s->end; i++)
+    for (unsigned i = 0; i < RECORDS_MAX && s->in.at < s->in.end; i++)
         record(s);
     if (kind & 0x80)
         lidar_decoder_flush(s->decoder);
     lidar_decoder_destroy(s->decoder);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        CHECK(!s->in_use[i]);
-        free(s->room[i]);
-    }
+    rooms_end(&s->rooms);
     free(s);
     return 0;
 }

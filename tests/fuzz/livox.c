@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* livox.c - a stream of packets, well-formed or not, through the whole decoder.
  *
- * Input: kind u8 (kind % 2: the model; kind / 2 % 4: the clock; kind / 8 % 2: checksums matter;
- * kind / 16 % 2: slots are small; kind / 32 % 2: the second frame of three gets none; kind / 64 %
- * 2: points are filtered; kind / 128: stamps are fitted), then records what u8 | value u16 | ...
+ * Input: kind u8, then records
+ *      kind % 2: the model; kind / 2 % 4: the clock; kind / 8 % 2: checksums matter; kind / 16 % 2:
+ *      slots are small; kind / 32 % 2: the second frame of three gets none; kind / 64 % 2: points
+ *      are filtered; kind / 128: stamps are fitted
+ *      what u8 | value u16 | ...
  *      what % 8 = 0, 1  the next packet of a made-up sensor
  *                 2     that packet, of another kind: value % 4, and of value / 4 % 300 points
  *                 3     that packet with the byte at `value` changed to the next one
@@ -12,70 +14,34 @@
  *                 6     a datagram of value % 2048 bytes out of the input, as it stands
  *                 7     time passes by `value` ms: deadline; or the stream ends (value odd)
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/base/bytes.h"
-#include "drivers/lidar/decoder.h"
 #include "drivers/lidar/livox.h"
+#include "drivers/lidar/decoder.h"
+#include "tests/fuzz/lidar.h"
 
 #define RECORDS_MAX 4096
 #define BYTES_MAX   4400
 #define SIZE_MAX_   2048
-#define ROOMS       2
 #define STEP_NS     480000
 #define MS          UINT64_C(1000000)
-#define CHECK(what)  \
-    do {             \
-        if (!(what)) \
-            abort(); \
-    } while (0)
 
 struct stream {
-    const uint8_t *at, *end;
+    struct input in;
     uint8_t clock;
     uint64_t stamp_ns, now_ns;
     uint16_t number;
-    unsigned opens, refuse_one_in;
     struct lidar_decoder *decoder;
-    size_t room_bytes;
-    uint8_t *room[ROOMS];
-    bool in_use[ROOMS];
+    struct rooms rooms;
 };
 
-static int open_room(void *context, struct lidar_frame_room *ret_room)
-{
-    struct stream *s = context;
-    if (s->refuse_one_in > 0 && ++s->opens % s->refuse_one_in == 0)
-        return -1;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        if (s->in_use[i])
-            continue;
-        s->in_use[i] = true;
-        *ret_room = (struct lidar_frame_room){s->room[i], s->room_bytes, &s->in_use[i]};
-        return 0;
-    }
-    abort(); /* never more than two */
-}
-
-static void discard_room(void *context, void *handle)
+static void check_frame(const void *context, const uint8_t *data,
+                        const struct lidar_frame_info *info)
 {
     (void)context;
-    bool *in_use = handle;
-    CHECK(*in_use);
-    *in_use = false;
-}
-
-static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
-{
-    const struct stream *s = context;
-    const uint8_t *data = s->room[(bool *)handle - s->in_use];
     size_t points = (size_t)info->height * info->width;
-    CHECK(info->size_bytes <= s->room_bytes && info->size_bytes == points * LIDAR_POINT_BYTES);
+    CHECK(info->size_bytes == points * LIDAR_POINT_BYTES);
     CHECK(info->valid <= points && info->filtered <= points - info->valid);
     for (size_t i = 0; i < points; i++)
-        CHECK(sl_get_le16(data + i * 22 + 16) < 6);
-    discard_room(context, handle);
+        CHECK(sl_get_le16(data + i * LIDAR_POINT_BYTES + LIDAR_POINT_RING) < 6);
 }
 
 static void take_imu(void *context, const struct lidar_imu *imu)
@@ -85,17 +51,9 @@ static void take_imu(void *context, const struct lidar_imu *imu)
         CHECK(imu->rate[i] - imu->rate[i] == 0 && imu->acceleration[i] - imu->acceleration[i] == 0);
 }
 
-static unsigned take(struct stream *s)
-{
-    return s->at < s->end ? *s->at++ : 0;
-}
-
-/* In memory that is exactly as large as it is, so that a byte too many is seen. */
 static void push(struct stream *s, const uint8_t *bytes, size_t size)
 {
-    uint8_t *copy = malloc(size ? size : 1);
-    CHECK(copy);
-    memcpy(copy, bytes, size);
+    uint8_t *copy = exact_copy(bytes, size);
     const struct sl_datagram datagram = {
         .bytes = copy, .size_bytes = (uint32_t)size, .time_ns = s->now_ns};
     CHECK(lidar_decoder_push(s->decoder, &datagram) == 0);
@@ -118,7 +76,7 @@ static void push_made(struct stream *s, unsigned data, unsigned points, int chan
     sl_put_le32(bytes + 24, 0);
     sl_put_le64(bytes + 28, s->stamp_ns);
     if (changed >= 0)
-        bytes[(size_t)changed % size] = (uint8_t)take(s);
+        bytes[(size_t)changed % size] = (uint8_t)take(&s->in);
     push(s, bytes, size);
     s->stamp_ns += STEP_NS;
     s->now_ns += STEP_NS;
@@ -132,11 +90,9 @@ static void push_other(struct stream *s, unsigned value)
 
 static void push_as_it_stands(struct stream *s, unsigned value)
 {
-    size_t size = value % SIZE_MAX_;
-    if (size > (size_t)(s->end - s->at))
-        size = (size_t)(s->end - s->at);
-    push(s, s->at, size);
-    s->at += size;
+    size_t size;
+    const uint8_t *bytes = take_bytes(&s->in, value % SIZE_MAX_, &size);
+    push(s, bytes, size);
 }
 
 static void pass_time(struct stream *s, unsigned value)
@@ -150,8 +106,7 @@ static void pass_time(struct stream *s, unsigned value)
 
 static void record(struct stream *s)
 {
-    unsigned what = take(s), value = take(s);
-    value |= take(s) << 8;
+    unsigned what = take(&s->in), value = take_two(&s->in);
     switch (what % 8) {
     case 2:
         push_other(s, value);
@@ -183,13 +138,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         return 0;
     unsigned kind = bytes[0];
     struct stream s = {
-        .at = bytes + 1,
-        .end = bytes + size_bytes,
+        .in = {bytes + 1, bytes + size_bytes},
         .clock = (uint8_t)(kind / 2 % 4),
         .stamp_ns = UINT64_C(1709208007000000000),
         .now_ns = UINT64_C(1709208007000000000),
-        .refuse_one_in = kind / 32 % 2 ? 3 : 0,
-        .room_bytes = (size_t)(kind / 16 % 2 ? 7 : 40) * LIVOX_POINTS * LIDAR_POINT_BYTES,
+        .rooms = {.bytes = (size_t)(kind / 16 % 2 ? 7 : 40) * LIVOX_POINTS * LIDAR_POINT_BYTES,
+                  .refuse_one_in = kind / 32 % 2 ? 3 : 0,
+                  .check = check_frame},
     };
     struct lidar_decoder_config config = {
         .frames.stamp = kind / 128 ? LIDAR_STAMP_FITTED : LIDAR_STAMP_SENSOR,
@@ -208,18 +163,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
             .has_rings = true,
             .rings = {0x2D},
         };
-    const struct lidar_frame_sink sink = {&s, open_room, close_room, discard_room};
-    for (unsigned i = 0; i < ROOMS; i++) {
-        s.room[i] = aligned_alloc(32, s.room_bytes);
-        CHECK(s.room[i]);
-    }
+    const struct lidar_frame_sink sink = rooms_sink(&s.rooms);
+    rooms_make(&s.rooms);
     CHECK(lidar_decoder_create(&config, &sink, &s.decoder) == 0);
-    for (unsigned i = 0; i < RECORDS_MAX && s.at < s.end; i++)
+    for (unsigned i = 0; i < RECORDS_MAX && s.in.at < s.in.end; i++)
         record(&s);
     lidar_decoder_destroy(s.decoder);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        CHECK(!s.in_use[i]);
-        free(s.room[i]);
-    }
+    rooms_end(&s.rooms);
     return 0;
 }

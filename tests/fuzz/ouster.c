@@ -11,78 +11,34 @@
  *                 6     a datagram of value % 4096 bytes out of the input, as it stands, as a lidar
  *                       and as an IMU packet
  *                 7     time passes: deadline; or the stream ends (value odd)
- * So deep states are a few bytes away, and any bytes may still come.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/base/bytes.h"
 #include "drivers/lidar/ouster_frames.h"
+#include "tests/fuzz/lidar.h"
 
 #define RECORDS_MAX 4096
-#define ROOMS       2
 #define HOST_NS     UINT64_C(1700000000000000000)
-#define CHECK(what)  \
-    do {             \
-        if (!(what)) \
-            abort(); \
-    } while (0)
-
-struct memory {
-    const struct ouster_metadata *metadata;
-    size_t capacity_bytes;
-    unsigned refuse_one_in, opens;
-    bool in_use[ROOMS];
-    uint8_t *data[ROOMS];
-};
-
-static int open_room(void *context, struct lidar_frame_room *ret_room)
-{
-    struct memory *memory = context;
-    if (memory->refuse_one_in > 0 && ++memory->opens % memory->refuse_one_in == 0)
-        return -1;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        if (memory->in_use[i])
-            continue;
-        memory->in_use[i] = true;
-        *ret_room =
-            (struct lidar_frame_room){memory->data[i], memory->capacity_bytes, &memory->in_use[i]};
-        return 0;
-    }
-    abort(); /* never more than two */
-}
-
-static void discard_room(void *context, void *handle)
-{
-    (void)context;
-    bool *in_use = handle;
-    CHECK(*in_use);
-    *in_use = false;
-}
 
 /* Every byte was written: rings and times are right everywhere. */
-static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
+static void check_frame(const void *context, const uint8_t *data,
+                        const struct lidar_frame_info *info)
 {
-    struct memory *memory = context;
-    unsigned index = (unsigned)((bool *)handle - memory->in_use);
-    unsigned beams = memory->metadata->format.beams;
-    CHECK(info->size_bytes <= memory->capacity_bytes && info->width == beams);
+    const struct ouster_metadata *metadata = context;
+    unsigned beams = metadata->format.beams;
+    CHECK(info->width == beams);
     CHECK(info->size_bytes == (size_t)info->height * beams * LIDAR_POINT_BYTES);
-    CHECK(info->columns == ouster_window_columns(memory->metadata));
+    CHECK(info->columns == ouster_window_columns(metadata));
     CHECK(info->missing < info->columns);
     CHECK(info->valid <= info->height * beams);
     for (size_t i = 0; i < (size_t)info->height * beams; i++) {
-        const uint8_t *point = memory->data[index] + i * LIDAR_POINT_BYTES;
+        const uint8_t *point = data + i * LIDAR_POINT_BYTES;
         float time;
         memcpy(&time, point + LIDAR_POINT_TIME, sizeof time);
         CHECK(sl_get_le16(point + LIDAR_POINT_RING) == i % beams && time >= 0 && time < 3);
     }
-    discard_room(context, handle);
 }
 
 struct stream {
-    const uint8_t *at, *end;
+    struct input in;
     struct ouster_metadata metadata;
     struct ouster_frames *frames;
     uint64_t stamp_ns, host_ns;
@@ -90,21 +46,11 @@ struct stream {
     uint32_t init_id;
 };
 
-static unsigned take(struct stream *s)
-{
-    return s->at < s->end ? *s->at++ : 0;
-}
-
 static void push(struct stream *s, const uint8_t *bytes, size_t size)
 {
     static struct ouster_imu_packet imu;
     struct ouster_packet packet;
-    /* exactly as large as it is, so that a byte too many is seen */
-    uint8_t *copy = malloc(size ? size : 1);
-    if (!copy)
-        return;
-    if (size > 0)
-        memcpy(copy, bytes, size);
+    uint8_t *copy = exact_copy(bytes, size);
     if (ouster_packet_parse(&s->metadata.format, copy, size, &packet) == LIDAR_PACKETS)
         (void)ouster_frames_push(s->frames, &packet, s->host_ns);
     if (ouster_imu_parse(&s->metadata.imu, copy, size, &imu) == LIDAR_IMU)
@@ -139,7 +85,7 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
         sl_put_le16(column + 10, f->profile->is_legacy ? (uint16_t)turn : 1);
     }
     if (is_changed)
-        bytes[place % f->packet_bytes] = (uint8_t)take(s);
+        bytes[place % f->packet_bytes] = (uint8_t)take(&s->in);
     push(s, bytes, f->packet_bytes);
     s->packet++;
     s->stamp_ns += f->columns * column_ns;
@@ -148,8 +94,7 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
 
 static void record(struct stream *s)
 {
-    unsigned kind = take(s), value = take(s);
-    value |= take(s) << 8;
+    unsigned kind = take(&s->in), value = take_two(&s->in);
     switch (kind % 8) {
     case 3:
         push_made(s, true, value);
@@ -162,11 +107,9 @@ static void record(struct stream *s)
         s->init_id += value & 1;
         break;
     case 6: {
-        size_t size = value % 4096;
-        if (size > (size_t)(s->end - s->at))
-            size = (size_t)(s->end - s->at);
-        push(s, s->at, size);
-        s->at += size;
+        size_t size;
+        const uint8_t *bytes = take_bytes(&s->in, value % 4096, &size);
+        push(s, bytes, size);
         break;
     }
     case 7:
@@ -213,17 +156,18 @@ static bool configure(struct stream *s, struct ouster_frames_options *options)
 {
     struct ouster_metadata *m = &s->metadata;
     static const double identity[16] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
-    unsigned profiles = 0, flags = take(s);
+    unsigned profiles = 0, flags = take(&s->in);
     while (ouster_profiles[profiles].name)
         profiles++;
-    unsigned profile = take(s), beams = 16 * (1 + take(s) % 3), columns = 1 + take(s) % 16;
-    unsigned frame_columns = columns * (1 + take(s) % 8);
+    unsigned profile = take(&s->in), beams = 16 * (1 + take(&s->in) % 3),
+             columns = 1 + take(&s->in) % 16;
+    unsigned frame_columns = columns * (1 + take(&s->in) % 8);
     if (ouster_format_init(&m->format, &ouster_profiles[profile % profiles], flags & 1, beams,
                            columns, frame_columns) < 0 ||
         ouster_imu_format_init(&m->imu, flags & 2, 1 + flags / 64) < 0)
         return false;
-    m->window_first = (uint16_t)(take(s) % frame_columns);
-    m->window_last = (uint16_t)(take(s) % frame_columns);
+    m->window_first = (uint16_t)(take(&s->in) % frame_columns);
+    m->window_last = (uint16_t)(take(&s->in) % frame_columns);
     m->turns_hz = flags & 4 ? 20 : 10;
     m->clock = (flags >> 3) % 3;
     memcpy(m->beam_to_lidar, identity, sizeof identity);
@@ -248,30 +192,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
     static struct ouster_frames frames;
     static struct lidar_counts counts;
-    struct stream s = {.at = bytes,
-                       .end = bytes + size_bytes,
+    struct stream s = {.in = {bytes, bytes + size_bytes},
                        .frames = &frames,
                        .stamp_ns = UINT64_C(5000000000),
                        .host_ns = HOST_NS};
     struct ouster_frames_options options = {0};
     if (!configure(&s, &options))
         return 0;
-    struct memory memory = {.metadata = &s.metadata};
-    memory.refuse_one_in = take(&s);
-    memory.capacity_bytes = ouster_frame_bytes(&s.metadata);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        /* the end of the room is the end of the allocation, so that a sanitizer guards it */
-        memory.data[i] = aligned_alloc(32, memory.capacity_bytes);
-        CHECK(memory.data[i]);
-    }
-    struct lidar_frame_sink sink = {&memory, open_room, close_room, discard_room};
+    struct rooms rooms = {.check = check_frame, .context = &s.metadata};
+    rooms.refuse_one_in = take(&s.in);
+    rooms.bytes = ouster_frame_bytes(&s.metadata);
+    rooms_make(&rooms);
+    struct lidar_frame_sink sink = rooms_sink(&rooms);
     ouster_frames_init(&frames, &s.metadata, &options, &sink, &counts, NULL);
-    for (unsigned i = 0; i < RECORDS_MAX && s.at < s.end; i++)
+    for (unsigned i = 0; i < RECORDS_MAX && s.in.at < s.in.end; i++)
         record(&s);
     ouster_frames_discard(&frames);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        CHECK(!memory.in_use[i]);
-        free(memory.data[i]);
-    }
+    rooms_end(&rooms);
     return 0;
 }

@@ -6,28 +6,20 @@
  *      what % 8 = 0..2  the next packet of a made-up sensor
  *                 3     that packet with the byte at `value` changed to the next one
  *                 4     the stamp moves by value * 64 us, signed; the azimuth's step is the next
- * byte 5     the sensor tells of itself: mode and first angle are of `value` 6     a datagram of
- * value % 1400 bytes out of the input, as it stands 7     time passes by `value` ms: deadline; or
- * the stream ends (value odd)
+ *                       byte
+ *                 5     the sensor tells of itself: mode and first angle are of `value`
+ *                 6     a datagram of value % 1400 bytes out of the input, as it stands
+ *                 7     time passes by `value` ms: deadline; or the stream ends (value odd)
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/base/bytes.h"
-#include "drivers/lidar/decoder.h"
 #include "drivers/lidar/robosense.h"
+#include "drivers/lidar/decoder.h"
+#include "tests/fuzz/lidar.h"
 
 #define RECORDS_MAX 2048
 #define BYTES       1248
 #define SIZE_MAX_   1400
-#define ROOMS       2
 #define ROOM_BYTES  ((size_t)200 * 32 * 22)
 #define SECOND_US   1000000
-#define CHECK(what)  \
-    do {             \
-        if (!(what)) \
-            abort(); \
-    } while (0)
 
 static const struct made {
     uint8_t id[8];
@@ -40,59 +32,18 @@ static const struct made {
 };
 
 struct stream {
-    const uint8_t *at, *end;
+    struct input in;
     const struct made *made;
     bool is_dual;
     double stamp_us, azimuth, step;
     uint64_t now_ns;
     struct lidar_decoder *decoder;
-    uint8_t *room[ROOMS];
-    bool in_use[ROOMS];
+    struct rooms rooms;
 };
 
-static int open_room(void *context, struct lidar_frame_room *ret_room)
-{
-    struct stream *s = context;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        if (s->in_use[i])
-            continue;
-        s->in_use[i] = true;
-        *ret_room = (struct lidar_frame_room){s->room[i], ROOM_BYTES, &s->in_use[i]};
-        return 0;
-    }
-    abort(); /* never more than two */
-}
-
-static void discard_room(void *context, void *handle)
-{
-    (void)context;
-    bool *in_use = handle;
-    CHECK(*in_use);
-    *in_use = false;
-}
-
-static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
-{
-    const struct stream *s = context;
-    const uint8_t *data = s->room[(bool *)handle - s->in_use];
-    CHECK(info->size_bytes <= ROOM_BYTES);
-    CHECK(info->valid <= info->columns * info->width * info->returns);
-    for (size_t i = 0; i < (size_t)info->height * info->width; i++)
-        CHECK(sl_get_le16(data + i * 22 + 16) == i % info->width);
-    discard_room(context, handle);
-}
-
-static unsigned take(struct stream *s)
-{
-    return s->at < s->end ? *s->at++ : 0;
-}
-
-/* In memory that is exactly as large as it is, so that a byte too many is seen. */
 static void push(struct stream *s, const uint8_t *bytes, size_t size)
 {
-    uint8_t *copy = malloc(size ? size : 1);
-    CHECK(copy);
-    memcpy(copy, bytes, size);
+    uint8_t *copy = exact_copy(bytes, size);
     const struct sl_datagram datagram = {
         .bytes = copy, .size_bytes = (uint32_t)size, .time_ns = s->now_ns};
     (void)lidar_decoder_push(s->decoder, &datagram);
@@ -128,7 +79,7 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
         sl_put_be16(bytes + 44 + i * 100, (uint16_t)azimuth);
     }
     if (is_changed)
-        bytes[place % BYTES] = (uint8_t)take(s);
+        bytes[place % BYTES] = (uint8_t)take(&s->in);
     push(s, bytes, BYTES);
     s->azimuth += s->step * groups;
     s->azimuth -= s->azimuth >= 36000 ? 36000 : 0;
@@ -155,16 +106,14 @@ static void move(struct stream *s, unsigned value)
     s->stamp_us += (double)(int16_t)value * 64;
     while (s->stamp_us < 0)
         s->stamp_us += SECOND_US;
-    s->step = take(s);
+    s->step = take(&s->in);
 }
 
 static void push_as_it_stands(struct stream *s, unsigned value)
 {
-    size_t size = value % SIZE_MAX_;
-    if (size > (size_t)(s->end - s->at))
-        size = (size_t)(s->end - s->at);
-    push(s, s->at, size);
-    s->at += size;
+    size_t size;
+    const uint8_t *bytes = take_bytes(&s->in, value % SIZE_MAX_, &size);
+    push(s, bytes, size);
 }
 
 static void pass_time(struct stream *s, unsigned value)
@@ -178,8 +127,7 @@ static void pass_time(struct stream *s, unsigned value)
 
 static void record(struct stream *s)
 {
-    unsigned what = take(s), value = take(s);
-    value |= take(s) << 8;
+    unsigned what = take(&s->in), value = take_two(&s->in);
     switch (what % 8) {
     case 4:
         move(s, value);
@@ -204,26 +152,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     if (size_bytes == 0)
         return 0;
     struct stream s = {
-        .at = bytes + 1,
-        .end = bytes + size_bytes,
+        .in = {bytes + 1, bytes + size_bytes},
         .made = &made[bytes[0] % 3],
         .is_dual = bytes[0] / 3 % 2,
         .step = 20,
+        .rooms = {.bytes = ROOM_BYTES, .check = check_rings},
         .now_ns = UINT64_C(1709208007000000000),
     };
     const struct lidar_decoder_config config = {.model = robosense_models[bytes[0] % 3]};
-    const struct lidar_frame_sink sink = {&s, open_room, close_room, discard_room};
-    for (unsigned i = 0; i < ROOMS; i++) {
-        s.room[i] = aligned_alloc(32, ROOM_BYTES);
-        CHECK(s.room[i]);
-    }
+    const struct lidar_frame_sink sink = rooms_sink(&s.rooms);
+    rooms_make(&s.rooms);
     CHECK(lidar_decoder_create(&config, &sink, &s.decoder) == 0);
-    for (unsigned i = 0; i < RECORDS_MAX && s.at < s.end; i++)
+    for (unsigned i = 0; i < RECORDS_MAX && s.in.at < s.in.end; i++)
         record(&s);
     lidar_decoder_destroy(s.decoder);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        CHECK(!s.in_use[i]);
-        free(s.room[i]);
-    }
+    rooms_end(&s.rooms);
     return 0;
 }

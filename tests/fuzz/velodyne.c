@@ -4,101 +4,44 @@
  * Input: 4 bytes of configuration, then records
  *      kind u8 | value u16 | ...
  *      kind % 8 = 0..2  the next packet of a made-up sensor, whose stamp goes on by a packet
- *                 3     that packet with one byte changed: place = value, and the next byte is the
- * value 4     the stamp moves by value * 64 us, signed 5     the azimuth moves by value, the
- * rotation's rate by the next byte 6     a datagram of value % 2048 bytes out of the input, as it
- * stands 7     time passes: deadline; or the stream ends (value odd) So deep states are a few bytes
- * away, and any bytes may still come.
+ *                 3     that packet with the byte at `value` changed to the next one
+ *                 4     the stamp moves by value * 64 us, signed
+ *                 5     the azimuth moves to value, the rotation's rate to the next byte
+ *                 6     a datagram of value % 2048 bytes out of the input, as it stands
+ *                 7     time passes: deadline; or the stream ends (value odd)
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/base/bytes.h"
 #include "drivers/lidar/decoder.h"
+#include "tests/fuzz/lidar.h"
 
 #define RECORDS_MAX 4096
-#define ROOMS       2
 #define ID_OF_128   0xA1
 #define CUT_OF_128  255 /* this cut asks for a sensor of 128 lasers */
-#define CHECK(what)  \
-    do {             \
-        if (!(what)) \
-            abort(); \
-    } while (0)
 
-struct memory {
-    size_t capacity_bytes;
-    unsigned refuse_one_in, opens;
-    bool in_use[ROOMS];
-    uint8_t *data[ROOMS];
-    uint64_t frames;
-};
-
-static int open_room(void *context, struct lidar_frame_room *ret_room)
+static void check_frame(const void *context, const uint8_t *data,
+                        const struct lidar_frame_info *info)
 {
-    struct memory *memory = context;
-    if (memory->refuse_one_in > 0 && ++memory->opens % memory->refuse_one_in == 0)
-        return -1;
-    for (unsigned i = 0; i < ROOMS; i++) {
-        if (memory->in_use[i])
-            continue;
-        memory->in_use[i] = true;
-        *ret_room =
-            (struct lidar_frame_room){memory->data[i], memory->capacity_bytes, &memory->in_use[i]};
-        return 0;
-    }
-    abort(); /* never more than two */
-}
-
-static void discard_room(void *context, void *handle)
-{
-    (void)context;
-    bool *in_use = handle;
-    CHECK(*in_use);
-    *in_use = false;
-}
-
-static void close_room(void *context, void *handle, const struct lidar_frame_info *info)
-{
-    struct memory *memory = context;
-    unsigned index = (unsigned)((bool *)handle - memory->in_use);
-    CHECK(info->size_bytes <= memory->capacity_bytes);
+    check_rings(context, data, info);
     CHECK(info->width == 16 || info->width == 32 || info->width == 128);
-    CHECK(info->size_bytes == (size_t)info->height * info->width * 22);
+    CHECK(info->size_bytes == (size_t)info->height * info->width * LIDAR_POINT_BYTES);
     CHECK(info->columns >= 1 && info->missing < info->columns);
-    CHECK(info->valid <= info->columns * info->width * info->returns);
     for (size_t i = 0; i < (size_t)info->height * info->width; i++) {
-        uint16_t ring = sl_get_le16(memory->data[index] + i * 22 + 16);
         float time;
-        memcpy(&time, memory->data[index] + i * 22 + 18, sizeof time);
-        CHECK(ring == i % info->width && time >= 0 && time < 10);
+        memcpy(&time, data + i * LIDAR_POINT_BYTES + LIDAR_POINT_TIME, sizeof time);
+        CHECK(time >= 0 && time < 10);
     }
-    memory->frames++;
-    discard_room(context, handle);
 }
 
 struct stream {
-    const uint8_t *at, *end;
+    struct input in;
     struct lidar_decoder *decoder;
     double stamp_us, azimuth, units_per_block;
     uint64_t host_ns;
     uint8_t mode, id;
 };
 
-static unsigned take(struct stream *s)
-{
-    return s->at < s->end ? *s->at++ : 0;
-}
-
 static void push(struct stream *s, const uint8_t *bytes, uint32_t size)
 {
-    /* exactly as large as it is, so that a byte too many is seen */
-    uint8_t *copy = malloc(size ? size : 1);
-    if (!copy)
-        return;
-    if (size > 0)
-        memcpy(copy, bytes, size);
+    uint8_t *copy = exact_copy(bytes, size);
     struct sl_datagram datagram = {.bytes = copy, .size_bytes = size, .time_ns = s->host_ns};
     (void)lidar_decoder_push(s->decoder, &datagram);
     free(copy);
@@ -119,7 +62,7 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
     bytes[1204] = s->mode;
     bytes[1205] = s->id;
     if (is_changed)
-        bytes[place % VELODYNE_DATA_BYTES] = (uint8_t)take(s);
+        bytes[place % VELODYNE_DATA_BYTES] = (uint8_t)take(&s->in);
     push(s, bytes, sizeof bytes);
     double step_us = (banks == 4 ? 165.84 : 1327.104) / (banks == 4 && returns == 2 ? 3 : returns);
     s->azimuth += s->units_per_block * (12 / (banks * returns));
@@ -133,8 +76,7 @@ static void push_made(struct stream *s, bool is_changed, unsigned place)
 
 static void record(struct stream *s)
 {
-    unsigned kind = take(s), value = take(s);
-    value |= take(s) << 8;
+    unsigned kind = take(&s->in), value = take_two(&s->in);
     switch (kind % 8) {
     case 3:
         push_made(s, true, value);
@@ -146,14 +88,12 @@ static void record(struct stream *s)
         break;
     case 5:
         s->azimuth = value % 36000;
-        s->units_per_block = take(s);
+        s->units_per_block = take(&s->in);
         break;
     case 6: {
-        uint32_t size = value % 2048;
-        if (size > (size_t)(s->end - s->at))
-            size = (uint32_t)(s->end - s->at);
-        push(s, s->at, size);
-        s->at += size;
+        size_t size;
+        const uint8_t *bytes = take_bytes(&s->in, value % 2048, &size);
+        push(s, bytes, size);
         break;
     }
     case 7:
@@ -174,14 +114,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
     static const uint8_t modes[] = {0x37, 0x38, 0x39, 0x37};
     static const uint8_t ids[] = {0x22, 0x24, 0x21, 0x28};
-    struct memory memory = {0};
-    struct stream s = {.at = bytes,
-                       .end = bytes + size_bytes,
+    struct rooms rooms = {.check = check_frame};
+    struct stream s = {.in = {bytes, bytes + size_bytes},
                        .stamp_us = 3599990000.0,
                        .units_per_block = 40,
                        .host_ns = UINT64_C(1700000000000000000)};
     struct lidar_decoder_config config = {0};
-    unsigned flags = take(&s);
+    unsigned flags = take(&s.in);
     s.mode = modes[flags % 4];
     s.id = ids[flags / 4 % 4];
     config.model = flags & 0x10 ? velodyne_models[0] : NULL;
@@ -196,24 +135,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         };
     config.frames.block.has_extrinsics = (flags & 0x40) != 0;
     config.kernel = flags & 0x80 ? "plain" : NULL;
-    config.frames.cut_angle_deg = take(&s);
+    config.frames.cut_angle_deg = take(&s.in);
     if (config.frames.cut_angle_deg == CUT_OF_128)
         s.id = ID_OF_128;
-    memory.capacity_bytes = (size_t)(1 + take(&s) * 2) * 16 * 22;
-    memory.refuse_one_in = take(&s);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        /* the end of the room is the end of the allocation, so that a sanitizer guards it */
-        memory.data[i] = aligned_alloc(32, memory.capacity_bytes);
-        CHECK(memory.data[i]);
-    }
-    struct lidar_frame_sink sink = {&memory, open_room, close_room, discard_room};
+    rooms.bytes = (size_t)(1 + take(&s.in) * 2) * 16 * 22;
+    rooms.refuse_one_in = take(&s.in);
+    rooms_make(&rooms);
+    struct lidar_frame_sink sink = rooms_sink(&rooms);
     CHECK(lidar_decoder_create(&config, &sink, &s.decoder) == 0);
-    for (unsigned i = 0; i < RECORDS_MAX && s.at < s.end; i++)
+    for (unsigned i = 0; i < RECORDS_MAX && s.in.at < s.in.end; i++)
         record(&s);
     lidar_decoder_destroy(s.decoder);
-    for (unsigned i = 0; i < ROOMS; i++) {
-        CHECK(!memory.in_use[i]);
-        free(memory.data[i]);
-    }
+    rooms_end(&rooms);
     return 0;
 }
