@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 presets=("$@")
 [ ${#presets[@]} -gt 0 ] || presets=(release asan tsan arm64)
-jobs=$(nproc)
+jobs=$((2 * $(nproc))) # most tests wait, for each other or for a time, most of the time
 passed=0
 failed=0
 skipped=0
