@@ -510,12 +510,10 @@ static bool make_room(struct sl_subscriber *s)
     for (struct sl_link *l = s->pending; l; l = l->next)
         if (l->since_ns < oldest->since_ns)
             oldest = l;
-    bool has_room = s->pending_count < SL_LINKS_MAX && arrived < SL_LINKS_MAX;
-    if (has_room)
+    if (arrived + s->pending_count < SL_LINKS_MAX) /* all that are waited for may arrive */
         return true;
     look_again_later(s);
-    if (arrived == SL_LINKS_MAX ||
-        sl_clock_monotonic_ns() - oldest->since_ns < SILENT_MS * SL_NS_PER_MS)
+    if (!oldest || sl_clock_monotonic_ns() - oldest->since_ns < SILENT_MS * SL_NS_PER_MS)
         return false;
     sl_link_forget(oldest);
     sl_link_free(oldest);

@@ -650,7 +650,70 @@ static void core_dump_of_a_publisher_does_not_delay_the_news(void **state)
     sl_subscriber_close(s);
 }
 
+/* ---- More publishers than a subscriber waits for ----------------------------------------------*/
+
+enum {
+    SILENT = 60,
+    TALKING = 10, /* 64 is the most that are read */
+};
+
+/* Open `count` publishers, and say how many of them have a subscriber, again and again. */
+static int open_many(uint64_t count)
+{
+    struct sl_publisher *p[SILENT];
+    for (uint64_t i = 0; i < count; i++)
+        must(sl_publisher_open(
+            &(struct sl_publisher_options){
+                .topic = TOPIC, .type = TYPE, .slot_size = SLOT_SIZE, .slot_count = 4},
+            &p[i]));
+    do {
+        uint64_t found = 0;
+        for (uint64_t i = 0; i < count; i++)
+            found += status_of(p[i]).subscribers;
+        say(found);
+    } while (hear());
+    for (uint64_t i = 0; i < count; i++)
+        sl_publisher_close(p[i]);
+    return 0;
+}
+
+static uint64_t ask(struct child *child)
+{
+    child_tell(child, 1);
+    return child_hear(child);
+}
+
+/* The subscriber does not take, so they wait to be adopted; then those that were silent answer. */
+static void those_that_wait_may_all_arrive_at_once(void **state)
+{
+    (void)state;
+    struct child child = child_start("open-many", SILENT);
+    int status;
+    assert_int_equal(child_hear(&child), 0);
+    kill(child.pid, SIGSTOP);
+    assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    struct sl_publisher *p[TALKING + 1];
+    for (int i = 0; i < TALKING; i++) {
+        p[i] = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+        await(status_of(p[i]).subscribers == 1); /* one that is silent makes room for it */
+    }
+    kill(child.pid, SIGCONT);
+    await(ask(&child) >= SILENT + 4 - TALKING);
+    usleep(300000); /* the subscriber's own thread finishes with them; nothing tells when */
+    p[TALKING] = publisher_of((struct sl_publisher_options){.slot_size = SLOT_SIZE});
+    usleep(300000); /* and finds one more, while nobody takes */
+    struct sl_frame none;
+    await((sl_subscriber_take(s, &none), reader_status_of(s).publishers == 64));
+    assert_int_equal(child_end(&child), 0);
+    await((sl_subscriber_take(s, &none), reader_status_of(s).publishers == TALKING + 1));
+    for (int i = 0; i <= TALKING; i++)
+        sl_publisher_close(p[i]);
+    sl_subscriber_close(s);
+}
+
 static const struct role roles[] = {
+    {"open-many", open_many},
     {"hold", hold_frames},
     {"hold-with-child", hold_frames_with_child},
     {"lossless", attach_lossless},
@@ -681,6 +744,7 @@ int main(int argc, char **argv)
         TEST(successor_is_found_and_read_from_its_oldest_frame),
         TEST(publisher_killed_while_it_publishes_leaves_no_torn_frame),
         TEST(child_that_survives_does_not_hide_its_publishers_death),
+        TEST(those_that_wait_may_all_arrive_at_once),
         TEST(core_dump_of_a_subscriber_does_not_delay_the_news),
         TEST(core_dump_of_a_publisher_does_not_delay_the_news),
     };
