@@ -42,6 +42,11 @@ static void unlink_connection(struct sl_connection *c)
     }
 }
 
+static void return_word(struct sl_connection *c)
+{
+    c->publisher->word_used[c->word_index] = false;
+}
+
 /* Its publisher no longer counts it. */
 static void leave_publisher(struct sl_connection *c)
 {
@@ -49,7 +54,7 @@ static void leave_publisher(struct sl_connection *c)
     if (atomic_load(&c->peer.lossless))
         atomic_fetch_sub(&p->channel.lossless_count, 1);
     atomic_store(&c->peer.lossless, false);
-    p->word_used[c->word_index] = false;
+    return_word(c);
     *(c->is_visitor ? &p->visitor_count : &p->subscriber_count) -= 1;
     sl_stats_set32(&p->row->peers, p->subscriber_count);
 }
@@ -111,7 +116,7 @@ static int make_ledger(struct sl_connection *c)
     int err = sl_memory_create(&config, &c->ledger);
     if (err < 0)
         return err;
-    struct sl_ledger *ledger = (void *)c->ledger.base;
+    struct sl_ledger *ledger = sl_ledger_at(c->ledger.base, c->word_index);
     ledger->header = (struct sl_segment_header){
         .magic = SL_MAGIC,
         .version = SL_PROTOCOL_VERSION,
@@ -158,8 +163,12 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
 {
     struct sl_publisher *p = c->publisher;
     int err = check_hello(c, hello);
-    if (err < 0 || (err = make_ledger(c)) < 0 || (err = claim_word(c)) < 0)
+    if (err < 0 || (err = claim_word(c)) < 0)
         return err;
+    if ((err = make_ledger(c)) < 0) {
+        return_word(c);
+        return err;
+    }
     SL_FAIL_POINT(ACCEPT_LEDGER);
     c->is_visitor = hello->flags & SL_HELLO_VISITOR;
     uint32_t most = c->is_visitor ? 1 : p->options.quota;
@@ -177,7 +186,7 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
     welcome->head = sl_ring_head(&p->channel.ring);
     /* A lossless one stands in the way from then on, while it still maps what it is sent; its own
      * attaching (reader.c) closes the gap between this head and the counting. */
-    atomic_store(&((struct sl_ledger *)(void *)c->ledger.base)->cursor, welcome->head);
+    atomic_store(&sl_ledger_at(c->ledger.base, c->word_index)->cursor, welcome->head);
     if (hello->policy == SL_LOSSLESS)
         atomic_fetch_add(&p->channel.lossless_count, 1);
     /* In the scan list before the descriptors are sent: no hold of this ledger can be missed. */
@@ -185,7 +194,7 @@ static int attach(struct sl_connection *c, const struct sl_hello *hello, struct 
     if (err < 0) {
         if (hello->policy == SL_LOSSLESS)
             atomic_fetch_sub(&p->channel.lossless_count, 1);
-        p->word_used[c->word_index] = false;
+        return_word(c);
         return sl_error(err, "no memory for another subscriber");
     }
     SL_FAIL_POINT(ACCEPT_LISTED);

@@ -22,7 +22,7 @@
 
 #include <stdatomic.h>
 
-#define SL_PROTOCOL_VERSION 2u
+#define SL_PROTOCOL_VERSION 3u
 #define SL_MAGIC            0x43494c53u /* "SLIC" */
 
 #define SL_LINE 128u /* adjacent-line prefetch makes pairs of cache lines travel together */
@@ -43,7 +43,7 @@ enum sl_segment_kind {
     SL_SEGMENT_STATS,
 };
 
-/* First in each segment but the pool. */
+/* First in each segment but the pool; in a ledger's, where the ledger begins. */
 struct sl_segment_header {
     uint32_t magic;      /*  0 */
     uint16_t version;    /*  4 */
@@ -132,6 +132,24 @@ struct sl_ledger {
 static_assert(offsetof(struct sl_ledger, wake_at) == 128, "ledger layout");
 static_assert(offsetof(struct sl_ledger, cursor) == 256, "ledger layout");
 static_assert(offsetof(struct sl_ledger, held) == 264, "ledger layout");
+
+/* A publisher looks at the same lines of all its ledgers. If all began with a page, these would be
+ * in the same two sets of each cache, and push each other out from the thirteenth on: publishing to
+ * 64 took 150 ns instead of 85 so, and taking slots back more. So a ledger begins, in its segment,
+ * where its word line says. */
+#define SL_LEDGER_PLACES 8u
+static inline size_t sl_ledger_offset(uint32_t word_index)
+{
+    return word_index % SL_LEDGER_PLACES * (2 * SL_LINE);
+}
+static inline uint64_t sl_ledger_segment_size(uint32_t slot_count)
+{
+    return sl_ledger_offset(SL_LEDGER_PLACES - 1) + sizeof(struct sl_ledger) + slot_count;
+}
+static inline struct sl_ledger *sl_ledger_at(void *segment, uint32_t word_index)
+{
+    return (struct sl_ledger *)(void *)((char *)segment + sl_ledger_offset(word_index));
+}
 
 /* ---- stats -----------------------------------------------------------------------------------*/
 

@@ -125,9 +125,10 @@ static int map_segment(int *fd, uint64_t size_bytes, bool writable, struct sl_me
 
 static int map_ledger(struct sl_link *l, const struct sl_welcome *w)
 {
-    struct sl_ledger *ledger = (void *)l->ledger.base;
-    if (w->ledger_bytes < sizeof *ledger + w->slot_count || ledger->header.magic != SL_MAGIC ||
-        ledger->header.kind != SL_SEGMENT_LEDGER || ledger->header.version != SL_PROTOCOL_VERSION)
+    struct sl_ledger *ledger = sl_ledger_at(l->ledger.base, w->word_index);
+    if (w->ledger_bytes < sl_ledger_segment_size(w->slot_count) ||
+        ledger->header.magic != SL_MAGIC || ledger->header.kind != SL_SEGMENT_LEDGER ||
+        ledger->header.version != SL_PROTOCOL_VERSION)
         return sl_error(-EPROTO, "topic %s: the ledger is not what was announced",
                         l->subscriber->topic);
     l->reader.ledger = ledger;
@@ -199,8 +200,12 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
     struct sl_ring_reader *r = &l->reader;
     int err;
     if ((err = map_segment(&fds[0], w->ring_bytes, false, &l->ring)) < 0 ||
-        (err = sl_ring_map(l->ring.base, l->ring.size_bytes, &r->ring)) < 0 ||
-        (err = map_segment(&fds[1], w->ledger_bytes, true, &l->ledger)) < 0 ||
+        (err = sl_ring_map(l->ring.base, l->ring.size_bytes, &r->ring)) < 0)
+        return err;
+    if (w->word_index >= r->ring.word_count)
+        return sl_error(-EPROTO, "topic %s: word line %u of %u", s->topic, w->word_index,
+                        r->ring.word_count);
+    if ((err = map_segment(&fds[1], w->ledger_bytes, true, &l->ledger)) < 0 ||
         (err = map_ledger(l, w)) < 0)
         return err;
     if (w->slot_count > 0 &&
@@ -209,9 +214,6 @@ static int map_link(struct sl_link *l, const struct sl_welcome *w, int *fds)
                                &l->sides)) < 0 ||
          (err = map_pool(l, w, &fds[3])) < 0))
         return err;
-    if (w->word_index >= r->ring.word_count)
-        return sl_error(-EPROTO, "topic %s: word line %u of %u", s->topic, w->word_index,
-                        r->ring.word_count);
     r->word = &r->ring.words[w->word_index];
     r->base = l->pool.base;
     r->slot_count = w->slot_count;

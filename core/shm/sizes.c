@@ -121,7 +121,7 @@ int sl_publisher_sizes(struct sl_publisher_options *options, struct sl_publisher
     sizes.ledgers = options->subscribers + SL_VISITORS;
     sizes.ring_bytes =
         sl_memory_round(sl_ring_size(options->ring, options->inline_max, sizes.ledgers));
-    sizes.ledger_bytes = sl_memory_round(sizeof(struct sl_ledger) + options->slot_count);
+    sizes.ledger_bytes = sl_memory_round(sl_ledger_segment_size(options->slot_count));
     sizes.total_bytes = sizes.pool.pool_bytes - sizes.pool.device_bytes + sizes.pool.control_bytes +
                         sizes.ring_bytes + sizes.ledgers * sizes.ledger_bytes;
     *ret_sizes = sizes;

@@ -58,7 +58,7 @@ static void make(const char *name, uint64_t size, enum sl_memory_sharing sharing
 void impostor_segments(struct impostor *i)
 {
     make("sluice-ring", sl_ring_size(16, 64, 4), SL_MEMORY_READ_ONLY, &i->ring);
-    make("sluice-ledger", sizeof(struct sl_ledger) + IMPOSTOR_SLOTS, SL_MEMORY_LEDGER, &i->ledger);
+    make("sluice-ledger", sl_ledger_segment_size(IMPOSTOR_SLOTS), SL_MEMORY_LEDGER, &i->ledger);
     make("sluice-control", sl_control_size(IMPOSTOR_SLOTS, IMPOSTOR_SIDE), SL_MEMORY_READ_ONLY,
          &i->control);
     make("sluice-pool", IMPOSTOR_SLOTS * SLOT_SIZE, SL_MEMORY_READ_ONLY, &i->pool);
@@ -66,7 +66,7 @@ void impostor_segments(struct impostor *i)
     i->map.ring->header.size_bytes = i->ring.size_bytes;
     struct sl_segment_header head = {
         .magic = SL_MAGIC, .version = SL_PROTOCOL_VERSION, .instance = 0xbad};
-    struct sl_ledger *ledger = (void *)i->ledger.base;
+    struct sl_ledger *ledger = sl_ledger_at(i->ledger.base, 0);
     ledger->header = head;
     ledger->header.kind = SL_SEGMENT_LEDGER;
     struct sl_control *control = (void *)i->control.base;
@@ -143,7 +143,7 @@ void intruder_connect(struct intruder *in, enum sl_policy policy, uint32_t quota
     assert_ok(sl_welcome_receive(in->fd, &in->welcome, in->fds));
     assert_int_equal(in->welcome.status, 0);
     assert_ok(sl_memory_attach(in->fds[1], in->welcome.ledger_bytes, true, &in->ledger_memory));
-    in->ledger = (void *)in->ledger_memory.base;
+    in->ledger = sl_ledger_at(in->ledger_memory.base, in->welcome.word_index);
 }
 
 void intruder_leave(struct intruder *in)

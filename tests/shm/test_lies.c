@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OTHER_VERSION 3
+#define OTHER_VERSION 4
 static_assert(OTHER_VERSION != SL_PROTOCOL_VERSION, "another one");
 
 /* ---- Other versions ---------------------------------------------------------------------------*/
@@ -36,7 +36,7 @@ static void subscriber_of_another_version_is_told(void **state)
     int fds[SL_WELCOME_FDS];
     assert_ok(sl_welcome_receive(fd, &w, fds));
     assert_int_equal(w.status, -EPROTONOSUPPORT);
-    assert_has(w.text, "version 3");
+    assert_has(w.text, "version 4");
     assert_has(w.text, "version");
     assert_int_equal(w.fd_count, 0);
     close(fd);
@@ -68,7 +68,7 @@ static void publisher_of_another_version_is_told_of(void **state)
     struct sl_subscriber_options o = {.topic = TOPIC};
     struct sl_subscriber *s = NULL;
     assert_int_equal(sl_subscriber_open(&o, &s), -EPROTONOSUPPORT);
-    assert_has(sl_error_text(), "version 3");
+    assert_has(sl_error_text(), "version 4");
     assert_null(s);
     pthread_join(thread, NULL);
     impostor_leave(&i);
@@ -139,7 +139,7 @@ static void word_outside(struct impostor *i)
 }
 static void ledger_magic(struct impostor *i)
 {
-    ((struct sl_ledger *)(void *)i->ledger.base)->header.magic = 1;
+    sl_ledger_at(i->ledger.base, 0)->header.magic = 1;
 }
 static void more_slots_than_the_ledger(struct impostor *i)
 {
@@ -244,8 +244,8 @@ static void ledger_as_ring(struct impostor *i)
 }
 
 static const struct lie lies[] = {
-    {"ring of another version", "version 3", ring_version},
-    {"pool of another version", "version 3", control_version},
+    {"ring of another version", "version 4", ring_version},
+    {"pool of another version", "version 4", control_version},
     {"ring without magic", "no ring", ring_magic},
     {"ring of no entries", "does not fit", ring_of_no_entries},
     {"ring of 15 entries", "does not fit", ring_of_odd_entries},
@@ -639,7 +639,7 @@ static void random_words_in_the_ring_are_survived(void **state)
             sl_frame_release(&f);
         }
         /* if a head from the future has carried it away, follow */
-        uint64_t cursor = atomic_load(&((struct sl_ledger *)(void *)i.ledger.base)->cursor);
+        uint64_t cursor = atomic_load(&sl_ledger_at(i.ledger.base, 0)->cursor);
         if (cursor > seq && cursor < UINT64_C(1) << 40)
             seq = cursor;
     }
@@ -658,7 +658,7 @@ static atomic_bool moving;
 static void *scribble(void *context)
 {
     const struct impostor *i = context;
-    const struct sl_ledger *ledger = (const void *)i->ledger.base;
+    const struct sl_ledger *ledger = sl_ledger_at(i->ledger.base, 0);
     _Atomic uint64_t *states = (void *)(i->control.base + sizeof(struct sl_control));
     uint64_t random = 1;
     while (atomic_load(&moving)) {
