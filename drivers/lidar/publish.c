@@ -136,11 +136,16 @@ static void note_end(struct lidar_publish *p, const struct lidar_open_frame *f)
     p->newest = NULL;
 }
 
+enum sl_clock lidar_publish_clock_of(enum lidar_clock_kind kind, uint64_t host_ns)
+{
+    if (kind == LIDAR_CLOCK_GPS || kind == LIDAR_CLOCK_PTP)
+        return SL_CLOCK_GPS; /* both are UTC here */
+    return host_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
+}
+
 enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info)
 {
-    if (info->clock == LIDAR_CLOCK_GPS || info->clock == LIDAR_CLOCK_PTP)
-        return SL_CLOCK_GPS; /* both are UTC here */
-    return info->host_first_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
+    return lidar_publish_clock_of(info->clock, info->host_first_ns);
 }
 
 /* Made beside the slot, then written there once and in order, as memory that is not cached wants
