@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "drivers/lidar/block_kernel.h"
 #include "drivers/lidar/decoder.h"
 
 #define RECORDS_MAX 4096
@@ -76,6 +77,23 @@ static void close_room(void *context, void *handle, const struct lidar_frame_inf
     }
     memory->frames++;
     discard_room(context, handle);
+}
+
+static void take_fix(void *context, const struct lidar_fix *fix)
+{
+    CHECK(context);
+    CHECK(fix->fix >= NMEA_NO_FIX && fix->fix <= NMEA_FIX_BY_GROUND);
+    if (fix->fix != NMEA_NO_FIX)
+        CHECK(fix->latitude_deg >= -90 && fix->latitude_deg <= 90 && fix->longitude_deg >= -180 &&
+              fix->longitude_deg <= 180);
+}
+
+/* Not only the best one of this CPU. */
+static const char *kernel_of(size_t size_bytes)
+{
+    const struct lidar_block_kernel *kernel;
+    bool takes_second = size_bytes % 2 == 1;
+    return takes_second && lidar_block_kernel_find("avx2", &kernel) == 0 ? "avx2" : NULL;
 }
 
 struct stream {
@@ -195,7 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
             .every_nth = 1 + flags % 3,
         };
     config.frames.block.has_extrinsics = (flags & 0x40) != 0;
-    config.kernel = flags & 0x80 ? "plain" : NULL;
+    config.kernel = flags & 0x80 ? "plain" : kernel_of(size_bytes);
+    config.fix = (struct lidar_fix_sink){.context = &memory, .take = take_fix};
     config.frames.cut_angle_deg = take(&s);
     if (config.frames.cut_angle_deg == CUT_OF_128)
         s.id = ID_OF_128;
