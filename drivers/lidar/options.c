@@ -26,6 +26,10 @@
 
 #define PI                 3.14159265358979323846
 #define PORT_MAX           65535
+#define SLICE_RETURNS_MAX  2  /* a range of a gathered message each */
+#define SLICE_COLUMNS_MIN  16 /* of which a packet has up to 24 */
+#define SLICE_RING_MAX     65536
+#define SLOTS_SPARE        8   /* visitors, the next one */
 #define INLINE_BYTES_MAX   448 /* sluice.h's inline_max */
 #define SIM_RPM(hz)        (60 * (hz))
 #define AUTO_LASERS        16 /* slots are made before the first packet tells how large they must be */
@@ -381,6 +385,13 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "true",
      .help = "Publish the raw packets too, a VelodyneScan a turn; a Hesai's as NebulaPackets"},
 
+    {.name = "slice-columns",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(slice_columns),
+     .value = "N",
+     .max = 4096,
+     .help = "Publish points before the turn is over, N columns a message; not of a Livox, nor of "
+             "three returns; 0 = whole turns"},
     {.name = "returns",
      .kind = SL_OPTION_INT,
      .offset = FIELD(returns),
@@ -768,6 +779,21 @@ static int read_scan(struct lidar_options *o)
     return 0;
 }
 
+static int check_slices(const struct lidar_options *o)
+{
+    if (o->slice_columns == 0)
+        return 0;
+    if (livox_of(o))
+        return sl_error(-EINVAL, "option --slice-columns: a Livox has no columns; a short "
+                                 "--frame-period does the same");
+    if (!o->is_ouster && o->returns > SLICE_RETURNS_MAX)
+        return sl_error(-EINVAL, "option --slice-columns: for --returns %d at most",
+                        SLICE_RETURNS_MAX);
+    if (o->slice_columns < SLICE_COLUMNS_MIN)
+        return sl_error(-EINVAL, "option --slice-columns: at least %d", SLICE_COLUMNS_MIN);
+    return 0;
+}
+
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
 {
     if (o->capture && !given->source)
@@ -830,6 +856,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
             o->telemetry_port = livox->imu_port;
     }
     int err = read_sensor(o, given);
+    if (err == 0)
+        err = check_slices(o);
     if (err == 0)
         err = read_filter(o);
     return err < 0 ? err : read_scan(o);
@@ -1050,6 +1078,31 @@ static void set_topic(const struct lidar_options *o, struct sl_publisher_options
     to->lossless_timeout_ns = o->lossless_timeout_ns;
 }
 
+/* The most columns that a slot has room for, of any model that may come. */
+static unsigned columns_max(const struct lidar_options *o)
+{
+    unsigned most = 0;
+    if (o->is_ouster)
+        return o->metadata.format.frame_columns;
+    if (model_of(o))
+        return lidar_model_turn_columns(model_of(o));
+    for (const struct lidar_model *const *model = velodyne_models; *model; model++)
+        if (is_awaited(o, *model) && lidar_model_turn_columns(*model) > most)
+            most = lidar_model_turn_columns(*model);
+    return most;
+}
+
+/* Room beside each slot, and descriptors for all the slices that slots may hold. */
+static void add_slices(const struct lidar_options *o, struct sl_publisher_options *topic)
+{
+    unsigned slices = lidar_publish_slices_max(columns_max(o), (unsigned)o->slice_columns);
+    uint32_t slots = topic->loans + topic->subscribers * topic->quota + SLOTS_SPARE;
+    topic->side_size = lidar_publish_slices_side_bytes(slices);
+    topic->ring = 2;
+    while (topic->ring < slots * slices && topic->ring < SLICE_RING_MAX)
+        topic->ring *= 2;
+}
+
 void lidar_options_points(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
 {
     *ret_topic = (struct sl_publisher_options){
@@ -1059,6 +1112,8 @@ void lidar_options_points(const struct lidar_options *o, struct sl_publisher_opt
         .loans = LIDAR_FRAMES_OPEN_MAX,
     };
     set_topic(o, ret_topic);
+    if (o->slice_columns > 0)
+        add_slices(o, ret_topic);
 }
 
 const struct lidar_packet_form *lidar_options_packet_form(const struct lidar_options *o)

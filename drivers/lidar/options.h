@@ -64,6 +64,7 @@ struct lidar_options {
     int stamp; /* enum lidar_clock_choice */
     bool packets, tf;
 
+    int64_t slice_columns; /* 0 = whole turns */
     int64_t returns, subscribers, quota;
     bool lossless, block, relay;
     int64_t lossless_timeout_ns, lease_ns;
@@ -80,7 +81,7 @@ struct lidar_options {
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 59
+#define LIDAR_OPTION_COUNT 60
 extern const struct sl_option lidar_option_table[]; /* so many; options.c asserts it */
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and

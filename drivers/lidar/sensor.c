@@ -349,6 +349,7 @@ static struct lidar_flow_config flow_config(struct lidar_sensor *sensor,
                     .packets = source_publishes ? NULL : sensor->packets,
                     .form = lidar_options_packet_form(o),
                     .frame_id = o->frame_id,
+                    .slice_columns = (unsigned)o->slice_columns,
                     .patience = {.may_wait = o->block ? may_wait : NULL, .context = sensor}},
     };
     lidar_options_decoder(o, &config.decoder);

@@ -466,7 +466,7 @@ int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
     }
     b->slot_bytes = (b->slot_bytes + 4095) / 4096 * 4096;
     b->slot_count = (unsigned)(REGION_BYTES / b->slot_bytes);
-    struct lidar_frame_sink sink = {b, open_slot, close_slot, discard_slot};
+    struct lidar_frame_sink sink = {b, open_slot, close_slot, discard_slot, NULL};
     err = map_region(b);
     if (err == 0)
         err = lidar_decoder_create(&config, &sink, &b->decoder);

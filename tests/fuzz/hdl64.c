@@ -47,7 +47,7 @@ static void close_room(void *context, void *handle, const struct lidar_frame_inf
 static void push_packets(const struct velodyne_calibration *calibration, const uint8_t *bytes,
                          size_t count)
 {
-    const struct lidar_frame_sink sink = {NULL, open_room, close_room, discard_room};
+    const struct lidar_frame_sink sink = {NULL, open_room, close_room, discard_room, NULL};
     const struct lidar_decoder_config config = {.model = velodyne_model_find("hdl-64e-s3"),
                                                 .calibration = calibration};
     struct lidar_decoder *decoder = NULL;

@@ -98,7 +98,7 @@ static void push_parsed(struct stream *s, const uint8_t *bytes, size_t size)
         return;
     if (!s->is_begun) {
         const struct lidar_assembly_options options = {0};
-        const struct lidar_frame_sink sink = {s, open_room, close_room, discard_room};
+        const struct lidar_frame_sink sink = {s, open_room, close_room, discard_room, NULL};
         s->is_begun = true;
         s->model = told;
         lidar_assembly_init(&s->assembly, told, &options, &sink, &s->clock, &s->counts, NULL);

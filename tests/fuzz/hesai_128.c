@@ -223,7 +223,7 @@ static void read_changed(const uint8_t *bytes, size_t size, unsigned kind)
 
 static void open_decoder(struct stream *s)
 {
-    const struct lidar_frame_sink sink = {s, open_room, close_room, discard_room};
+    const struct lidar_frame_sink sink = {s, open_room, close_room, discard_room, NULL};
     struct lidar_decoder_config config = {.model = hesai_model_find(s->made->name)};
     if (s->made->major == 4) {
         make_file();

@@ -209,7 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
             .has_rings = true,
             .rings = {0x2D},
         };
-    const struct lidar_frame_sink sink = {&s, open_room, close_room, discard_room};
+    const struct lidar_frame_sink sink = {&s, open_room, close_room, discard_room, NULL};
     for (unsigned i = 0; i < ROOMS; i++) {
         s.room[i] = aligned_alloc(32, s.room_bytes);
         CHECK(s.room[i]);

@@ -274,7 +274,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         memory.data[i] = aligned_alloc(32, memory.capacity_bytes);
         CHECK(memory.data[i]);
     }
-    struct lidar_frame_sink sink = {&memory, open_room, close_room, discard_room};
+    struct lidar_frame_sink sink = {&memory, open_room, close_room, discard_room, NULL};
     ouster_frames_init(&frames, &s.metadata, &options, &sink, &counts, kernel_of(size_bytes));
     for (unsigned i = 0; i < RECORDS_MAX && s.at < s.end; i++)
         record(&s);

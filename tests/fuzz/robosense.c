@@ -212,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         .now_ns = UINT64_C(1709208007000000000),
     };
     const struct lidar_decoder_config config = {.model = robosense_models[bytes[0] % 3]};
-    const struct lidar_frame_sink sink = {&s, open_room, close_room, discard_room};
+    const struct lidar_frame_sink sink = {&s, open_room, close_room, discard_room, NULL};
     for (unsigned i = 0; i < ROOMS; i++) {
         s.room[i] = aligned_alloc(32, ROOM_BYTES);
         CHECK(s.room[i]);
