@@ -96,6 +96,15 @@ static const char *kernel_of(size_t size_bytes)
     return takes_second && lidar_block_kernel_find("avx2", &kernel) == 0 ? "avx2" : NULL;
 }
 
+static void take_progress(void *context, void *handle, const struct lidar_frame_progress *progress)
+{
+    struct memory *memory = context;
+    size_t last = (size_t)(progress->returns - 1) * progress->rows + progress->columns;
+    CHECK(*(bool *)handle);
+    CHECK(progress->returns >= 1 && progress->columns >= 1 && progress->columns <= progress->rows);
+    CHECK(last * progress->width * 22 <= memory->capacity_bytes);
+}
+
 struct stream {
     const uint8_t *at, *end;
     struct lidar_decoder *decoder;
@@ -225,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         memory.data[i] = aligned_alloc(32, memory.capacity_bytes);
         CHECK(memory.data[i]);
     }
-    struct lidar_frame_sink sink = {&memory, open_room, close_room, discard_room, NULL};
+    struct lidar_frame_sink sink = {&memory, open_room, close_room, discard_room, take_progress};
     CHECK(lidar_decoder_create(&config, &sink, &s.decoder) == 0);
     for (unsigned i = 0; i < RECORDS_MAX && s.at < s.end; i++)
         record(&s);
