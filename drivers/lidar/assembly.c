@@ -369,6 +369,35 @@ static void decode_jobs(const struct lidar_packet *packet, const struct lidar_ge
                            &jobs[i], 1);
 }
 
+static bool is_present(const struct lidar_frame *f, unsigned row)
+{
+    return f->present[row / 64] >> row % 64 & 1;
+}
+
+/* Columns without a gap before them. */
+static void tell_progress(struct lidar_assembly *a, struct lidar_frame *f)
+{
+    unsigned columns = f->told;
+    while (columns < f->rows && is_present(f, columns))
+        columns++;
+    if (columns == f->told || !a->sink.progress)
+        return;
+    if (f->told == 0)
+        update_stamp(a, f); /* by the first packet's arrival, where that counts */
+    f->told = columns;
+    sl_stream_fence();
+    const struct lidar_frame_progress progress = {
+        .stamp_ns = f->stamp_ns,
+        .clock = f->clock_kind,
+        .host_first_ns = f->host_first_ns,
+        .width = a->model->lasers,
+        .returns = f->returns,
+        .columns = columns,
+        .rows = f->rows_max,
+    };
+    a->sink.progress(a->sink.context, f->room.handle, &progress);
+}
+
 /* One block of each of a run's groups. */
 static void write_block(struct lidar_assembly *a, const struct lidar_packet *packet,
                         const struct lines *lines, const struct lidar_geometry *g, unsigned which,
@@ -457,8 +486,10 @@ static unsigned place_run(struct lidar_assembly *a, const struct lidar_packet *p
             lidar_column_ns(packet, g, g->column_count - 1) + a->model->column_period_ns;
     }
     f->host_last_ns = packet->host_ns;
-    if (f->has_room)
+    if (f->has_room) {
         write_run(a, packet, g, &run);
+        tell_progress(a, f);
+    }
     return placed;
 }
 

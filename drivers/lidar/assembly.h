@@ -75,6 +75,16 @@ struct lidar_frame_info {
     size_t size_bytes; /* width * height * LIDAR_POINT_BYTES */
 };
 
+/* How far a frame that is open has come. */
+struct lidar_frame_progress {
+    uint64_t stamp_ns; /* and the next two as in lidar_frame_info, as far as they are known */
+    enum lidar_clock_kind clock;
+    uint64_t host_first_ns;
+    uint32_t width, returns;
+    uint32_t columns; /* from the first one on that have all come: they are not written again */
+    uint32_t rows;    /* from one return of a column to the next one of it */
+};
+
 /* Where frames go. `open` lends memory: 0, or -errno and the frame is counted as dropped. `close`
  * takes a finished frame (streamed stores are fenced); frames are closed in the order of their
  * time. Two may be open. `discard` takes back memory that holds no frame. */
@@ -83,6 +93,8 @@ struct lidar_frame_sink {
     int (*open)(void *context, struct lidar_frame_room *ret_room);
     void (*close)(void *context, void *handle, const struct lidar_frame_info *info);
     void (*discard)(void *context, void *handle);
+    /* More columns are finished, and fenced, than at the last call. NULL = nobody asks. */
+    void (*progress)(void *context, void *handle, const struct lidar_frame_progress *progress);
 };
 
 struct lidar_assembly_options {
@@ -105,6 +117,7 @@ struct lidar_frame {
     unsigned rows;     /* up to the last column that came */
     unsigned columns;  /* of the turn, once it is cut */
     unsigned filled;   /* columns that came */
+    unsigned told;     /* columns from the first one on that the sink knows of */
     unsigned gap;      /* columns that packets in a gap would have filled, still missing */
     unsigned valid, filtered;
     unsigned partial;

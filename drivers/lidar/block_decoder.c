@@ -35,6 +35,7 @@ struct block_decoder {
     unsigned kept_count;
     bool has_telemetry;
     struct velodyne_telemetry telemetry;
+    struct lidar_fix_news fix_news;
     struct lidar_clock clock;
     struct lidar_counts counts;
     struct lidar_assembly assembly;
@@ -185,10 +186,25 @@ static void push_hdl64(struct block_decoder *d, const struct sl_datagram *datagr
 static void follow_gps(struct block_decoder *d, const struct velodyne_telemetry *telemetry)
 {
     bool is_locked = telemetry->pps == VELODYNE_PPS_LOCKED;
-    bool has_news = telemetry->is_rmc && !telemetry->is_damaged;
+    bool has_news = telemetry->sentence.is_rmc && !telemetry->sentence.is_damaged;
     if (!is_locked || has_news)
-        lidar_clock_gps(&d->clock, telemetry->stamp_us, is_locked && telemetry->has_fix,
-                        telemetry->utc_ns);
+        lidar_clock_gps(&d->clock, telemetry->stamp_us, is_locked && telemetry->sentence.has_utc,
+                        telemetry->sentence.utc_ns);
+}
+
+/* Before the first data packet nothing is known of its time. */
+static void tell_fix(struct block_decoder *d, const struct velodyne_telemetry *telemetry,
+                     uint64_t host_ns)
+{
+    struct lidar_fix when = {.host_ns = host_ns};
+    if (!d->clock.is_started)
+        return;
+    when.stamp_ns =
+        lidar_clock_stamp_ns(&d->clock, d->config.frames.stamp,
+                             lidar_clock_place_ns(&d->clock, telemetry->stamp_us), &when.clock);
+    if (when.clock == LIDAR_CLOCK_HOST && host_ns != 0)
+        when.stamp_ns = host_ns;
+    lidar_fix_tell(&d->fix_news, &d->config.fix, telemetry->text, telemetry->text_length, &when);
 }
 
 static void read_telemetry(struct block_decoder *d, const struct sl_datagram *datagram)
@@ -199,11 +215,13 @@ static void read_telemetry(struct block_decoder *d, const struct sl_datagram *da
     lidar_count(&d->counts, verdict);
     if (verdict != LIDAR_TELEMETRY)
         return;
-    if (telemetry.is_damaged)
+    if (telemetry.sentence.is_damaged)
         lidar_count(&d->counts, LIDAR_BAD_SENTENCE);
     d->has_telemetry = true;
-    d->telemetry = telemetry;
     follow_gps(d, &telemetry);
+    tell_fix(d, &telemetry, datagram->time_ns);
+    telemetry.text = NULL; /* the datagram goes */
+    d->telemetry = telemetry;
 }
 
 /* Half a data packet may be as long as a telemetry packet, but does not begin like one. */

@@ -69,6 +69,15 @@ int lidar_block_kernel_find(const char *name, const struct lidar_block_kernel **
     return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
 }
 
+static const struct lidar_block_kernel *kernel_for_ragged(void)
+{
+#if defined(__x86_64__)
+    if (lidar_block_kernel_avx2.is_supported())
+        return &lidar_block_kernel_avx2;
+#endif
+    return &lidar_block_kernel_plain;
+}
+
 /* Distances that are no holes, as they stand on the wire. */
 static void init_range(struct lidar_block *block, const struct lidar_block_options *options)
 {
@@ -190,6 +199,18 @@ static void init_templates(struct lidar_block *block)
         memcpy(block->staging[i], block->hole, sizeof block->hole);
 }
 
+/* Only the plain one writes less than whole halves, and only that and AVX2's where a row begins at
+ * an odd multiple of 16 bytes, as every other one does where lasers make no whole halves. */
+static void choose_kernel(struct lidar_block *block)
+{
+    bool is_ragged = lidar_model_elements(block->model) % LIDAR_HALF_POINTS != 0;
+    if (is_ragged && block->kernel != &lidar_block_kernel_plain)
+        block->kernel =
+            block->points == LIDAR_BLOCK_ELEMENTS ? kernel_for_ragged() : &lidar_block_kernel_plain;
+    if (block->model->beams)
+        block->kernel = &lidar_block_kernel_beams;
+}
+
 void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
                       const struct lidar_model *model, const struct lidar_block_options *options,
                       unsigned index)
@@ -197,15 +218,12 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
     uint8_t ring[LIDAR_LASERS_MAX];
     memset(block, 0, sizeof *block);
     block->kernel = kernel ? kernel : lidar_block_kernel_best();
-    if (lidar_model_elements(model) % LIDAR_HALF_POINTS != 0)
-        block->kernel = &lidar_block_kernel_plain; /* the others write whole halves only */
-    if (model->beams)
-        block->kernel = &lidar_block_kernel_beams;
     block->model = model;
     block->first = index * LIDAR_BLOCK_ELEMENTS;
     block->points = lidar_model_elements(model) - block->first;
     if (block->points > LIDAR_BLOCK_ELEMENTS)
         block->points = LIDAR_BLOCK_ELEMENTS;
+    choose_kernel(block);
     block->unit_m = model->range_unit_m;
     block->has_extrinsics = options->has_extrinsics;
     memcpy(block->extrinsics, options->extrinsics, sizeof block->extrinsics);
@@ -308,7 +326,8 @@ INLINE void plain_job(struct lidar_block *block, const struct lidar_block_rate *
     unsigned points = block->points;
     job->valid[0] = job->valid[1] = 0;
     job->filtered[0] = job->filtered[1] = 0;
-    for (unsigned i = 0; i < LIDAR_BLOCK_ELEMENTS; i++) {
+    /* Where there are fewer than 32, elements are gathered: their order is that of their places. */
+    for (unsigned i = 0; i < points; i++) {
         uint32_t offset = block->offset[job->is_dual][i];
         const uint8_t *element = job->wire + offset;
         unsigned half = block->place[i] / LIDAR_HALF_POINTS;
@@ -330,8 +349,8 @@ INLINE void plain_job(struct lidar_block *block, const struct lidar_block_rate *
         put_float(point + LIDAR_POINT_Z, p.z);
         put_float(point + LIDAR_POINT_INTENSITY, is_valid ? (float)element[2] : 0);
         put_float(point + LIDAR_POINT_TIME, job->time_s[half] + block->time_s[job->order][i]);
-        job->valid[half] = (uint8_t)(job->valid[half] + (is_valid && block->place[i] < points));
-        if (is_filtered && raw != 0 && is_new && !is_valid && block->place[i] < points)
+        job->valid[half] = (uint8_t)(job->valid[half] + is_valid);
+        if (is_filtered && raw != 0 && is_new && !is_valid)
             job->filtered[half]++;
     }
     for (unsigned half = 0; half < 2; half++) {

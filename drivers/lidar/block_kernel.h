@@ -50,7 +50,9 @@
 #define LIDAR_HALF_POINTS      16
 #define LIDAR_HALF_BYTES       (LIDAR_HALF_POINTS * LIDAR_POINT_BYTES)
 #define LIDAR_BLOCK_BYTES      (2 * LIDAR_HALF_BYTES)
-#define LIDAR_HALF_ALIGNMENT   32 /* of `to`; a multiple of it as the halves follow one another */
+/* Of `to`; a multiple of it as the halves follow one another. Half of it where lasers make no whole
+ * halves. */
+#define LIDAR_HALF_ALIGNMENT 32
 
 /* What a person may ask for beyond the packet. */
 struct lidar_block_options {

@@ -169,8 +169,15 @@ INLINE void store_eight(const struct lidar_block *block, unsigned from, const st
     }
 }
 
+/* Rows of a model whose lasers make no whole halves begin at any multiple of 16. */
 INLINE void stream_half(uint8_t *to, const uint8_t *staging)
 {
+    if (((uintptr_t)to & 31) != 0) {
+        for (unsigned at = 0; at < LIDAR_HALF_BYTES; at += 16)
+            _mm_stream_si128((__m128i *)(void *)(to + at),
+                             _mm_load_si128((const __m128i *)(const void *)(staging + at)));
+        return;
+    }
     for (unsigned at = 0; at < LIDAR_HALF_BYTES; at += 32)
         _mm256_stream_si256((__m256i *)(void *)(to + at),
                             _mm256_load_si256((const __m256i *)(const void *)(staging + at)));

@@ -21,6 +21,7 @@
 #include "core/capture/datagram.h"
 #include "drivers/lidar/assembly.h"
 #include "drivers/lidar/counts.h"
+#include "drivers/lidar/fix.h"
 #include "drivers/lidar/velodyne.h"
 #include "drivers/lidar/velodyne_hdl64.h"
 
@@ -70,7 +71,8 @@ struct lidar_decoder_config {
     struct lidar_assembly_options frames;
     struct lidar_ouster_config ouster;
     struct lidar_livox_config livox;
-    const char *kernel; /* NULL = the best; for tests and benches */
+    struct lidar_fix_sink fix; /* what its GPS receiver tells, where its packets carry that */
+    const char *kernel;        /* NULL = the best; for tests and benches */
 };
 
 struct lidar_decoder;

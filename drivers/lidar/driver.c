@@ -7,114 +7,60 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "drivers/lidar/flow.h"
-#include "drivers/lidar/options.h"
-#include "drivers/lidar/publish_imu.h"
-#include "drivers/lidar/publish_transforms.h"
-#include "drivers/lidar/report.h"
+#include "drivers/lidar/sensor.h"
 #include "drivers/lidar/source_xdp.h"
 
 #define LOOK_FOR_SUBSCRIBERS_NS (2 * SL_NS_PER_MS)
 
 struct driver {
-    struct lidar_options options; /* first: the table's offsets are its own */
-    struct sl_runtime *runtime;
+    struct lidar_sensor sensor[LIDAR_SENSORS_MAX]; /* first: it begins with the options */
+    unsigned sensor_count;
     struct lidar_source *source;
-    struct sl_publisher *points, *packets, *imu, *scan, *transforms;
-    struct sl_publisher *image[LIDAR_IMAGES];
-    struct lidar_images images;
-    struct lidar_publish_imu publish_imu;
-    struct lidar_publish_scan publish_scan;
-    struct velodyne_calibration calibration;
-    struct lidar_flow flow;
-    struct lidar_report report;
-    bool is_flowing; /* nothing is received before */
-    bool is_told;    /* the summary */
+    uint64_t unwanted; /* datagrams that were no sensor's */
+    bool is_flowing;   /* nothing is received before */
     bool has_failed;
 };
 
-/* May a loan be waited for? Until somebody wants the program to end. */
-static bool may_wait(void *context)
+static const struct lidar_options *common_options(const struct driver *d)
 {
-    struct driver *d = context;
-    return !sl_runtime_stopping(d->runtime);
+    return &d->sensor[0].options;
 }
 
-static int open_topics(struct driver *d, struct sl_runtime *runtime)
+static int read_sensors(struct driver *d, struct sl_runtime *runtime)
 {
-    struct sl_publisher_options topic;
-    lidar_options_points(&d->options, &topic);
-    int err = sl_runtime_publish(runtime, &topic, &d->points);
-    if (err == 0 && d->options.packets) {
-        lidar_options_packets(&d->options, &topic);
-        err = sl_runtime_publish(runtime, &topic, &d->packets);
-    }
-    if (err == 0 && lidar_options_has_imu(&d->options)) {
-        lidar_options_imu(&d->options, &topic);
-        err = sl_runtime_publish(runtime, &topic, &d->imu);
-    }
-    if (err == 0 && d->options.has_scan) {
-        lidar_options_scan(&d->options, &topic);
-        err = sl_runtime_publish(runtime, &topic, &d->scan);
-    }
-    for (unsigned i = 0; err == 0 && i < LIDAR_IMAGES; i++) {
-        if (!d->options.has_image[i])
-            continue;
-        lidar_options_image(&d->options, (enum lidar_image)i, &topic);
-        err = sl_runtime_publish(runtime, &topic, &d->image[i]);
-    }
-    if (err == 0 && d->options.tf) {
-        lidar_options_transforms(&topic);
-        err = sl_runtime_publish(runtime, &topic, &d->transforms);
-    }
+    int count = lidar_sensors_read(d->sensor, runtime);
+    if (count < 0)
+        return count;
+    d->sensor_count = (unsigned)count;
+    return 0;
+}
+
+static int open_topics(struct driver *d)
+{
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < d->sensor_count; i++)
+        err = lidar_sensor_open_topics(&d->sensor[i], i == 0);
     return err;
-}
-
-static struct lidar_transforms transforms_of(const struct driver *d,
-                                             const struct sl_runtime *runtime,
-                                             const struct lidar_decoder_config *config)
-{
-    return (struct lidar_transforms){
-        .name = sl_runtime_name(runtime),
-        .frame_id = d->options.frame_id,
-        .mounting = &config->frames.block,
-        .metadata = config->ouster.metadata,
-    };
-}
-
-static int check_options(struct driver *d, const struct sl_runtime *runtime)
-{
-    const struct lidar_given given = {
-        .source = sl_runtime_given(runtime, "source"),
-        .port = sl_runtime_given(runtime, "port"),
-        .telemetry_port = sl_runtime_given(runtime, "telemetry-port"),
-        .ptp_ahead = sl_runtime_given(runtime, "ptp-ahead"),
-    };
-    int err = lidar_options_check(&d->options, &given);
-    if (err < 0 || !d->options.tf)
-        return err;
-    struct lidar_decoder_config config;
-    lidar_options_decoder(&d->options, &config);
-    const struct lidar_transforms transforms = transforms_of(d, runtime, &config);
-    return lidar_transforms_check(&transforms);
 }
 
 static int driver_topics(void *state, struct sl_runtime *runtime)
 {
     struct driver *d = state;
-    int err = check_options(d, runtime);
-    return err < 0 ? err : open_topics(d, runtime);
+    int err = read_sensors(d, runtime);
+    return err < 0 ? err : open_topics(d);
 }
 
+/* Where the first one's packets are awaited, which is where the source is. */
 static void tell_source(const struct driver *d)
 {
-    const struct lidar_options *o = &d->options;
+    const struct lidar_options *o = common_options(d);
     struct lidar_source_stats stats;
     lidar_source_stats(d->source, &stats);
     if (o->source == LIDAR_FROM_UDP)
         sl_log(SL_LOG_INFO, "listening at %s port %u, %s at %u, receive buffer %u kB",
                o->multicast ? o->multicast : o->bind, lidar_source_udp_port(d->source, 0),
-               lidar_options_has_imu(o) ? "IMU" : "telemetry", lidar_source_udp_port(d->source, 1),
+               lidar_options_has_imu(o) ? "IMU" : "telemetry",
+               o->telemetry_port != 0 ? lidar_source_udp_port(d->source, 1) : 0,
                stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_PACKET)
         sl_log(SL_LOG_INFO, "taking frames of %s for port %u, ring %u kB", o->interface,
@@ -129,6 +75,17 @@ static void tell_source(const struct driver *d)
         sl_log(SL_LOG_INFO, "simulating a sensor of %g turns a minute", o->sim_rpm);
 }
 
+/* Whom the others await. */
+static void tell_others(const struct driver *d)
+{
+    for (unsigned i = 1; i < d->sensor_count; i++) {
+        const struct lidar_options *o = &d->sensor[i].options;
+        sl_log(SL_LOG_INFO, "%s: port %u, %s at %u, sender %s", d->sensor[i].name,
+               (unsigned)o->port, lidar_options_has_imu(o) ? "IMU" : "telemetry",
+               (unsigned)o->telemetry_port, o->sender ? o->sender : "any");
+    }
+}
+
 static void tell_warning(const struct driver *d)
 {
     const char *warning = lidar_source_warning(d->source);
@@ -136,114 +93,94 @@ static void tell_warning(const struct driver *d)
         sl_log(SL_LOG_WARN, "%s", warning);
 }
 
-/* The source before the topics, as it fails sooner; but XDP's memory is a topic's. */
-static int open_ends(struct driver *d, struct sl_runtime *runtime)
+static int open_source(struct driver *d)
 {
-    bool is_xdp = d->options.source == LIDAR_FROM_XDP;
-    int err = is_xdp ? open_topics(d, runtime) : 0;
+    struct lidar_needs needs = {0};
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < d->sensor_count; i++)
+        err = lidar_options_need(&d->sensor[i].options, &needs);
+    if (d->sensor_count == 1)
+        needs.sender = common_options(d)->sender;
+    return err < 0
+               ? err
+               : lidar_options_source(common_options(d), &needs, d->sensor[0].packets, &d->source);
+}
+
+/* The source before the topics, as it fails sooner; but XDP's memory is a topic's. */
+static int open_ends(struct driver *d)
+{
+    bool is_xdp = common_options(d)->source == LIDAR_FROM_XDP;
+    int err = is_xdp ? open_topics(d) : 0;
     if (err == 0)
-        err = lidar_options_source(&d->options, d->packets, &d->source);
+        err = open_source(d);
     if (err == 0 && !is_xdp)
-        err = open_topics(d, runtime);
+        err = open_topics(d);
     return err;
 }
 
 static int driver_open(void *state, struct sl_runtime *runtime)
 {
     struct driver *d = state;
-    d->runtime = runtime;
-    int err = check_options(d, runtime);
+    int err = read_sensors(d, runtime);
+    if (err == 0)
+        err = open_ends(d);
+    for (unsigned i = 0; err == 0 && i < d->sensor_count; i++)
+        err = lidar_sensor_failed(&d->sensor[i], lidar_sensor_open(&d->sensor[i], d->source));
     if (err < 0)
         return err;
-    int calibrated = lidar_options_calibration(&d->options, &d->calibration);
-    if (calibrated < 0)
-        return calibrated;
-    err = open_ends(d, runtime);
-    if (err < 0)
-        return err;
-    bool is_xdp = d->options.source == LIDAR_FROM_XDP;
-    struct lidar_flow_config config = {
-        .source = d->source,
-        .publish = {.points = d->points,
-                    .packets = is_xdp ? NULL : d->packets, /* the source does it */
-                    .form = lidar_options_packet_form(&d->options),
-                    .frame_id = d->options.frame_id,
-                    .patience = {.may_wait = d->options.block ? may_wait : NULL, .context = d}},
-    };
-    if (d->scan) {
-        lidar_publish_scan_init(&d->publish_scan, &d->options.scan, d->scan,
-                                &config.publish.patience);
-        config.publish.look = lidar_publish_scan_take;
-        config.publish.looker = &d->publish_scan;
-    }
-    lidar_options_decoder(&d->options, &config.decoder);
-    lidar_publish_imu_init(&d->publish_imu, d->imu, d->options.frame_id);
-    config.decoder.ouster.imu = lidar_publish_imu_sink(&d->publish_imu);
-    config.decoder.livox.imu = config.decoder.ouster.imu;
-    err = lidar_images_open(&d->images, &d->options.metadata, d->options.frame_id, d->image,
-                            &config.publish.patience);
-    if (err < 0)
-        return err;
-    const struct ouster_pixel_sink pixels = lidar_images_sink(&d->images);
-    if (d->options.images)
-        config.decoder.ouster.pixels = &pixels;
-    config.decoder.calibration = calibrated > 0 ? &d->calibration : NULL;
-    err = lidar_flow_open(&d->flow, &config);
-    if (err < 0)
-        return err;
-    if (d->transforms) {
-        const struct lidar_transforms transforms = transforms_of(d, runtime, &config.decoder);
-        err = lidar_publish_transforms(&transforms, sl_clock_realtime_ns(), d->transforms);
-        if (err < 0)
-            return err;
-    }
     tell_source(d);
+    tell_others(d);
     tell_warning(d);
     int fd = lidar_source_fd(d->source);
     return fd >= 0 ? sl_runtime_watch(runtime, fd) : 0;
 }
 
-/* Are there as many subscribers as were asked for? */
 static bool may_begin(struct driver *d, struct sl_runtime *runtime)
 {
-    struct sl_publisher_status status;
-    if (d->options.wait_for > 0 && sl_publisher_status(d->points, &status) == 0 &&
-        status.subscribers < d->options.wait_for) {
+    bool may = true;
+    for (unsigned i = 0; i < d->sensor_count; i++)
+        may &= d->sensor[i].is_flowing || lidar_sensor_may_begin(&d->sensor[i], i == 0);
+    if (!may)
         sl_runtime_wake_at(runtime, sl_clock_monotonic_ns() + LOOK_FOR_SUBSCRIBERS_NS);
-        return false;
-    }
-    d->is_flowing = true;
-    lidar_report_begin(&d->report, &d->flow);
-    return true;
+    d->is_flowing = may;
+    return may;
 }
 
 static void tell_end(struct driver *d)
 {
-    if (d->is_flowing && !d->is_told && (!d->has_failed || d->flow.publish.counts.frames > 0))
-        lidar_report_end(&d->report);
-    if (d->publish_scan.dropped > 0 && !d->is_told)
-        sl_log(SL_LOG_WARN, "%llu LaserScans were left out: no slot was free",
-               (unsigned long long)d->publish_scan.dropped);
-    if (d->images.dropped > 0 && !d->is_told)
-        sl_log(SL_LOG_WARN, "%llu images were left out: no slot was free",
-               (unsigned long long)d->images.dropped);
-    d->is_told = true;
+    for (unsigned i = 0; d->is_flowing && i < d->sensor_count; i++) {
+        if (!d->has_failed || d->sensor[i].flow.publish.counts.frames > 0)
+            lidar_sensor_tell_end(&d->sensor[i]);
+    }
+    if (d->unwanted > 0)
+        sl_log(SL_LOG_INFO, "%llu datagrams were of another sensor",
+               (unsigned long long)d->unwanted);
+    d->unwanted = 0;
 }
 
 /* A source names its file itself; what the decoder found out does not. */
 static int name_input(const struct driver *d, int err)
 {
-    const char *file = d->options.capture;
-    if (d->options.source != LIDAR_FROM_CAPTURE || strstr(sl_error_text(), file))
+    const char *file = common_options(d)->capture;
+    if (common_options(d)->source != LIDAR_FROM_CAPTURE || strstr(sl_error_text(), file))
         return err;
     return sl_error_at(err, "%s", file);
+}
+
+/* Hand on what was begun. */
+static int end_flows(struct driver *d)
+{
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < d->sensor_count; i++)
+        err = lidar_sensor_failed(&d->sensor[i], lidar_flow_end(&d->sensor[i].flow));
+    return err;
 }
 
 /* The source has ended, or failed. */
 static int end(struct driver *d, int err)
 {
     if (err == -ENODATA)
-        err = lidar_flow_end(&d->flow);
+        err = end_flows(d);
     d->has_failed = err < 0;
     if (err < 0)
         return name_input(d, err);
@@ -253,14 +190,27 @@ static int end(struct driver *d, int err)
 }
 
 /* Nothing is there: when is there something to do again? */
-static int wait_more(struct driver *d, struct sl_runtime *runtime, uint64_t tick_ns)
+static int wait_more(struct driver *d, struct sl_runtime *runtime, uint64_t due_ns)
 {
-    lidar_flow_deadline(&d->flow);
-    uint64_t due_ns = lidar_flow_due_ns(&d->flow);
-    if (due_ns == LIDAR_SOURCE_DUE_NOW)
-        return 1;
-    sl_runtime_wake_at(runtime, due_ns < tick_ns ? due_ns : tick_ns);
+    for (unsigned i = 0; i < d->sensor_count; i++) {
+        lidar_flow_deadline(&d->sensor[i].flow);
+        uint64_t flow_ns = lidar_flow_due_ns(&d->sensor[i].flow);
+        if (flow_ns == LIDAR_SOURCE_DUE_NOW)
+            return 1;
+        due_ns = flow_ns < due_ns ? flow_ns : due_ns;
+    }
+    sl_runtime_wake_at(runtime, due_ns);
     return 0;
+}
+
+static int step(struct driver *d)
+{
+    struct lidar_flow *flow[LIDAR_SENSORS_MAX];
+    unsigned failed = d->sensor_count;
+    for (unsigned i = 0; i < d->sensor_count; i++)
+        flow[i] = &d->sensor[i].flow;
+    int done = lidar_flow_step_shared(flow, d->sensor_count, &d->unwanted, &failed);
+    return failed < d->sensor_count ? lidar_sensor_failed(&d->sensor[failed], done) : done;
 }
 
 static int driver_work(void *state, struct sl_runtime *runtime)
@@ -268,23 +218,27 @@ static int driver_work(void *state, struct sl_runtime *runtime)
     struct driver *d = state;
     if (!d->is_flowing && !may_begin(d, runtime))
         return 0;
-    int done = lidar_flow_step(&d->flow);
+    int done = step(d);
     if (done < 0)
         return end(d, done);
-    uint64_t tick_ns = lidar_report_tick(&d->report, sl_clock_monotonic_ns());
+    uint64_t now_ns = sl_clock_monotonic_ns(), tick_ns = UINT64_MAX;
+    for (unsigned i = 0; i < d->sensor_count; i++) {
+        uint64_t next_ns = lidar_report_tick(&d->sensor[i].report, now_ns);
+        tick_ns = next_ns < tick_ns ? next_ns : tick_ns;
+    }
     return done > 0 ? done : wait_more(d, runtime, tick_ns);
 }
 
 static void driver_close(void *state, struct sl_runtime *runtime)
 {
     struct driver *d = state;
-    if (d->flow.decoder)
+    if (d->source)
         tell_end(d);
-    lidar_flow_close(&d->flow);
+    for (unsigned i = 0; i < LIDAR_SENSORS_MAX; i++)
+        lidar_sensor_close(&d->sensor[i]);
     if (d->source && lidar_source_fd(d->source) >= 0)
         sl_runtime_unwatch(runtime, lidar_source_fd(d->source));
     lidar_source_close(d->source);
-    lidar_images_close(&d->images);
     d->source = NULL;
 }
 
@@ -320,7 +274,17 @@ const struct sl_program lidar_program = {
         "\n"
         "A Livox has no turns: a frame is all that was seen in --frame-period, a packet a row, "
         "and\n"
-        "imu (sensor_msgs/msg/Imu). It sends to whom it was told by Livox's own tools.",
+        "imu (sensor_msgs/msg/Imu). It sends to whom it was told by Livox's own tools.\n"
+        "\n"
+        "Where a GPS receiver tells the sensor its position, fix (sensor_msgs/msg/NavSatFix) is a\n"
+        "message for each of its sentences.\n"
+        "\n"
+        "--also adds sensors to the process, each with a name of its own above its topics:\n"
+        "\n"
+        "  lidar --sender 10.0.0.1 --also \"rear sender=10.0.0.2 yaw=180\"\n"
+        "\n"
+        "They may send to one port. What is not said of one is as for the first, but for model,\n"
+        "metadata, calibration, ports, sender, images and place; the source is common.",
     .example = "lidar --source capture --capture drive.pcap --rate 0 --block",
     .options = lidar_option_table,
     .option_count = LIDAR_OPTION_COUNT,

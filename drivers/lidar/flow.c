@@ -12,6 +12,8 @@ int lidar_flow_open(struct lidar_flow *flow, const struct lidar_flow_config *con
 {
     memset(flow, 0, sizeof *flow);
     flow->source = config->source;
+    flow->wants = config->wants;
+    flow->context = config->context;
     lidar_publish_init(&flow->publish, &config->publish);
     struct lidar_frame_sink sink = lidar_publish_sink(&flow->publish);
     return lidar_decoder_create(&config->decoder, &sink, &flow->decoder);
@@ -35,21 +37,50 @@ static int push(struct lidar_flow *flow, const struct sl_datagram *datagram)
     return err < 0 ? err : flow->publish.failure;
 }
 
-int lidar_flow_step(struct lidar_flow *flow)
+/* The flow that wants a datagram; `count` = none does. */
+static unsigned find_flow(struct lidar_flow *const flows[], unsigned count,
+                          const struct sl_datagram *datagram)
+{
+    unsigned i = 0;
+    while (i < count && flows[i]->wants && !flows[i]->wants(flows[i]->context, datagram))
+        i++;
+    return i;
+}
+
+int lidar_flow_step_shared(struct lidar_flow *const flows[], unsigned flow_count,
+                           uint64_t *unwanted, unsigned *ret_failed)
 {
     struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
     uint64_t asked_ns = sl_clock_realtime_ns();
-    int count = lidar_source_receive(flow->source, batch, LIDAR_SOURCE_BATCH_MAX);
-    if (count > 0)
-        flow->publish.received_ns = sl_clock_monotonic_ns();
-    else if (count == 0)
-        flow->emptied_ns = asked_ns;
+    int count = lidar_source_receive(flows[0]->source, batch, LIDAR_SOURCE_BATCH_MAX);
+    uint64_t received_ns = count > 0 ? sl_clock_monotonic_ns() : 0;
+    for (unsigned i = 0; i < flow_count; i++) {
+        if (count > 0)
+            flows[i]->publish.received_ns = received_ns;
+        else if (count == 0)
+            flows[i]->emptied_ns = asked_ns;
+    }
     for (int i = 0; i < count; i++) {
-        int err = push(flow, &batch[i]);
-        if (err < 0)
+        unsigned to = find_flow(flows, flow_count, &batch[i]);
+        if (to == flow_count) {
+            ++*unwanted;
+            continue;
+        }
+        flows[to]->datagrams++;
+        int err = push(flows[to], &batch[i]);
+        if (err < 0) {
+            *ret_failed = to;
             return err;
+        }
     }
     return count;
+}
+
+int lidar_flow_step(struct lidar_flow *flow)
+{
+    uint64_t unwanted = 0;
+    unsigned failed = 0;
+    return lidar_flow_step_shared(&flow, 1, &unwanted, &failed);
 }
 
 /* Frames wait by the clock that stamps the datagrams, which is not the one that we can wait on. */
@@ -82,13 +113,11 @@ void lidar_flow_deadline(struct lidar_flow *flow)
 static int tell_no_packets(const struct lidar_flow *flow)
 {
     const uint64_t *count = lidar_decoder_counts(flow->decoder)->count;
-    struct lidar_source_stats stats;
-    lidar_source_stats(flow->source, &stats);
     return sl_error(-ENOMSG,
                     "%llu datagrams, and no %s data packet among them (%llu of telemetry, "
                     "%llu too short, %llu too long, %llu of another kind); is it another sensor's "
                     "port?",
-                    (unsigned long long)stats.datagrams, lidar_decoder_vendor(flow->decoder),
+                    (unsigned long long)flow->datagrams, lidar_decoder_vendor(flow->decoder),
                     (unsigned long long)(count[LIDAR_TELEMETRY] + count[LIDAR_IMU]),
                     (unsigned long long)count[LIDAR_BAD_SHORT],
                     (unsigned long long)count[LIDAR_BAD_LONG],

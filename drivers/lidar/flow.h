@@ -18,12 +18,18 @@
 
 struct lidar_flow_config {
     struct lidar_source *source;
+    /* Is this datagram its sensor's? For flows that share a source; NULL = all are. */
+    bool (*wants)(void *context, const struct sl_datagram *datagram);
+    void *context;
     struct lidar_decoder_config decoder;
     struct lidar_publish_config publish;
 };
 
 struct lidar_flow {
     struct lidar_source *source;
+    bool (*wants)(void *context, const struct sl_datagram *datagram);
+    void *context;
+    uint64_t datagrams; /* that it wanted */
     struct lidar_decoder *decoder;
     struct lidar_publish publish;
     uint64_t emptied_ns; /* realtime: what had come by then has been decoded */
@@ -34,6 +40,12 @@ int lidar_flow_open(struct lidar_flow *flow, const struct lidar_flow_config *con
 /* Receive what is there, at most one batch, decode and publish it. Returns how many datagrams that
  * were, 0 = nothing there yet, -ENODATA when the source has ended, other -errno. */
 int lidar_flow_step(struct lidar_flow *flow);
+
+/* The same for flows that share their source: each datagram goes to the first one that wants it.
+ * Those that none wants are counted in `unwanted`. An error is that of *ret_failed, which is
+ * untouched if it is the source's. */
+int lidar_flow_step_shared(struct lidar_flow *const flows[], unsigned count, uint64_t *unwanted,
+                           unsigned *ret_failed);
 
 /* The monotonic time at which there is something to do without its source's descriptor becoming
  * readable; UINT64_MAX = never. */

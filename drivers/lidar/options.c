@@ -17,6 +17,7 @@
 #include "drivers/lidar/ouster_frames.h"
 #include "drivers/lidar/ouster_metadata_fetch.h"
 #include "drivers/lidar/publish.h"
+#include "drivers/lidar/publish_fix.h"
 #include "drivers/lidar/publish_imu.h"
 #include "drivers/lidar/publish_transforms.h"
 #include "drivers/lidar/robosense.h"
@@ -25,6 +26,10 @@
 
 #define PI                 3.14159265358979323846
 #define PORT_MAX           65535
+#define SLICE_RETURNS_MAX  2  /* a range of a gathered message each */
+#define SLICE_COLUMNS_MIN  16 /* of which a packet has up to 24 */
+#define SLICE_RING_MAX     65536
+#define SLOTS_SPARE        8   /* visitors, the next one */
 #define INLINE_BYTES_MAX   448 /* sluice.h's inline_max */
 #define SIM_RPM(hz)        (60 * (hz))
 #define AUTO_LASERS        16 /* slots are made before the first packet tells how large they must be */
@@ -96,6 +101,12 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(imu),
      .fallback = "true",
      .help = "Ouster, Livox: publish its inertial measurements"},
+    {.name = "fix",
+     .kind = SL_OPTION_FLAG,
+     .offset = FIELD(fix),
+     .fallback = "true",
+     .help = "Publish the positions of the sensor's GPS receiver, where its packets tell them: "
+             "Velodyne, RoboSense's Helios, an Ouster with IMU profile ACCEL32_GYRO32_NMEA"},
     {.name = "images",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(images),
@@ -159,7 +170,13 @@ const struct sl_option lidar_option_table[] = {
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(sender),
      .value = "ADDRESS",
-     .help = "udp, packet, xdp: take packets of this sensor only"},
+     .help = "Take packets of this sensor only; not of a simulated one"},
+    {.name = "also",
+     .kind = SL_OPTION_LIST,
+     .offset = FIELD(also),
+     .value = "SENSOR",
+     .help = "Another sensor in this process, as \"rear sender=192.168.1.202 yaw=180\": its name "
+             "and options; may be given several times"},
     {.name = "receive-buffer",
      .kind = SL_OPTION_SIZE,
      .offset = FIELD(receive_buffer_bytes),
@@ -368,6 +385,13 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "true",
      .help = "Publish the raw packets too, a VelodyneScan a turn; a Hesai's as NebulaPackets"},
 
+    {.name = "slice-columns",
+     .kind = SL_OPTION_INT,
+     .offset = FIELD(slice_columns),
+     .value = "N",
+     .max = 4096,
+     .help = "Publish points before the turn is over, N columns a message; not of a Livox, nor of "
+             "three returns; 0 = whole turns"},
     {.name = "returns",
      .kind = SL_OPTION_INT,
      .offset = FIELD(returns),
@@ -755,6 +779,21 @@ static int read_scan(struct lidar_options *o)
     return 0;
 }
 
+static int check_slices(const struct lidar_options *o)
+{
+    if (o->slice_columns == 0)
+        return 0;
+    if (livox_of(o))
+        return sl_error(-EINVAL, "option --slice-columns: a Livox has no columns; a short "
+                                 "--frame-period does the same");
+    if (!o->is_ouster && o->returns > SLICE_RETURNS_MAX)
+        return sl_error(-EINVAL, "option --slice-columns: for --returns %d at most",
+                        SLICE_RETURNS_MAX);
+    if (o->slice_columns < SLICE_COLUMNS_MIN)
+        return sl_error(-EINVAL, "option --slice-columns: at least %d", SLICE_COLUMNS_MIN);
+    return 0;
+}
+
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
 {
     if (o->capture && !given->source)
@@ -818,6 +857,8 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
     }
     int err = read_sensor(o, given);
     if (err == 0)
+        err = check_slices(o);
+    if (err == 0)
         err = read_filter(o);
     return err < 0 ? err : read_scan(o);
 }
@@ -827,49 +868,93 @@ bool lidar_options_has_imu(const struct lidar_options *o)
     return o->imu && (o->is_ouster || livox_of(o));
 }
 
-static unsigned list_ports(const struct lidar_options *o, uint16_t ports[LIDAR_SOURCE_PORTS_MAX])
+bool lidar_options_has_fix(const struct lidar_options *o)
+{
+    if (!o->fix || o->telemetry_port == 0)
+        return false;
+    if (o->is_ouster)
+        return !o->metadata.imu.is_legacy;
+    if (is_robosense(o))
+        return robosense_tells_fix(model_of(o));
+    return !is_hesai(o) && !livox_of(o);
+}
+
+unsigned lidar_options_ports(const struct lidar_options *o,
+                             uint16_t ret_ports[LIDAR_SOURCE_PORTS_MAX])
 {
     unsigned count = 0;
-    ports[count++] = (uint16_t)o->port;
+    if (o->source == LIDAR_FROM_CAPTURE && o->port == 0)
+        return 0;
+    ret_ports[count++] = (uint16_t)o->port;
     if (o->telemetry_port != 0 && o->telemetry_port != o->port)
-        ports[count++] = (uint16_t)o->telemetry_port;
+        ret_ports[count++] = (uint16_t)o->telemetry_port;
     return count;
 }
 
-static int open_udp(const struct lidar_options *o, struct lidar_source **ret_source)
+static bool has_port(const struct lidar_needs *needs, uint16_t port)
+{
+    for (unsigned i = 0; i < needs->port_count; i++)
+        if (needs->ports[i] == port)
+            return true;
+    return false;
+}
+
+int lidar_options_need(const struct lidar_options *o, struct lidar_needs *needs)
+{
+    uint16_t ports[LIDAR_SOURCE_PORTS_MAX];
+    unsigned count = lidar_options_ports(o, ports);
+    for (unsigned i = 0; i < count; i++) {
+        if (has_port(needs, ports[i]))
+            continue;
+        if (needs->port_count == LIDAR_SOURCE_PORTS_MAX)
+            return sl_error(-E2BIG, "more than %d UDP ports in one process; have another one",
+                            LIDAR_SOURCE_PORTS_MAX);
+        needs->ports[needs->port_count++] = ports[i];
+    }
+    if (o->is_ouster && o->metadata.format.packet_bytes > LIDAR_UDP_DATAGRAM_BYTES &&
+        o->metadata.format.packet_bytes > needs->datagram_bytes)
+        needs->datagram_bytes = o->metadata.format.packet_bytes;
+    return 0;
+}
+
+static int open_udp(const struct lidar_options *o, const struct lidar_needs *needs,
+                    struct lidar_source **ret_source)
 {
     struct lidar_udp_config config = {
         .address = o->bind,
         .group = o->multicast,
         .interface = o->interface,
-        .sender = o->sender,
+        .sender = needs->sender,
+        .port_count = needs->port_count,
         .receive_buffer_bytes = (uint32_t)o->receive_buffer_bytes,
+        .datagram_bytes = needs->datagram_bytes,
     };
-    config.port_count = list_ports(o, config.ports);
-    if (o->is_ouster && o->metadata.format.packet_bytes > LIDAR_UDP_DATAGRAM_BYTES)
-        config.datagram_bytes = o->metadata.format.packet_bytes;
+    memcpy(config.ports, needs->ports, sizeof config.ports);
     return lidar_source_open_udp(&config, ret_source);
 }
 
 /* Frames of an interface. */
-static int open_frames(const struct lidar_options *o, struct sl_publisher *packets,
-                       struct lidar_source **ret_source)
+static int open_frames(const struct lidar_options *o, const struct lidar_needs *needs,
+                       struct sl_publisher *packets, struct lidar_source **ret_source)
 {
     struct lidar_interface_config config = {
         .interface = o->interface,
         .group = o->multicast,
-        .sender = o->sender,
+        .sender = needs->sender,
+        .port_count = needs->port_count,
         .buffer_bytes = (uint32_t)o->receive_buffer_bytes,
     };
-    config.port_count = list_ports(o, config.ports);
+    memcpy(config.ports, needs->ports, sizeof config.ports);
     return o->source == LIDAR_FROM_XDP ? lidar_source_open_xdp(&config, packets, ret_source)
                                        : lidar_source_open_packet(&config, ret_source);
 }
 
-static int open_capture(const struct lidar_options *o, struct lidar_source **ret_source)
+static int open_capture(const struct lidar_options *o, const struct lidar_needs *needs,
+                        struct lidar_source **ret_source)
 {
-    struct lidar_capture_config config = {.path = o->capture, .rate = o->rate, .loop = o->loop};
-    config.port_count = o->port == 0 ? 0 : list_ports(o, config.ports);
+    struct lidar_capture_config config = {
+        .path = o->capture, .rate = o->rate, .loop = o->loop, .port_count = needs->port_count};
+    memcpy(config.ports, needs->ports, sizeof config.ports);
     return lidar_source_open_capture(&config, ret_source);
 }
 
@@ -888,21 +973,21 @@ static int open_sim(const struct lidar_options *o, struct lidar_source **ret_sou
     return lidar_source_open_sim(&config, ret_source);
 }
 
-int lidar_options_source(const struct lidar_options *o, struct sl_publisher *packets,
-                         struct lidar_source **ret_source)
+int lidar_options_source(const struct lidar_options *o, const struct lidar_needs *needs,
+                         struct sl_publisher *packets, struct lidar_source **ret_source)
 {
     switch ((enum lidar_source_choice)o->source) {
     case LIDAR_FROM_PACKET:
     case LIDAR_FROM_XDP:
-        return open_frames(o, packets, ret_source);
+        return open_frames(o, needs, packets, ret_source);
     case LIDAR_FROM_CAPTURE:
-        return open_capture(o, ret_source);
+        return open_capture(o, needs, ret_source);
     case LIDAR_FROM_SIM:
         return open_sim(o, ret_source);
     case LIDAR_FROM_UDP:
         break;
     }
-    return open_udp(o, ret_source);
+    return open_udp(o, needs, ret_source);
 }
 
 /* From the sensor's axes to the frame's: Rz(yaw) Ry(pitch) Rx(roll), then the offset. */
@@ -993,6 +1078,31 @@ static void set_topic(const struct lidar_options *o, struct sl_publisher_options
     to->lossless_timeout_ns = o->lossless_timeout_ns;
 }
 
+/* The most columns that a slot has room for, of any model that may come. */
+static unsigned columns_max(const struct lidar_options *o)
+{
+    unsigned most = 0;
+    if (o->is_ouster)
+        return o->metadata.format.frame_columns;
+    if (model_of(o))
+        return lidar_model_turn_columns(model_of(o));
+    for (const struct lidar_model *const *model = velodyne_models; *model; model++)
+        if (is_awaited(o, *model) && lidar_model_turn_columns(*model) > most)
+            most = lidar_model_turn_columns(*model);
+    return most;
+}
+
+/* Room beside each slot, and descriptors for all the slices that slots may hold. */
+static void add_slices(const struct lidar_options *o, struct sl_publisher_options *topic)
+{
+    unsigned slices = lidar_publish_slices_max(columns_max(o), (unsigned)o->slice_columns);
+    uint32_t slots = topic->loans + topic->subscribers * topic->quota + SLOTS_SPARE;
+    topic->side_size = lidar_publish_slices_side_bytes(slices);
+    topic->ring = 2;
+    while (topic->ring < slots * slices && topic->ring < SLICE_RING_MAX)
+        topic->ring *= 2;
+}
+
 void lidar_options_points(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
 {
     *ret_topic = (struct sl_publisher_options){
@@ -1002,6 +1112,8 @@ void lidar_options_points(const struct lidar_options *o, struct sl_publisher_opt
         .loans = LIDAR_FRAMES_OPEN_MAX,
     };
     set_topic(o, ret_topic);
+    if (o->slice_columns > 0)
+        add_slices(o, ret_topic);
 }
 
 const struct lidar_packet_form *lidar_options_packet_form(const struct lidar_options *o)
@@ -1085,5 +1197,15 @@ void lidar_options_imu(const struct lidar_options *o, struct sl_publisher_option
         .type = SL_TYPE_IMU,
         .subscribers = (uint32_t)o->subscribers,
         .inline_max = (uint32_t)lidar_publish_imu_bytes(o->frame_id),
+    };
+}
+
+void lidar_options_fix(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
+{
+    *ret_topic = (struct sl_publisher_options){
+        .topic = "fix",
+        .type = SL_TYPE_NAVSATFIX,
+        .subscribers = (uint32_t)o->subscribers,
+        .inline_max = (uint32_t)lidar_publish_fix_bytes(o->frame_id),
     };
 }

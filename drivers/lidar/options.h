@@ -32,7 +32,7 @@ struct lidar_options {
 
     const char *metadata_file; /* of an Ouster; NULL = another sensor */
     int intensity;             /* 1 = an Ouster's signal */
-    bool check_crc, imu;
+    bool check_crc, imu, fix;
     const char *images; /* NULL = none */
     int64_t ptp_ahead_ns;
 
@@ -64,10 +64,12 @@ struct lidar_options {
     int stamp; /* enum lidar_clock_choice */
     bool packets, tf;
 
+    int64_t slice_columns; /* 0 = whole turns */
     int64_t returns, subscribers, quota;
     bool lossless, block, relay;
     int64_t lossless_timeout_ns, lease_ns;
     int64_t wait_for;
+    struct sl_option_list also; /* more sensors, as sensor.h reads them */
 
     /* What these mean, and what the file (or the simulated sensor) says, once lidar_options_check
      * has read them. */
@@ -79,7 +81,7 @@ struct lidar_options {
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 57
+#define LIDAR_OPTION_COUNT 60
 extern const struct sl_option lidar_option_table[]; /* so many; options.c asserts it */
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and
@@ -98,9 +100,27 @@ int lidar_options_check(struct lidar_options *options, const struct lidar_given 
 /* Does the sensor have an IMU whose topic is asked for? */
 bool lidar_options_has_imu(const struct lidar_options *options);
 
+/* Do its packets tell where a GPS receiver is, and is that topic asked for? */
+bool lidar_options_has_fix(const struct lidar_options *options);
+
+/* Ports that its packets come to; 0 of them: all that a capture has. */
+unsigned lidar_options_ports(const struct lidar_options *options,
+                             uint16_t ret_ports[LIDAR_SOURCE_PORTS_MAX]);
+
+/* What the sensors of a process need of the source that they share. */
+struct lidar_needs {
+    uint16_t ports[LIDAR_SOURCE_PORTS_MAX];
+    unsigned port_count;     /* 0 = every one of a capture */
+    const char *sender;      /* NULL = any */
+    uint32_t datagram_bytes; /* of the longest; 0 = nothing unusual */
+};
+
+/* Add one sensor's. -E2BIG: more ports than a source has. */
+int lidar_options_need(const struct lidar_options *options, struct lidar_needs *needs);
+
 /* `packets` is the publisher of the packets: the memory of --source xdp, which needs it open. */
-int lidar_options_source(const struct lidar_options *options, struct sl_publisher *packets,
-                         struct lidar_source **ret_source);
+int lidar_options_source(const struct lidar_options *options, const struct lidar_needs *needs,
+                         struct sl_publisher *packets, struct lidar_source **ret_source);
 /* The file that --calibration names. Returns 1 if there is one, 0, or what is wrong with it. */
 int lidar_options_calibration(const struct lidar_options *options,
                               struct velodyne_calibration *ret_calibration);
@@ -118,6 +138,7 @@ void lidar_options_image(const struct lidar_options *options, enum lidar_image i
 void lidar_options_scan(const struct lidar_options *options,
                         struct sl_publisher_options *ret_topic);
 void lidar_options_transforms(struct sl_publisher_options *ret_topic);
+void lidar_options_fix(const struct lidar_options *options, struct sl_publisher_options *ret_topic);
 void lidar_options_imu(const struct lidar_options *options, struct sl_publisher_options *ret_topic);
 
 /* What a packets topic of that sensor holds. */

@@ -23,6 +23,8 @@ struct ouster_decoder {
     double imu_axes[9];
     struct ouster_crc crc;
     struct ouster_imu_packet imu;
+    struct lidar_fix_sink fix;
+    struct lidar_fix_news fix_news;
     struct ouster_frames frames;
 };
 
@@ -80,6 +82,7 @@ static int ouster_open(void *state, const struct lidar_decoder_config *config,
     if (config->ouster.pixels)
         options.pixels = *config->ouster.pixels;
     d->config = config->ouster;
+    d->fix = config->fix;
     ouster_crc_init(&d->crc);
     set_imu_axes(d->config.metadata, &config->frames.block, d->imu_axes);
     ouster_frames_init(&d->frames, d->config.metadata, &options, sink, &d->counts, kernel);
@@ -127,6 +130,18 @@ static uint64_t before_last_ns(const struct ouster_imu_packet *imu, unsigned i)
     return before_ns < SL_NS_PER_S ? before_ns : 0;
 }
 
+static void tell_fix(struct ouster_decoder *d, const struct sl_datagram *datagram)
+{
+    struct lidar_fix when = {.host_ns = datagram->time_ns};
+    if (!d->imu.nmea)
+        return;
+    when.stamp_ns = ouster_frames_stamp_ns(
+        &d->frames, (int64_t)(d->imu.nmea_stamp_ns & INT64_MAX >> 1), &when.clock);
+    if (when.clock == LIDAR_CLOCK_HOST && when.host_ns != 0)
+        when.stamp_ns = when.host_ns;
+    lidar_fix_tell(&d->fix_news, &d->fix, d->imu.nmea, d->imu.nmea_length, &when);
+}
+
 static int push_imu(struct ouster_decoder *d, const struct sl_datagram *datagram)
 {
     const struct ouster_metadata *m = d->config.metadata;
@@ -139,6 +154,7 @@ static int push_imu(struct ouster_decoder *d, const struct sl_datagram *datagram
     if (verdict != LIDAR_IMU)
         return 0;
     d->has_accepted |= d->imu.has_identity;
+    tell_fix(d, datagram);
     for (unsigned i = 0; d->config.imu.take && i < d->imu.count; i++) {
         const struct ouster_imu_sample *sample = &d->imu.sample[i];
         struct lidar_imu imu = {.host_ns = datagram->time_ns};

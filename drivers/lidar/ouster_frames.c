@@ -204,6 +204,15 @@ static uint64_t next_stamp(struct ouster_frames *f, uint64_t stamp_ns)
     return stamp_ns;
 }
 
+static uint64_t frame_stamp_ns(const struct ouster_frames *f, const struct ouster_frame *frame,
+                               enum lidar_clock_kind *ret_kind)
+{
+    uint64_t stamp_ns = ouster_frames_stamp_ns(f, frame->start_ns, ret_kind);
+    if (f->options.stamp == LIDAR_STAMP_HOST && frame->host_first_ns != 0)
+        stamp_ns = frame->host_first_ns - (uint64_t)(frame->first_complete_ns - frame->start_ns);
+    return stamp_ns;
+}
+
 static void close_frame(struct ouster_frames *f, struct ouster_frame *frame, unsigned partial)
 {
     if (!frame->is_open)
@@ -230,11 +239,7 @@ static void close_frame(struct ouster_frames *f, struct ouster_frame *frame, uns
         .partial = partial,
         .size_bytes = ouster_frame_bytes(&f->metadata),
     };
-    info.stamp_ns = ouster_frames_stamp_ns(f, frame->start_ns, &info.clock);
-    if (f->options.stamp == LIDAR_STAMP_HOST && frame->host_first_ns != 0)
-        info.stamp_ns =
-            frame->host_first_ns - (uint64_t)(frame->first_complete_ns - frame->start_ns);
-    info.stamp_ns = next_stamp(f, info.stamp_ns);
+    info.stamp_ns = next_stamp(f, frame_stamp_ns(f, frame, &info.clock));
     lidar_count(f->counts, LIDAR_FRAMES);
     if (partial)
         lidar_count(f->counts, LIDAR_FRAMES_PARTIAL);
@@ -387,6 +392,29 @@ static void write_packet(struct ouster_frames *f, struct ouster_frame *frame,
     }
 }
 
+/* Columns of the packets without a gap before them. The window may begin within the first one. */
+static void tell_progress(struct ouster_frames *f, struct ouster_frame *frame)
+{
+    unsigned packets = frame->told;
+    while (packets < f->expected && has_packet(frame, packets))
+        packets++;
+    if (packets == frame->told || !f->sink.progress)
+        return;
+    frame->told = packets;
+    sl_stream_fence();
+    unsigned of_packet = f->metadata.format.columns;
+    unsigned columns = packets * of_packet - f->first_id % of_packet;
+    struct lidar_frame_progress progress = {
+        .host_first_ns = frame->host_first_ns,
+        .width = f->metadata.format.beams,
+        .returns = f->column.returns,
+        .columns = columns < f->rows ? columns : f->rows,
+        .rows = f->rows,
+    };
+    progress.stamp_ns = frame_stamp_ns(f, frame, &progress.clock);
+    f->sink.progress(f->sink.context, frame->room.handle, &progress);
+}
+
 static void place_packet(struct ouster_frames *f, struct ouster_frame *frame,
                          const struct placed *p)
 {
@@ -404,8 +432,10 @@ static void place_packet(struct ouster_frames *f, struct ouster_frame *frame,
     if (p->place >= frame->next)
         frame->next = p->place + 1;
     frame->host_last_ns = p->host_ns;
-    if (frame->has_room)
+    if (frame->has_room) {
         write_packet(f, frame, p);
+        tell_progress(f, frame);
+    }
 }
 
 /* From the newest packet to this one. */

@@ -61,6 +61,7 @@ struct ouster_frame {
     unsigned packets;          /* that came */
     unsigned columns;          /* of the window, that came */
     unsigned next;             /* packet, among the expected, after the furthest that came */
+    unsigned told;             /* packets from the first one on that the sink knows of */
     unsigned packets_since;    /* of newer frames */
     unsigned valid, filtered;
     unsigned partial;

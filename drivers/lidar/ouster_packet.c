@@ -18,6 +18,8 @@
 #define LEGACY_FOOTER_BYTES 4u
 #define COLUMN_HEADER_BYTES 12u
 #define LEGACY_IMU_BYTES    48u
+#define NMEA_AT             32u /* its stamp */
+#define NMEA_TEXT_MAX       85u
 #define IMU_SAMPLES_AT      132u /* after the header, the stamp and the sentence */
 #define IMU_SAMPLE_BYTES    36u
 #define BEAMS_STEP          16u
@@ -206,6 +208,7 @@ enum lidar_count ouster_imu_parse(const struct ouster_imu_format *format, const 
     ret_packet->has_identity = !format->is_legacy;
     ret_packet->init_id = 0;
     ret_packet->serial = 0;
+    ret_packet->nmea = NULL;
     if (format->is_legacy) {
         add_sample(ret_packet, sl_get_le64(bytes + 16), bytes + 24, STANDARD_GRAVITY,
                    RADIANS_PER_DEGREE);
@@ -214,6 +217,9 @@ enum lidar_count ouster_imu_parse(const struct ouster_imu_format *format, const 
             return LIDAR_BAD_TELEMETRY;
         ret_packet->init_id = get_le24(bytes + 4);
         ret_packet->serial = get_le40(bytes + 7);
+        ret_packet->nmea = (const char *)bytes + NMEA_AT + 8;
+        ret_packet->nmea_length = strnlen(ret_packet->nmea, NMEA_TEXT_MAX);
+        ret_packet->nmea_stamp_ns = sl_get_le64(bytes + NMEA_AT);
         for (unsigned i = 0; i < format->samples; i++) {
             const uint8_t *at = bytes + IMU_SAMPLES_AT + (size_t)i * IMU_SAMPLE_BYTES;
             if (sl_get_le16(at + 10) & 1)
@@ -221,6 +227,20 @@ enum lidar_count ouster_imu_parse(const struct ouster_imu_format *format, const 
         }
     }
     return ret_packet->count > 0 ? LIDAR_IMU : LIDAR_BAD_TELEMETRY;
+}
+
+bool ouster_is_packet(const struct ouster_format *format, const struct ouster_imu_format *imu,
+                      const uint8_t *bytes, size_t size_bytes, uint64_t *ret_serial)
+{
+    struct ouster_packet packet;
+    if (size_bytes == imu->packet_bytes) {
+        *ret_serial = imu->is_legacy ? 0 : get_le40(bytes + 7);
+        return imu->is_legacy || sl_get_le16(bytes) == TYPE_IMU;
+    }
+    if (ouster_packet_parse(format, bytes, size_bytes, &packet) != LIDAR_PACKETS)
+        return false;
+    *ret_serial = packet.serial; /* 0 where it has no identity */
+    return true;
 }
 
 /* CRC. Table k is what a byte with k bytes behind it adds to the remainder. */

@@ -171,10 +171,18 @@ struct ouster_imu_packet {
     bool has_identity;
     uint32_t init_id;
     uint64_t serial;
+    uint64_t nmea_stamp_ns; /* by the sensor's clock; of the receiver's last sentence: */
+    const char *nmea;       /* in the datagram; NULL = there is none */
+    size_t nmea_length;
     unsigned count; /* samples; those that the sensor calls invalid, or that are no numbers, are
                        left out */
     struct ouster_imu_sample sample[OUSTER_IMU_SAMPLES_MAX];
 };
+
+/* Has a datagram the length and kind of such a sensor's packets? The serial number in it, 0 = it
+ * tells none. */
+bool ouster_is_packet(const struct ouster_format *format, const struct ouster_imu_format *imu,
+                      const uint8_t *bytes, size_t size_bytes, uint64_t *ret_serial);
 
 /* LIDAR_IMU and the packet, or LIDAR_BAD_SHORT, LIDAR_BAD_LONG, LIDAR_BAD_TELEMETRY. */
 enum lidar_count ouster_imu_parse(const struct ouster_imu_format *format, const uint8_t *bytes,

@@ -10,10 +10,11 @@
 #include "core/frame/pointcloud2.h"
 #include "core/uncached/stream.h"
 
-#define PAGE_BYTES   4096u
-#define PREFIX_MAX   1024u /* bytes: stamp, frame_id, six fields */
-#define SUFFIX_BYTES 4u    /* is_dense and what pads it */
-#define WAIT_NS      ((int64_t)(50 * SL_NS_PER_MS))
+#define PAGE_BYTES       4096u
+#define PREFIX_MAX       1024u /* bytes: stamp, frame_id, six fields */
+#define SUFFIX_BYTES     4u    /* is_dense and what pads it */
+#define SLICE_SIDE_BYTES 640u  /* of a slice beside its slot: both of these, with any frame_id */
+#define WAIT_NS          ((int64_t)(50 * SL_NS_PER_MS))
 
 /* The cloud that all frames are; size and stamp are a frame's own. */
 static void describe_cloud(struct sl_text frame_id, struct sl_pointcloud2 *ret_cloud)
@@ -117,6 +118,7 @@ static int open_frame(void *context, struct lidar_frame_room *ret_room)
     if (err < 0)
         return err;
     f->is_open = true;
+    f->sliced = f->slices = 0;
     p->newest = f;
     *ret_room = (struct lidar_frame_room){
         .data = (uint8_t *)f->loan.data + p->points_offset,
@@ -136,11 +138,28 @@ static void note_end(struct lidar_publish *p, const struct lidar_open_frame *f)
     p->newest = NULL;
 }
 
+enum sl_clock lidar_publish_clock_of(enum lidar_clock_kind kind, uint64_t host_ns)
+{
+    if (kind == LIDAR_CLOCK_GPS || kind == LIDAR_CLOCK_PTP)
+        return SL_CLOCK_GPS; /* both are UTC here */
+    return host_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
+}
+
 enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info)
 {
-    if (info->clock == LIDAR_CLOCK_GPS || info->clock == LIDAR_CLOCK_PTP)
-        return SL_CLOCK_GPS; /* both are UTC here */
-    return info->host_first_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
+    return lidar_publish_clock_of(info->clock, info->host_first_ns);
+}
+
+/* The cloud of so many rows and rings. */
+static void size_cloud(const struct lidar_publish *p, uint64_t stamp_ns, uint32_t width,
+                       uint32_t height, struct sl_pointcloud2 *ret_cloud)
+{
+    describe_cloud(p->frame_id, ret_cloud);
+    ret_cloud->stamp_ns = (int64_t)stamp_ns;
+    ret_cloud->height = height;
+    ret_cloud->width = width;
+    ret_cloud->row_step = width * LIDAR_POINT_BYTES;
+    ret_cloud->data_size = height * ret_cloud->row_step;
 }
 
 /* Made beside the slot, then written there once and in order, as memory that is not cached wants
@@ -149,12 +168,7 @@ static int write_around(const struct lidar_publish *p, const struct lidar_frame_
                         uint8_t *slot, struct sl_message *ret_message)
 {
     struct sl_pointcloud2 cloud;
-    describe_cloud(p->frame_id, &cloud);
-    cloud.stamp_ns = (int64_t)info->stamp_ns;
-    cloud.height = info->height;
-    cloud.width = info->width;
-    cloud.row_step = info->width * LIDAR_POINT_BYTES;
-    cloud.data_size = (uint32_t)info->size_bytes;
+    size_cloud(p, info->stamp_ns, info->width, info->height, &cloud);
     size_t prefix = sl_pointcloud2_prefix_size(&cloud);
     uint8_t *points = slot + p->points_offset;
     uint8_t before[PREFIX_MAX], after[SUFFIX_BYTES];
@@ -178,22 +192,126 @@ static int write_around(const struct lidar_publish *p, const struct lidar_frame_
     return err;
 }
 
+/* Slices. */
+
+unsigned lidar_publish_slices_max(unsigned columns, unsigned slice_columns)
+{
+    return columns / slice_columns + 2; /* what is left over; and none may be begun in vain */
+}
+
+uint32_t lidar_publish_slices_side_bytes(unsigned slices)
+{
+    return slices * SLICE_SIDE_BYTES;
+}
+
+/* The next `columns` of a frame; `more` of it will come. */
+static int publish_slice(struct lidar_publish *p, struct lidar_open_frame *f,
+                         const struct lidar_frame_progress *frame, unsigned columns,
+                         unsigned partial, bool more)
+{
+    struct sl_pointcloud2 cloud;
+    uint32_t row_bytes = frame->width * LIDAR_POINT_BYTES, length = columns * row_bytes;
+    uint32_t at = f->slices * SLICE_SIDE_BYTES;
+    uint32_t first = p->points_offset + f->sliced * row_bytes;
+    uint8_t *side = (uint8_t *)f->loan.side + at;
+    size_cloud(p, f->stamp_ns, frame->width, frame->returns * columns, &cloud);
+    size_t prefix = sl_pointcloud2_prefix_size(&cloud);
+    int err = sl_pointcloud2_write_prefix(&cloud, side, SLICE_SIDE_BYTES - SUFFIX_BYTES);
+    if (err == 0)
+        err = sl_pointcloud2_write_suffix(&cloud, side + prefix, SUFFIX_BYTES);
+    f->slices++;
+    f->sliced += columns;
+    if (err < 0) {
+        if (!more)
+            sl_publisher_discard(p->config.points, &f->loan);
+        return err;
+    }
+    struct sl_range ranges[SL_RANGES_MAX] = {{SL_AREA_SIDE, at, (uint32_t)prefix}};
+    uint32_t count = 1;
+    for (unsigned i = 0; i < frame->returns; i++)
+        ranges[count++] =
+            (struct sl_range){SL_AREA_SLOT, first + i * frame->rows * row_bytes, length};
+    ranges[count++] = (struct sl_range){SL_AREA_SIDE, at + (uint32_t)prefix,
+                                        (uint32_t)sl_pointcloud2_suffix_room(&cloud)};
+    const struct sl_message message = {
+        .stamp_ns = f->stamp_ns,
+        .clock = f->clock,
+        .flags = partial ? SL_MESSAGE_PARTIAL : 0,
+        .data_offset = frame->returns == 1 ? first : 0,
+        .data_length = frame->returns == 1 ? length : 0,
+        .ranges = ranges,
+        .range_count = count,
+        .more = more,
+    };
+    err = sl_publisher_publish(p->config.points, &f->loan, &message);
+    p->counts.slices += err == 0;
+    return err;
+}
+
+/* Is there room beside the slot for another one, and for the last? */
+static bool may_slice(const struct lidar_open_frame *f)
+{
+    return (uint64_t)(f->slices + 2) * SLICE_SIDE_BYTES <= f->loan.side_size;
+}
+
+static void take_progress(void *context, void *handle, const struct lidar_frame_progress *progress)
+{
+    struct lidar_publish *p = context;
+    struct lidar_open_frame *f = handle;
+    if (f->slices == 0) {
+        f->stamp_ns = progress->stamp_ns;
+        f->clock = lidar_publish_clock_of(progress->clock, progress->host_first_ns);
+    }
+    while (progress->columns - f->sliced >= p->config.slice_columns && may_slice(f))
+        if (publish_slice(p, f, progress, p->config.slice_columns, 0, true) < 0)
+            p->counts.unpublishable++;
+}
+
+/* What was not handed on yet, in slices too; holes have been filled in. */
+static int publish_rest(struct lidar_publish *p, struct lidar_open_frame *f,
+                        const struct lidar_frame_info *info)
+{
+    const struct lidar_frame_progress all = {
+        .stamp_ns = info->stamp_ns,
+        .clock = info->clock,
+        .host_first_ns = info->host_first_ns,
+        .width = info->width,
+        .returns = info->returns,
+        .columns = info->columns,
+        .rows = info->height / info->returns,
+    };
+    take_progress(p, f, &all);
+    if (info->columns > f->sliced)
+        return publish_slice(p, f, &all, info->columns - f->sliced, info->partial, false);
+    sl_publisher_discard(p->config.points, &f->loan);
+    return 0;
+}
+
+/* Points: the end of a turn. */
+
+static int publish_frame(struct lidar_publish *p, struct lidar_open_frame *f,
+                         const struct lidar_frame_info *info)
+{
+    struct sl_message message;
+    bool has_slices = p->config.slice_columns > 0;
+    if (!has_slices && write_around(p, info, f->loan.data, &message) < 0) {
+        sl_publisher_discard(p->config.points, &f->loan);
+        return -EINVAL;
+    }
+    if (p->config.look)
+        p->config.look(p->config.looker, info, lidar_publish_clock(info),
+                       (const uint8_t *)f->loan.data + p->points_offset);
+    return has_slices ? publish_rest(p, f, info)
+                      : sl_publisher_publish(p->config.points, &f->loan, &message);
+}
+
 static void close_frame(void *context, void *handle, const struct lidar_frame_info *info)
 {
     struct lidar_publish *p = context;
     struct lidar_open_frame *f = handle;
-    struct sl_message message;
     note_end(p, f);
     f->is_open = false;
-    if (write_around(p, info, f->loan.data, &message) < 0) {
-        p->counts.unpublishable++;
-        sl_publisher_discard(p->config.points, &f->loan);
-        return;
-    }
-    if (p->config.look)
-        p->config.look(p->config.looker, info, message.clock,
-                       (const uint8_t *)f->loan.data + p->points_offset);
-    if (sl_publisher_publish(p->config.points, &f->loan, &message) < 0) {
+    if (publish_frame(p, f, info) < 0) {
         p->counts.unpublishable++;
         return;
     }
@@ -219,7 +337,12 @@ static void discard_frame(void *context, void *handle)
 struct lidar_frame_sink lidar_publish_sink(struct lidar_publish *p)
 {
     return (struct lidar_frame_sink){
-        .context = p, .open = open_frame, .close = close_frame, .discard = discard_frame};
+        .context = p,
+        .open = open_frame,
+        .close = close_frame,
+        .discard = discard_frame,
+        .progress = p->config.slice_columns > 0 ? take_progress : NULL,
+    };
 }
 
 /* Packets. */

@@ -7,6 +7,12 @@
  *      slot:  | free | prefix | points ... | is_dense, padding | free |
  *             0               data_offset (a multiple of 4096)
  *
+ * On request, points are handed on in slices of a turn: each message has the next so many columns
+ * of the slot, which goes on being filled behind them. Its prefix and suffix stand beside the slot;
+ * its points are one range of the slot, or two with two returns. A slice has the turn's stamp, from
+ * which the points' times count. A column that did not come holds up those behind it until the turn
+ * ends.
+ *
  * Packets: a VelodyneScan (a Hesai's: NebulaPackets) a turn, data packets only, each as it came.
  * They are written behind room for the prefix into a slot that is loaned with a scan's first
  * packet. The packet that holds the cut belongs to the turn that it completes; one that tells of a
@@ -55,10 +61,12 @@ struct lidar_publish_config {
     void (*look)(void *looker, const struct lidar_frame_info *info, enum sl_clock clock,
                  const uint8_t *points);
     void *looker;
+    unsigned slice_columns; /* hand on so many columns as soon as they are finished; 0 = turns */
 };
 
 struct lidar_publish_counts {
     uint64_t frames, points, returns; /* published; returns are the points that are no holes */
+    uint64_t slices;                  /* published, in parts of `frames` */
     uint64_t filtered;                /* points that are holes because the options say so */
     uint64_t scans, scan_packets;     /* published */
     uint64_t scans_dropped;           /* no slot was free */
@@ -69,6 +77,9 @@ struct lidar_publish_counts {
 struct lidar_open_frame {
     bool is_open;
     struct sl_loan loan;
+    unsigned sliced, slices; /* columns that were handed on, in so many messages */
+    uint64_t stamp_ns;       /* of them all, and the clock of that */
+    enum sl_clock clock;
 };
 
 struct lidar_open_scan {
@@ -100,6 +111,11 @@ struct lidar_publish {
     struct lidar_publish_counts counts;
 };
 
+/* What the points' topic needs for slices: room beside a slot for so many of them, at least one, of
+ * a turn with so many columns. */
+unsigned lidar_publish_slices_max(unsigned columns, unsigned slice_columns);
+uint32_t lidar_publish_slices_side_bytes(unsigned slices);
+
 /* What slots of the two topics must hold. */
 uint64_t lidar_publish_points_slot_bytes(const char *frame_id, size_t cloud_bytes);
 uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets);
@@ -107,8 +123,11 @@ uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets
 uint64_t lidar_publish_form_slot_bytes(const struct lidar_packet_form *form, const char *frame_id,
                                        unsigned packets, size_t packet_bytes);
 
-/* Whose clock a frame's stamp is read from. A free-running counter is tied to the host's arrival
- * times, so the stamp is the host's; without these it is the counter's reading. */
+/* Whose clock a stamp is read from. A free-running counter is tied to the host's arrival times
+ * (`host_ns`, 0 = there are none), so the stamp is the host's; without these it is the counter's
+ * reading. */
+enum sl_clock lidar_publish_clock_of(enum lidar_clock_kind kind, uint64_t host_ns);
+/* Of a frame's. */
 enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info);
 
 void lidar_publish_init(struct lidar_publish *publish, const struct lidar_publish_config *config);

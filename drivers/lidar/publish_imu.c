@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/frame/imu.h"
+#include "drivers/lidar/publish.h"
 
 #define MESSAGE_BYTES_MAX 1024
 
@@ -32,13 +33,6 @@ void lidar_publish_imu_init(struct lidar_publish_imu *publish, struct sl_publish
     *publish = (struct lidar_publish_imu){.publisher = publisher, .frame_id = frame_id};
 }
 
-static enum sl_clock clock_of(const struct lidar_imu *imu)
-{
-    if (imu->clock == LIDAR_CLOCK_GPS || imu->clock == LIDAR_CLOCK_PTP)
-        return SL_CLOCK_GPS; /* both are UTC here */
-    return imu->host_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
-}
-
 static void take(void *context, const struct lidar_imu *imu)
 {
     struct lidar_publish_imu *p = context;
@@ -48,7 +42,8 @@ static void take(void *context, const struct lidar_imu *imu)
     message.stamp_ns = (int64_t)imu->stamp_ns;
     memcpy(message.angular_velocity, imu->rate, sizeof message.angular_velocity);
     memcpy(message.linear_acceleration, imu->acceleration, sizeof message.linear_acceleration);
-    const struct sl_message about = {.stamp_ns = imu->stamp_ns, .clock = clock_of(imu)};
+    const struct sl_message about = {.stamp_ns = imu->stamp_ns,
+                                     .clock = lidar_publish_clock_of(imu->clock, imu->host_ns)};
     int err = sl_imu_write(&message, body, sizeof body, &size);
     if (err == 0)
         err = sl_publisher_publish_inline(p->publisher, body, size, &about);

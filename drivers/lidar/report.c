@@ -2,7 +2,9 @@
 /* report.c - lines for people. */
 #include "drivers/lidar/report.h"
 
+#include <assert.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #define LOSS_NS    SL_NS_PER_S
 #define SILENCE_NS (5 * SL_NS_PER_S)
 #define LINE_BYTES 400
+#define TEXT_BYTES 900 /* a sentence with such a line in it */
 #define ERASE_LINE "\r\033[K"
 
 static void add_loss(struct lidar_losses *to, const char *name, uint64_t count)
@@ -24,26 +27,80 @@ static void add_loss(struct lidar_losses *to, const char *name, uint64_t count)
     to->count[to->kinds++] = count;
 }
 
+/* Where the summary tells each of a decoder's counts. */
+enum place {
+    IN_ITS_FIRST_WORDS = 1,
+    AS_LOST,
+    BESIDES
+};
+static const enum place place_of[LIDAR_COUNTS] = {
+    [LIDAR_PACKETS] = IN_ITS_FIRST_WORDS,
+    [LIDAR_TELEMETRY] = IN_ITS_FIRST_WORDS,
+    [LIDAR_IMU] = IN_ITS_FIRST_WORDS,
+    [LIDAR_BAD_SHORT] = AS_LOST,
+    [LIDAR_BAD_LONG] = AS_LOST,
+    [LIDAR_BAD_FLAG] = AS_LOST,
+    [LIDAR_BAD_AZIMUTH] = AS_LOST,
+    [LIDAR_BAD_RETURN_MODE] = AS_LOST,
+    [LIDAR_BAD_CRC] = AS_LOST,
+    [LIDAR_BAD_TELEMETRY] = AS_LOST,
+    [LIDAR_BAD_SENTENCE] = BESIDES,
+    [LIDAR_OTHER_MODEL] = AS_LOST,
+    [LIDAR_UNIDENTIFIED] = AS_LOST,
+    [LIDAR_BAD_ROTATION] = AS_LOST,
+    [LIDAR_GAP] = AS_LOST,
+    [LIDAR_REORDERED] = BESIDES,
+    [LIDAR_LATE] = AS_LOST,
+    [LIDAR_DUPLICATE] = BESIDES,
+    [LIDAR_RESTART_BACK] = BESIDES,
+    [LIDAR_RESTART_AHEAD] = BESIDES,
+    [LIDAR_RESTART_ROTATION] = BESIDES,
+    [LIDAR_RESTART_MODE] = BESIDES,
+    [LIDAR_RESTART_SENSOR] = BESIDES,
+    [LIDAR_FRAMES] = IN_ITS_FIRST_WORDS,
+    [LIDAR_FRAMES_PARTIAL] = IN_ITS_FIRST_WORDS,
+    [LIDAR_FRAMES_OVERFLOW] = BESIDES,
+    [LIDAR_FRAMES_OVERDUE] = BESIDES,
+    [LIDAR_FRAMES_DROPPED] = AS_LOST,
+};
+
+static void add_counts(struct lidar_losses *to, const uint64_t *count, enum place place)
+{
+    for (unsigned i = 0; i < LIDAR_COUNTS; i++) {
+        uint64_t number = count[i];
+        assert(place_of[i] != 0);
+        if (i == LIDAR_GAP) /* what came late after all was not lost */
+            number = number > count[LIDAR_REORDERED] ? number - count[LIDAR_REORDERED] : 0;
+        if (place_of[i] == place)
+            add_loss(to, lidar_count_names[i], number);
+    }
+}
+
 void lidar_losses_of(const struct lidar_flow *flow, struct lidar_losses *ret_losses)
 {
-    static const enum lidar_count kinds[] = {
-        LIDAR_BAD_SHORT,    LIDAR_BAD_LONG,        LIDAR_BAD_CRC,       LIDAR_BAD_FLAG,
-        LIDAR_BAD_AZIMUTH,  LIDAR_BAD_RETURN_MODE, LIDAR_BAD_TELEMETRY, LIDAR_OTHER_MODEL,
-        LIDAR_UNIDENTIFIED, LIDAR_BAD_ROTATION,    LIDAR_LATE,          LIDAR_FRAMES_DROPPED};
-    const uint64_t *count = lidar_decoder_counts(flow->decoder)->count;
     struct lidar_source_stats stats;
     lidar_source_stats(flow->source, &stats);
     ret_losses->kinds = 0;
-    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        add_loss(ret_losses, lidar_count_names[kinds[i]], count[kinds[i]]);
-    uint64_t gap = count[LIDAR_GAP], found = count[LIDAR_REORDERED];
-    add_loss(ret_losses, lidar_count_names[LIDAR_GAP], gap > found ? gap - found : 0);
+    add_counts(ret_losses, lidar_decoder_counts(flow->decoder)->count, AS_LOST);
     add_loss(ret_losses, "scans_dropped", flow->publish.counts.scans_dropped);
     add_loss(ret_losses, "unpublishable", flow->publish.counts.unpublishable);
     add_loss(ret_losses, "kernel_drops", stats.kernel_drops);
     add_loss(ret_losses, "fragments_incomplete", stats.fragments_incomplete);
     add_loss(ret_losses, "fragments_rejected", stats.fragments_rejected);
     add_loss(ret_losses, "frames_rejected", stats.frames_rejected);
+}
+
+void lidar_events_of(const struct lidar_flow *flow, struct lidar_losses *ret_events)
+{
+    struct lidar_source_stats stats;
+    lidar_source_stats(flow->source, &stats);
+    ret_events->kinds = 0;
+    add_counts(ret_events, lidar_decoder_counts(flow->decoder)->count, BESIDES);
+    add_loss(ret_events, "foreign", stats.foreign);
+    add_loss(ret_events, "truncated", stats.truncated);
+    add_loss(ret_events, "gaps_skipped", stats.gaps_skipped);
+    add_loss(ret_events, "loops", stats.loops);
+    add_loss(ret_events, "simulated_losses", stats.simulated_losses);
 }
 
 /* "gap 12, kernel_drops 4" of what is more than in `before`; empty if nothing is. */
@@ -67,6 +124,21 @@ static void erase(struct lidar_report *report)
     report->has_line = false;
 }
 
+static void say(const struct lidar_report *report, enum sl_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void say(const struct lidar_report *report, enum sl_log_level level, const char *format, ...)
+{
+    char line[TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (report->name)
+        sl_log(level, "%s: %s", report->name, line);
+    else
+        sl_log(level, "%s", line);
+}
+
 static void tell_losses(struct lidar_report *report, uint64_t now_ns)
 {
     struct lidar_losses now;
@@ -78,7 +150,7 @@ static void tell_losses(struct lidar_report *report, uint64_t now_ns)
     print_losses(&now, &report->told, text);
     if (text[0]) {
         erase(report);
-        sl_log(SL_LOG_WARN, "lost: %s", text);
+        say(report, SL_LOG_WARN, "lost: %s", text);
         report->told = now;
     }
 }
@@ -90,7 +162,7 @@ static void tell_model(struct lidar_report *report)
         return;
     report->told_model = true;
     erase(report);
-    sl_log(SL_LOG_INFO, "packets of a%s %s", strchr("AEIOU", product[0]) ? "n" : "", product);
+    say(report, SL_LOG_INFO, "packets of a%s %s", strchr("AEIOU", product[0]) ? "n" : "", product);
 }
 
 static void tell_note(struct lidar_report *report)
@@ -100,7 +172,7 @@ static void tell_note(struct lidar_report *report)
         return;
     report->told_note = true;
     erase(report);
-    sl_log(SL_LOG_WARN, "%s", note);
+    say(report, SL_LOG_WARN, "%s", note);
 }
 
 /* Where stamps come from, when that is known and whenever it changes. */
@@ -119,8 +191,8 @@ static void tell_clock(struct lidar_report *report)
     report->told_clock = true;
     report->clock = publish->clock;
     erase(report);
-    sl_log(SL_LOG_INFO, "stamps (%s): %s", lidar_clock_kind_names[report->clock],
-           sentences[report->clock]);
+    say(report, SL_LOG_INFO, "stamps (%s): %s", lidar_clock_kind_names[report->clock],
+        sentences[report->clock]);
 }
 
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)
@@ -128,13 +200,11 @@ static void tell_silence(struct lidar_report *report, uint64_t now_ns)
     if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
         return;
     report->told_silence = true;
-    struct lidar_source_stats stats;
-    lidar_source_stats(report->flow->source, &stats);
-    if (stats.datagrams == 0 && lidar_source_fd(report->flow->source) >= 0)
-        sl_log(SL_LOG_WARN,
-               "no packet came in the first %d s; is the sensor on, and this machine its "
-               "destination?",
-               (int)(SILENCE_NS / SL_NS_PER_S));
+    if (report->flow->datagrams == 0 && lidar_source_fd(report->flow->source) >= 0)
+        say(report, SL_LOG_WARN,
+            "no packet came in the first %d s; is the sensor on, and this machine its "
+            "destination?",
+            (int)(SILENCE_NS / SL_NS_PER_S));
 }
 
 static void draw(struct lidar_report *report, uint64_t now_ns)
@@ -158,12 +228,14 @@ static void draw(struct lidar_report *report, uint64_t now_ns)
     report->drawn_elapsed_ns = progress.elapsed_ns;
 }
 
-void lidar_report_begin(struct lidar_report *report, const struct lidar_flow *flow)
+void lidar_report_begin(struct lidar_report *report, const struct lidar_flow *flow,
+                        const char *name, bool may_draw)
 {
     uint64_t now_ns = sl_clock_monotonic_ns();
     *report = (struct lidar_report){
         .flow = flow,
-        .draws = isatty(STDERR_FILENO) && sl_log_shows(SL_LOG_INFO),
+        .name = name,
+        .draws = may_draw && isatty(STDERR_FILENO) && sl_log_shows(SL_LOG_INFO),
         .begin_ns = now_ns,
         .drawn_ns = now_ns,
         .next_loss_ns = now_ns + LOSS_NS,
@@ -184,25 +256,26 @@ uint64_t lidar_report_tick(struct lidar_report *report, uint64_t now_ns)
     return report->next_ns;
 }
 
-static void tell_delay(const struct sl_histogram *delay)
+static void tell_delay(const struct lidar_report *report, const struct sl_histogram *delay)
 {
     if (delay->count > 0)
-        sl_log(SL_LOG_INFO, "from a turn's last packet to its publishing: p50 %.1f us, p99 %.1f us",
-               (double)sl_histogram_quantile_ns(delay, 0.5) / 1e3,
-               (double)sl_histogram_quantile_ns(delay, 0.99) / 1e3);
+        say(report, SL_LOG_INFO,
+            "from a turn's last packet to its publishing: p50 %.1f us, p99 %.1f us",
+            (double)sl_histogram_quantile_ns(delay, 0.5) / 1e3,
+            (double)sl_histogram_quantile_ns(delay, 0.99) / 1e3);
 }
 
 /* Who took the stamps of arrival: most of them, as the first ones come before the kernel does. */
-static void tell_stamps(const struct lidar_flow *flow)
+static void tell_stamps(const struct lidar_report *report)
 {
     struct lidar_source_stats stats;
-    lidar_source_stats(flow->source, &stats);
+    lidar_source_stats(report->flow->source, &stats);
     uint64_t own = stats.datagrams - stats.stamped_by_kernel - stats.stamped_by_card;
     const char *who = stats.stamped_by_card > stats.stamped_by_kernel + own ? "the network card"
                       : stats.stamped_by_kernel > own                       ? "the kernel"
                                                                             : "this program";
     if (stats.datagrams > 0)
-        sl_log(SL_LOG_INFO, "arrivals were stamped by %s", who);
+        say(report, SL_LOG_INFO, "arrivals were stamped by %s", who);
 }
 
 void lidar_report_end(struct lidar_report *report)
@@ -218,16 +291,19 @@ void lidar_report_end(struct lidar_report *report)
     tell_clock(report);
     lidar_losses_of(flow, &losses);
     print_losses(&losses, &(struct lidar_losses){0}, text);
-    sl_log(SL_LOG_INFO,
-           "%" PRIu64 " frames (%" PRIu64 " partial), %" PRIu64 " points, %" PRIu64
-           " of them returns, from %" PRIu64 " data and %" PRIu64 " telemetry packets; lost: %s",
-           out->frames, count[LIDAR_FRAMES_PARTIAL], out->points, out->returns,
-           count[LIDAR_PACKETS], count[LIDAR_TELEMETRY] + count[LIDAR_IMU],
-           text[0] ? text : "nothing");
+    say(report, SL_LOG_INFO,
+        "%" PRIu64 " frames (%" PRIu64 " partial), %" PRIu64 " points, %" PRIu64
+        " of them returns, from %" PRIu64 " data and %" PRIu64 " telemetry packets; lost: %s",
+        out->frames, count[LIDAR_FRAMES_PARTIAL], out->points, out->returns, count[LIDAR_PACKETS],
+        count[LIDAR_TELEMETRY] + count[LIDAR_IMU], text[0] ? text : "nothing");
+    lidar_events_of(flow, &losses);
+    print_losses(&losses, &(struct lidar_losses){0}, text);
+    if (text[0])
+        say(report, SL_LOG_INFO, "besides: %s", text);
     if (out->filtered > 0)
-        sl_log(SL_LOG_INFO, "%" PRIu64 " returns were filtered", out->filtered);
+        say(report, SL_LOG_INFO, "%" PRIu64 " returns were filtered", out->filtered);
     if (lidar_source_fd(flow->source) >= 0) {
-        tell_delay(&flow->publish.delay);
-        tell_stamps(flow);
+        tell_delay(report, &flow->publish.delay);
+        tell_stamps(report);
     }
 }

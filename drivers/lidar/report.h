@@ -13,7 +13,7 @@
 #include "core/shm/sluice.h"
 #include "drivers/lidar/flow.h"
 
-#define LIDAR_LOSS_MAX 24
+#define LIDAR_LOSS_MAX 24 /* kinds in one list */
 
 struct lidar_losses {
     unsigned kinds;
@@ -23,7 +23,8 @@ struct lidar_losses {
 
 struct lidar_report {
     const struct lidar_flow *flow;
-    bool draws; /* progress, on a terminal */
+    const char *name; /* that its lines begin with; NULL = none */
+    bool draws;       /* progress, on a terminal */
     bool has_line;
     bool told_model, told_silence, told_note, told_clock;
     enum lidar_clock_kind clock; /* that was told */
@@ -35,7 +36,13 @@ struct lidar_report {
 /* What was lost, by cause. */
 void lidar_losses_of(const struct lidar_flow *flow, struct lidar_losses *ret_losses);
 
-void lidar_report_begin(struct lidar_report *report, const struct lidar_flow *flow);
+/* What happened besides, and lost no packet of the sensor's: streams begun anew, frames that waited
+ * in vain, copies, packets of others. */
+void lidar_events_of(const struct lidar_flow *flow, struct lidar_losses *ret_events);
+
+/* `name` is kept: of a sensor among several, else NULL. One of them may draw. */
+void lidar_report_begin(struct lidar_report *report, const struct lidar_flow *flow,
+                        const char *name, bool may_draw);
 
 /* Cheap unless something is to be told; `now_ns` is monotonic. Gives the time of the next one. */
 uint64_t lidar_report_tick(struct lidar_report *report, uint64_t now_ns);

@@ -50,6 +50,8 @@
 #define TYPE_AT         30
 #define KIND_AT         31
 #define KIND_NOT_TOLD   0
+#define INFO_SENTENCE   382
+#define SENTENCE_BYTES  86
 #define INFO_VERTICAL   468
 #define INFO_HORIZONTAL 564
 #define ANGLE_BYTES     3 /* sign u8, 0.01 degrees u16 */
@@ -91,6 +93,11 @@ static bool is_rs16(const struct lidar_model *model)
 static double lens_m(const struct lidar_model *model)
 {
     return is_rs16(model) ? 0.03825 : 0.03498;
+}
+
+bool robosense_tells_fix(const struct lidar_model *model)
+{
+    return !is_rs16(model);
 }
 
 const struct lidar_model *robosense_model_find(const char *name)
@@ -280,6 +287,10 @@ enum lidar_count robosense_info_parse(const struct lidar_model *model, const uin
         .returns = returns_of(model, bytes[INFO_RETURNS]),
         .rpm = sl_get_be16(bytes + INFO_RPM),
     };
+    if (robosense_tells_fix(model)) {
+        info.nmea = (const char *)bytes + INFO_SENTENCE;
+        info.nmea_length = strnlen(info.nmea, SENTENCE_BYTES);
+    }
     info.has_angles = (is_rs16(model) ? read_rs16 : read_helios)(bytes, model->lasers, &info);
     *ret_info = info;
     return LIDAR_TELEMETRY;

@@ -63,10 +63,15 @@ struct robosense_info {
     unsigned rpm;
     bool has_angles; /* of all its lasers, or it is not calibrated */
     float vertical_deg[ROBOSENSE_LASERS_MAX], azimuth_deg[ROBOSENSE_LASERS_MAX];
+    const char *nmea; /* in the packet: the receiver's last sentence; NULL = it has none */
+    size_t nmea_length;
 };
 
 /* Does it begin like such a packet? */
 bool robosense_is_info(const uint8_t *bytes, size_t size_bytes);
+
+/* Does a sensor of this model hand on what its GPS receiver says? */
+bool robosense_tells_fix(const struct lidar_model *model);
 
 /* Of a sensor of this model. Returns LIDAR_TELEMETRY, or LIDAR_BAD_TELEMETRY (untouched). */
 enum lidar_count robosense_info_parse(const struct lidar_model *model, const uint8_t *bytes,

@@ -41,6 +41,7 @@ struct robosense_decoder {
     const struct lidar_block_kernel *kernel;
     struct lidar_frame_sink sink;
     struct lidar_clock clock;
+    struct lidar_fix_news fix_news;
     struct lidar_counts counts;
     bool has_kept;
     uint64_t kept_host_ns;
@@ -194,6 +195,18 @@ static void use_angles(struct robosense_decoder *d, const struct robosense_info 
         begin(d, d->returns, d->sensor.model.range_unit_m);
 }
 
+/* The receiver's seconds are those of the points' stamps where these are its. */
+static void tell_fix(struct robosense_decoder *d, const struct robosense_info *info,
+                     uint64_t host_ns)
+{
+    struct lidar_fix when = {.stamp_ns = host_ns, .host_ns = host_ns, .clock = LIDAR_CLOCK_HOST};
+    if (!info->nmea || !d->clock.is_started)
+        return;
+    if (d->config.frames.stamp == LIDAR_STAMP_SENSOR && d->clock.has_gps)
+        when.clock = LIDAR_CLOCK_GPS;
+    lidar_fix_tell(&d->fix_news, &d->config.fix, info->nmea, info->nmea_length, &when);
+}
+
 static void read_info(struct robosense_decoder *d, const struct sl_datagram *datagram)
 {
     struct robosense_info info;
@@ -203,6 +216,7 @@ static void read_info(struct robosense_decoder *d, const struct sl_datagram *dat
     if (verdict != LIDAR_TELEMETRY)
         return;
     d->told_returns = info.returns;
+    tell_fix(d, &info, datagram->time_ns);
     if (info.has_angles && !d->has_file)
         use_angles(d, &info);
 }

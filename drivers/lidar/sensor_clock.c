@@ -109,6 +109,11 @@ enum lidar_clock_step lidar_clock_data(struct lidar_clock *clock, uint32_t stamp
     return kind;
 }
 
+int64_t lidar_clock_place_ns(const struct lidar_clock *clock, uint32_t stamp_us)
+{
+    return clock->newest_ns + step_ns(clock->newest_us, stamp_us);
+}
+
 void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locked, int64_t utc_ns)
 {
     clock->has_gps = false;
@@ -121,7 +126,7 @@ void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locke
         absolute_ns -= HOUR_NS;
     else if (utc_ns - absolute_ns > HOUR_NS / 2)
         absolute_ns += HOUR_NS;
-    clock->gps_seen_ns = clock->newest_ns + step_ns(clock->newest_us, stamp_us);
+    clock->gps_seen_ns = lidar_clock_place_ns(clock, stamp_us);
     clock->gps_offset_ns = absolute_ns - clock->ahead_ns - clock->gps_seen_ns;
     clock->has_gps = true;
 }

@@ -80,6 +80,9 @@ enum lidar_clock_step lidar_clock_data(struct lidar_clock *clock, uint32_t stamp
 /* A telemetry packet's counter, and what it says of UTC if it may be believed. */
 void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locked, int64_t utc_ns);
 
+/* Where on the time line another packet's counter stands, once a data packet has come. */
+int64_t lidar_clock_place_ns(const struct lidar_clock *clock, uint32_t stamp_us);
+
 /* For a counter that does not wrap, whose reading is the time line: a packet was complete at
  * `complete_ns` and arrived at `host_ns`. */
 void lidar_clock_observe(struct lidar_clock *clock, int64_t complete_ns, uint64_t host_ns);

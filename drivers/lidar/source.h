@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define LIDAR_SOURCE_BATCH_MAX 32 /* datagrams that one receive gives at most */
-#define LIDAR_SOURCE_PORTS_MAX 4
+#define LIDAR_SOURCE_PORTS_MAX 8
 #define LIDAR_SOURCE_DUE_NEVER UINT64_MAX
 #define LIDAR_SOURCE_DUE_NOW   UINT64_C(0)
 

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define BUFFER_ALIGNMENT 64u
+#define ROUNDS_MAX       64u /* then others have a turn, whoever floods the port */
 #define CARD_AHEAD_MAX_NS                                                  \
     (10 * SL_NS_PER_MS) /* of the kernel's stamp: else it is another clock \
                          */
@@ -168,10 +169,11 @@ static int receive_from(struct udp_source *source, struct udp_socket *from, unsi
                     strerror(errno));
 }
 
-static int receive(struct lidar_source *base, struct sl_datagram *batch, unsigned max)
+/* A buffer's worth of each socket in turn: how many were used, and how many of these kept. */
+static int receive_round(struct udp_source *source, struct sl_datagram *batch, unsigned max,
+                         unsigned *ret_wanted)
 {
-    struct udp_source *source = udp(base);
-    unsigned used = 0, wanted = 0; /* buffers, and datagrams that were kept */
+    unsigned used = 0, wanted = 0;
     for (unsigned s = 0; s < source->socket_count && used < max; s++) {
         struct udp_socket *from = &source->sockets[(source->turn + s) % source->socket_count];
         int count = receive_from(source, from, used, max);
@@ -183,7 +185,18 @@ static int receive(struct lidar_source *base, struct sl_datagram *batch, unsigne
             used += (unsigned)count;
     }
     source->turn = (source->turn + 1) % source->socket_count;
-    return (int)wanted;
+    *ret_wanted = wanted;
+    return (int)used;
+}
+
+/* A round of nothing but what others sent does not mean that nothing is there. */
+static int receive(struct lidar_source *base, struct sl_datagram *batch, unsigned max)
+{
+    unsigned wanted = 0;
+    int used = 1;
+    for (unsigned round = 0; wanted == 0 && used > 0 && round < ROUNDS_MAX; round++)
+        used = receive_round(udp(base), batch, max, &wanted);
+    return used < 0 ? used : (int)wanted;
 }
 
 static int fd(const struct lidar_source *base)

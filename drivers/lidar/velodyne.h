@@ -15,6 +15,7 @@
 
 #include "drivers/lidar/counts.h"
 #include "drivers/lidar/model.h"
+#include "drivers/lidar/nmea.h"
 #include "drivers/lidar/packet.h"
 
 #define VELODYNE_DATA_BYTES      1206
@@ -79,11 +80,10 @@ enum velodyne_pps {
 struct velodyne_telemetry {
     uint32_t stamp_us; /* since the top of the sensor's hour */
     uint8_t pps;       /* enum velodyne_pps, or a higher number that we do not know */
-    bool has_sentence; /* NMEA text is there */
-    bool is_damaged;   /* it is, but its form or checksum is wrong */
-    bool is_rmc;       /* it is the sentence that tells date, time and status */
-    bool has_fix;      /* ... of status A: utc_ns is meant */
-    int64_t utc_ns;    /* since 1970 */
+    bool has_sentence; /* NMEA text is there: */
+    const char *text;  /* in the packet */
+    size_t text_length;
+    struct nmea_sentence sentence;
 };
 
 /* Returns LIDAR_TELEMETRY, or LIDAR_BAD_TELEMETRY (ret_telemetry untouched). */

@@ -16,7 +16,9 @@
 #include "core/uncached/stream.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/livox_frames.h"
 #include "drivers/lidar/ouster_frames.h"
+#include "drivers/lidar/robosense.h"
 
 #define REGION_BYTES  (UINT64_C(64) << 20)
 #define TURNS_DEFAULT 400
@@ -32,6 +34,10 @@
 #define OUSTER_PACKETS   (OUSTER_TURN / OUSTER_COLUMNS)
 #define OUSTER_COLUMN_NS 97656
 #define OUSTER_MAX       (64 + OUSTER_COLUMNS * (12 + OUSTER_BEAMS * 16)) /* bytes of a packet */
+#define LIVOX_HEADER     36
+#define LIVOX_POINTS     96 /* in a packet */
+#define LIVOX_POINT      14 /* bytes */
+#define LIVOX_PACKET_NS  480000u
 #define PACKETS_BYTES    (OUSTER_PACKETS * OUSTER_MAX) /* of a turn: the most of all sensors */
 
 /* Where things are in a block sensor's packets; how many of them the model's table says. */
@@ -41,7 +47,7 @@ struct block_sensor {
     uint8_t blocks_at, azimuth_at, elements_at; /* in the packet; in a block */
     uint8_t mode_at, microseconds_at;           /* in the tail */
     uint8_t date_at;                            /* 0 = microseconds are those of the hour */
-    uint8_t header[12];                         /* blocks_at bytes */
+    uint8_t header[42];                         /* blocks_at bytes */
 };
 
 static const struct block_sensor block_sensors[] = {
@@ -54,13 +60,26 @@ static const struct block_sensor block_sensors[] = {
     {"qt64", 1072, 1044, 12, 0, 2, 16, 12, 18, {0xEE, 0xFF, 3, 1, 0, 0, 64, 4, 0, 4, 1}},
     {"xt16", 568, 540, 12, 0, 2, 10, 19, 13, {0xEE, 0xFF, 6, 1, 0, 0, 16, 8, 0, 4, 1}},
     {"xt32", 1080, 1052, 12, 0, 2, 10, 19, 13, {0xEE, 0xFF, 6, 1, 0, 0, 32, 8, 0, 4, 1}},
+    {"helios",
+     1248,
+     1242,
+     42,
+     2,
+     4,
+     0,
+     0,
+     20,
+     {0x55, 0xAA, 0x05, 0x5A, [17] = 1, [30] = 6}}, /* stamps are in the header */
+    {"qt128", 1074, 1044, 12, 0, 2, 12, 21, 15, {0xEE, 0xFF, 3, 2, 0, 0, 128, 2, 0, 4, 1}},
+    {"pandar128", 818, 788, 12, 0, 2, 12, 21, 15, {0xEE, 0xFF, 1, 4, 0, 0, 128, 2, 0, 4, 1}},
+    {"ot128", 818, 788, 12, 0, 2, 12, 21, 15, {0xEE, 0xFF, 1, 4, 0, 0, 128, 2, 0, 4, 1}},
     {"xt32m2x", 820, 792, 12, 0, 2, 10, 19, 13, {0xEE, 0xFF, 6, 1, 0, 0, 32, 6, 0, 5, 1}},
 };
 #define BLOCK_SENSORS (sizeof block_sensors / sizeof *block_sensors)
 
-const char *const sl_bench_lidar_models[] = {"hdl-32e",  "vlp-32c", "vls-128", "pandar40p",
-                                             "pandar64", "qt64",    "xt16",    "xt32",
-                                             "xt32m2x",  NULL};
+const char *const sl_bench_lidar_models[] = {
+    "hdl-32e", "vlp-32c", "vls-128", "pandar40p", "pandar64", "qt64", "xt16",
+    "xt32",    "xt32m2x", "qt128",   "pandar128", "ot128",    NULL};
 
 struct bench {
     uint8_t *region;
@@ -73,6 +92,7 @@ struct bench {
     void (*stamp)(struct bench *bench, uint8_t *packet);
     const struct block_sensor *sensor; /* NULL = an Ouster */
     const struct lidar_model *model;
+    const struct livox_model *livox;
     uint64_t packet_ns;
     struct ouster_metadata metadata;
     uint8_t packets[PACKETS_BYTES];
@@ -90,6 +110,14 @@ static uint32_t random_next(uint32_t *state)
 static uint8_t *packet_at(struct bench *b, unsigned index)
 {
     return b->packets + (size_t)index * b->packet_bytes;
+}
+
+/* Seconds and microseconds, in the header. */
+static void stamp_robosense_packet(struct bench *b, uint8_t *packet)
+{
+    uint64_t stamp_us = b->packet_count * b->packet_ns / 1000;
+    sl_put_be32(packet + b->sensor->date_at + 2, (uint32_t)(stamp_us / US_PER_S));
+    sl_put_be32(packet + b->sensor->date_at + 6, (uint32_t)(stamp_us % US_PER_S));
 }
 
 static void stamp_block_packet(struct bench *b, uint8_t *packet)
@@ -113,15 +141,26 @@ static void put_flag(const struct bench *b, uint8_t *at, unsigned block)
         sl_put_le16(at, flags[block / b->returns % b->model->blocks_per_column]);
 }
 
+static void put_le16(void *to, uint16_t value)
+{
+    sl_put_le16(to, value);
+}
+
+static void put_be16(void *to, uint16_t value)
+{
+    sl_put_be16(to, value);
+}
+
 static void make_block(const struct bench *b, uint8_t *at, unsigned azimuth, uint32_t *random)
 {
     const struct lidar_model *model = b->model;
     unsigned element = model->element_bytes;
-    sl_put_le16(at + b->sensor->azimuth_at, (uint16_t)azimuth);
+    void (*put)(void *, uint16_t) = model->is_big_endian ? put_be16 : put_le16;
+    put(at + b->sensor->azimuth_at, (uint16_t)azimuth);
     for (unsigned e = b->sensor->elements_at; e + element <= model->block_bytes; e += element) {
         uint32_t value = random_next(random);
         bool is_miss = value % MISSES_ONE_IN == 0;
-        sl_put_le16(at + e, is_miss ? 0 : (uint16_t)(500 + value % 49000));
+        put(at + e, is_miss ? 0 : (uint16_t)(500 + value % 49000));
         at[e + 2] = (uint8_t)(value >> 24);
     }
 }
@@ -138,7 +177,7 @@ static void make_block_packets(struct bench *b)
         TURN_NS / ((unsigned)b->packet_ns * b->returns) * b->returns; /* an even number */
     b->points_a_packet = columns * model->lasers * b->returns;
     b->packet_bytes = sensor->packet_bytes;
-    b->stamp = stamp_block_packet;
+    b->stamp = model->is_big_endian ? stamp_robosense_packet : stamp_block_packet;
     b->slot_bytes = (size_t)b->packets_a_turn * b->points_a_packet / 8 * 9 * LIDAR_POINT_BYTES;
     for (unsigned i = 0; i < b->packets_a_turn; i++) {
         uint8_t *packet = packet_at(b, i);
@@ -207,6 +246,36 @@ static void make_ouster_packets(struct bench *b)
                 sl_put_le32(at + 12 + 4 * word,
                             value % MISSES_ONE_IN ? value : value & ~UINT32_C(0x7FFFF));
             }
+        }
+    }
+}
+
+static void stamp_livox_packet(struct bench *b, uint8_t *packet)
+{
+    sl_put_le16(packet + 7, (uint16_t)b->packet_count);
+    sl_put_le64(packet + 28, SL_NS_PER_S + b->packet_count * LIVOX_PACKET_NS);
+}
+
+static void make_livox_packets(struct bench *b)
+{
+    uint32_t random = 1;
+    b->packets_a_turn = TURN_NS / LIVOX_PACKET_NS;
+    b->points_a_packet = LIVOX_POINTS;
+    b->packet_bytes = LIVOX_HEADER + LIVOX_POINTS * LIVOX_POINT;
+    b->stamp = stamp_livox_packet;
+    b->slot_bytes = livox_frame_bytes_max(b->livox, TURN_NS);
+    for (unsigned i = 0; i < b->packets_a_turn; i++) {
+        uint8_t *packet = packet_at(b, i);
+        sl_put_le16(packet + 1, (uint16_t)b->packet_bytes);
+        sl_put_le16(packet + 3, LIVOX_PACKET_NS / 100);
+        sl_put_le16(packet + 5, LIVOX_POINTS);
+        packet[10] = 1; /* x, y, z in mm */
+        for (unsigned point = 0; point < LIVOX_POINTS; point++) {
+            uint8_t *at = packet + LIVOX_HEADER + point * LIVOX_POINT;
+            bool is_miss = random_next(&random) % MISSES_ONE_IN == 0;
+            for (unsigned axis = 0; axis < 3; axis++)
+                sl_put_le32(at + 4 * axis, is_miss ? 0 : random_next(&random) % 60000 - 30000);
+            at[12] = (uint8_t)random;
         }
     }
 }
@@ -305,7 +374,8 @@ static int measure(struct bench *b, unsigned turns, struct sl_bench_lidar_result
     if (err < 0)
         return err;
     const uint64_t *count = lidar_decoder_counts(b->decoder)->count;
-    if (count[LIDAR_FRAMES_PARTIAL] > 0 || count[LIDAR_GAP] > 0 || count[LIDAR_BAD_ROTATION] > 0)
+    if (count[LIDAR_FRAMES] == 0 || count[LIDAR_FRAMES_PARTIAL] > 0 || count[LIDAR_GAP] > 0 ||
+        count[LIDAR_BAD_ROTATION] > 0)
         return sl_error(-EPROTO, "lidar bench: its own packets were not decoded without loss");
     *result = (struct sl_bench_lidar_result){
         .stream = sl_stream_variant(),
@@ -335,6 +405,8 @@ static int find_sensor(struct bench *b, const char *name)
     b->model = velodyne_model_find(name);
     if (!b->model)
         b->model = hesai_model_find(name);
+    if (!b->model)
+        b->model = robosense_model_find(name);
     return b->sensor && b->model ? 0 : sl_error(-EINVAL, "lidar bench: no sensor \"%s\"", name);
 }
 
@@ -377,6 +449,11 @@ int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
     if (options->is_ouster) {
         make_ouster_packets(b);
         config.ouster.metadata = &b->metadata;
+    } else if (options->model && livox_model_find(options->model)) {
+        b->livox = livox_model_find(options->model);
+        make_livox_packets(b);
+        config.livox.model = b->livox;
+        config.livox.period_ns = TURN_NS;
     } else {
         err = find_sensor(b, options->model ? options->model : "vlp-16");
         if (err == 0)
@@ -389,7 +466,7 @@ int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
     }
     b->slot_bytes = (b->slot_bytes + 4095) / 4096 * 4096;
     b->slot_count = (unsigned)(REGION_BYTES / b->slot_bytes);
-    struct lidar_frame_sink sink = {b, open_slot, close_slot, discard_slot};
+    struct lidar_frame_sink sink = {b, open_slot, close_slot, discard_slot, NULL};
     err = map_region(b);
     if (err == 0)
         err = lidar_decoder_create(&config, &sink, &b->decoder);

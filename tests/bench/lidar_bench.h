@@ -29,7 +29,7 @@ struct sl_bench_lidar_options {
                            otherwise what `model` says */
 };
 
-/* Sensors of blocks beside the VLP-16, as options spell them, ended by NULL. */
+/* Sensors beside the VLP-16 and Ousters, as options spell them, ended by NULL. */
 extern const char *const sl_bench_lidar_models[];
 
 struct sl_bench_lidar_result {

@@ -137,7 +137,7 @@ static int open_all(struct flow_bench *b)
         .port_count = 2,
     };
     const struct lidar_decoder_config decoder = {0};
-    const struct lidar_frame_sink sink = {&b->region, open_slot, close_slot, discard_slot};
+    const struct lidar_frame_sink sink = {&b->region, open_slot, close_slot, discard_slot, NULL};
     size_t cloud_bytes = lidar_frame_bytes_max(velodyne_model_find("VLP-16"), LIDAR_RETURNS_MAX);
     uint64_t slot_bytes = lidar_publish_points_slot_bytes(FRAME_ID, cloud_bytes);
     if ((err = lidar_source_open_capture(&config, &b->alone_source)) < 0 ||

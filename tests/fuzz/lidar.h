@@ -103,9 +103,20 @@ static inline void rooms_close_one(void *context, void *handle, const struct lid
     rooms_discard_one(context, handle);
 }
 
+static inline void rooms_progress(void *context, void *handle,
+                                  const struct lidar_frame_progress *progress)
+{
+    const struct rooms *rooms = context;
+    size_t last = (size_t)(progress->returns - 1) * progress->rows + progress->columns;
+    CHECK(*(bool *)handle);
+    CHECK(progress->returns >= 1 && progress->columns >= 1 && progress->columns <= progress->rows);
+    CHECK(last * progress->width * LIDAR_POINT_BYTES <= rooms->bytes);
+}
+
 static inline struct lidar_frame_sink rooms_sink(struct rooms *rooms)
 {
-    return (struct lidar_frame_sink){rooms, rooms_open_one, rooms_close_one, rooms_discard_one};
+    return (struct lidar_frame_sink){rooms, rooms_open_one, rooms_close_one, rooms_discard_one,
+                                     rooms_progress};
 }
 
 /* `rooms->bytes` is set. */

@@ -31,6 +31,23 @@ static void check_frame(const void *context, const uint8_t *data,
     }
 }
 
+static void take_fix(void *context, const struct lidar_fix *fix)
+{
+    CHECK(context);
+    CHECK(fix->fix >= NMEA_NO_FIX && fix->fix <= NMEA_FIX_BY_GROUND);
+    if (fix->fix != NMEA_NO_FIX)
+        CHECK(fix->latitude_deg >= -90 && fix->latitude_deg <= 90 && fix->longitude_deg >= -180 &&
+              fix->longitude_deg <= 180);
+}
+
+/* Not only the best one of this CPU. */
+static const char *kernel_of(size_t size_bytes)
+{
+    const struct lidar_block_kernel *kernel;
+    bool takes_second = size_bytes % 2 == 1;
+    return takes_second && lidar_block_kernel_find("avx2", &kernel) == 0 ? "avx2" : NULL;
+}
+
 struct stream {
     struct input in;
     struct lidar_decoder *decoder;
@@ -134,7 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
             .every_nth = 1 + flags % 3,
         };
     config.frames.block.has_extrinsics = (flags & 0x40) != 0;
-    config.kernel = flags & 0x80 ? "plain" : NULL;
+    config.kernel = flags & 0x80 ? "plain" : kernel_of(size_bytes);
+    config.fix = (struct lidar_fix_sink){.context = &rooms, .take = take_fix};
     config.frames.cut_angle_deg = take(&s.in);
     if (config.frames.cut_angle_deg == CUT_OF_128)
         s.id = ID_OF_128;

@@ -2,6 +2,7 @@
 sluice_library(lidar_test_frames SOURCES frames.c LINK sluice_lidar_decode cmocka m)
 sluice_test(lidar_block_kernel SOURCES test_block_kernel.c LINK sluice_lidar_decode)
 sluice_test(lidar_clock_fit SOURCES test_clock_fit.c LINK sluice_lidar_decode m)
+sluice_test(lidar_fix SOURCES test_fix.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_velodyne SOURCES test_velodyne.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_velodyne_models SOURCES test_velodyne_models.c LINK sluice_lidar_test_frames)
 sluice_test(lidar_decoder SOURCES test_decoder.c LINK sluice_lidar_test_frames)

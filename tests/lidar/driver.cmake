@@ -21,6 +21,8 @@ sluice_test(lidar_flow SOURCES test_flow.c
             LINK sluice_lidar_test_driving sluice_lidar_test_frames sluice_lidar_flow)
 sluice_test(lidar_driver_ouster SOURCES test_driver_ouster.c
             LINK sluice_lidar_test_driving sluice_lidar_metadata sluice_capture)
+sluice_test(lidar_driver_several SOURCES test_driver_several.c
+            LINK sluice_lidar_test_driving sluice_lidar_source)
 sluice_test(lidar_driver_livox SOURCES test_driver_livox.c LINK sluice_lidar_test_driving)
 sluice_test(lidar_driver_robosense SOURCES test_driver_robosense.c
             LINK sluice_lidar_test_driving sluice_capture)

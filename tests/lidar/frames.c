@@ -68,7 +68,7 @@ void frames_finish(struct frames *frames)
 
 struct lidar_frame_sink frames_sink(struct frames *frames)
 {
-    return (struct lidar_frame_sink){frames, open_room, close_room, discard_room};
+    return (struct lidar_frame_sink){frames, open_room, close_room, discard_room, NULL};
 }
 
 struct point frame_point(const struct kept_frame *frame, unsigned row, unsigned ring)

@@ -321,6 +321,144 @@ static void free_kept(struct kept *kept)
         free(kept->data[--kept->count]);
 }
 
+#define SLICE     "100"
+#define SLICE_MAX (2 * 100 * 64 * 22 + 1000)
+
+/* A gathered message in one piece. */
+static void read_slice(const struct sl_frame *frame, struct sl_pointcloud2 *ret_cloud)
+{
+    static uint8_t body[SLICE_MAX];
+    size_t size = 0;
+    assert_null(frame->body);
+    for (unsigned i = 0; i < frame->range_count; i++) {
+        assert_true(size + frame->range[i].length <= sizeof body);
+        memcpy(body + size, frame->range[i].start, frame->range[i].length);
+        size += frame->range[i].length;
+    }
+    assert_int_equal(size, frame->body_length);
+    assert_int_equal(sl_pointcloud2_read(body, size, ret_cloud), 0);
+    assert_int_equal(sl_frame_check(frame), 0);
+}
+
+/* The same but for the time: the two runs began at different parts of a microsecond. */
+static void compare_points(const uint8_t *one, const uint8_t *other, unsigned count)
+{
+    for (; count > 0; count--, one += 22, other += 22) {
+        float a, b;
+        memcpy(&a, one + 18, 4);
+        memcpy(&b, other + 18, 4);
+        assert_memory_equal(one, other, 18);
+        assert_true(fabsf(a - b) < 3e-6f);
+    }
+}
+
+/* Every slice against the whole turns of another run. */
+static unsigned compare_slices(struct driver *driver, const struct kept *whole, unsigned rings,
+                               unsigned returns)
+{
+    const size_t row_bytes = rings * 22;
+    struct sl_subscriber *subscriber = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    struct sl_pointcloud2 slice;
+    struct sl_frame frame;
+    unsigned turn = 0, row = 0, slices = 0;
+    uint64_t stamp_ns = 0;
+    await_publisher(subscriber);
+    for (; next_frame(subscriber, &frame); slices++) {
+        read_slice(&frame, &slice);
+        assert_int_equal(slice.width, rings);
+        if (stamp_ns != 0 && frame.stamp_ns != stamp_ns) {
+            turn++;
+            row = 0;
+        }
+        stamp_ns = frame.stamp_ns;
+        assert_true(turn < whole->count);
+        unsigned rows = whole->size[turn] / (unsigned)row_bytes / returns,
+                 columns = slice.height / returns;
+        assert_true(columns > 0 && columns <= strtoul(SLICE, NULL, 10) && row + columns <= rows);
+        for (unsigned i = 0; i < returns; i++)
+            compare_points(slice.data + i * columns * row_bytes,
+                           whole->data[turn] + (i * rows + row) * row_bytes, columns * rings);
+        row += columns;
+        if (returns == 1 && columns < strtoul(SLICE, NULL, 10))
+            assert_int_equal(row, rows); /* only a turn's last one is shorter */
+        sl_frame_release(&frame);
+    }
+    assert_int_equal(turn + 1, whole->count);
+    sl_subscriber_close(subscriber);
+    assert_int_equal(driver_finish(driver), 0);
+    return slices;
+}
+
+/* Whole turns of whatever sensor. */
+static void keep_all(struct driver *driver, struct kept *kept)
+{
+    struct sl_subscriber *subscriber = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    struct sl_pointcloud2 cloud;
+    struct sl_frame frame;
+    await_publisher(subscriber);
+    while (next_frame(subscriber, &frame)) {
+        assert_int_equal(sl_pointcloud2_read(frame.body, frame.body_length, &cloud), 0);
+        keep(kept, &frame, &cloud);
+        sl_frame_release(&frame);
+    }
+    sl_subscriber_close(subscriber);
+    assert_int_equal(driver_finish(driver), 0);
+}
+
+static void slices_of_a_turn_make_up_the_turn(void **state)
+{
+    static const struct {
+        const char *model, *mode;
+        unsigned rings, returns, turns, slices;
+    } cases[] = {
+        {"--sim-model=vlp-16", "--sim-return=strongest", 16, 1, SIM_FRAMES, 203},
+        {"--sim-model=vlp-16", "--sim-return=dual", 16, 2, 6, 102},
+        {"--sim-model=os1-64", "--sim-return=strongest", 64, 1, 4, 44},
+        {"--sim-model=os1-64", "--sim-return=dual", 64, 2, 4, 44},
+    };
+    struct driving *d = *state;
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct kept whole = {0};
+        const char *packets = cases[i].rings == 64 ? "--sim-packets=224" : "--sim-packets=800";
+        DRIVE(&d->driver[0], SIM_ARGS, packets, LOSSLESS_ARGS, cases[i].model, cases[i].mode);
+        keep_all(&d->driver[0], &whole);
+        assert_int_equal(whole.count, cases[i].turns);
+        DRIVE(&d->driver[0], SIM_ARGS, packets, LOSSLESS_ARGS, cases[i].model, cases[i].mode,
+              "--slice-columns=" SLICE);
+        unsigned slices = compare_slices(&d->driver[0], &whole, cases[i].rings, cases[i].returns);
+        assert_in_range(slices, cases[i].slices - 8, cases[i].slices + 8);
+        driver_said(&d->driver[0], "lost: nothing");
+        free_kept(&whole);
+    }
+    domain_is_empty(d);
+}
+
+/* In real time: a turn takes 100 ms. */
+static void a_slice_is_there_before_its_turn_is_over(void **state)
+{
+    struct driving *d = *state;
+    struct sl_frame frame;
+    uint64_t stamp_ns = 0, first_ns = 0, most_ns = 0;
+    DRIVE(&d->driver[0], "--source=sim", "--sim-packets=300", LOSSLESS_ARGS,
+          "--slice-columns=" SLICE);
+    struct sl_subscriber *subscriber = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    await_publisher(subscriber);
+    while (next_frame(subscriber, &frame)) {
+        if (frame.stamp_ns != stamp_ns)
+            first_ns = frame.publish_ns;
+        stamp_ns = frame.stamp_ns;
+        if (frame.publish_ns - first_ns > most_ns)
+            most_ns = frame.publish_ns - first_ns;
+        sl_frame_release(&frame);
+    }
+    assert_true(most_ns > 30000000);
+    sl_subscriber_close(subscriber);
+    assert_int_equal(driver_finish(&d->driver[0]), 0);
+    DRIVE(&d->driver[0], "--source=sim", "--model=mid-360", "--slice-columns=64");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "option --slice-columns: a Livox has no columns");
+}
+
 static struct cloud_point kept_point(const struct kept *kept, unsigned frame, unsigned at)
 {
     const struct sl_pointcloud2 cloud = {
@@ -429,7 +567,7 @@ static void packets_decoded_again_give_the_same_points(void **state)
     struct sl_subscriber *scans = subscribe(PACKETS_TOPIC, SL_LOSSLESS);
     struct kept points = {0}, again = {0};
     struct lidar_decoder *decoder = NULL;
-    const struct lidar_frame_sink sink = {&again, open_room, close_room, discard_room};
+    const struct lidar_frame_sink sink = {&again, open_room, close_room, discard_room, NULL};
     struct sl_frame frame;
     uint64_t last_ns = 0;
     unsigned scan_count = 0, packets = 0;
@@ -640,6 +778,8 @@ int main(void)
         TEST(simulated_turns_arrive_whole_and_in_place),
         TEST(the_source_of_stamps_is_told),
         TEST(a_ring_or_a_band_is_published_as_a_scan),
+        TEST(slices_of_a_turn_make_up_the_turn),
+        TEST(a_slice_is_there_before_its_turn_is_over),
         TEST(second_returns_are_the_second_half_of_the_rows),
         TEST(what_is_filtered_is_a_hole_and_counted),
         TEST(extrinsics_move_and_turn_every_point),

@@ -522,7 +522,7 @@ static void formula(const struct ouster_metadata *m, unsigned id, unsigned beam,
     }
 }
 
-/* Within 1e-6 m; beyond 16 m a float cannot be nearer than half of its own step. */
+/* Within 1e-6 m; beyond 32 m a float cannot be nearer than half of its own step. */
 static bool is_near(float got, double expected)
 {
     float step = nextafterf(fabsf((float)expected), INFINITY) - fabsf((float)expected);

@@ -304,7 +304,7 @@ static void settings_out_of_range_are_refused(void **state)
     struct lidar_capture_config config = {.path = path, .rate = -1};
     assert_int_equal(lidar_source_open_capture(&config, &source), -EINVAL);
     assert_non_null(strstr(sl_error_text(), "rate -1"));
-    config = (struct lidar_capture_config){.path = path, .port_count = 5};
+    config = (struct lidar_capture_config){.path = path, .port_count = LIDAR_SOURCE_PORTS_MAX + 1};
     assert_int_equal(lidar_source_open_capture(&config, &source), -EINVAL);
     assert_null(source);
 }

@@ -441,7 +441,7 @@ static void failures_say_what_there_is_instead(void **state)
     config = (struct lidar_udp_config){.sender = "::1", .port_count = 1};
     expect_failure(&config, -EINVAL, "::1", "IP version");
     config = (struct lidar_udp_config){.port_count = 0};
-    expect_failure(&config, -EINVAL, "0 UDP ports", "1 to 4");
+    expect_failure(&config, -EINVAL, "0 UDP ports", "1 to 8");
 }
 
 /* ---- sluice sim lidar's part: lidar_sim_send to such a source ---- */

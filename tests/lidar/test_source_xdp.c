@@ -381,17 +381,20 @@ static void what_cannot_be_opened_is_told(void **state)
     subscriber = first_subscriber;
 }
 
-/* The real program, once killed and once ended, with a simulated Pandar64's worth of packets. */
+/* The real program, once killed and once ended, with a simulated Pandar64's worth of packets; the
+ * one that is ended has a second sensor too, which is silent. */
 static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
 {
     struct driving *d = *state;
     for (unsigned kills = 0; kills < 2; kills++) {
         struct driver *driver = &d->driver[0];
         char option[] = "--interface=" VETH_HOST_INTERFACE;
-        DRIVE(driver, "--source=xdp", option, "--model=pandar64", "--port=2370", "--subscribers=2",
-              "--quota=2");
+        const char *also = "--also=other model=pandar64 port=2370";
+        DRIVE(driver, "--source=xdp", option, "--model=pandar64", "--subscribers=2", "--quota=2",
+              kills ? "--port=2370" : "--port=2371", kills ? NULL : also);
         driver_wait_ready(driver);
-        driver_wait_said(driver, "for port 2370 by XDP (2 queues, copied, program");
+        driver_wait_said(driver, kills ? "for port 2370 by XDP (2 queues, copied, program"
+                                       : "other: port 2370");
         subscriber = subscribe(PACKETS_TOPIC, SL_KEEP_LAST);
         await_publisher(subscriber);
         veth_enter_sensors(&veth);
@@ -418,8 +421,9 @@ static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
             char summary[64];
             snprintf(summary, sizeof summary, "from %lu data", sent);
             driver_said(driver, summary);
+            driver_said(driver, "lidar: 0 frames");
             driver_said(driver, "lost: nothing");
-            driver_said(driver, "arrivals were stamped by this program");
+            driver_said(driver, "other: arrivals were stamped by this program");
         }
         veth_shell("! ip link show " VETH_HOST_INTERFACE " | grep -q xdp");
     }

@@ -187,21 +187,22 @@ static void rmc_gives_utc(void **state)
     (void)state;
     static const struct {
         const char *body;
-        int64_t utc_s; /* by date(1) */
+        int64_t utc_ms; /* by date(1) */
     } cases[] = {
-        {"GPRMC,081802.00,A,3649.7478558,N,00224.4542928,W,0.034,212.5,210116,0.0,E,A", 1453364282},
-        {"GPRMC,220243,A,3708.5809,N,12139.7813,W,028.8,158.3,111212,013.8,E,D", 1355263363},
-        {"GNRMC,235959.900,A,,,,,,,290224,,,A", 1709251199},
-        {"GPRMC,000000,A,,,,,,,010100,,", 946684800},
+        {"GPRMC,081802.00,A,3649.7478558,N,00224.4542928,W,0.034,212.5,210116,0.0,E,A",
+         1453364282000},
+        {"GPRMC,220243,A,3708.5809,N,12139.7813,W,028.8,158.3,111212,013.8,E,D", 1355263363000},
+        {"GNRMC,235959.900,A,,,,,,,290224,,,A", 1709251199900},
+        {"GPRMC,000000,A,,,,,,,010100,,", 946684800000},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct velodyne_telemetry t;
         make_position(1234567, 2, cases[i].body);
         assert_int_equal(velodyne_telemetry_parse(position, sizeof position, &t), LIDAR_TELEMETRY);
-        assert_true(t.has_sentence && t.has_fix && !t.is_damaged);
+        assert_true(t.has_sentence && t.sentence.has_utc && !t.sentence.is_damaged);
         assert_int_equal(t.stamp_us, 1234567);
         assert_int_equal(t.pps, VELODYNE_PPS_LOCKED);
-        assert_true(t.utc_ns == cases[i].utc_s * 1000000000);
+        assert_true(t.sentence.utc_ns == cases[i].utc_ms * 1000000);
     }
 }
 
@@ -225,20 +226,20 @@ static void sentences_without_a_fix_or_damaged_give_no_utc(void **state)
         struct velodyne_telemetry t;
         make_position(1, 2, cases[i].body);
         assert_int_equal(velodyne_telemetry_parse(position, sizeof position, &t), LIDAR_TELEMETRY);
-        assert_false(t.has_fix);
-        assert_int_equal(t.is_damaged, cases[i].is_damaged);
-        assert_int_equal(t.is_rmc, strncmp(cases[i].body, "GPRMC", 5) == 0);
+        assert_false(t.sentence.has_utc);
+        assert_int_equal(t.sentence.is_damaged, cases[i].is_damaged);
+        assert_int_equal(t.sentence.is_rmc, strncmp(cases[i].body, "GPRMC", 5) == 0);
         assert_int_equal(t.has_sentence, cases[i].body[0] != 0);
     }
     struct velodyne_telemetry t;
     make_position(1, 2, "GPRMC,081802.00,A,3649.7,N,00224.4,W,0.034,212.5,210116,0.0,E,A");
     position[220] ^= 1; /* the checksum is wrong now */
     assert_int_equal(velodyne_telemetry_parse(position, sizeof position, &t), LIDAR_TELEMETRY);
-    assert_true(t.is_damaged && !t.has_fix);
+    assert_true(t.sentence.is_damaged && !t.sentence.has_utc);
     memset(position + 206, 'A', 306); /* no end anywhere */
     position[206] = '$';
     assert_int_equal(velodyne_telemetry_parse(position, sizeof position, &t), LIDAR_TELEMETRY);
-    assert_true(t.is_damaged && !t.has_fix);
+    assert_true(t.sentence.is_damaged && !t.sentence.has_utc);
 }
 
 static void what_is_no_position_packet_is_counted(void **state)

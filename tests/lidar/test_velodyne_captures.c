@@ -81,9 +81,9 @@ static void locked_gps_gives_utc_that_agrees_with_the_host_to_a_second(void **st
     struct run run = decode("mrpt/sample_velodyne_vlp16_gps.pcap", &config, &frames);
     const struct velodyne_telemetry *telemetry = lidar_decoder_telemetry(run.decoder);
     assert_int_equal(telemetry->pps, VELODYNE_PPS_LOCKED);
-    assert_true(telemetry->has_fix);
+    assert_true(telemetry->sentence.has_utc);
     /* 2016-01-21 08:18:02 UTC by `date` */
-    assert_true(telemetry->utc_ns == INT64_C(1453364282) * 1000000000);
+    assert_true(telemetry->sentence.utc_ns == INT64_C(1453364282) * 1000000000);
     for (unsigned i = 1; i < frames.closed; i++) {
         const struct lidar_frame_info *info = &frames.kept[i].info;
         assert_int_equal(info->clock, LIDAR_CLOCK_GPS);
