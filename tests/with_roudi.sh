@@ -11,8 +11,9 @@
 #
 #   --bare                    start no RouDi: the command starts (and kills) its own
 #   --again                   if the command fails and RouDi had stopped reading, once more with
-#                             another: who is killed in iceoryx's hands may leave RouDi waiting for
-#                             ever (ARCHITECTURE.md), and a test that kills at any moment meets that
+#                             another: a publisher that is killed while it hands a message to
+#                             iceoryx owns a mutex for which RouDi then waits for ever
+#                             (ARCHITECTURE.md), and a test that kills at any moment may meet that
 #   SLUICE_ROUDI_CHUNKS=N     chunks of its memory pool (default: 40000, enough for 70 publishers)
 #   SLUICE_ROUDI_OPTIONS=...  instead of `-m off`
 #

@@ -297,8 +297,8 @@ static int begin(struct job *job)
 static int timed_out(void)
 {
     return sl_error(-ETIMEDOUT,
-                    "iceoryx: RouDi does not answer within %u ms; is it stopped? (pid in "
-                    "/proc/locks; kill -CONT, or restart it and this process)",
+                    "iceoryx: RouDi does not answer within %u ms; `sluice doctor` tells why and "
+                    "what to do",
                     patience_ms());
 }
 

@@ -289,8 +289,8 @@ static void expect_alive(const struct child *child)
 }
 
 /* At any moment; but over iceoryx not while it is in iceoryx's hands: a publisher that hands a
- * message over, a reader that registers. It may have locked a mutex in shared memory then, for
- * which RouDi would wait for ever. That is how iceoryx is (ARCHITECTURE.md). */
+ * message over owns a mutex in shared memory, for which RouDi would wait for ever (ARCHITECTURE.md;
+ * tests/shm/test_iceoryx.c). A reader that registers owns none, but is spared all the same. */
 static void kill_outside(struct child *child, _Atomic bool *is_inside)
 {
     while (is_over_iceoryx()) {
