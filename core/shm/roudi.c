@@ -9,8 +9,8 @@
  * them under a lock of the list of processes; Mon+Discover connects publishers and subscribers
  * every 100 ms, under the same lock. Both take the mutex that each publisher has in shared memory,
  * which its process holds while it hands a message over, and which is not robust: if that process
- * is killed there, one of the two waits for ever, and then the other (gdb shows it; RouDi aborts
- * instead where it first tries the lock to clean up).
+ * is killed there, or does not come back (iceoryx.c, dead receivers), one of the two waits for
+ * ever, and then the other, which gdb shows.
  */
 #include "core/shm/roudi.h"
 
@@ -312,7 +312,8 @@ const char *sl_roudi_trouble(enum sl_roudi_health health)
     case SL_ROUDI_STOPPED:
         return "does not answer: it is stopped (SIGSTOP, a debugger)";
     case SL_ROUDI_STUCK:
-        return "does not answer: it waits for a lock of a process that was killed inside iceoryx";
+        return "does not answer: it waits for a lock of a process that was killed, or is caught, "
+               "in iceoryx";
     default:
         return NULL;
     }
