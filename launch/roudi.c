@@ -443,6 +443,29 @@ int sl_roudi_open(struct sl_roudi_host *host, const struct sl_plan *plan, int si
     return err;
 }
 
+/* While it runs ---------------------------------------------------------------------------------*/
+
+/* It is not started again: that would purge the memory that the nodes still use. */
+void sl_roudi_watch(struct sl_roudi_host *host)
+{
+    if (host->pid_fd < 0)
+        return;
+    enum sl_roudi_health health = sl_roudi_look(host->pid, &host->pulse);
+    if (health == host->health)
+        return;
+    if (health == SL_ROUDI_WELL)
+        sl_output_note(SL_LOG_INFO, "RouDi (process %d) answers again", (int)host->pid);
+    else
+        sl_output_note(SL_LOG_ERROR,
+                       "RouDi (process %d) %s; what is connected goes on, new connections do "
+                       "without iceoryx, and no node that is restarted can open; %s",
+                       (int)host->pid, sl_roudi_trouble(health),
+                       host->child.pid > 0 && health == SL_ROUDI_STUCK
+                           ? "end this launch and start it again"
+                           : sl_roudi_remedy(health));
+    host->health = health;
+}
+
 /* The end ---------------------------------------------------------------------------------------*/
 
 void sl_roudi_reap(struct sl_roudi_host *host)

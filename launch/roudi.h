@@ -8,7 +8,7 @@
  * gone. If this process is killed, the kernel ends RouDi, and a small process that was left behind
  * for this removes the rest.
  *
- * Life:    init -> open -> reap when it has ended -> close
+ * Life:    init -> open -> look now and then -> reap when it has ended -> close
  * Owner:   the started process, its guard, and what it leaves in /dev/shm and /tmp.
  * Threads: one; the calling one must live as long as RouDi.
  * Errors:  -errno with a sentence.
@@ -16,6 +16,7 @@
 #ifndef SL_LAUNCH_ROUDI_H
 #define SL_LAUNCH_ROUDI_H
 
+#include "core/shm/roudi.h"
 #include "launch/child.h"
 #include "launch/plan.h"
 
@@ -36,6 +37,8 @@ struct sl_roudi_host {
     struct sl_child child;    /* ours; pid 0 = none, or it has ended */
     int pid_fd; /* readable when the RouDi that is used has ended; -1 = not to be known */
     pid_t pid;  /* of it; 0 = in another pid namespace, or none */
+    struct sl_roudi_pulse pulse;
+    enum sl_roudi_health health; /* as was told last */
     pid_t guard;
     struct sl_roudi_trace trace[SL_ROUDI_TRACES_MAX];
     unsigned trace_count;
@@ -55,6 +58,9 @@ void sl_roudi_init(struct sl_roudi_host *host);
 /* Find or start what the plan needs, which may be nothing, and wait until it is ready. Lines are
  * given to the output. -ECANCELED: a signal other than SIGCHLD came by `signal_fd`; it was read. */
 int sl_roudi_open(struct sl_roudi_host *host, const struct sl_plan *plan, int signal_fd);
+
+/* Every SL_ROUDI_PULSE_MS: does it still do its work? Tells when that changes. */
+void sl_roudi_watch(struct sl_roudi_host *host);
 
 /* pid_fd is readable: tell what that means. */
 void sl_roudi_reap(struct sl_roudi_host *host);

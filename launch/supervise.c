@@ -61,7 +61,7 @@ struct supervisor {
     struct sl_table *table;
     struct sl_roudi_host roudi;
     int epoll_fd, signal_fd;
-    uint64_t start_ns, end_ns, next_look_ns, next_lines_ns;
+    uint64_t start_ns, end_ns, next_look_ns, next_lines_ns, next_pulse_ns;
     bool stopping;
     bool failed;
 };
@@ -382,6 +382,14 @@ static void on_roudi_end(struct supervisor *s)
     s->failed = true;
 }
 
+static void watch_roudi(struct supervisor *s, uint64_t now_ns)
+{
+    if (s->roudi.pid_fd < 0 || now_ns < s->next_pulse_ns)
+        return;
+    sl_roudi_watch(&s->roudi);
+    s->next_pulse_ns = now_ns + SL_ROUDI_PULSE_MS * SL_NS_PER_MS;
+}
+
 /* Events ----------------------------------------------------------------------------------------*/
 
 static struct member *member_of(struct supervisor *s, pid_t pid)
@@ -559,6 +567,8 @@ static int time_to_wait(const struct supervisor *s, uint64_t now_ns)
     uint64_t next_ns = s->next_look_ns;
     if (!s->stopping && s->end_ns != 0 && s->end_ns < next_ns)
         next_ns = s->end_ns;
+    if (s->roudi.pid_fd >= 0 && s->next_pulse_ns < next_ns)
+        next_ns = s->next_pulse_ns;
     for (unsigned i = 0; i < s->count; i++) {
         const struct member *m = &s->member[i];
         if (!is_over(m) && m->deadline_ns != 0 && m->deadline_ns < next_ns)
@@ -578,6 +588,7 @@ static void run(struct supervisor *s)
         if (is_finished(s))
             return;
         look(s, now_ns);
+        watch_roudi(s, now_ns);
         int timeout_ms = time_to_wait(s, now_ns);
         if (!sl_output_settle() && timeout_ms > READER_MS)
             timeout_ms = READER_MS;

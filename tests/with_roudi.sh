@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # with_roudi.sh - runs a command with a RouDi of its own.
 #
-# Usage: tests/with_roudi.sh [--bare|--again] COMMAND [ARG ...]
+# Usage: tests/with_roudi.sh [--bare] COMMAND [ARG ...]
 #
 # RouDi's socket, locks and memory have fixed names in /tmp and /dev/shm; so the command and its
 # RouDi get a mount namespace with both of their own, and several of them may run at a time. What of
@@ -10,9 +10,6 @@
 # exit status is the command's; nothing is left. Exit 77: it cannot be done here.
 #
 #   --bare                    start no RouDi: the command starts (and kills) its own
-#   --again                   if the command fails and RouDi had stopped reading, once more with
-#                             another: who is killed in iceoryx's hands may leave RouDi waiting for
-#                             ever (ARCHITECTURE.md), and a test that kills at any moment meets that
 #   SLUICE_ROUDI_CHUNKS=N     chunks of its memory pool (default: 40000, enough for 70 publishers)
 #   SLUICE_ROUDI_OPTIONS=...  instead of `-m off`
 #
@@ -25,17 +22,10 @@ skip() {
 }
 
 bare=
-again=
-case ${1:-} in
---bare)
+if [ "${1:-}" = --bare ]; then
     bare=1
     shift
-    ;;
---again)
-    again=1
-    shift
-    ;;
-esac
+fi
 if [ $# -eq 0 ]; then
     sed -n 's/^# Usage: /usage: /p' "$0" >&2
     exit 2
@@ -48,7 +38,7 @@ if [ "${SLUICE_ROUDI_INSIDE:-}" != 1 ]; then
         private=(unshare --map-root-user --mount --propagation private)
         "${private[@]}" true 2>/dev/null || skip "no mount namespace may be made here"
     fi
-    SLUICE_ROUDI_INSIDE=1 exec "${private[@]}" "${BASH_SOURCE[0]}" ${bare:+--bare} ${again:+--again} "$@"
+    SLUICE_ROUDI_INSIDE=1 exec "${private[@]}" "${BASH_SOURCE[0]}" ${bare:+--bare} "$@"
 fi
 unset SLUICE_ROUDI_INSIDE
 
@@ -92,6 +82,8 @@ fi
 # What is tested here is not RouDi's speed; how long a silent one is waited for, --bare tests show.
 export SLUICE_ROUDI_PATIENCE_MS=20000
 read -ra options <<<"${SLUICE_ROUDI_OPTIONS:--m off}"
+iox-roudi "${options[@]}" -c "$SLUICE_ROUDI_CONFIG" >/tmp/roudi.log 2>&1 &
+roudi=$!
 stop_roudi() {
     kill "$roudi" 2>/dev/null || true
     for _ in $(seq 100); do # a test may have stopped it, or it hangs at processes that are gone
@@ -101,34 +93,18 @@ stop_roudi() {
     kill -KILL "$roudi" 2>/dev/null || true
     wait "$roudi" 2>/dev/null || true
 }
-start_roudi() {
-    iox-roudi "${options[@]}" -c "$SLUICE_ROUDI_CONFIG" >/tmp/roudi.log 2>&1 &
-    roudi=$!
-    trap stop_roudi EXIT
-    for _ in $(seq 1500); do
-        if grep -q "ready for clients" /tmp/roudi.log || ! kill -0 "$roudi" 2>/dev/null; then
-            break
-        fi
-        sleep 0.02
-    done
-    if ! grep -q "ready for clients" /tmp/roudi.log; then
-        cat /tmp/roudi.log >&2
-        echo "with_roudi: RouDi did not start" >&2
-        exit 1
+trap stop_roudi EXIT
+for _ in $(seq 1500); do
+    if grep -q "ready for clients" /tmp/roudi.log || ! kill -0 "$roudi" 2>/dev/null; then
+        break
     fi
-}
-start_roudi
+    sleep 0.02
+done
+if ! grep -q "ready for clients" /tmp/roudi.log; then
+    cat /tmp/roudi.log >&2
+    echo "with_roudi: RouDi did not start" >&2
+    exit 1
+fi
 status=0
-if [ ! "$again" ]; then
-    "$@" || status=$?
-    exit "$status"
-fi
-"$@" 2>&1 | tee /tmp/said || status=${PIPESTATUS[0]}
-if [ "$status" != 0 ] && grep -q 'iox_sendto.*Resource temporarily unavailable' /tmp/said; then
-    echo "with_roudi: RouDi had stopped reading: once more, with another"
-    stop_roudi
-    start_roudi
-    status=0
-    "$@" || status=$?
-fi
+"$@" || status=$?
 exit "$status"

@@ -125,13 +125,17 @@ void sl_doctor_iceoryx(struct sl_doctor *doctor)
     }
     if (roudi.pid > 0)
         snprintf(who, sizeof who, "process %d", (int)roudi.pid);
+    enum sl_roudi_health health = sl_roudi_examine(roudi.pid);
+    if (health != SL_ROUDI_WELL)
+        sl_doctor_add(doctor, SL_DOCTOR_PROBLEM, "iceoryx", sl_roudi_remedy(health),
+                      "RouDi (%s) %s", who, sl_roudi_trouble(health));
     if (roudi.is_monitoring)
         sl_doctor_add(doctor, SL_DOCTOR_WARNING, "iceoryx",
                       "stop it and start it with 'iox-roudi -m off'",
                       "RouDi (%s) watches its processes: one that stands still for 1.5 s loses "
                       "iceoryx for good",
                       who);
-    else
+    else if (health == SL_ROUDI_WELL)
         sl_doctor_add(doctor, SL_DOCTOR_OK, "iceoryx", NULL,
                       "RouDi runs (%s) and lets stopped processes live", who);
 }

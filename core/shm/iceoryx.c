@@ -9,6 +9,7 @@
  *   in our threads its error handler does not return: the thread says what was wrong, and stays.
  * - Closing asks RouDi nothing: a flag is set in shared memory, and RouDi frees the end within 0.1
  *   s. Whoever opens and closes faster than that runs out of ends.
+ * - A receiver that is killed while it takes leaves a queue in which a sender would be caught.
  * - Everything else that iceoryx says to RouDi goes through iceoryx_proxy.c.
  */
 #include "core/shm/iceoryx.h"
@@ -170,6 +171,29 @@ void sl_iceoryx_react(uint32_t level, const char *text)
         pause();
 }
 
+/* ---- Dead receivers --------------------------------------------------------------------------*/
+
+/* A queue of iceoryx has as many numbered places as it holds descriptors; a receiver takes what is
+ * in a place, then gives its number back. Who is killed between the two takes the number along, and
+ * the next to send into that queue once it has filled tries for ever to take the oldest "if it is
+ * full": a place short, it never is. He does so with his publisher's mutex locked, for which RouDi
+ * then waits. (iceoryx's own source knows it: lockfree_queue.inl, pushImpl.) So in our processes
+ * the oldest goes without that condition. If its receiver has taken another meanwhile, one goes
+ * needlessly, and is read by the ring. These are iox::concurrent::IndexQueue<256, uint64_t>::
+ * popIfSizeIsAtLeast and ::pop; the program's definition comes before the library's. */
+#define INDEX_QUEUE "_ZN3iox10concurrent10IndexQueueILm256EmE"
+__attribute__((visibility("default"))) bool
+sl_iceoryx_take_oldest(void *queue, uint64_t least,
+                       uint64_t *ret_index) __asm__(INDEX_QUEUE "18popIfSizeIsAtLeastEmRm");
+bool iceoryx_pop(void *queue, uint64_t *ret_index) __asm__(INDEX_QUEUE "3popERm");
+
+bool sl_iceoryx_take_oldest(void *queue, uint64_t least, uint64_t *ret_index)
+{
+    (void)least;
+    return iceoryx_pop(queue, ret_index);
+}
+static_assert(SL_ICEORYX_QUEUE == 256, "a queue of another size has another name");
+
 /* ---- Calls that ask RouDi --------------------------------------------------------------------*/
 
 /* With the lock held. */
@@ -297,8 +321,8 @@ static int begin(struct job *job)
 static int timed_out(void)
 {
     return sl_error(-ETIMEDOUT,
-                    "iceoryx: RouDi does not answer within %u ms; is it stopped? (pid in "
-                    "/proc/locks; kill -CONT, or restart it and this process)",
+                    "iceoryx: RouDi does not answer within %u ms; `sluice doctor` tells why and "
+                    "what to do",
                     patience_ms());
 }
 

@@ -4,9 +4,17 @@
  *   /tmp/roudi                  its AF_UNIX datagram socket; refuses when the process is gone
  *   /tmp/iox-unique-roudi.lock  flock()ed for its life, which /proc tells of its process
  *   /dev/shm/iceoryx_mgmt       made anew at each start
+ *
+ * and of what it does: its thread IPC-msg-process waits for messages, 100 ms at a time, and handles
+ * them under a lock of the list of processes; Mon+Discover connects publishers and subscribers
+ * every 100 ms, under the same lock. Both take the mutex that each publisher has in shared memory,
+ * which its process holds while it hands a message over, and which is not robust: if that process
+ * is killed there, or does not come back (iceoryx.c, dead receivers), one of the two waits for
+ * ever, and then the other, which gdb shows.
  */
 #include "core/shm/roudi.h"
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 
 #include <ctype.h>
@@ -21,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM      "iox-roudi"
@@ -28,6 +37,7 @@
 #define LOCK_PATH    "/tmp/iox-unique-roudi.lock"
 #define SEGMENT_PATH "/dev/shm/iceoryx_mgmt"
 #define LOCKS_MAX    100000 /* lines of /proc/locks */
+#define EXAMINE_MS   50
 
 /* Connecting a datagram socket sends nothing and cannot block. */
 static int probe_socket(void)
@@ -214,4 +224,109 @@ int sl_roudi_find(struct sl_roudi *ret_roudi)
     roudi.is_monitoring = is_monitoring(roudi.pid);
     *ret_roudi = roudi;
     return 0;
+}
+
+/* Its pulse. ----------------------------------------------------------------------------------- */
+
+/* Of a thread: how often it has gone to sleep, and the letter of its state. False: not to be seen.
+ */
+static bool read_thread(int tasks_fd, const char *tid, char name[32], uint64_t *ret_beats,
+                        char *ret_state)
+{
+    char path[32], text[4096];
+    snprintf(path, sizeof path, "%.16s/status", tid);
+    read_text(tasks_fd, path, text, sizeof text);
+    const char *state = strstr(text, "\nState:");
+    const char *sleeps = strstr(text, "\nvoluntary_ctxt_switches:");
+    return state && sleeps && sscanf(text, "Name: %31[^\n]", name) == 1 &&
+           sscanf(state, " State: %c", ret_state) == 1 &&
+           sscanf(sleeps, " voluntary_ctxt_switches: %" SCNu64, ret_beats) == 1;
+}
+
+static enum sl_roudi_health judge(struct sl_roudi_pulse *pulse, int which, uint64_t beats,
+                                  char state, uint64_t now_ns)
+{
+    bool has_beaten = beats != pulse->beats[which] || pulse->seen_ns[which] == 0;
+    if (has_beaten || state == 'R' || state == 'D') { /* or it waits for a processor, or a disk */
+        pulse->beats[which] = beats;
+        pulse->seen_ns[which] = now_ns;
+        return SL_ROUDI_WELL;
+    }
+    if (now_ns - pulse->seen_ns[which] < SL_ROUDI_STILL_MS * SL_NS_PER_MS)
+        return SL_ROUDI_WELL;
+    return state == 'T' || state == 't' ? SL_ROUDI_STOPPED : SL_ROUDI_STUCK;
+}
+
+enum sl_roudi_health sl_roudi_look(pid_t pid, struct sl_roudi_pulse *pulse)
+{
+    static const char *const names[] = {"IPC-msg-process", "Mon+Discover"};
+    enum sl_roudi_health health = SL_ROUDI_WELL;
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = pid > 0 ? opendir(path) : NULL;
+    if (!tasks)
+        return SL_ROUDI_WELL;
+    for (struct dirent *entry; (entry = readdir(tasks));) {
+        char name[32], state;
+        uint64_t beats;
+        if (entry->d_name[0] == '.' ||
+            !read_thread(dirfd(tasks), entry->d_name, name, &beats, &state))
+            continue;
+        for (int i = 0; i < 2; i++) {
+            if (strcmp(name, names[i]) != 0)
+                continue;
+            enum sl_roudi_health its = judge(pulse, i, beats, state, now_ns);
+            if (its != SL_ROUDI_WELL)
+                health = its;
+        }
+    }
+    closedir(tasks);
+    return health;
+}
+
+enum sl_roudi_health sl_roudi_examine(pid_t pid)
+{
+    const struct timespec pause = {.tv_nsec = EXAMINE_MS * SL_NS_PER_MS};
+    struct sl_roudi_pulse pulse = {0};
+    sl_roudi_look(pid, &pulse);
+    if (pulse.seen_ns[0] == 0 || pulse.seen_ns[1] == 0) /* not to be seen */
+        return SL_ROUDI_WELL;
+    uint64_t enough[2] = {pulse.beats[0] + 2,
+                          pulse.beats[1] + 2}; /* to be stopped looks like one */
+    /* Bounded: it may end meanwhile, or be too busy to sleep. */
+    for (int looks = 0; looks <= 2 * SL_ROUDI_STILL_MS / EXAMINE_MS; looks++) {
+        nanosleep(&pause, NULL);
+        enum sl_roudi_health health = sl_roudi_look(pid, &pulse);
+        if (health != SL_ROUDI_WELL)
+            return health;
+        if (pulse.beats[0] >= enough[0] && pulse.beats[1] >= enough[1])
+            break;
+    }
+    return SL_ROUDI_WELL;
+}
+
+const char *sl_roudi_trouble(enum sl_roudi_health health)
+{
+    switch (health) {
+    case SL_ROUDI_STOPPED:
+        return "does not answer: it is stopped (SIGSTOP, a debugger)";
+    case SL_ROUDI_STUCK:
+        return "does not answer: it waits for a lock of a process that was killed, or is caught, "
+               "in iceoryx";
+    default:
+        return NULL;
+    }
+}
+
+const char *sl_roudi_remedy(enum sl_roudi_health health)
+{
+    switch (health) {
+    case SL_ROUDI_STOPPED:
+        return "let it go on (kill -CONT), or end it and restart what uses it";
+    case SL_ROUDI_STUCK:
+        return "end it (kill -KILL), start it again, and restart what uses it";
+    default:
+        return NULL;
+    }
 }

@@ -419,6 +419,12 @@ static uint64_t overwritten_by_next(const struct sl_channel *channel)
 int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel)
 {
     uint64_t overwritten = overwritten_by_next(channel);
+    if (channel->promised > channel->ring.mask)
+        return sl_error(-EAGAIN, "%u loans are out, as many as the ring has entries",
+                        channel->promised);
+    /* Relaxed: W2 of the last message stands before this look. Who is counted behind it is promised
+     * what follows that message, of which those to come (not more than the ring has entries)
+     * overwrite nothing. tests/models/lossless.pml */
     if (overwritten == 0 ||
         atomic_load_explicit(&channel->lossless_count, memory_order_relaxed) == 0)
         return 0;

@@ -125,7 +125,7 @@ int sl_slots_loan(struct sl_slots *slots, struct sl_channel *channel, uint32_t *
 bool sl_slots_is_loan(const struct sl_slots *slots, uint32_t slot, uint32_t generation);
 void sl_slots_discard(struct sl_slots *slots, uint32_t slot);
 /* A further message of `channel` goes into its ring: may it, or would it overwrite what a lossless
- * subscriber has not read? -EAGAIN. */
+ * subscriber has not read, or, with the loans that are out, one that is about to come? -EAGAIN. */
 int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel);
 /* Message channel->head + 1 is shown. `slot` may be SL_NO_SLOT (inline); `last` = no other message
  * of the slot follows. Wakes who asked for it. -E2BIG: too many topics in one slot; -EAGAIN:

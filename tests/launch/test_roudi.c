@@ -562,6 +562,23 @@ static void the_end_of_a_foreign_roudi_is_told(void **state)
     assert_int_equal(finish(f), 1);
 }
 
+static void a_roudi_that_stands_still_is_told_and_that_it_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    start(f, "bus: iceoryx\nnodes:\n" WITNESS, NULL);
+    pid_t roudi = roudi_of(f);
+    wait_for(f, "witness | at-the-start: held\n");
+    kill(roudi, SIGSTOP);
+    wait_for(f, "does not answer: it is stopped (SIGSTOP, a debugger); what is connected goes on, "
+                "new connections do without iceoryx, and no node that is restarted can open; let "
+                "it go on (kill -CONT)");
+    kill(roudi, SIGCONT);
+    wait_for(f, "answers again");
+    kill(f->pid, SIGTERM);
+    assert_int_equal(finish(f), 0);
+    assert_nothing_is_left(f);
+}
+
 /* It cannot be ----------------------------------------------------------------------------------*/
 
 static void a_missing_roudi_is_told_before_anything_starts(void **state)
@@ -678,6 +695,7 @@ int main(void)
         TEST(a_foreign_roudi_that_monitors_is_warned_of),
         TEST(the_roudi_of_a_quicker_launcher_is_used),
         TEST(the_end_of_a_foreign_roudi_is_told),
+        TEST(a_roudi_that_stands_still_is_told_and_that_it_goes_on),
         TEST(a_missing_roudi_is_told_before_anything_starts),
         TEST(a_roudi_that_fails_is_told_with_its_last_words),
         TEST(too_little_shared_memory_is_told),

@@ -3,7 +3,12 @@
  *
  * Follows connection.c (attach: the head, the cursor, the counting, the welcome), reader.c
  * (sl_ring_reader_attach, T4 in try_take), slots.c (lossless_floor, may_recycle, overwritten_by_next,
- * sl_slots_may_publish, sl_slots_loan). Loans are promised entries: several may be out at a time.
+ * sl_slots_may_publish, sl_slots_loan). Loans are promised entries: several may be out at a time, but
+ * with the message to come not more than the ring has: who is counted while they are out was not
+ * looked for when they were made. So the count of lossless subscribers may be read before any fence:
+ * who is counted behind that look is promised nothing that the messages to come overwrite. (Loads are
+ * in order here; in the code this one stays behind the last message's head by the fence W2, with which
+ * each publishing ends.) With INLINES, messages without a slot are published between the others.
  * Claim: every message behind the head of the moment at which it was counted stands when the reader
  * comes to it, and is not retired before it is held; the reader does not begin behind that head; and
  * the publisher gets to its last message, also when the subscriber hangs up without attaching (a
@@ -16,7 +21,8 @@
  *
  * Which slot a message stands in is known here; that its words are not torn is for take.pml.
  *
- * Parameters: R entries, S slots, N messages, LOANS out at one time, H messages of history wanted.
+ * Parameters: R entries, S slots, N messages, LOANS out at one time, H messages of history wanted,
+ * INLINES.
  * Mutations, each of which must fail:
  *  NO_ATTACH_FENCE  LOOSE: the head is read again without the fence behind the cursor
  *  NO_REREAD        LOOSE: ... or not at all
@@ -25,6 +31,7 @@
  *  UNBOUND          it is counted, and its cursor stands in nobody's way until it attaches
  *  NO_FENCE         the publisher reads cursors without a fence behind its head
  *  NO_PROMISED      loans that are out do not count
+ *  NO_LIMIT         more messages may be promised than the ring has entries
  *  OFF_BY_ONE       the message at the floor may be overwritten
  *  NO_FLOOR         slots of unread messages are recycled
  *  CURSOR_FIRST     the cursor is stored before the hold (what T4 forbids)
@@ -55,10 +62,11 @@
 #define PUB    1
 #define HEAD       1
 #define CURSOR     2
-#define COUNTED    3 /* the subscriber is in the scan list */
-#define STATE(seq) (4 + (seq) % R)
-#define HELD(k)    (4 + R + (k))
-#define NADDR      (3 + R + S)
+#define LISTED     3 /* the subscriber is in the scan list */
+#define COUNT      4 /* lossless_count */
+#define STATE(seq) (5 + (seq) % R)
+#define HELD(k)    (5 + R + (k))
+#define NADDR      (4 + R + S)
 #define NO_CONSTRAINT 254
 #include "memory.pml"
 
@@ -82,7 +90,8 @@ proctype Service()
 #else
     store(SVC, CURSOR, h);
 #endif
-    store_release(SVC, COUNTED, 1); /* sl_slots_add_peer */
+    store_release(SVC, COUNT, 1);
+    store_release(SVC, LISTED, 1); /* sl_slots_add_peer */
 #ifndef NO_COUNT_FENCE
     fence_full(SVC);
 #endif
@@ -93,7 +102,8 @@ proctype Service()
     welcome ! h;
     h = 0;
     has_hung_up;
-    store_release(SVC, COUNTED, 0);
+    store_release(SVC, COUNT, 0);
+    store_release(SVC, LISTED, 0);
     fence_full(SVC)
 }
 #endif
@@ -156,6 +166,17 @@ again:
         :: else ->
             v = 0;
             k = slot_of[c];
+#ifdef INLINES
+            if
+            :: k == S -> /* the words are copied here */
+                k = 0;
+                if
+                :: LD(READER, STATE(c)) != (c << 1 | 1) -> assert(c <= promise); goto again /* T3 */
+                :: else -> store_release(READER, CURSOR, c); goto next
+                fi
+            :: else
+            fi;
+#endif
 #ifdef CURSOR_FIRST
             store_release(READER, CURSOR, c);
 #endif
@@ -174,7 +195,9 @@ again:
 #endif
             store_release(READER, HELD(k), 0);
             k = 0
-        fi
+        fi;
+next:
+        skip
     :: else -> break
     od;
 out:
@@ -208,6 +231,11 @@ inline remove_from_order(at)
 #else
 #define NEXT (head + loaned + 1)
 #endif
+#ifdef NO_LIMIT
+#define FITS true
+#else
+#define FITS (loaned < R)
+#endif
 #ifdef OFF_BY_ONE
 #define BLOCKED(cursor) (NEXT > R && (cursor) + 1 < NEXT - R)
 #else
@@ -223,20 +251,33 @@ inline remove_from_order(at)
 #ifdef LOOSE
 #define FLOOR cursor = LD(PUB, CURSOR)
 #define HAS_CHANGED (mem[CURSOR] != cursor)
+#define HAS_LOSSLESS true
 #else
-#define FLOOR if :: LD(PUB, COUNTED) -> cursor = LD(PUB, CURSOR) :: else -> cursor = NO_CONSTRAINT fi
-#define HAS_CHANGED (mem[CURSOR] != cursor || !mem[COUNTED])
+#define HAS_LOSSLESS (LD(PUB, COUNT) != 0)
+#define FLOOR \
+    if :: HAS_LOSSLESS && LD(PUB, LISTED) -> cursor = LD(PUB, CURSOR) \
+       :: else -> cursor = NO_CONSTRAINT fi
+#define HAS_CHANGED (mem[CURSOR] != cursor || !mem[COUNT] || !mem[LISTED])
 #endif
+
+/* slots.c: sl_slots_may_publish; then BLOCKED(cursor) says. */
+inline may_publish()
+{
+    if
+    :: HAS_LOSSLESS -> SCAN_FENCE; FLOOR
+    :: else -> cursor = NO_CONSTRAINT
+    fi
+}
 
 /* slots.c: sl_slots_loan; `k` = S if there is none */
 inline loan()
 {
     k = S;
-    SCAN_FENCE; /* scan_begin in sl_slots_may_publish */
-    FLOOR;
+    may_publish();
     if
     :: BLOCKED(cursor)
     :: else ->
+        SCAN_FENCE; /* recycle_now */
         i = 0;
         do
         :: i < order_count && k == S ->
@@ -286,7 +327,20 @@ proctype Publisher()
 again:
     if
     :: head == N -> goto out
-    :: head + loaned < N && loaned < LOANS ->
+#ifdef INLINES
+    :: head + loaned < N && FITS ->
+        may_publish();
+        if
+        :: BLOCKED(cursor) && loaned == 0 ->
+            (HAS_CHANGED || !BLOCKED(cursor));
+            cursor = 0;
+            goto again
+        :: BLOCKED(cursor) && loaned > 0
+        :: !BLOCKED(cursor) -> k = S
+        fi;
+        cursor = 0
+#endif
+    :: head + loaned < N && loaned < LOANS && FITS ->
         loan();
         if
         :: k == S && loaned == 0 -> /* -EAGAIN: tried again when something has changed */
@@ -302,13 +356,18 @@ again:
     fi;
     /* sl_slots_publish */
     d_step {
-        k = pending[0]; i = 0;
-        do
-        :: i + 1 < loaned -> pending[i] = pending[i + 1]; i++
-        :: else -> break
-        od;
-        loaned--; pending[loaned] = 0; i = 0;
-        use[k] = head + 1; slot_of[head + 1] = k; order[order_count] = k; order_count++; k = 0;
+        if
+        :: k == S /* inline: no slot */
+        :: else ->
+            k = pending[0]; i = 0;
+            do
+            :: i + 1 < loaned -> pending[i] = pending[i + 1]; i++
+            :: else -> break
+            od;
+            loaned--; pending[loaned] = 0; i = 0;
+            use[k] = head + 1; order[order_count] = k; order_count++
+        fi;
+        slot_of[head + 1] = k; k = 0;
         j = LD(PUB, STATE(head + 1))
     };
     if
@@ -320,6 +379,7 @@ again:
     store_release(PUB, STATE(head + 1), (head + 1) << 1 | 1); /* P4 */
     store_release(PUB, HEAD, head + 1);                       /* P5 */
     head++;
+    SCAN_FENCE; /* W2, in look_around */
     goto again;
 out:
     skip

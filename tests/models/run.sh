@@ -109,9 +109,17 @@ lossless | both | holds | -DN=4
 lossless | both | holds | -DN=4 -DNO_REREAD
 lossless | both | holds | -DN=4 -DS=2 -DR=4
 lossless | both | holds | -DN=4 -DS=2 -DR=3 -DH=1
+lossless | both | holds | -DN=4 -DINLINES -DLOANS=3
+lossless | both | holds | -DN=4 -DLOOSE -DINLINES
 lossless | both | fails | -DN=4 -DNO_COUNT_FENCE
 lossless | both | fails | -DN=4 -DHEAD_LATE
 lossless | both | fails | -DN=4 -DUNBOUND
+lossless | both | fails | -DN=4 -DLOANS=3 -DNO_LIMIT
+lossless | both | fails | -DN=4 -DINLINES -DNO_COUNT_FENCE
+lossless | both | fails | -DINLINES -DLOANS=3 -DNO_LIMIT
+lossless | both | fails | -DINLINES -DNO_PROMISED
+lossless | both | fails | -DINLINES -DOFF_BY_ONE
+lossless | both | fails | -DLOOSE -DINLINES -DNO_FENCE
 lossless | both | fails | -DNO_PROMISED
 lossless | both | fails | -DOFF_BY_ONE
 lossless | both | fails | -DS=2 -DR=4 -DNO_FLOOR
@@ -143,7 +151,7 @@ run_one() {
     local model=$1 memory=$2 expected=$3 flags=$4 found verdict states
     local folder=$work/$BASHPID optimise=-O0 # most are compiled for longer than they run
     case "$expected $flags" in
-    "holds "*-D[CRT][REH]*) optimise=-O1 ;; # CRASH, READERS, RELAY, THREADS: millions of states
+    "holds "*-D[CRTI][REHN]*) optimise=-O1 ;; # CRASH, READERS, RELAY, THREADS, INLINES: many states
     esac
     mkdir "$folder" && cd "$folder" || return
     local -a define

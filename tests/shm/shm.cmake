@@ -47,11 +47,7 @@ function(over_iceoryx name)
   if(NOT iceoryx OR NOT TARGET test_shm_${name})
     return()
   endif()
-  set(again "")
-  if(name STREQUAL "stress") # it kills at any moment, also in iceoryx's hands
-    set(again --again)
-  endif()
-  add_test(NAME shm_${name}_iceoryx COMMAND "${PROJECT_SOURCE_DIR}/tests/with_roudi.sh" ${again}
+  add_test(NAME shm_${name}_iceoryx COMMAND "${PROJECT_SOURCE_DIR}/tests/with_roudi.sh"
     $<TARGET_FILE:test_shm_${name}> ${ARGN})
   sluice_test_properties(shm_${name}_iceoryx TIMEOUT 300)
   set_property(TEST shm_${name}_iceoryx APPEND PROPERTY ENVIRONMENT SLUICE_BUS=iceoryx)

@@ -7,6 +7,7 @@
 #include "core/shm/roudi.h"
 #include "tests/shm/support.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -383,6 +384,88 @@ static int run_stand(uint64_t instance)
     return 0;
 }
 
+/* iox::posix::mutex::lock, of the mutexes that iceoryx has in shared memory. The program's comes
+ * before the library's: a role that is told to ends when it has one. */
+static bool dies_with_lock;
+#define LOCK_SYMBOL "_ZN3iox5posix5mutex4lockEv"
+__attribute__((visibility("default"))) bool lock_mutex(void *mutex) __asm__(LOCK_SYMBOL);
+
+bool lock_mutex(void *mutex)
+{
+    bool (*original)(void *) = (bool (*)(void *))dlsym(RTLD_NEXT, LOCK_SYMBOL);
+    bool is_locked = original(mutex);
+    if (dies_with_lock)
+        kill(getpid(), SIGKILL);
+    return is_locked;
+}
+
+/* Of the queue's places: given back when what was in it has been taken, and, by senders, made
+ * known.
+ */
+static bool dies_with_place;
+#define PLACE_SYMBOL "_ZN3iox10concurrent10IndexQueueILm256EmE4pushEm"
+__attribute__((visibility("default"))) void give_place(void *queue,
+                                                       uint64_t place) __asm__(PLACE_SYMBOL);
+
+void give_place(void *queue, uint64_t place)
+{
+    void (*original)(void *, uint64_t) = (void (*)(void *, uint64_t))dlsym(RTLD_NEXT, PLACE_SYMBOL);
+    if (dies_with_place)
+        kill(getpid(), SIGKILL);
+    original(queue, place);
+}
+
+static int run_die_taking(uint64_t unused)
+{
+    (void)unused;
+    struct sl_iceoryx_receiver *receiver;
+    begin_role();
+    must(sl_iceoryx_receiver_open(&domain, TOPIC, INSTANCE, INLINE, &receiver));
+    for (int i = 0; !sl_iceoryx_receiver_is_connected(receiver); i++) {
+        check(i < 100000);
+        look_again_soon();
+    }
+    say(1);
+    hear();
+    dies_with_place = true;
+    receive_plain(receiver, 1);
+    return 1;
+}
+
+/* Sends one, and more than a queue holds after it has heard of the death. */
+static int run_send_on(uint64_t unused)
+{
+    (void)unused;
+    struct sl_iceoryx_sender *sender;
+    begin_role();
+    must(sl_iceoryx_sender_open(&domain, TOPIC, INSTANCE, INLINE, &sender));
+    say(1);
+    hear();
+    send_plain(sender, 1);
+    say(2);
+    hear();
+    for (uint64_t seq = 2; seq <= 3 * SL_ICEORYX_QUEUE; seq++)
+        send_plain(sender, seq);
+    say(3);
+    hear();
+    sl_iceoryx_sender_close(sender);
+    return 0;
+}
+
+static int run_die_locked(uint64_t unused)
+{
+    (void)unused;
+    struct sl_iceoryx_sender *sender;
+    struct sl_iceoryx_receiver *receiver;
+    begin_role();
+    open_pair(INSTANCE, &sender, &receiver);
+    say(1);
+    hear();
+    dies_with_lock = true;
+    send_plain(sender, 1);
+    return 1;
+}
+
 /* A child that ends by exit() must take nothing of its parent's along. */
 static int run_fork(uint64_t unused)
 {
@@ -580,6 +663,9 @@ static const struct role roles[] = {
     {"crowd_of_writers", run_crowd_of_writers},
     {"start", run_start},
     {"stand", run_stand},
+    {"die_locked", run_die_locked},
+    {"die_taking", run_die_taking},
+    {"send_on", run_send_on},
     {"fork", run_fork},
     {"survivor", run_survivor},
     {"many_senders", run_many_senders},
@@ -710,6 +796,45 @@ static void a_stopped_roudi_is_waited_for_once(void **state)
     end_well(&reader);
     child_tell(&writers, 1);
     end_well(&writers);
+}
+
+/* Why RouDi may hang for good (ARCHITECTURE.md): the next process takes the name of the dead one,
+ * whose publisher RouDi then clears away, for which it needs the mutex. */
+static void one_killed_with_its_lock_leaves_roudi_stuck_which_is_told(void **state)
+{
+    (void)state;
+    struct child dying = child_start("die_locked", 0);
+    assert_int_equal(child_hear(&dying), 1);
+    assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL);
+    child_tell(&dying, 1);
+    assert_int_equal(child_end(&dying), 256 + SIGKILL);
+    assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL); /* as long as nobody needs it */
+    struct child next = child_start("start", ETIMEDOUT);
+    assert_int_equal(child_hear(&next), 1);
+    assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_STUCK);
+    child_kill(&next);
+}
+
+static void one_killed_while_it_takes_catches_no_sender(void **state)
+{
+    (void)state;
+    struct child sender = child_start("send_on", 0);
+    assert_int_equal(child_hear(&sender), 1);
+    struct child dying = child_start("die_taking", 0);
+    assert_int_equal(child_hear(&dying), 1);
+    child_tell(&sender, 1);
+    assert_int_equal(child_hear(&sender), 2);
+    child_tell(&dying, 1);
+    assert_int_equal(child_end(&dying), 256 + SIGKILL);
+    child_tell(&sender, 1);
+    assert_int_equal(child_hear(&sender), 3);
+    /* RouDi clears the dead one away when the next has its name. */
+    struct child next = child_start("stand", INSTANCE + 1);
+    assert_int_equal(child_hear(&next), INSTANCE + 1);
+    child_tell(&next, 1);
+    end_well(&next);
+    child_tell(&sender, 1);
+    end_well(&sender);
 }
 
 static void a_publisher_met_while_roudi_is_late_is_read_by_the_ring(void **state)
@@ -930,6 +1055,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_stopped_roudi_hangs_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_is_told_at_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_roudi_is_waited_for_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_killed_with_its_lock_leaves_roudi_stuck_which_is_told,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(one_killed_while_it_takes_catches_no_sender, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_publisher_met_while_roudi_is_late_is_read_by_the_ring,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_roudi_gave_up_goes_on_without_it, setup, teardown),

@@ -90,6 +90,38 @@ static void loans_that_were_given_do_not_overrun_a_lossless_reader(void **state)
     sl_publisher_close(p);
 }
 
+/* Loans were made when nobody was lossless, and become messages behind the head that one who comes
+ * meanwhile is promised all from. */
+static void loans_from_before_it_came_do_not_overrun_a_lossless_reader(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){
+        .slot_size = SLOT_SIZE, .lossless = true, .slot_count = 16, .ring = 4, .loans = 4});
+    struct sl_loan loan[8];
+    int loans = 0;
+    publish_range(p, 1, 8);
+    while (loans < 8 && sl_publisher_loan(p, &loan[loans]) == 0)
+        loans++;
+    assert_int_equal(loans, 4);
+    assert_has(sl_error_text(), "4 loans are out");
+    assert_int_equal(sl_publisher_publish_inline(p, "12345678", 8, &(struct sl_message){0}),
+                     -EAGAIN);
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.policy = SL_LOSSLESS});
+    for (int i = 0; i < loans; i++) {
+        struct sl_message m = {.stamp_ns = 9 + (uint64_t)i, .body_length = 8};
+        assert_ok(sl_publisher_publish(p, &loan[i], &m));
+    }
+    for (int i = 0; i < loans; i++) {
+        struct sl_frame f;
+        assert_ok(sl_subscriber_take(s, &f));
+        assert_int_equal(f.stamp_ns, 9 + i);
+        sl_frame_release(&f);
+    }
+    assert_int_equal(lost_in_all(s), 0);
+    sl_subscriber_close(s);
+    sl_publisher_close(p);
+}
+
 static void lossless_reader_that_sleeps_is_demoted(void **state)
 {
     (void)state;
@@ -211,6 +243,7 @@ int main(void)
         TEST(lossless_reader_stops_its_publisher),
         TEST(lossless_reader_stops_inline_messages_too),
         TEST(loans_that_were_given_do_not_overrun_a_lossless_reader),
+        TEST(loans_from_before_it_came_do_not_overrun_a_lossless_reader),
         TEST(lossless_reader_that_sleeps_is_demoted),
         TEST(blocking_twice_for_a_while_is_not_blocking_for_long),
         TEST(lossless_reader_of_another_topic_is_demoted_too),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/shm/roudi.h against RouDis in every state. Runs inside tests/with_roudi.sh --bare. */
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/roudi.h"
 #include "tests/shm/support.h"
@@ -146,6 +147,38 @@ static void looking_at_a_stopped_one_does_not_wait(void **state)
     }
 }
 
+static bool is_ready(void)
+{
+    char said[4096] = "";
+    FILE *log = fopen("/tmp/roudi.log", "re");
+    assert_non_null(log);
+    said[fread(said, 1, sizeof said - 1, log)] = '\0';
+    fclose(log);
+    return strstr(said, "ready for clients") != NULL;
+}
+
+/* Healthy for as long as it works; stopped, it is known within a second, and again when it is not.
+ */
+static void one_that_stands_still_is_known_within_a_second(void **state)
+{
+    (void)state;
+    assert_int_equal(sl_roudi_examine(0), SL_ROUDI_WELL); /* not to be seen */
+    assert_int_equal(sl_roudi_examine(getpid()), SL_ROUDI_WELL);
+    start_roudi("-m", "off");
+    await(is_ready());
+    assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL);
+    kill(roudi_pid, SIGSTOP);
+    uint64_t start_ns = sl_clock_monotonic_ns();
+    assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_STOPPED);
+    assert_true(sl_clock_monotonic_ns() - start_ns >= SL_ROUDI_STILL_MS * SL_NS_PER_MS);
+    assert_true(sl_clock_monotonic_ns() - start_ns <
+                2 * SL_NS_PER_S); /* 0.7 s, if the machine is free */
+    assert_has(sl_roudi_trouble(SL_ROUDI_STOPPED), "does not answer");
+    kill(roudi_pid, SIGCONT);
+    assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL);
+    end_roudi(SIGKILL);
+}
+
 static void a_user_without_permission_is_told(void **state)
 {
     (void)state;
@@ -179,6 +212,7 @@ int main(void)
         cmocka_unit_test_teardown(monitoring_is_seen_from_its_command_line, teardown),
         cmocka_unit_test_teardown(one_of_another_name_is_found_by_its_lock, teardown),
         cmocka_unit_test_teardown(looking_at_a_stopped_one_does_not_wait, teardown),
+        cmocka_unit_test_teardown(one_that_stands_still_is_known_within_a_second, teardown),
         cmocka_unit_test_teardown(a_user_without_permission_is_told, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,10 @@ done
 
 expect 0 "ok       iceoryx      RouDi runs (process $roudi) and lets stopped processes live" doctor
 
+kill -STOP "$roudi"
+expect 1 "PROBLEM  iceoryx      RouDi (process $roudi) does not answer: it is stopped" doctor
+kill -CONT "$roudi"
+
 # One message a time, to a reader of each bus.
 "$sluice" topic pub /t std_msgs/msg/String "$message" --bus iceoryx --rate 50 >said 2>&1 &
 publisher=$!
