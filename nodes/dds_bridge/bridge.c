@@ -337,8 +337,8 @@ const struct sl_program bridge_program = {
     .details =
         "A RULE is a topic's name, or a regular expression for whole names ('.*' is all of them),\n"
         "and then words: reliable or best-effort; transient-local or volatile; depth=N, keep-all;\n"
-        "deadline=TIME; as=/NAME (its name on the other side). Going out also rate=HZ; latest; "
-        "and\n"
+        "deadline=TIME; as=/NAME (its name on the other side); frame-id=NAME (of its messages on\n"
+        "the other side; a '*' in it stands for theirs). Going out also rate=HZ; latest; and\n"
         "when-full=drop, copy or block: what to do with a message while readers are behind by as\n"
         "many frames as may be held. Without words what goes out has ROS 2's profile for sensors\n"
         "(best effort, volatile, depth 5), but reliable and transient local if it is retained on\n"

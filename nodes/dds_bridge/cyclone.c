@@ -689,14 +689,46 @@ static struct message *new_message(struct cyclone_writer *w, size_t size, size_t
     return m;
 }
 
-static struct message *hold_message(struct cyclone_writer *w, const struct sl_frame *frame)
+static struct sl_body body_of(const struct sl_frame *frame)
 {
-    struct message *m = new_message(w, frame->body_length, 0);
-    m->frame = *frame;
-    m->body.count = frame->range_count;
+    struct sl_body body = {.count = frame->range_count};
     for (unsigned i = 0; i < frame->range_count; i++)
-        m->body.ranges[i] = (struct sl_body_range){frame->range[i].start, frame->range[i].length};
-    m->may_be_padded = pads_in_page(&m->body, frame->body_length);
+        body.ranges[i] = (struct sl_body_range){frame->range[i].start, frame->range[i].length};
+    return body;
+}
+
+/* Bytes of ours, and behind them the frame's. Where a list has no place for one more, what is left
+ * of the frame's first range joins ours. */
+static struct message *hold_behind_head(struct cyclone_writer *w, const struct sl_frame *frame,
+                                        const struct cyclone_head *head)
+{
+    struct sl_body whole = body_of(frame), rest;
+    size_t rest_size = frame->body_length - head->replaces, joins = 0;
+    if (sl_body_slice(&whole, head->replaces, rest_size, &rest) < 0)
+        rest = (struct sl_body){0}; /* its ranges are its length, so this is never seen */
+    unsigned first = rest.count == SL_BODY_RANGES_MAX;
+    if (first)
+        joins = rest.ranges[0].length;
+    size_t ours = head->size_bytes + joins;
+    struct message *m = new_message(w, head->size_bytes + rest_size, ours + CDR_UNIT);
+    memcpy(m->copy, head->bytes, head->size_bytes);
+    sl_body_copy(&rest, 0, m->copy + head->size_bytes, joins);
+    memset(m->copy + ours, 0, CDR_UNIT);
+    m->body.ranges[0] = (struct sl_body_range){m->copy, ours};
+    for (m->body.count = 1; first < rest.count; first++)
+        m->body.ranges[m->body.count++] = rest.ranges[first];
+    return m;
+}
+
+static struct message *hold_message(struct cyclone_writer *w, const struct sl_frame *frame,
+                                    const struct cyclone_head *head)
+{
+    struct message *m =
+        head ? hold_behind_head(w, frame, head) : new_message(w, frame->body_length, 0);
+    m->frame = *frame;
+    if (!head)
+        m->body = body_of(frame);
+    m->may_be_padded = pads_in_page(&m->body, m->size);
     atomic_fetch_add(&w->held, 1);
     return m;
 }
@@ -712,11 +744,16 @@ static struct message *new_copy(struct cyclone_writer *w, size_t size)
 }
 
 /* Ends the hold. */
-static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *frame)
+static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *frame,
+                                    const struct cyclone_head *head)
 {
-    struct message *m = new_copy(w, frame->body_length);
-    size_t got = sl_frame_copy(frame, 0, m->copy, frame->body_length);
-    memset(m->copy + got, 0, frame->body_length - got + CDR_UNIT);
+    size_t begin = head ? head->size_bytes : 0, skipped = head ? head->replaces : 0;
+    size_t rest = frame->body_length - skipped;
+    struct message *m = new_copy(w, begin + rest);
+    if (head)
+        memcpy(m->copy, head->bytes, begin);
+    size_t got = sl_frame_copy(frame, skipped, m->copy + begin, rest);
+    memset(m->copy + begin + got, 0, rest - got + CDR_UNIT);
     if (sl_frame_check(frame) < 0)
         atomic_fetch_add(&w->stale, 1);
     sl_frame_release(frame);
@@ -745,16 +782,20 @@ static int check_size(struct cyclone_writer *w, size_t size)
     return sl_error(-EMSGSIZE, "a message of %zu bytes is none of DDS", size);
 }
 
-int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame, enum cyclone_way way)
+int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame,
+                        const struct cyclone_head *head, enum cyclone_way way)
 {
     size_t size = frame->range_count > 0 ? frame->body_length : 0;
+    if (head)
+        size += head->size_bytes - head->replaces;
     int err = check_size(w, size);
     if (err < 0) {
         sl_frame_release(frame);
         return err;
     }
     bool is_copied = way == CYCLONE_COPY || !frame->link;
-    return write_message(w, is_copied ? copy_message(w, frame) : hold_message(w, frame), size);
+    return write_message(w, is_copied ? copy_message(w, frame, head) : hold_message(w, frame, head),
+                         size);
 }
 
 int cyclone_writer_send_bytes(struct cyclone_writer *w, const void *body, size_t size)

@@ -57,11 +57,20 @@ enum cyclone_way {
     CYCLONE_COPY, /* copy the body once and release the frame at once; inline ones always are */
 };
 
-/* Send a frame, which is this call's now: it is released, sooner or later, succeed or fail.
+/* Other bytes for the beginning of a body: so many of its bytes are left out. */
+struct cyclone_head {
+    const void *bytes;
+    size_t size_bytes;
+    size_t replaces; /* at most the body's length */
+};
+
+/* Send a frame, which is this call's now: it is released, sooner or later, succeed or fail. With a
+ * `head` (else NULL), which is copied, what stands behind it is sent from where it is all the same;
+ * of a body of SL_RANGES_MAX ranges what is left of the first one is copied, too.
  * -ETIMEDOUT: the history is full of what readers have not got (keep_all); -EMSGSIZE: 4 GiB or
  * more, or less than the 4 bytes that each message begins with. */
 int cyclone_writer_send(struct cyclone_writer *writer, struct sl_frame *frame,
-                        enum cyclone_way way);
+                        const struct cyclone_head *head, enum cyclone_way way);
 
 /* Send a body that is no frame's; it is copied. Errors as above. */
 int cyclone_writer_send_bytes(struct cyclone_writer *writer, const void *body, size_t size_bytes);

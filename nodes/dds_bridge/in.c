@@ -38,6 +38,7 @@ struct in {
     char topic[SL_TOPIC_MAX]; /* on the bus */
     char type[SL_TYPE_MAX];
     const struct bridge_rule *rule;
+    const struct frame_layout *layout; /* of its messages, if their frame_id is another one */
     const struct sl_runtime *runtime;
     struct bridge_origins *origins;
     struct cyclone_qos qos;
@@ -47,9 +48,10 @@ struct in {
     pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
     struct pool *pool;    /* NULL = none yet */
     uint64_t published, bytes, copied;
-    uint64_t no_slot;   /* dropped: every slot was held */
-    uint64_t displaced; /* dropped: newer ones came before it was taken */
-    uint64_t refused;   /* dropped: it could not be published */
+    uint64_t no_slot;    /* dropped: every slot was held */
+    uint64_t displaced;  /* dropped: newer ones came before it was taken */
+    uint64_t refused;    /* dropped: it could not be published */
+    uint64_t unreadable; /* dropped: no frame_id could be found in it */
 };
 
 /* Pools -----------------------------------------------------------------------------------------*/
@@ -90,10 +92,21 @@ static int open_pool(struct in *in, uint64_t slot_size)
     return 0;
 }
 
+/* Bytes before a message, for a longer beginning. */
+static size_t room_of(const struct in *in)
+{
+    return in->layout ? FRAME_GROWTH : 0;
+}
+
+static uint64_t slot_for(const struct in *in, size_t size)
+{
+    return (uint64_t)size + PAD + room_of(in);
+}
+
 /* One that has slots for such a message. A quarter more, for messages that vary. */
 static int need_pool(struct in *in, size_t size)
 {
-    uint64_t wanted = size <= SL_INLINE_MAX ? 0 : (uint64_t)size + PAD;
+    uint64_t wanted = size <= SL_INLINE_MAX ? 0 : slot_for(in, size);
     if (in->pool && in->pool->slot_size >= wanted)
         return 0;
     return open_pool(in, wanted + wanted / 4);
@@ -101,13 +114,13 @@ static int need_pool(struct in *in, size_t size)
 
 /* Places ----------------------------------------------------------------------------------------*/
 
-static struct place *own_place(size_t size)
+static struct place *own_place(const struct in *in, size_t size)
 {
-    struct place *place = malloc(sizeof *place + size);
+    struct place *place = malloc(sizeof *place + room_of(in) + size);
     if (!place)
         return NULL;
     place->pool = NULL;
-    place->c.data = place->own;
+    place->c.data = place->own + room_of(in);
     return place;
 }
 
@@ -123,7 +136,7 @@ static struct place *slot_place(struct in *in)
     }
     place->pool = in->pool;
     place->pool->loaned++;
-    place->c.data = place->loan.data;
+    place->c.data = (unsigned char *)place->loan.data + room_of(in);
     return place;
 }
 
@@ -131,8 +144,8 @@ static struct cyclone_place *give_place(void *context, size_t size)
 {
     struct in *in = context;
     pthread_mutex_lock(&in->lock);
-    bool fits = in->pool && size > SL_INLINE_MAX && size + PAD <= in->pool->slot_size;
-    struct place *place = fits ? slot_place(in) : own_place(size);
+    bool fits = in->pool && size > SL_INLINE_MAX && slot_for(in, size) <= in->pool->slot_size;
+    struct place *place = fits ? slot_place(in) : own_place(in, size);
     pthread_mutex_unlock(&in->lock);
     return place ? &place->c : NULL;
 }
@@ -162,68 +175,105 @@ static void drop_place(void *context, struct cyclone_place *c)
 
 /* Publishing ------------------------------------------------------------------------------------*/
 
-/* When it was measured, and where its data lies, for types that are known. */
-static struct sl_message describe(const struct in *in, const struct cyclone_arrival *arrival)
+/* A message in its place. */
+struct content {
+    unsigned char *body;
+    size_t size;
+};
+
+/* Another frame_id goes before the bytes that stay. */
+static int rename_frame(const struct in *in, struct content *text)
 {
-    const uint8_t *body = arrival->place->data, *data = NULL;
-    struct sl_message message = {.stamp_ns = (uint64_t)arrival->sent_ns,
-                                 .body_length = (uint32_t)arrival->size_bytes};
+    struct frame_head made;
+    int err = frame_head_make(in->layout, in->rule->frame_id, text->body,
+                              text->size < FRAME_HEAD_MAX ? text->size : FRAME_HEAD_MAX, &made);
+    if (err < 0)
+        return err;
+    text->body = text->body + made.replaces - made.size_bytes;
+    text->size = text->size - made.replaces + made.size_bytes;
+    memcpy(text->body, made.bytes, made.size_bytes);
+    return 0;
+}
+
+/* When it was measured, and where in the body its data lies, for types that are known. */
+static struct sl_message describe(const struct in *in, const struct content *text, int64_t sent_ns)
+{
+    const uint8_t *data = NULL;
+    struct sl_message message = {.stamp_ns = (uint64_t)sent_ns,
+                                 .body_length = (uint32_t)text->size};
     if (strcmp(in->type, SL_TYPE_POINTCLOUD2) == 0) {
         struct sl_pointcloud2 cloud;
-        if (sl_pointcloud2_read(body, arrival->size_bytes, &cloud) < 0)
+        if (sl_pointcloud2_read(text->body, text->size, &cloud) < 0)
             return message;
         message.stamp_ns = (uint64_t)cloud.stamp_ns;
         message.data_length = cloud.data_size;
         data = cloud.data;
     } else if (strcmp(in->type, SL_TYPE_IMAGE) == 0) {
         struct sl_image image;
-        if (sl_image_read(body, arrival->size_bytes, &image) < 0)
+        if (sl_image_read(text->body, text->size, &image) < 0)
             return message;
         message.stamp_ns = (uint64_t)image.stamp_ns;
         message.data_length = image.data_size;
         data = image.data;
     }
-    message.data_offset = message.data_length ? (uint32_t)(data - body) : 0;
+    message.data_offset = message.data_length ? (uint32_t)(data - text->body) : 0;
     return message;
 }
 
 /* It lies in memory of our own: it is small, or there was no slot as large. */
-static int publish_own(struct in *in, const struct place *place, struct sl_message *message)
+static int publish_own(struct in *in, const struct content *text, struct sl_message *message)
 {
     struct sl_loan loan;
-    size_t size = message->body_length;
-    int err = need_pool(in, size);
+    int err = need_pool(in, text->size);
     if (err < 0)
         return err;
     struct sl_publisher *publisher = in->pool->publisher;
-    if (size <= SL_INLINE_MAX) {
+    if (text->size <= SL_INLINE_MAX) {
         message->data_offset = message->data_length = 0;
-        return sl_publisher_publish_inline(publisher, place->c.data, size, message);
+        return sl_publisher_publish_inline(publisher, text->body, text->size, message);
     }
     if ((err = sl_publisher_loan(publisher, &loan)) < 0)
         return err;
-    memcpy(loan.data, place->c.data, size);
-    memset((unsigned char *)loan.data + size, 0, PAD);
+    memcpy(loan.data, text->body, text->size);
+    memset((unsigned char *)loan.data + text->size, 0, PAD);
     in->copied++;
     return sl_publisher_publish(publisher, &loan, message);
 }
 
-static int publish_slot(struct place *place, const struct sl_message *message)
+static int publish_slot(struct place *place, const struct content *text, struct sl_message *message)
 {
-    memset((unsigned char *)place->loan.data + message->body_length, 0, PAD);
+    message->body_offset = (uint32_t)(text->body - (unsigned char *)place->loan.data);
+    if (message->data_length > 0)
+        message->data_offset += message->body_offset;
+    memset(text->body + text->size, 0, PAD);
     return sl_publisher_publish(place->pool->publisher, &place->loan, message);
+}
+
+/* With the lock held. The place's loan ends. */
+static int publish_place(struct in *in, struct place *place, const struct cyclone_arrival *arrival)
+{
+    struct content text = {place->c.data, arrival->size_bytes};
+    int err = in->layout ? rename_frame(in, &text) : 0;
+    if (err < 0) {
+        in->unreadable++;
+        if (place->pool)
+            sl_publisher_discard(place->pool->publisher, &place->loan);
+        return err;
+    }
+    struct sl_message message = describe(in, &text, arrival->sent_ns);
+    err = place->pool ? publish_slot(place, &text, &message) : publish_own(in, &text, &message);
+    in->published += err == 0;
+    in->bytes += err == 0 ? text.size : 0;
+    *(err == -EAGAIN ? &in->no_slot : &in->refused) += err < 0;
+    return err;
 }
 
 static void publish(struct in *in, const struct cyclone_arrival *arrival)
 {
     struct place *place = (struct place *)arrival->place;
-    struct sl_message message = describe(in, arrival);
     pthread_mutex_lock(&in->lock);
-    int err = place->pool ? publish_slot(place, &message) : publish_own(in, place, &message);
+    int err = publish_place(in, place, arrival);
     end_place(in, place);
-    in->published += err == 0;
-    in->bytes += err == 0 ? arrival->size_bytes : 0;
-    *(err == -EAGAIN ? &in->no_slot : &in->refused) += err < 0;
     pthread_mutex_unlock(&in->lock);
     if (err < 0)
         sl_log_limited(&in->fault_log, SL_LOG_WARN, "%s: a message from DDS is left out: %s",
@@ -274,6 +324,8 @@ int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
     const struct cyclone_sink sink = {give_place, drop_place, in};
     int err = bridge_type_from_dds(remote->type, in->type);
     if (err == 0)
+        in->layout = bridge_rule_layout(rule, in->topic, in->type);
+    if (err == 0)
         err =
             cyclone_reader_open(cyclone, remote->topic, remote->type, &in->qos, &sink, &in->reader);
     if (err < 0) {
@@ -293,9 +345,9 @@ void in_sum_up(struct in *in)
     sl_log(SL_LOG_INFO,
            "DDS -> %s: %" PRIu64 " messages published, %" PRIu64 " bytes, %" PRIu64
            " copied twice; dropped: %" PRIu64 " without a slot, %" PRIu64 " displaced, %" PRIu64
-           " refused",
-           in->topic, in->published, in->bytes, in->copied, in->no_slot, in->displaced,
-           in->refused);
+           " refused, %" PRIu64 " unreadable",
+           in->topic, in->published, in->bytes, in->copied, in->no_slot, in->displaced, in->refused,
+           in->unreadable);
     pthread_mutex_unlock(&in->lock);
 }
 

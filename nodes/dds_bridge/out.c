@@ -94,6 +94,7 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
     if (err < 0)
         return err;
     o->writer = writer;
+    o->layout = bridge_rule_layout(rule, o->topic, publisher->type);
     sl_log(SL_LOG_INFO, "%s -> DDS %s (%s), %s, %s, %s, at most %u frames held, then %s", o->topic,
            topic, type, o->qos.best_effort ? "best effort" : "reliable",
            o->qos.transient_local ? "transient local" : "volatile",
@@ -147,6 +148,22 @@ static enum cyclone_way way_for(const struct out *o)
     return o->full != BRIDGE_COPY || has_room ? CYCLONE_HOLD : CYCLONE_COPY;
 }
 
+/* With another frame_id: another beginning before the frame's bytes. */
+static int send_renamed(struct out *o, struct sl_frame *frame)
+{
+    unsigned char begin[FRAME_HEAD_MAX]; /* a copy, which its publisher cannot change */
+    struct frame_head made;
+    size_t size = sl_frame_copy(frame, 0, begin, sizeof begin);
+    int err = frame_head_make(o->layout, o->rule->frame_id, begin, size, &made);
+    if (err < 0) {
+        o->unreadable++;
+        sl_frame_release(frame);
+        return err;
+    }
+    const struct cyclone_head head = {made.bytes, made.size_bytes, made.replaces};
+    return cyclone_writer_send(o->writer, frame, &head, way_for(o));
+}
+
 static void send_frame(struct out *o, struct sl_frame *frame)
 {
     bool is_own = bridge_origins_has(o->origins, frame->instance);
@@ -155,7 +172,9 @@ static void send_frame(struct out *o, struct sl_frame *frame)
         sl_frame_release(frame);
         return;
     }
-    if (cyclone_writer_send(o->writer, frame, way_for(o)) < 0)
+    int err = o->layout ? send_renamed(o, frame)
+                        : cyclone_writer_send(o->writer, frame, NULL, way_for(o));
+    if (err < 0)
         sl_log_limited(&o->fault_log, SL_LOG_WARN, "%s: a message is left out: %s", o->topic,
                        sl_error_text());
 }
@@ -214,10 +233,10 @@ void out_sum_up(const struct out *o)
     sl_subscriber_status(o->subscriber, &bus);
     sl_log(SL_LOG_INFO,
            "%s: %" PRIu64 " messages sent, %" PRIu64 " bytes, %" PRIu64 " copied, %" PRIu64
-           " thinned out, %" PRIu64 " refused, %" PRIu64 " taken back, lost on the bus %" PRIu64
-           " (overrun %" PRIu64 ", recycled %" PRIu64 ", skipped %" PRIu64 "), %" PRIu64
-           " times as many frames held as may be",
-           o->topic, s.sent, s.bytes, s.copied, o->thinned, s.failed, s.stale,
+           " thinned out, %" PRIu64 " refused, %" PRIu64 " unreadable, %" PRIu64
+           " taken back, lost on the bus %" PRIu64 " (overrun %" PRIu64 ", recycled %" PRIu64
+           ", skipped %" PRIu64 "), %" PRIu64 " times as many frames held as may be",
+           o->topic, s.sent, s.bytes, s.copied, o->thinned, s.failed, o->unreadable, s.stale,
            bus.lost[SL_LOSS_OVERRUN] + bus.lost[SL_LOSS_RECYCLED] + bus.lost[SL_LOSS_SKIPPED],
            bus.lost[SL_LOSS_OVERRUN], bus.lost[SL_LOSS_RECYCLED], bus.lost[SL_LOSS_SKIPPED],
            o->parked);

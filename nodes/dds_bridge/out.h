@@ -16,6 +16,7 @@
 struct out {
     char topic[SL_TOPIC_MAX];
     const struct bridge_rule *rule;
+    const struct frame_layout *layout;    /* of its messages, if their frame_id is another one */
     const struct bridge_origins *origins; /* what came in from DDS does not go out again */
     struct cyclone_qos qos;
     enum bridge_full full;
@@ -25,6 +26,7 @@ struct out {
     bool is_parked;                /* as many are held as may be: a release is waited for */
     uint64_t next_ns;              /* rate: no message before that */
     uint64_t parked, thinned;
+    uint64_t unreadable; /* dropped: no frame_id could be found in it */
     struct sl_log_limit fault_log;
 };
 

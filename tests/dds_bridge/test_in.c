@@ -71,6 +71,30 @@ static void messages_come_as_they_are_and_may_grow(void **state)
     sl_subscriber_close(subscriber);
 }
 
+/* Those that fit into a ring's entry before, but not with the longer name, too. */
+static void messages_come_with_another_frame_id(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {100, 3000, 60000};
+    char prefix[150] = "robot/", rule[200];
+    memset(prefix + 6, 'x', sizeof prefix - 7);
+    snprintf(rule, sizeof rule, "--in=.* reliable frame-id=%s*", prefix);
+    struct sl_subscriber *clouds = subscribe("/points"), *imus = subscribe("/imu");
+    struct child child = start("dds_bridge", rule, side_domain_option(), NULL);
+    content_frame_prefix = prefix;
+    sized_clouds_arrive("rt/points", clouds, sizes, sizeof sizes / sizeof *sizes);
+    dds_entity_t writer = side_writer("rt/imu", IMU, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    for (uint32_t number = 0; number < 10; number++) {
+        write_imu(writer, number);
+        assert_int_equal(take(imus, check_imu_frame, PATIENCE_NS), number);
+    }
+    content_frame_prefix = "";
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(clouds);
+    sl_subscriber_close(imus);
+}
+
 static void small_messages_come_inline(void **state)
 {
     (void)state;
@@ -200,6 +224,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
     const struct CMUnitTest tests[] = {
         CASE(messages_come_as_they_are_and_may_grow),
+        CASE(messages_come_with_another_frame_id),
         CASE(small_messages_come_inline),
         CASE(what_was_written_before_comes_if_its_writer_keeps_it),
         CASE(other_topics_stay_outside),

@@ -100,9 +100,8 @@ static void pass(struct sl_publisher *publisher, publish_function *publish, dds_
 
 /* Content ---------------------------------------------------------------------------------------*/
 
-static void messages_arrive_as_they_are(void **state)
+static void all_kinds_pass(const char *rule)
 {
-    (void)state;
     struct sl_publisher *clouds = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 20);
     struct sl_publisher *gathered = open_topic("/pieces", SL_TYPE_POINTCLOUD2, 65536, 20);
     struct sl_publisher *images = open_topic("/image", SL_TYPE_IMAGE, 65536, 20);
@@ -112,7 +111,7 @@ static void messages_arrive_as_they_are(void **state)
     dds_entity_t piece_reader = side_reader("rt/pieces", CLOUD, qos);
     dds_entity_t image_reader = side_reader("rt/image", IMAGE, qos);
     dds_entity_t imu_reader = side_reader("rt/imu", IMU, qos);
-    struct child child = bridge(".* reliable depth=10");
+    struct child child = bridge(rule);
     pass(clouds, publish_cloud, cloud_reader, check_cloud, 2000, 30);
     pass(clouds, publish_cloud, cloud_reader, check_cloud, 60000, 10);
     pass(gathered, publish_gathered, piece_reader, check_cloud, 2000, 30);
@@ -124,6 +123,21 @@ static void messages_arrive_as_they_are(void **state)
     sl_publisher_close(gathered);
     sl_publisher_close(images);
     sl_publisher_close(imus);
+}
+
+static void messages_arrive_as_they_are(void **state)
+{
+    (void)state;
+    all_kinds_pass(".* reliable depth=10");
+}
+
+/* The prefix's length is none of a multiple of four, or of eight. */
+static void messages_may_get_another_frame_id(void **state)
+{
+    (void)state;
+    content_frame_prefix = "bot7/";
+    all_kinds_pass(".* reliable depth=10 frame-id=bot7/*");
+    content_frame_prefix = "";
 }
 
 static void large_messages_arrive_whole(void **state)
@@ -167,9 +181,8 @@ static void message_at_the_end_of_its_slot_arrives_whole(void **state)
 #ifdef FROM_POOLS
 /* What the kernel is given are the addresses of the pool itself: seen from outside, by a sendmsg of
  * our own. */
-static void payload_is_sent_from_the_pool(void **state)
+static void is_sent_from_the_pool(const char *rule)
 {
-    (void)state;
     const uint32_t size = 1u << 20;
     char report[256];
     struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, size, 5);
@@ -177,7 +190,7 @@ static void payload_is_sent_from_the_pool(void **state)
     snprintf(report, sizeof report, "%s", harness_path("report"));
     setenv("LD_PRELOAD", FROM_POOLS, 1);
     setenv("FROM_POOLS_REPORT", report, 1);
-    struct child child = bridge("/points reliable depth=2");
+    struct child child = bridge(rule);
     unsetenv("LD_PRELOAD");
     unsetenv("FROM_POOLS_REPORT");
     pass(publisher, publish_cloud, reader, check_cloud, size, 20);
@@ -187,9 +200,23 @@ static void payload_is_sent_from_the_pool(void **state)
     assert_non_null(file);
     assert_int_equal(fscanf(file, "%lu %lu", &from_pools, &from_elsewhere), 2);
     fclose(file);
-    assert_true(from_pools >= 20ul * size);
-    assert_true(from_elsewhere < from_pools / 10); /* headers of fragments */
+    assert_true(from_pools >= 20ul * (size - 4096)); /* but for what another frame_id touches */
+    assert_true(from_elsewhere < from_pools / 10);   /* headers of fragments */
     sl_publisher_close(publisher);
+}
+
+static void payload_is_sent_from_the_pool(void **state)
+{
+    (void)state;
+    is_sent_from_the_pool("/points reliable depth=2");
+}
+
+static void payload_behind_another_frame_id_is_too(void **state)
+{
+    (void)state;
+    content_frame_prefix = "r/";
+    is_sent_from_the_pool("/points reliable depth=2 frame-id=r/*");
+    content_frame_prefix = "";
 }
 #endif
 
@@ -457,10 +484,12 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
     const struct CMUnitTest tests[] = {
         CASE(messages_arrive_as_they_are),
+        CASE(messages_may_get_another_frame_id),
         CASE(large_messages_arrive_whole),
         CASE(message_at_the_end_of_its_slot_arrives_whole),
 #ifdef FROM_POOLS
         CASE(payload_is_sent_from_the_pool),
+        CASE(payload_behind_another_frame_id_is_too),
 #endif
         CASE(rules_say_what_goes_out_and_as_what),
         CASE(rate_is_not_exceeded),
