@@ -58,7 +58,8 @@ struct bridge {
     int wake_fd;
     struct cyclone *cyclone;
     struct graph *graph;
-    uint64_t look_ns; /* when to look again */
+    struct sl_counters *counters; /* of what is no topic's */
+    uint64_t look_ns;             /* when to look again */
 };
 
 static const char *const form_names[] = {
@@ -143,6 +144,17 @@ static const struct bridge_rule *rule_for(const struct rules *rules, const char 
     return NULL;
 }
 
+static void show_counters(struct bridge *b)
+{
+    const uint64_t complaints = cyclone_complaints(b->cyclone);
+    sl_counters_set(b->counters, &complaints);
+    for (unsigned i = 0; i < b->out_count; i++)
+        out_count(&b->out[i]);
+    for (unsigned i = 0; i < b->in_count; i++)
+        if (b->in[i].in)
+            in_count(b->in[i].in);
+}
+
 static void end_rules(struct bridge *b)
 {
     for (unsigned i = 0; i < b->outs.texts.count; i++)
@@ -207,6 +219,7 @@ static int look(struct bridge *b)
     if (now_ns < b->look_ns)
         return 0;
     b->look_ns = now_ns + LOOK_NS;
+    show_counters(b);
     int err = sl_stats_watch_refresh(&b->watch, ANSWER_MS);
     return err < 0 ? err : sl_stats_each(&b->watch, see_row, b);
 }
@@ -255,6 +268,14 @@ static int hear(struct bridge *b)
 
 /* Life ------------------------------------------------------------------------------------------*/
 
+static int open_counters(struct bridge *b)
+{
+    static const char *const names[] = {"complaints", NULL};
+    char title[32];
+    snprintf(title, sizeof title, "DDS domain %u", (unsigned)b->domain);
+    return sl_runtime_count(b->runtime, title, names, &b->counters);
+}
+
 static int open_bridge(void *state, struct sl_runtime *runtime)
 {
     struct bridge *b = state;
@@ -273,6 +294,8 @@ static int open_bridge(void *state, struct sl_runtime *runtime)
         return err;
     b->is_watching = true;
     err = cyclone_open((uint32_t)b->domain, sl_runtime_name(runtime), b->wake_fd, &b->cyclone);
+    if (err == 0)
+        err = open_counters(b);
     if (err == 0)
         err = graph_open(b->cyclone, sl_runtime_name(runtime), (enum graph_form)b->form, &b->graph);
     return err < 0 ? err : look(b);

@@ -68,6 +68,7 @@ struct cyclone {
     struct cyclone_reader *readers;
     pthread_mutex_t log_lock;
     struct sl_log_limit log_limit; /* strangers' packets must not flood the log */
+    _Atomic uint64_t complaints;
 };
 
 struct cyclone_reader {
@@ -529,6 +530,7 @@ static int open_topic(const struct cyclone *cyclone, const char *topic, const ch
 static void log_line(void *context, const dds_log_data_t *line)
 {
     struct cyclone *cyclone = context;
+    atomic_fetch_add_explicit(&cyclone->complaints, 1, memory_order_relaxed);
     int length = (int)line->size - (line->size > 0 && line->message[line->size - 1] == '\n');
     bool is_error = line->priority & (DDS_LC_ERROR | DDS_LC_FATAL);
     pthread_mutex_lock(&cyclone->log_lock);
@@ -598,6 +600,11 @@ void cyclone_close(struct cyclone *cyclone)
         free(r);
     }
     free(cyclone);
+}
+
+uint64_t cyclone_complaints(const struct cyclone *cyclone)
+{
+    return atomic_load_explicit(&cyclone->complaints, memory_order_relaxed);
 }
 
 static struct cyclone_guid guid_of(dds_entity_t entity)

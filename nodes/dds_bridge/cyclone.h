@@ -40,6 +40,9 @@ struct cyclone_qos {
 int cyclone_open(uint32_t domain, const char *name, int wake_fd, struct cyclone **ret_cyclone);
 void cyclone_close(struct cyclone *cyclone); /* NULL is fine */
 
+/* Lines that Cyclone had for the log: packets that are none of RTPS, and whatever else is wrong. */
+uint64_t cyclone_complaints(const struct cyclone *cyclone);
+
 /* How an end, or the participant itself, is known to others: a GUID. */
 struct cyclone_guid {
     unsigned char byte[16];

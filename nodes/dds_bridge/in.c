@@ -44,6 +44,7 @@ struct in {
     struct cyclone_qos qos;
     struct cyclone_reader *reader;
     struct sl_log_limit fault_log;
+    struct sl_counters *counters; /* the runtime closes them */
 
     pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
     struct pool *pool;    /* NULL = none yet */
@@ -298,6 +299,33 @@ const struct cyclone_reader *in_reader(const struct in *in)
 
 /* Life ------------------------------------------------------------------------------------------*/
 
+/* In the order of in_count. */
+static const char *const counter_names[] = {"received", "published", "bytes",   "copied",
+                                            "no_slot",  "displaced", "refused", "unreadable",
+                                            "writers",  NULL};
+
+static int open_counters(struct in *in, struct sl_runtime *runtime, const char *dds_topic)
+{
+    char title[SL_STATS_TITLE];
+    snprintf(title, sizeof title, "DDS %.150s -> %s", dds_topic, in->topic);
+    return sl_runtime_count(runtime, title, counter_names, &in->counters);
+}
+
+void in_count(struct in *in)
+{
+    uint32_t writers = cyclone_reader_writers(in->reader); /* before our lock: it takes Cyclone's */
+    pthread_mutex_lock(&in->lock);
+    uint64_t dropped = in->no_slot + in->displaced + in->refused + in->unreadable;
+    const uint64_t values[] = {
+        in->published + dropped, in->published, in->bytes,      in->copied, in->no_slot,
+        in->displaced,           in->refused,   in->unreadable, writers};
+    pthread_mutex_unlock(&in->lock);
+    static_assert(sizeof values / sizeof *values + 1 ==
+                      sizeof counter_names / sizeof *counter_names,
+                  "a value for each name");
+    sl_counters_set(in->counters, values);
+}
+
 /* What the writer offers, so that nothing is asked of it that it does not give. */
 static void choose_qos(struct in *in, const struct cyclone_remote *remote)
 {
@@ -308,9 +336,9 @@ static void choose_qos(struct in *in, const struct cyclone_remote *remote)
     }
 }
 
-int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
-            const struct bridge_rule *rule, const char *topic, const struct cyclone_remote *remote,
-            struct bridge_origins *origins, struct in **ret_in)
+int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct bridge_rule *rule,
+            const char *topic, const struct cyclone_remote *remote, struct bridge_origins *origins,
+            struct in **ret_in)
 {
     struct in *in = calloc(1, sizeof *in);
     if (!in)
@@ -325,6 +353,8 @@ int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
     int err = bridge_type_from_dds(remote->type, in->type);
     if (err == 0)
         in->layout = bridge_rule_layout(rule, in->topic, in->type);
+    if (err == 0)
+        err = open_counters(in, runtime, remote->topic);
     if (err == 0)
         err =
             cyclone_reader_open(cyclone, remote->topic, remote->type, &in->qos, &sink, &in->reader);

@@ -6,6 +6,7 @@
 #include "core/shm/layout.h"
 #include "nodes/dds_bridge/names.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,6 +76,45 @@ static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char
     return err;
 }
 
+/* In the order of out_count. */
+static const char *const counter_names[] = {
+    "sent",    "bytes",      "copied",     "thinned", "overrun", "recycled", "skipped",
+    "refused", "unreadable", "taken_back", "full",    "held",    "readers",  NULL};
+
+static int open_counters(struct out *o, struct sl_runtime *runtime, const char *dds_topic)
+{
+    char title[SL_STATS_TITLE];
+    snprintf(title, sizeof title, "%s -> DDS %.150s", o->topic, dds_topic);
+    return sl_runtime_count(runtime, title, counter_names, &o->counters);
+}
+
+void out_count(const struct out *o)
+{
+    struct cyclone_writer_status s;
+    struct sl_subscriber_status bus;
+    if (!o->writer)
+        return;
+    cyclone_writer_status(o->writer, &s);
+    sl_subscriber_status(o->subscriber, &bus);
+    const uint64_t values[] = {s.sent,
+                               s.bytes,
+                               s.copied,
+                               o->thinned,
+                               bus.lost[SL_LOSS_OVERRUN],
+                               bus.lost[SL_LOSS_RECYCLED],
+                               bus.lost[SL_LOSS_SKIPPED],
+                               s.failed,
+                               o->unreadable,
+                               s.stale,
+                               o->parked,
+                               cyclone_writer_held(o->writer),
+                               s.readers};
+    static_assert(sizeof values / sizeof *values + 1 ==
+                      sizeof counter_names / sizeof *counter_names,
+                  "a value for each name");
+    sl_counters_set(o->counters, values);
+}
+
 int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
              const struct bridge_rule *rule, const struct bridge_origins *origins,
              const struct sl_stats_view *publisher)
@@ -89,6 +129,8 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
     struct cyclone_writer *writer = NULL;
     if (err == 0)
         err = cyclone_writer_open(cyclone, topic, type, &o->qos, &writer);
+    if (err == 0)
+        err = open_counters(o, runtime, topic);
     if (err == 0) /* the last thing that may fail: nobody would take from it */
         err = open_subscriber(o, runtime, publisher->type);
     if (err < 0)

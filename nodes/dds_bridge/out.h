@@ -28,6 +28,7 @@ struct out {
     uint64_t parked, thinned;
     uint64_t unreadable; /* dropped: no frame_id could be found in it */
     struct sl_log_limit fault_log;
+    struct sl_counters *counters;
 };
 
 /* Frames that the bridge wants to hold of a topic at one time by this rule. */
@@ -40,6 +41,9 @@ int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclon
 
 /* Send what has come. Returns how many messages, or an error. */
 int out_work(struct out *out, struct sl_runtime *runtime);
+
+/* Show its counters as they are now. */
+void out_count(const struct out *out);
 
 /* A line for the log. */
 void out_sum_up(const struct out *out);

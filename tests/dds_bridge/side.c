@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/dds_bridge/side.h"
 
+#include "core/base/clock.h"
+#include "core/shm/stats.h"
 #include "tests/tools/harness.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DOMAINS 200
@@ -143,5 +147,43 @@ int64_t side_take(dds_entity_t reader, uint32_t (*check)(const void *sample), in
             return result;
         if (got == 0 && !await_status(reader, DDS_DATA_AVAILABLE_STATUS, patience_ns))
             return -1;
+    }
+}
+
+/* Counters --------------------------------------------------------------------------------------*/
+
+struct search {
+    const char *title, *name;
+    uint64_t value;
+};
+
+static int see_sheet(void *context, const struct sl_stats_sheet_view *view)
+{
+    struct search *search = context;
+    for (unsigned i = 0; strcmp(view->title, search->title) == 0 && i < view->count; i++)
+        if (strcmp(view->name[i], search->name) == 0)
+            search->value = view->value[i];
+    return 0;
+}
+
+uint64_t side_counter(const char *title, const char *name)
+{
+    static struct sl_stats_watch watch;
+    struct search search = {title, name, 0};
+    assert_int_equal(sl_stats_watch_open(NULL, &watch), 0);
+    assert_int_equal(sl_stats_watch_refresh(&watch, 200), 0);
+    assert_int_equal(sl_stats_each_sheet(&watch, see_sheet, &search), 0);
+    sl_stats_watch_close(&watch);
+    return search.value;
+}
+
+void side_await_counter(const char *title, const char *name, uint64_t least)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)SIDE_PATIENCE_NS, value;
+    while ((value = side_counter(title, name)) < least) {
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("%s: %s is %llu, not %llu", title, name, (unsigned long long)value,
+                     (unsigned long long)least);
+        poll(NULL, 0, 20);
     }
 }

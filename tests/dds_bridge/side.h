@@ -40,4 +40,9 @@ void side_await_readers(dds_entity_t writer, uint32_t count);
  * time. */
 int64_t side_take(dds_entity_t reader, uint32_t (*check)(const void *sample), int64_t patience_ns);
 
+/* A counter that a bridge shows now (core/shm/counters.h); 0 if it shows none of that name. */
+uint64_t side_counter(const char *title, const char *name);
+/* Until it is at least so much. */
+void side_await_counter(const char *title, const char *name, uint64_t least);
+
 #endif

@@ -487,7 +487,7 @@ static void a_restart_must_fit_too(void **state)
     (void)state;
     check_budget(lidar_again, "MemAvailable: 235520 kB\n", "max\n", NULL); /* 230 MiB */
     check_budget(lidar_again, "MemAvailable: 204800 kB\n", "max\n",
-                 "224.9 MiB are wanted while nodes are restarted");
+                 "225.0 MiB are wanted while nodes are restarted");
     check_budget(lidar_again, "MemAvailable: 1024000 kB\n", "209715200\n",
                  "/sys/fs/cgroup/robot; ");
 }
