@@ -22,6 +22,11 @@ static const char config[] =
     "<Peers><Peer address=\"%s\"/><Peer address=\"%s\"/></Peers>"
     "<SPDPInterval>500ms</SPDPInterval></Discovery></Domain></CycloneDDS>";
 
+/* Behind it: what this process sends and receives goes to a file. */
+static const char recording[] =
+    ",<CycloneDDS><Domain id=\"any\"><Tracing><PacketCaptureFile>%s</PacketCaptureFile></Tracing>"
+    "</Domain></CycloneDDS>";
+
 static uint32_t domain;
 static dds_entity_t participant;
 
@@ -54,6 +59,32 @@ int side_teardown(void **state)
     return harness_teardown(state);
 }
 
+int side_setup_recorded(void **state)
+{
+    if (side_setup(state) != 0)
+        return -1;
+    char uri[sizeof config + sizeof recording + 1024], *plain = strdup(getenv("CYCLONEDDS_URI"));
+    int used = snprintf(uri, sizeof uri, "%s", plain);
+    snprintf(uri + used, sizeof uri - (size_t)used, recording, harness_path("packets.pcap"));
+    setenv("CYCLONEDDS_URI", uri, 1);
+    side_next_participant();
+    setenv("CYCLONEDDS_URI", plain, 1); /* of all that come later */
+    free(plain);
+    return participant > 0 ? 0 : -1;
+}
+
+void side_next_participant(void)
+{
+    dds_delete(participant);
+    participant = dds_create_participant(domain, NULL, NULL);
+    assert_true(participant > 0);
+}
+
+dds_entity_t side_participant(void)
+{
+    return participant;
+}
+
 uint32_t side_domain(void)
 {
     return domain;
@@ -63,6 +94,13 @@ const char *side_domain_option(void)
 {
     static char text[32];
     snprintf(text, sizeof text, "--dds-domain=%u", domain);
+    return text;
+}
+
+const char *side_domain_title(void)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "DDS domain %u", domain);
     return text;
 }
 

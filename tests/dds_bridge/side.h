@@ -21,8 +21,17 @@ int side_teardown(void **state);
  * addresses find each other. */
 int side_setup_between(void **state, const char *one, const char *other);
 
+/* As side_setup, and what the first participant sends and receives is recorded in the harness's
+ * file packets.pcap, which is whole when that participant ends. */
+int side_setup_recorded(void **state);
+
+dds_entity_t side_participant(void);
+/* The participant ends, with all that it has, and another one takes its place. */
+void side_next_participant(void);
+
 uint32_t side_domain(void);
 const char *side_domain_option(void); /* "--dds-domain=N" */
+const char *side_domain_title(void);  /* of the counters that are no topic's */
 
 struct side_qos {
     bool best_effort, transient_local, keep_all;

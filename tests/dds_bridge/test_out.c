@@ -283,6 +283,9 @@ static void wrong_options_are_told(void **state)
     refused("option --out: '/a fast': 'fast' is none of: reliable", "--out=/a fast", NULL);
     refused("option --in: '/a rate=3': rate, latest and when-full are for what goes out",
             "--in=/a rate=3", NULL);
+    setenv("CYCLONEDDS_URI", "<CycloneDDS><Domain><Nothing/></Domain></CycloneDDS>", 1);
+    refused("Nothing: unknown element", "--out=/a", side_domain_option());
+    refused("is $CYCLONEDDS_URI right?", "--out=/a", side_domain_option());
     refused("option --dds-domain: 231 is out of range", "--out=/a", "--dds-domain=231");
 }
 
