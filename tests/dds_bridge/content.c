@@ -278,6 +278,23 @@ uint32_t check_image(const void *sample)
     return number;
 }
 
+uint32_t check_image_frame(const struct sl_frame *frame)
+{
+    struct sl_image image;
+    assert_int_equal(sl_image_read(frame->body, frame->body_length, &image), 0);
+    uint32_t number = number_of(image.stamp_ns);
+    assert_int_equal(frame->stamp_ns, image.stamp_ns);
+    assert_true(is_frame_id(image.frame_id, "camera_left"));
+    assert_int_equal(image.width, 33);
+    assert_true(sl_text_is(image.encoding, "rgb8"));
+    assert_int_equal(image.step, 99 + number % 4);
+    assert_true(image.height > 0);
+    assert_int_equal(image.data_size, image.height * image.step);
+    assert_ptr_equal(frame->data, frame->data_length ? image.data : NULL);
+    check_data(image.data, image.data_size, number);
+    return number;
+}
+
 /* Inertial units --------------------------------------------------------------------------------*/
 
 int publish_imu(struct sl_publisher *publisher, uint32_t number, uint32_t size)

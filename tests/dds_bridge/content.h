@@ -35,6 +35,7 @@ uint32_t check_imu(const void *sample);
 
 /* The same for what came to the bus. */
 uint32_t check_cloud_frame(const struct sl_frame *frame);
+uint32_t check_image_frame(const struct sl_frame *frame);
 uint32_t check_imu_frame(const struct sl_frame *frame);
 
 #endif
