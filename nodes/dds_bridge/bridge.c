@@ -226,22 +226,27 @@ static int look(struct bridge *b)
 
 /* What DDS has ----------------------------------------------------------------------------------*/
 
-static bool comes_in(const struct bridge *b, const char *topic)
+static struct incoming *find_incoming(struct bridge *b, const char *topic)
 {
     for (unsigned i = 0; i < b->in_count; i++)
         if (strcmp(b->in[i].topic, topic) == 0)
-            return true;
-    return false;
+            return &b->in[i];
+    return NULL;
 }
 
-static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
+static void see_another(struct bridge *b, struct in *in, const struct cyclone_remote *remote)
 {
-    char topic[SL_TOPIC_MAX];
-    if (bridge_topic_from_dds(remote->topic, topic) < 0 || comes_in(b, topic))
-        return;
-    const struct bridge_rule *rule = rule_for(&b->ins, topic);
-    if (!rule)
-        return;
+    struct cyclone_guid old = cyclone_reader_guid(in_reader(in));
+    int changed = in_hear(in, remote);
+    if (changed < 0)
+        sl_log(SL_LOG_WARN, "DDS %s: a writer is not read: %s", remote->topic, sl_error_text());
+    else if (changed > 0)
+        graph_replace_reader(b->graph, old, in_reader(in));
+}
+
+static void open_incoming(struct bridge *b, const struct bridge_rule *rule, const char *topic,
+                          const struct cyclone_remote *remote)
+{
     if (b->in_count == INS_MAX) {
         if (!b->told_of_ins_max)
             sl_log(SL_LOG_WARN, "%s and later ones do not come in: a bridge has at most %d topics",
@@ -250,11 +255,24 @@ static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
         return;
     }
     struct incoming *incoming = &b->in[b->in_count++];
-    memcpy(incoming->topic, topic, sizeof incoming->topic);
+    snprintf(incoming->topic, sizeof incoming->topic, "%s", topic);
     if (in_open(b->cyclone, b->runtime, rule, topic, remote, &b->origins, &incoming->in) < 0)
         sl_log(SL_LOG_WARN, "DDS %s does not come in: %s", remote->topic, sl_error_text());
     else
         graph_add_reader(b->graph, in_reader(incoming->in));
+}
+
+static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
+{
+    char topic[SL_TOPIC_MAX];
+    if (bridge_topic_from_dds(remote->topic, topic) < 0)
+        return;
+    struct incoming *known = find_incoming(b, topic);
+    const struct bridge_rule *rule = rule_for(&b->ins, topic);
+    if (known && known->in)
+        see_another(b, known->in, remote);
+    else if (!known && rule)
+        open_incoming(b, rule, topic, remote);
 }
 
 static int hear(struct bridge *b)

@@ -928,6 +928,12 @@ int cyclone_reader_take(struct cyclone_reader *r, struct cyclone_arrival *ret_ar
     return got == 0 ? 0 : dds_failure(got, "a message of", "DDS");
 }
 
+void cyclone_reader_end(struct cyclone_reader *r)
+{
+    dds_delete(r->reader);
+    dds_delete(r->topic);
+}
+
 uint32_t cyclone_reader_writers(const struct cyclone_reader *r)
 {
     dds_subscription_matched_status_t matched = {0};

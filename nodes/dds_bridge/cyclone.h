@@ -128,6 +128,9 @@ int cyclone_reader_open(struct cyclone *cyclone, const char *topic, const char *
 /* The next message: 1, or 0 if there is none, or an error. */
 int cyclone_reader_take(struct cyclone_reader *reader, struct cyclone_arrival *ret_arrival);
 
+/* It reads no more; what it had and nobody took is dropped. It stays what cyclone_close ends. */
+void cyclone_reader_end(struct cyclone_reader *reader);
+
 uint32_t cyclone_reader_writers(const struct cyclone_reader *reader); /* matched now */
 struct cyclone_guid cyclone_reader_guid(const struct cyclone_reader *reader);
 

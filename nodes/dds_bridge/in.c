@@ -37,6 +37,9 @@ struct place {
 struct in {
     char topic[SL_TOPIC_MAX]; /* on the bus */
     char type[SL_TYPE_MAX];
+    char dds_topic[sizeof((struct cyclone_remote *)0)->topic];
+    char dds_type[sizeof((struct cyclone_remote *)0)->type];
+    struct cyclone *cyclone;
     const struct bridge_rule *rule;
     const struct frame_layout *layout; /* of its messages, if their frame_id is another one */
     const struct sl_runtime *runtime;
@@ -336,6 +339,13 @@ static void choose_qos(struct in *in, const struct cyclone_remote *remote)
     }
 }
 
+static int open_reader(struct in *in)
+{
+    const struct cyclone_sink sink = {give_place, drop_place, in};
+    return cyclone_reader_open(in->cyclone, in->dds_topic, in->dds_type, &in->qos, &sink,
+                               &in->reader);
+}
+
 int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct bridge_rule *rule,
             const char *topic, const struct cyclone_remote *remote, struct bridge_origins *origins,
             struct in **ret_in)
@@ -348,16 +358,17 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
     in->runtime = runtime;
     in->origins = origins;
     snprintf(in->topic, sizeof in->topic, "%s", rule->as[0] ? rule->as : topic);
+    snprintf(in->dds_topic, sizeof in->dds_topic, "%s", remote->topic);
+    snprintf(in->dds_type, sizeof in->dds_type, "%s", remote->type);
+    in->cyclone = cyclone;
     choose_qos(in, remote);
-    const struct cyclone_sink sink = {give_place, drop_place, in};
     int err = bridge_type_from_dds(remote->type, in->type);
     if (err == 0)
         in->layout = bridge_rule_layout(rule, in->topic, in->type);
     if (err == 0)
         err = open_counters(in, runtime, remote->topic);
     if (err == 0)
-        err =
-            cyclone_reader_open(cyclone, remote->topic, remote->type, &in->qos, &sink, &in->reader);
+        err = open_reader(in);
     if (err < 0) {
         in_close(in);
         return err;
@@ -366,6 +377,53 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
            in->qos.best_effort ? "best effort" : "reliable",
            in->qos.transient_local ? "transient local" : "volatile");
     *ret_in = in;
+    return 0;
+}
+
+/* A reader gets nothing from a writer that offers less than it asks for. */
+static bool is_weaker(const struct cyclone_remote *remote, const struct cyclone_qos *qos)
+{
+    return (remote->best_effort && !qos->best_effort) ||
+           (!remote->transient_local && qos->transient_local);
+}
+
+/* What has come is published before; what comes between the two readers is lost. */
+static int ask_for_less(struct in *in, const struct cyclone_remote *remote)
+{
+    int got;
+    while ((got = in_work(in)) > 0)
+        ;
+    if (got < 0)
+        return got;
+    in->qos.best_effort |= remote->best_effort;
+    in->qos.transient_local &= remote->transient_local;
+    cyclone_reader_end(in->reader);
+    int err = open_reader(in);
+    if (err < 0)
+        return err;
+    sl_log(SL_LOG_INFO, "DDS %s -> %s: a writer offers less, read %s, %s from now on",
+           in->dds_topic, in->topic, in->qos.best_effort ? "best effort" : "reliable",
+           in->qos.transient_local ? "transient local" : "volatile");
+    return 1;
+}
+
+int in_hear(struct in *in, const struct cyclone_remote *remote)
+{
+    if (strcmp(remote->type, in->dds_type) != 0) {
+        sl_log_limited(&in->fault_log, SL_LOG_WARN,
+                       "DDS %s: a writer of %.200s is not read: it is %s", in->dds_topic,
+                       remote->type, in->dds_type);
+        return 0;
+    }
+    if (!is_weaker(remote, &in->qos))
+        return 0;
+    if (!in->rule->says_qos)
+        return ask_for_less(in, remote);
+    sl_log_limited(
+        &in->fault_log, SL_LOG_WARN,
+        "DDS %s: a writer is not read: it is %s, %s, which is less than the rule asks for",
+        in->dds_topic, remote->best_effort ? "best effort" : "reliable",
+        remote->transient_local ? "transient local" : "volatile");
     return 0;
 }
 

@@ -176,6 +176,29 @@ static void writers_and_bridges_come_and_go(void **state)
     sl_subscriber_close(subscriber);
 }
 
+/* The first one offers more than those that come later; all are read. */
+static void writers_that_offer_less_are_read_too(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber = subscribe("/imu");
+    struct child child = start("dds_bridge", "--in=/imu", side_domain_option(), NULL);
+    const struct side_qos offers[] = {{.transient_local = true}, {0}, {.best_effort = true}};
+    dds_entity_t writer[3];
+    uint32_t number = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        writer[i] = side_writer("rt/imu", IMU, offers[i]);
+        side_await_readers(writer[i], 1);
+        for (unsigned k = 0; k <= i; k++) {
+            side_await_readers(writer[k], 1);
+            write_imu(writer[k], number);
+            assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number++);
+        }
+    }
+    side_await_counter("DDS rt/imu -> /imu", "writers", 3);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
 static void other_topics_stay_outside(void **state)
 {
     (void)state;
@@ -278,6 +301,7 @@ int main(void)
         CASE(what_was_written_before_comes_if_its_writer_keeps_it),
         CASE(what_cannot_be_renamed_is_counted),
         CASE(writers_and_bridges_come_and_go),
+        CASE(writers_that_offer_less_are_read_too),
         CASE(other_topics_stay_outside),
         CASE(nothing_goes_round_in_circles),
         CASE(noise_at_its_ports_does_no_harm),
