@@ -646,11 +646,11 @@ static dds_qos_t *make_qos(const struct cyclone_qos *q)
     } else {
         dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, (int32_t)q->depth);
     }
+    /* What waits for late joiners is bounded, also where all is kept until readers have it. */
     if (q->transient_local)
-        dds_qset_durability_service(qos, 0,
-                                    q->keep_all ? DDS_HISTORY_KEEP_ALL : DDS_HISTORY_KEEP_LAST,
-                                    q->keep_all ? 1 : (int32_t)q->depth, DDS_LENGTH_UNLIMITED,
-                                    DDS_LENGTH_UNLIMITED, DDS_LENGTH_UNLIMITED);
+        dds_qset_durability_service(qos, 0, DDS_HISTORY_KEEP_LAST, (int32_t)q->depth,
+                                    DDS_LENGTH_UNLIMITED, DDS_LENGTH_UNLIMITED,
+                                    DDS_LENGTH_UNLIMITED);
     if (q->deadline_ns > 0)
         dds_qset_deadline(qos, q->deadline_ns);
     dds_qset_ignorelocal(qos, DDS_IGNORELOCAL_PARTICIPANT); /* what we send is not for ourselves */

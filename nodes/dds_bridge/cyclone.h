@@ -30,7 +30,7 @@ struct cyclone_qos {
     bool best_effort;
     bool transient_local;
     bool keep_all;
-    uint32_t depth;      /* unless keep_all: messages, at least 1 */
+    uint32_t depth;      /* messages, at least 1; with keep_all only of what late joiners get */
     int64_t deadline_ns; /* 0 = none */
 };
 

@@ -149,8 +149,12 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
 /* May no other message be taken now? */
 static bool is_full(const struct out *o)
 {
-    uint32_t copies = o->full == BRIDGE_BLOCK ? cyclone_writer_copies(o->writer) : 0;
-    return cyclone_writer_held(o->writer) + copies >= o->limit;
+    uint32_t held = cyclone_writer_held(o->writer), copies = cyclone_writer_copies(o->writer);
+    if (o->full == BRIDGE_BLOCK)
+        return held + copies >= o->limit;
+    /* Where nothing is displaced, copies have a bound of their own. */
+    uint32_t kept = o->qos.transient_local ? 2 * o->qos.depth : o->qos.depth;
+    return held >= o->limit || (o->qos.keep_all && copies >= kept);
 }
 
 /* Its subscriber would be readable all the time, so it is not waited for meanwhile. */

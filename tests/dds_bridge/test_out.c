@@ -399,11 +399,10 @@ static void late_joiner_gets_what_the_bus_retains(void **state)
 }
 
 /* Its publisher does not let the bridge hold as many as it must keep: some are copied. */
-static void late_joiner_gets_as_many_where_few_may_be_held(void **state)
+static void few_are_held_and_late_joiners_get_six(const char *rule)
 {
-    (void)state;
     struct sl_publisher *publisher = open_topic("/map", SL_TYPE_POINTCLOUD2, 65536, 3);
-    struct child child = bridge("/map transient-local depth=6");
+    struct child child = bridge(rule);
     const struct side_qos qos = {.transient_local = true};
     dds_entity_t first = side_reader("rt/map", CLOUD, qos);
     uint32_t number = get_going(publisher, publish_cloud, first, check_cloud, 3000, 0);
@@ -415,8 +414,22 @@ static void late_joiner_gets_as_many_where_few_may_be_held(void **state)
     dds_entity_t second = side_reader("rt/map", CLOUD, qos);
     for (uint32_t n = number - 6; n < number; n++)
         assert_int_equal(side_take(second, check_cloud, SIDE_PATIENCE_NS), n);
+    assert_int_equal(side_take(second, check_cloud, DDS_MSECS(100)), -1);
     assert_int_equal(stop(&child, SIGTERM), 0);
     sl_publisher_close(publisher);
+}
+
+static void late_joiner_gets_as_many_where_few_may_be_held(void **state)
+{
+    (void)state;
+    few_are_held_and_late_joiners_get_six("/map transient-local depth=6");
+}
+
+/* What is kept until readers have it is another thing than what waits for later ones. */
+static void keeping_all_does_not_grow_for_late_joiners(void **state)
+{
+    (void)state;
+    few_are_held_and_late_joiners_get_six("/map transient-local keep-all depth=6");
 }
 
 static struct child start_reader(const char *topic)
@@ -604,6 +617,7 @@ int main(void)
         CASE(plan_tells_the_topics_that_are_named),
         CASE(late_joiner_gets_what_the_bus_retains),
         CASE(late_joiner_gets_as_many_where_few_may_be_held),
+        CASE(keeping_all_does_not_grow_for_late_joiners),
         CASE(stopped_reader_holds_few_and_the_rest_is_counted),
         CASE(what_readers_have_not_got_may_be_copied),
         CASE(killed_reader_leaves_no_hold),
