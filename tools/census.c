@@ -7,6 +7,7 @@
 #include "tools/process.h"
 #include "tools/tool.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,14 @@
 #include <unistd.h>
 
 #define ANSWER_MS 200 /* how long a process that just started may take to show its page */
+
+static void free_lists(struct sl_census *census)
+{
+    free(census->rows);
+    free(census->rows_before);
+    free(census->sheets);
+    free(census->sheets_before);
+}
 
 int sl_census_open(const char *domain, struct sl_census **ret_census)
 {
@@ -23,12 +32,14 @@ int sl_census_open(const char *domain, struct sl_census **ret_census)
     census->watch.domain.fd = -1;
     census->rows = calloc(SL_CENSUS_ROWS_MAX, sizeof *census->rows);
     census->rows_before = calloc(SL_CENSUS_ROWS_MAX, sizeof *census->rows_before);
-    int err = census->rows && census->rows_before ? 0 : -ENOMEM;
+    census->sheets = calloc(SL_CENSUS_SHEETS_MAX, sizeof *census->sheets);
+    census->sheets_before = calloc(SL_CENSUS_SHEETS_MAX, sizeof *census->sheets_before);
+    bool has_all = census->rows && census->rows_before && census->sheets && census->sheets_before;
+    int err = has_all ? 0 : sl_error(-ENOMEM, "no memory to look into the domain");
     if (err == 0)
         err = sl_stats_watch_open(domain, &census->watch);
     if (err < 0) {
-        free(census->rows);
-        free(census->rows_before);
+        free_lists(census);
         free(census);
         return err;
     }
@@ -41,8 +52,7 @@ void sl_census_close(struct sl_census *census)
     if (!census)
         return;
     sl_stats_watch_close(&census->watch);
-    free(census->rows);
-    free(census->rows_before);
+    free_lists(census);
     free(census);
 }
 
@@ -144,6 +154,53 @@ static int by_place(const void *a, const void *b)
     if (order == 0)
         order = x->node->pid < y->node->pid ? -1 : x->node->pid > y->node->pid;
     return order ? order : x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Sheets ----------------------------------------------------------------------------------------*/
+
+static double sheet_hz(const struct sl_census *census, const struct sl_census_sheet *sheet)
+{
+    double seconds = (double)(census->taken_ns - census->before_ns) / 1e9;
+    for (unsigned i = 0; census->before_ns && i < census->sheet_count_before; i++) {
+        const struct sl_census_sheet *b = &census->sheets_before[i];
+        if (b->pid == sheet->pid && b->view.sheet == sheet->view.sheet &&
+            b->view.use == sheet->view.use && strcmp(b->view.title, sheet->view.title) == 0)
+            return per_second(b->view.value[0], sheet->view.value[0], seconds);
+    }
+    return 0;
+}
+
+/* A name is a key in JSON, and it is another process's. */
+static void tame_name(char *name)
+{
+    for (; *name; name++)
+        if (!isalnum((unsigned char)*name) && *name != '_' && *name != '-')
+            *name = '_';
+}
+
+static int visit_sheet(void *context, const struct sl_stats_sheet_view *view)
+{
+    struct sl_census *census = context;
+    if (view->node->pid == getpid() || view->count == 0)
+        return 0;
+    if (census->sheet_count == SL_CENSUS_SHEETS_MAX)
+        return 1;
+    struct sl_census_sheet *sheet = &census->sheets[census->sheet_count++];
+    *sheet = (struct sl_census_sheet){.view = *view, .pid = view->node->pid};
+    sl_text_tame(sheet->view.title);
+    for (unsigned i = 0; i < view->count; i++)
+        tame_name(sheet->view.name[i]);
+    sheet->hz = sheet_hz(census, sheet);
+    return 0;
+}
+
+static int by_title(const void *a, const void *b)
+{
+    const struct sl_census_sheet *x = a, *y = b;
+    int order = strcmp(x->view.node->name, y->view.node->name);
+    if (order == 0)
+        order = x->pid < y->pid ? -1 : x->pid > y->pid;
+    return order ? order : strcmp(x->view.title, y->view.title);
 }
 
 /* Topics: rows are sorted by topic, so each topic's are together
@@ -328,6 +385,11 @@ static void keep_as_before(struct sl_census *census)
     census->row_count_before = census->row_count;
     census->rows = rows;
     census->row_count = 0;
+    struct sl_census_sheet *sheets = census->sheets_before;
+    census->sheets_before = census->sheets;
+    census->sheet_count_before = census->sheet_count;
+    census->sheets = sheets;
+    census->sheet_count = 0;
     memcpy(census->nodes_before, census->nodes, census->node_count * sizeof census->nodes[0]);
     census->node_count_before = census->node_count;
     census->before_ns = census->taken_ns;
@@ -343,11 +405,14 @@ int sl_census_take(struct sl_census *census)
     for (unsigned i = 0; i < census->watch.node_count; i++)
         sl_text_tame(census->watch.node[i].name);
     err = sl_stats_each(&census->watch, visit_row, census);
+    if (err >= 0)
+        err = sl_stats_each_sheet(&census->watch, visit_sheet, census);
     if (err < 0)
         return err;
     for (unsigned i = 0; i < census->row_count; i++)
         row_rates(census, &census->rows[i]);
     qsort(census->rows, census->row_count, sizeof census->rows[0], by_place);
+    qsort(census->sheets, census->sheet_count, sizeof census->sheets[0], by_title);
     make_topics(census);
     make_nodes(census);
     return 0;

@@ -16,6 +16,7 @@
 
 #define SL_CENSUS_ROWS_MAX   4096
 #define SL_CENSUS_TOPICS_MAX 1024
+#define SL_CENSUS_SHEETS_MAX 512
 #define SL_CENSUS_GONE_MAX   16
 #define SL_CENSUS_GONE_NS    UINT64_C(15000000000) /* how long an ended process is shown */
 
@@ -28,6 +29,13 @@ struct sl_census_row {
     double lost_s[SL_LOSS_REASONS];
     double refused_s;                         /* publishers: loans that found no slot */
     uint32_t died, demoted, revoked, expired; /* publishers: since the last time */
+};
+
+/* Counters of a program's own. */
+struct sl_census_sheet {
+    struct sl_stats_sheet_view view; /* view.node stays valid until the next take */
+    pid_t pid;
+    double hz; /* of the first counter */
 };
 
 struct sl_census_topic {
@@ -70,6 +78,8 @@ struct sl_census {
     uint64_t taken_ns, before_ns; /* CLOCK_MONOTONIC; before_ns 0 = this is the first */
     struct sl_census_row *rows, *rows_before;
     unsigned row_count, row_count_before;
+    struct sl_census_sheet *sheets, *sheets_before;
+    unsigned sheet_count, sheet_count_before;
     struct sl_census_topic topics[SL_CENSUS_TOPICS_MAX];
     unsigned topic_count;
     struct sl_census_node nodes[SL_STATS_NODES_MAX], nodes_before[SL_STATS_NODES_MAX];

@@ -14,7 +14,7 @@
 
 const char *const sl_top_order_names[] = {"name", "rate", "bandwidth", "losses", "latency", NULL};
 
-#define LINE_MAX_BYTES 512
+#define LINE_MAX_BYTES 1200
 #define FINDINGS_SHOWN 6
 
 /* Lines -----------------------------------------------------------------------------------------*/
@@ -167,7 +167,8 @@ static void topics(struct page *page, const struct sl_census *census)
     line(page, PLAIN, "%s", "");
     line(page, BOLD, "%-26s %9s %11s %4s %4s %8s %8s %8s %9s", "TOPIC", "RATE Hz", "BANDWIDTH",
          "PUB", "SUB", "LOST/s", "P50", "P99", "HELD");
-    unsigned shown = share_of(page, census->topic_count, census->row_count + 3);
+    unsigned later = census->row_count + 3 + (census->sheet_count ? census->sheet_count + 2 : 0);
+    unsigned shown = share_of(page, census->topic_count, later);
     for (unsigned i = 0; i < shown; i++) {
         const struct sl_census_topic *t = &census->topics[i];
         snprintf(held, sizeof held, "%u/%u", t->held, t->slots);
@@ -189,7 +190,7 @@ static void subscribers(struct page *page, const struct sl_census *census)
     line(page, PLAIN, "%s", "");
     line(page, BOLD, "%-26s %-18s %-11s %8s %6s %9s %9s %9s %9s", "SUBSCRIBED", "BY", "POLICY",
          "RATE Hz", "HELD", "OVERRUN", "RECYCLED", "SKIPPED", "P99");
-    unsigned room = share_of(page, count, 0);
+    unsigned room = share_of(page, count, census->sheet_count ? census->sheet_count + 2 : 0);
     for (unsigned i = 0; i < census->row_count && shown < room; i++) {
         const struct sl_census_row *row = &census->rows[i];
         const struct sl_stats_view *v = &row->view;
@@ -212,6 +213,34 @@ static void subscribers(struct page *page, const struct sl_census *census)
     more(page, count - shown, "subscribers");
 }
 
+/* "sent 120 (10.0/s)  thinned 3": what is zero is left out. */
+static void sheet_text(const struct sl_census_sheet *sheet, char *to, size_t room)
+{
+    const struct sl_stats_sheet_view *v = &sheet->view;
+    size_t used =
+        (size_t)snprintf(to, room, "%s %" PRIu64 " (%.1f/s)", v->name[0], v->value[0], sheet->hz);
+    for (unsigned i = 1; i < v->count && used < room; i++)
+        if (v->value[i] > 0)
+            used +=
+                (size_t)snprintf(to + used, room - used, "  %s %" PRIu64, v->name[i], v->value[i]);
+}
+
+static void counters(struct page *page, const struct sl_census *census)
+{
+    if (census->sheet_count == 0)
+        return;
+    line(page, PLAIN, "%s", "");
+    line(page, BOLD, "%-18s %s", "COUNTED BY", "WHAT");
+    unsigned shown = share_of(page, census->sheet_count, 0);
+    for (unsigned i = 0; i < shown; i++) {
+        const struct sl_census_sheet *sheet = &census->sheets[i];
+        char text[SL_STATS_COUNTERS * (SL_STATS_NAME + 24)];
+        sheet_text(sheet, text, sizeof text);
+        line(page, PLAIN, "%-18.18s %s: %s", sheet->view.node->name, sheet->view.title, text);
+    }
+    more(page, census->sheet_count - shown, "things counted");
+}
+
 void sl_top_page(struct sl_census *census, const struct sl_top_view *view, FILE *to)
 {
     struct page page = {.view = view, .to = to, .left = view->rows ? view->rows : UINT32_MAX};
@@ -226,6 +255,7 @@ void sl_top_page(struct sl_census *census, const struct sl_top_view *view, FILE 
     nodes(&page, census);
     topics(&page, census);
     subscribers(&page, census);
+    counters(&page, census);
     if (keys) {
         page.left = 1;
         line(&page, PLAIN, "q quit   s sort (%s%s)   r reverse   space pause",
@@ -308,6 +338,25 @@ static void json_subscribers(struct sl_json *json, const struct sl_census *censu
     sl_json_close(json, ']');
 }
 
+static void json_counters(struct sl_json *json, const struct sl_census *census)
+{
+    sl_json_open(json, "counters", '[');
+    for (unsigned i = 0; i < census->sheet_count; i++) {
+        const struct sl_stats_sheet_view *v = &census->sheets[i].view;
+        sl_json_open(json, NULL, '{');
+        sl_json_text(json, "node", v->node->name);
+        sl_json_int(json, "pid", census->sheets[i].pid);
+        sl_json_text(json, "of", v->title);
+        sl_json_real(json, "rate_hz", census->sheets[i].hz);
+        sl_json_open(json, "counts", '{');
+        for (unsigned k = 0; k < v->count; k++)
+            sl_json_count(json, v->name[k], v->value[k]);
+        sl_json_close(json, '}');
+        sl_json_close(json, '}');
+    }
+    sl_json_close(json, ']');
+}
+
 void sl_top_json(const struct sl_census *census, FILE *to)
 {
     struct sl_json json = {.to = to};
@@ -322,6 +371,7 @@ void sl_top_json(const struct sl_census *census, FILE *to)
     json_nodes(&json, census);
     json_topics(&json, census);
     json_subscribers(&json, census);
+    json_counters(&json, census);
     sl_json_close(&json, '}');
     sl_json_end(&json);
 }

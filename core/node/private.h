@@ -45,6 +45,12 @@ struct end {
     uint64_t seen_messages, seen_bytes, seen_lost;
 };
 
+/* Counters of the program's own, and what the last statistics line saw of the first. */
+struct sheet {
+    struct sl_counters *counters;
+    uint64_t seen;
+};
+
 struct sl_runtime {
     const struct sl_program *program;
     const struct sl_command *command;
@@ -54,6 +60,8 @@ struct sl_runtime {
     struct end publisher[SL_RUNTIME_ENDS_MAX];
     struct end subscriber[SL_RUNTIME_ENDS_MAX];
     unsigned publisher_count, subscriber_count;
+    struct sheet sheet[SL_RUNTIME_SHEETS_MAX];
+    unsigned sheet_count;
     FILE *plan; /* where --plan collects its answer; NULL = topics are opened */
 
     int epoll_fd, timer_fd, signal_fd;

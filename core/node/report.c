@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,6 +96,24 @@ static void report_subscriber(struct end *end, double seconds)
     end->seen_lost = lost;
 }
 
+/* "/points -> DDS rt/points: sent 120 (10.0/s), thinned 3": what is zero is left out. */
+static void report_sheet(struct sheet *sheet, double seconds)
+{
+    const struct sl_stats_sheet *s = sl_counters_sheet(sheet->counters);
+    uint64_t first = atomic_load_explicit(&s->value[0], memory_order_relaxed);
+    char text[SL_STATS_COUNTERS * (SL_STATS_NAME + 24)];
+    size_t used = (size_t)snprintf(text, sizeof text, "%s %" PRIu64 " (%.1f/s)", s->name[0], first,
+                                   (double)(first - sheet->seen) / seconds);
+    for (unsigned i = 1; i < SL_STATS_COUNTERS && s->name[i][0]; i++) {
+        uint64_t value = atomic_load_explicit(&s->value[i], memory_order_relaxed);
+        if (value > 0)
+            used += (size_t)snprintf(text + used, sizeof text - used, ", %s %" PRIu64, s->name[i],
+                                     value);
+    }
+    sl_log(SL_LOG_INFO, "%s: %s", s->title, text);
+    sheet->seen = first;
+}
+
 void sl_report_if_due(struct sl_runtime *runtime, uint64_t now_ns)
 {
     uint64_t period_ns = (uint64_t)runtime->common.stats_period_ns;
@@ -104,6 +125,8 @@ void sl_report_if_due(struct sl_runtime *runtime, uint64_t now_ns)
             report_publisher(&runtime->publisher[i], seconds);
         for (unsigned i = 0; i < runtime->subscriber_count; i++)
             report_subscriber(&runtime->subscriber[i], seconds);
+        for (unsigned i = 0; i < runtime->sheet_count; i++)
+            report_sheet(&runtime->sheet[i], seconds);
     }
     runtime->last_stats_ns = now_ns;
     runtime->next_stats_ns = now_ns + period_ns;

@@ -359,8 +359,26 @@ int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_
     return 0;
 }
 
+int sl_runtime_count(struct sl_runtime *runtime, const char *title, const char *const *names,
+                     struct sl_counters **ret_counters)
+{
+    if (runtime->sheet_count == SL_RUNTIME_SHEETS_MAX)
+        return sl_error(-EMFILE, "%s: a process has counters of at most %d things", title,
+                        SL_RUNTIME_SHEETS_MAX);
+    struct sheet *sheet = &runtime->sheet[runtime->sheet_count];
+    *sheet = (struct sheet){0};
+    int err = sl_counters_open(runtime->common.domain, title, names, &sheet->counters);
+    if (err < 0)
+        return err;
+    runtime->sheet_count++;
+    *ret_counters = sheet->counters;
+    return 0;
+}
+
 static void close_ends(struct sl_runtime *runtime)
 {
+    while (runtime->sheet_count > 0)
+        sl_counters_close(runtime->sheet[--runtime->sheet_count].counters);
     while (runtime->subscriber_count > 0) {
         struct end *end = &runtime->subscriber[--runtime->subscriber_count];
         sl_runtime_unwatch(runtime, sl_subscriber_fd(end->subscriber));

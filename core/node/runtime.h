@@ -21,11 +21,13 @@
 
 #include "core/base/log.h"
 #include "core/base/options.h"
+#include "core/shm/counters.h"
 #include "core/shm/sluice.h"
 
 struct sl_runtime;
 
-#define SL_RUNTIME_ENDS_MAX 32 /* publishers of one process, and subscribers */
+#define SL_RUNTIME_ENDS_MAX   32 /* publishers of one process, and subscribers */
+#define SL_RUNTIME_SHEETS_MAX SL_STATS_SHEETS
 
 struct sl_program {
     const char *name; /* of the executable: "lidar" */
@@ -73,6 +75,12 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
                        struct sl_publisher **ret_publisher);
 int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_options *options,
                          struct sl_subscriber **ret_subscriber);
+
+/* Counters of the program's own (core/shm/counters.h), in its domain: for `sluice top`, and for the
+ * log every --stats-period. Closed by the runtime after close(). -EMFILE beyond
+ * SL_RUNTIME_SHEETS_MAX. */
+int sl_runtime_count(struct sl_runtime *runtime, const char *title, const char *const *names,
+                     struct sl_counters **ret_counters);
 
 /* The same naming for those who open by themselves: `topic` under the node's name and remapped.
  * -EINVAL if it becomes no topic's name. */

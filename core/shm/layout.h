@@ -196,6 +196,21 @@ struct sl_stats_row {
 
 #define SL_STATS_ROWS 128
 
+#define SL_STATS_SHEETS   72 /* a bridge has one a topic and direction, and one of its own */
+#define SL_STATS_COUNTERS 14
+#define SL_STATS_TITLE    416 /* bytes, with the NUL: two topics' names, mostly */
+#define SL_STATS_NAME     24
+
+/* Counters of a program's own, in core/shm/counters.h. `shown` is stored last (release) and cleared
+ * first. An empty name is behind the last one. */
+struct sl_stats_sheet {
+    _Alignas(SL_LINE) _Atomic uint32_t shown;
+    _Atomic uint32_t use; /* counts the uses of the sheet, to tell them apart */
+    char title[SL_STATS_TITLE];
+    char name[SL_STATS_COUNTERS][SL_STATS_NAME];
+    _Alignas(SL_LINE) _Atomic uint64_t value[SL_STATS_COUNTERS];
+};
+
 struct sl_stats {
     struct sl_segment_header header;
     char node[SL_NODE_MAX];
@@ -203,6 +218,7 @@ struct sl_stats {
     uint32_t row_count;
     uint64_t start_ns; /* CLOCK_MONOTONIC */
     _Alignas(SL_LINE) struct sl_stats_row row[SL_STATS_ROWS];
+    struct sl_stats_sheet sheet[SL_STATS_SHEETS];
 };
 
 #endif

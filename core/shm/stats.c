@@ -211,3 +211,35 @@ int sl_stats_each(const struct sl_stats_watch *watch,
     }
     return result;
 }
+
+static void copy_sheet(const struct sl_stats_sheet *sheet, struct sl_stats_sheet_view *v)
+{
+    v->use = atomic_load_explicit(&sheet->use, memory_order_relaxed);
+    copy_text(v->title, sheet->title, sizeof v->title);
+    for (v->count = 0; v->count < SL_STATS_COUNTERS; v->count++) {
+        char *name = v->name[v->count];
+        copy_text(name, sheet->name[v->count], SL_STATS_NAME);
+        if (!name[0])
+            break;
+        v->value[v->count] = load(&sheet->value[v->count]);
+    }
+}
+
+int sl_stats_each_sheet(const struct sl_stats_watch *watch,
+                        int (*visit)(void *context, const struct sl_stats_sheet_view *view),
+                        void *context)
+{
+    int result = 0;
+    for (unsigned n = 0; n < watch->node_count && result == 0; n++) {
+        const struct sl_stats_node *node = &watch->node[n];
+        for (uint32_t i = 0; i < SL_STATS_SHEETS && result == 0; i++) {
+            const struct sl_stats_sheet *sheet = &node->page->sheet[i];
+            if (!atomic_load_explicit(&sheet->shown, memory_order_acquire))
+                continue;
+            struct sl_stats_sheet_view view = {.node = node, .sheet = i};
+            copy_sheet(sheet, &view);
+            result = visit(context, &view);
+        }
+    }
+    return result;
+}

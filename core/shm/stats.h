@@ -49,6 +49,16 @@ struct sl_stats_view {
     uint64_t latency_p50_ns, latency_p99_ns, latency_max_ns;
 };
 
+/* The same of a sheet of counters (counters.h). */
+struct sl_stats_sheet_view {
+    const struct sl_stats_node *node;
+    uint32_t sheet, use;
+    char title[SL_STATS_TITLE];
+    unsigned count;
+    char name[SL_STATS_COUNTERS][SL_STATS_NAME];
+    uint64_t value[SL_STATS_COUNTERS];
+};
+
 /* The domain need not exist yet: then there are no nodes. */
 int sl_stats_watch_open(const char *domain, struct sl_stats_watch *ret_watch);
 /* Waits at most `timeout_ms` for processes that were just started to answer. */
@@ -58,6 +68,11 @@ void sl_stats_watch_close(struct sl_stats_watch *watch);
 /* Call `visit` for each row in use. */
 int sl_stats_each(const struct sl_stats_watch *watch,
                   int (*visit)(void *context, const struct sl_stats_view *view), void *context);
+
+/* Call `visit` for each sheet that is shown. */
+int sl_stats_each_sheet(const struct sl_stats_watch *watch,
+                        int (*visit)(void *context, const struct sl_stats_sheet_view *view),
+                        void *context);
 
 /* The name under which this process shows itself (copied); before its first publisher or
  * subscriber. */

@@ -41,7 +41,7 @@ struct visitor {
 static char node_name[SL_NODE_MAX];
 static struct {
     struct sl_memory memory;
-    unsigned rows;
+    unsigned users; /* rows and sheets */
     struct door *door[DOMAINS_MAX];
     unsigned door_count;
     struct visitor *visitors;
@@ -255,6 +255,12 @@ static void close_page(void)
     sl_memory_close(&page.memory);
 }
 
+static void leave_page(void)
+{
+    if (page.users == 0)
+        close_page();
+}
+
 /* Rows. ---------------------------------------------------------------------------------------- */
 
 static bool is_ours(const struct sl_stats_row *row)
@@ -267,7 +273,7 @@ struct sl_stats_row *sl_statspage_add(const struct sl_domain *domain, enum sl_st
                                       uint64_t instance, const char *topic, const char *type)
 {
     (void)kind;
-    if (page.rows == 0 && open_page() < 0)
+    if (page.users == 0 && open_page() < 0)
         return NULL;
     open_door(domain);
     static const uint32_t claimed = UINT32_MAX; /* used, not shown */
@@ -278,8 +284,7 @@ struct sl_stats_row *sl_statspage_add(const struct sl_domain *domain, enum sl_st
     if (!row)
         row = aligned_alloc(SL_LINE, sizeof *row);
     if (!row) {
-        if (page.rows == 0)
-            close_page();
+        leave_page();
         return NULL;
     }
     uint32_t use = is_ours(row) ? atomic_load_explicit(&row->use, memory_order_relaxed) : 0;
@@ -289,7 +294,7 @@ struct sl_stats_row *sl_statspage_add(const struct sl_domain *domain, enum sl_st
     row->instance = instance;
     snprintf(row->topic, sizeof row->topic, "%s", topic);
     snprintf(row->type, sizeof row->type, "%s", type ? type : "");
-    page.rows++;
+    page.users++;
     return row;
 }
 
@@ -306,6 +311,54 @@ void sl_statspage_remove(struct sl_stats_row *row)
         atomic_store_explicit(&row->kind, SL_STATS_FREE, memory_order_release);
     else
         free(row);
-    if (--page.rows == 0)
-        close_page();
+    page.users--;
+    leave_page();
+}
+
+/* Sheets. -------------------------------------------------------------------------------------- */
+
+static bool is_our_sheet(const struct sl_stats_sheet *sheet)
+{
+    const struct sl_stats *s = stats();
+    return s && sheet >= s->sheet && sheet < s->sheet + SL_STATS_SHEETS;
+}
+
+struct sl_stats_sheet *sl_statspage_add_sheet(const struct sl_domain *domain, const char *title,
+                                              const char *const *names)
+{
+    if (page.users == 0 && open_page() < 0)
+        return NULL;
+    open_door(domain);
+    struct sl_stats_sheet *sheet = NULL;
+    for (unsigned i = 0; i < SL_STATS_SHEETS && !sheet; i++)
+        if (!atomic_load_explicit(&stats()->sheet[i].shown, memory_order_relaxed))
+            sheet = &stats()->sheet[i];
+    if (!sheet)
+        sheet = aligned_alloc(SL_LINE, sizeof *sheet);
+    if (!sheet) {
+        leave_page();
+        return NULL;
+    }
+    uint32_t use =
+        is_our_sheet(sheet) ? atomic_load_explicit(&sheet->use, memory_order_relaxed) : 0;
+    memset(sheet, 0, sizeof *sheet);
+    atomic_store_explicit(&sheet->use, use + 1, memory_order_relaxed);
+    snprintf(sheet->title, sizeof sheet->title, "%s", title);
+    for (unsigned i = 0; i < SL_STATS_COUNTERS && names[i]; i++)
+        snprintf(sheet->name[i], sizeof sheet->name[i], "%s", names[i]);
+    atomic_store_explicit(&sheet->shown, 1, memory_order_release);
+    page.users++;
+    return sheet;
+}
+
+void sl_statspage_remove_sheet(struct sl_stats_sheet *sheet)
+{
+    if (!sheet)
+        return;
+    if (is_our_sheet(sheet))
+        atomic_store_explicit(&sheet->shown, 0, memory_order_release);
+    else
+        free(sheet);
+    page.users--;
+    leave_page();
 }

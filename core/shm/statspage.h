@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* statspage.h - this process's own page of counters, and its .node sockets.
  *
- * Life:    a row for each publisher and subscriber, from its opening to its closing; the page
- * exists while there is a row Threads: with the service lock held, but for the counters of a row,
- * which its owner adds to.
+ * Life:    a row for each publisher and subscriber, a sheet for each set of counters, from its
+ *          opening to its closing; the page exists while there is one of them.
+ * Threads: with the service lock held, but for the counters, which their owner adds to.
  */
 #ifndef SL_SHM_STATSPAGE_H
 #define SL_SHM_STATSPAGE_H
@@ -17,6 +17,11 @@ struct sl_stats_row *sl_statspage_add(const struct sl_domain *domain, enum sl_st
 /* Show it: everything that does not change is filled in. */
 void sl_statspage_show(struct sl_stats_row *row, enum sl_stats_kind kind);
 void sl_statspage_remove(struct sl_stats_row *row);
+
+/* A sheet (counters.h), shown at once; the same else. */
+struct sl_stats_sheet *sl_statspage_add_sheet(const struct sl_domain *domain, const char *title,
+                                              const char *const *names);
+void sl_statspage_remove_sheet(struct sl_stats_sheet *sheet);
 
 /* The name that the process goes by. */
 const char *sl_statspage_node(void);

@@ -58,7 +58,8 @@ struct bridge {
     int wake_fd;
     struct cyclone *cyclone;
     struct graph *graph;
-    uint64_t look_ns; /* when to look again */
+    struct sl_counters *counters; /* of what is no topic's */
+    uint64_t look_ns;             /* when to look again */
 };
 
 static const char *const form_names[] = {
@@ -143,6 +144,17 @@ static const struct bridge_rule *rule_for(const struct rules *rules, const char 
     return NULL;
 }
 
+static void show_counters(struct bridge *b)
+{
+    const uint64_t complaints = cyclone_complaints(b->cyclone);
+    sl_counters_set(b->counters, &complaints);
+    for (unsigned i = 0; i < b->out_count; i++)
+        out_count(&b->out[i]);
+    for (unsigned i = 0; i < b->in_count; i++)
+        if (b->in[i].in)
+            in_count(b->in[i].in);
+}
+
 static void end_rules(struct bridge *b)
 {
     for (unsigned i = 0; i < b->outs.texts.count; i++)
@@ -207,28 +219,34 @@ static int look(struct bridge *b)
     if (now_ns < b->look_ns)
         return 0;
     b->look_ns = now_ns + LOOK_NS;
+    show_counters(b);
     int err = sl_stats_watch_refresh(&b->watch, ANSWER_MS);
     return err < 0 ? err : sl_stats_each(&b->watch, see_row, b);
 }
 
 /* What DDS has ----------------------------------------------------------------------------------*/
 
-static bool comes_in(const struct bridge *b, const char *topic)
+static struct incoming *find_incoming(struct bridge *b, const char *topic)
 {
     for (unsigned i = 0; i < b->in_count; i++)
         if (strcmp(b->in[i].topic, topic) == 0)
-            return true;
-    return false;
+            return &b->in[i];
+    return NULL;
 }
 
-static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
+static void see_another(struct bridge *b, struct in *in, const struct cyclone_remote *remote)
 {
-    char topic[SL_TOPIC_MAX];
-    if (bridge_topic_from_dds(remote->topic, topic) < 0 || comes_in(b, topic))
-        return;
-    const struct bridge_rule *rule = rule_for(&b->ins, topic);
-    if (!rule)
-        return;
+    struct cyclone_guid old = cyclone_reader_guid(in_reader(in));
+    int changed = in_hear(in, remote);
+    if (changed < 0)
+        sl_log(SL_LOG_WARN, "DDS %s: a writer is not read: %s", remote->topic, sl_error_text());
+    else if (changed > 0)
+        graph_replace_reader(b->graph, old, in_reader(in));
+}
+
+static void open_incoming(struct bridge *b, const struct bridge_rule *rule, const char *topic,
+                          const struct cyclone_remote *remote)
+{
     if (b->in_count == INS_MAX) {
         if (!b->told_of_ins_max)
             sl_log(SL_LOG_WARN, "%s and later ones do not come in: a bridge has at most %d topics",
@@ -237,11 +255,24 @@ static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
         return;
     }
     struct incoming *incoming = &b->in[b->in_count++];
-    memcpy(incoming->topic, topic, sizeof incoming->topic);
+    snprintf(incoming->topic, sizeof incoming->topic, "%s", topic);
     if (in_open(b->cyclone, b->runtime, rule, topic, remote, &b->origins, &incoming->in) < 0)
         sl_log(SL_LOG_WARN, "DDS %s does not come in: %s", remote->topic, sl_error_text());
     else
         graph_add_reader(b->graph, in_reader(incoming->in));
+}
+
+static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
+{
+    char topic[SL_TOPIC_MAX];
+    if (bridge_topic_from_dds(remote->topic, topic) < 0)
+        return;
+    struct incoming *known = find_incoming(b, topic);
+    const struct bridge_rule *rule = rule_for(&b->ins, topic);
+    if (known && known->in)
+        see_another(b, known->in, remote);
+    else if (!known && rule)
+        open_incoming(b, rule, topic, remote);
 }
 
 static int hear(struct bridge *b)
@@ -254,6 +285,14 @@ static int hear(struct bridge *b)
 }
 
 /* Life ------------------------------------------------------------------------------------------*/
+
+static int open_counters(struct bridge *b)
+{
+    static const char *const names[] = {"complaints", NULL};
+    char title[32];
+    snprintf(title, sizeof title, "DDS domain %u", (unsigned)b->domain);
+    return sl_runtime_count(b->runtime, title, names, &b->counters);
+}
 
 static int open_bridge(void *state, struct sl_runtime *runtime)
 {
@@ -273,6 +312,8 @@ static int open_bridge(void *state, struct sl_runtime *runtime)
         return err;
     b->is_watching = true;
     err = cyclone_open((uint32_t)b->domain, sl_runtime_name(runtime), b->wake_fd, &b->cyclone);
+    if (err == 0)
+        err = open_counters(b);
     if (err == 0)
         err = graph_open(b->cyclone, sl_runtime_name(runtime), (enum graph_form)b->form, &b->graph);
     return err < 0 ? err : look(b);
@@ -337,8 +378,8 @@ const struct sl_program bridge_program = {
     .details =
         "A RULE is a topic's name, or a regular expression for whole names ('.*' is all of them),\n"
         "and then words: reliable or best-effort; transient-local or volatile; depth=N, keep-all;\n"
-        "deadline=TIME; as=/NAME (its name on the other side). Going out also rate=HZ; latest; "
-        "and\n"
+        "deadline=TIME; as=/NAME (its name on the other side); frame-id=NAME (of its messages on\n"
+        "the other side; a '*' in it stands for theirs). Going out also rate=HZ; latest; and\n"
         "when-full=drop, copy or block: what to do with a message while readers are behind by as\n"
         "many frames as may be held. Without words what goes out has ROS 2's profile for sensors\n"
         "(best effort, volatile, depth 5), but reliable and transient local if it is retained on\n"

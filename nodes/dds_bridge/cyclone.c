@@ -68,6 +68,7 @@ struct cyclone {
     struct cyclone_reader *readers;
     pthread_mutex_t log_lock;
     struct sl_log_limit log_limit; /* strangers' packets must not flood the log */
+    _Atomic uint64_t complaints;
 };
 
 struct cyclone_reader {
@@ -529,12 +530,22 @@ static int open_topic(const struct cyclone *cyclone, const char *topic, const ch
 static void log_line(void *context, const dds_log_data_t *line)
 {
     struct cyclone *cyclone = context;
+    atomic_fetch_add_explicit(&cyclone->complaints, 1, memory_order_relaxed);
     int length = (int)line->size - (line->size > 0 && line->message[line->size - 1] == '\n');
     bool is_error = line->priority & (DDS_LC_ERROR | DDS_LC_FATAL);
     pthread_mutex_lock(&cyclone->log_lock);
     sl_log_limited(&cyclone->log_limit, is_error ? SL_LOG_ERROR : SL_LOG_WARN, "Cyclone DDS: %.*s",
                    length, line->message);
     pthread_mutex_unlock(&cyclone->log_lock);
+}
+
+/* In place of Cyclone's own, which aborts where an announcement from the network says that a type
+ * is told in a way that does not exist. Whoever announces an end tells its type by hashes; anything
+ * else is refused where this is true. */
+__attribute__((visibility("default"))) bool
+ddsi_typeid_is_fully_descriptive(const ddsi_typeid_t *type)
+{
+    return type && !ddsi_typeid_is_hash(type);
 }
 
 /* Participant -----------------------------------------------------------------------------------*/
@@ -548,6 +559,9 @@ static int open_participant(struct cyclone *cyclone, uint32_t domain, const char
         return sl_error(-ENOMEM, "no memory for a configuration");
     cyclone->domain = dds_create_domain(domain, config);
     free(config);
+    if (cyclone->domain < 0 && uri && uri[0])
+        return sl_error(-EINVAL, "DDS domain %s cannot be opened; is $CYCLONEDDS_URI right?",
+                        number);
     if (cyclone->domain < 0)
         return dds_failure(cyclone->domain, "DDS domain", number);
     dds_qos_t *qos = dds_create_qos();
@@ -600,6 +614,11 @@ void cyclone_close(struct cyclone *cyclone)
     free(cyclone);
 }
 
+uint64_t cyclone_complaints(const struct cyclone *cyclone)
+{
+    return atomic_load_explicit(&cyclone->complaints, memory_order_relaxed);
+}
+
 static struct cyclone_guid guid_of(dds_entity_t entity)
 {
     dds_guid_t guid = {0};
@@ -627,11 +646,11 @@ static dds_qos_t *make_qos(const struct cyclone_qos *q)
     } else {
         dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, (int32_t)q->depth);
     }
+    /* What waits for late joiners is bounded, also where all is kept until readers have it. */
     if (q->transient_local)
-        dds_qset_durability_service(qos, 0,
-                                    q->keep_all ? DDS_HISTORY_KEEP_ALL : DDS_HISTORY_KEEP_LAST,
-                                    q->keep_all ? 1 : (int32_t)q->depth, DDS_LENGTH_UNLIMITED,
-                                    DDS_LENGTH_UNLIMITED, DDS_LENGTH_UNLIMITED);
+        dds_qset_durability_service(qos, 0, DDS_HISTORY_KEEP_LAST, (int32_t)q->depth,
+                                    DDS_LENGTH_UNLIMITED, DDS_LENGTH_UNLIMITED,
+                                    DDS_LENGTH_UNLIMITED);
     if (q->deadline_ns > 0)
         dds_qset_deadline(qos, q->deadline_ns);
     dds_qset_ignorelocal(qos, DDS_IGNORELOCAL_PARTICIPANT); /* what we send is not for ourselves */
@@ -689,14 +708,46 @@ static struct message *new_message(struct cyclone_writer *w, size_t size, size_t
     return m;
 }
 
-static struct message *hold_message(struct cyclone_writer *w, const struct sl_frame *frame)
+static struct sl_body body_of(const struct sl_frame *frame)
 {
-    struct message *m = new_message(w, frame->body_length, 0);
-    m->frame = *frame;
-    m->body.count = frame->range_count;
+    struct sl_body body = {.count = frame->range_count};
     for (unsigned i = 0; i < frame->range_count; i++)
-        m->body.ranges[i] = (struct sl_body_range){frame->range[i].start, frame->range[i].length};
-    m->may_be_padded = pads_in_page(&m->body, frame->body_length);
+        body.ranges[i] = (struct sl_body_range){frame->range[i].start, frame->range[i].length};
+    return body;
+}
+
+/* Bytes of ours, and behind them the frame's. Where a list has no place for one more, what is left
+ * of the frame's first range joins ours. */
+static struct message *hold_behind_head(struct cyclone_writer *w, const struct sl_frame *frame,
+                                        const struct cyclone_head *head)
+{
+    struct sl_body whole = body_of(frame), rest;
+    size_t rest_size = frame->body_length - head->replaces, joins = 0;
+    if (sl_body_slice(&whole, head->replaces, rest_size, &rest) < 0)
+        rest = (struct sl_body){0}; /* its ranges are its length, so this is never seen */
+    unsigned first = rest.count == SL_BODY_RANGES_MAX;
+    if (first)
+        joins = rest.ranges[0].length;
+    size_t ours = head->size_bytes + joins;
+    struct message *m = new_message(w, head->size_bytes + rest_size, ours + CDR_UNIT);
+    memcpy(m->copy, head->bytes, head->size_bytes);
+    sl_body_copy(&rest, 0, m->copy + head->size_bytes, joins);
+    memset(m->copy + ours, 0, CDR_UNIT);
+    m->body.ranges[0] = (struct sl_body_range){m->copy, ours};
+    for (m->body.count = 1; first < rest.count; first++)
+        m->body.ranges[m->body.count++] = rest.ranges[first];
+    return m;
+}
+
+static struct message *hold_message(struct cyclone_writer *w, const struct sl_frame *frame,
+                                    const struct cyclone_head *head)
+{
+    struct message *m =
+        head ? hold_behind_head(w, frame, head) : new_message(w, frame->body_length, 0);
+    m->frame = *frame;
+    if (!head)
+        m->body = body_of(frame);
+    m->may_be_padded = pads_in_page(&m->body, m->size);
     atomic_fetch_add(&w->held, 1);
     return m;
 }
@@ -712,11 +763,16 @@ static struct message *new_copy(struct cyclone_writer *w, size_t size)
 }
 
 /* Ends the hold. */
-static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *frame)
+static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *frame,
+                                    const struct cyclone_head *head)
 {
-    struct message *m = new_copy(w, frame->body_length);
-    size_t got = sl_frame_copy(frame, 0, m->copy, frame->body_length);
-    memset(m->copy + got, 0, frame->body_length - got + CDR_UNIT);
+    size_t begin = head ? head->size_bytes : 0, skipped = head ? head->replaces : 0;
+    size_t rest = frame->body_length - skipped;
+    struct message *m = new_copy(w, begin + rest);
+    if (head)
+        memcpy(m->copy, head->bytes, begin);
+    size_t got = sl_frame_copy(frame, skipped, m->copy + begin, rest);
+    memset(m->copy + begin + got, 0, rest - got + CDR_UNIT);
     if (sl_frame_check(frame) < 0)
         atomic_fetch_add(&w->stale, 1);
     sl_frame_release(frame);
@@ -745,16 +801,20 @@ static int check_size(struct cyclone_writer *w, size_t size)
     return sl_error(-EMSGSIZE, "a message of %zu bytes is none of DDS", size);
 }
 
-int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame, enum cyclone_way way)
+int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame,
+                        const struct cyclone_head *head, enum cyclone_way way)
 {
     size_t size = frame->range_count > 0 ? frame->body_length : 0;
+    if (head)
+        size += head->size_bytes - head->replaces;
     int err = check_size(w, size);
     if (err < 0) {
         sl_frame_release(frame);
         return err;
     }
     bool is_copied = way == CYCLONE_COPY || !frame->link;
-    return write_message(w, is_copied ? copy_message(w, frame) : hold_message(w, frame), size);
+    return write_message(w, is_copied ? copy_message(w, frame, head) : hold_message(w, frame, head),
+                         size);
 }
 
 int cyclone_writer_send_bytes(struct cyclone_writer *w, const void *body, size_t size)
@@ -866,6 +926,12 @@ int cyclone_reader_take(struct cyclone_reader *r, struct cyclone_arrival *ret_ar
             return 1;
     }
     return got == 0 ? 0 : dds_failure(got, "a message of", "DDS");
+}
+
+void cyclone_reader_end(struct cyclone_reader *r)
+{
+    dds_delete(r->reader);
+    dds_delete(r->topic);
 }
 
 uint32_t cyclone_reader_writers(const struct cyclone_reader *r)

@@ -30,7 +30,7 @@ struct cyclone_qos {
     bool best_effort;
     bool transient_local;
     bool keep_all;
-    uint32_t depth;      /* unless keep_all: messages, at least 1 */
+    uint32_t depth;      /* messages, at least 1; with keep_all only of what late joiners get */
     int64_t deadline_ns; /* 0 = none */
 };
 
@@ -39,6 +39,9 @@ struct cyclone_qos {
  * ends for which a writer is waited for (cyclone_writer_await). */
 int cyclone_open(uint32_t domain, const char *name, int wake_fd, struct cyclone **ret_cyclone);
 void cyclone_close(struct cyclone *cyclone); /* NULL is fine */
+
+/* Lines that Cyclone had for the log: packets that are none of RTPS, and whatever else is wrong. */
+uint64_t cyclone_complaints(const struct cyclone *cyclone);
 
 /* How an end, or the participant itself, is known to others: a GUID. */
 struct cyclone_guid {
@@ -57,11 +60,20 @@ enum cyclone_way {
     CYCLONE_COPY, /* copy the body once and release the frame at once; inline ones always are */
 };
 
-/* Send a frame, which is this call's now: it is released, sooner or later, succeed or fail.
+/* Other bytes for the beginning of a body: so many of its bytes are left out. */
+struct cyclone_head {
+    const void *bytes;
+    size_t size_bytes;
+    size_t replaces; /* at most the body's length */
+};
+
+/* Send a frame, which is this call's now: it is released, sooner or later, succeed or fail. With a
+ * `head` (else NULL), which is copied, what stands behind it is sent from where it is all the same;
+ * of a body of SL_RANGES_MAX ranges what is left of the first one is copied, too.
  * -ETIMEDOUT: the history is full of what readers have not got (keep_all); -EMSGSIZE: 4 GiB or
  * more, or less than the 4 bytes that each message begins with. */
 int cyclone_writer_send(struct cyclone_writer *writer, struct sl_frame *frame,
-                        enum cyclone_way way);
+                        const struct cyclone_head *head, enum cyclone_way way);
 
 /* Send a body that is no frame's; it is copied. Errors as above. */
 int cyclone_writer_send_bytes(struct cyclone_writer *writer, const void *body, size_t size_bytes);
@@ -115,6 +127,9 @@ int cyclone_reader_open(struct cyclone *cyclone, const char *topic, const char *
 
 /* The next message: 1, or 0 if there is none, or an error. */
 int cyclone_reader_take(struct cyclone_reader *reader, struct cyclone_arrival *ret_arrival);
+
+/* It reads no more; what it had and nobody took is dropped. It stays what cyclone_close ends. */
+void cyclone_reader_end(struct cyclone_reader *reader);
 
 uint32_t cyclone_reader_writers(const struct cyclone_reader *reader); /* matched now */
 struct cyclone_guid cyclone_reader_guid(const struct cyclone_reader *reader);

@@ -86,6 +86,17 @@ void graph_add_reader(struct graph *graph, const struct cyclone_reader *reader)
         add(graph, &graph->readers, cyclone_reader_guid(reader));
 }
 
+void graph_replace_reader(struct graph *graph, struct cyclone_guid old,
+                          const struct cyclone_reader *reader)
+{
+    for (uint32_t i = 0; graph && i < graph->readers.count; i++) {
+        if (memcmp(&graph->readers.guid[i], &old, sizeof old) == 0) {
+            graph->readers.guid[i] = cyclone_reader_guid(reader);
+            graph->has_news = true;
+        }
+    }
+}
+
 static void put_gid(struct sl_cdr_writer *w, const struct graph *g, struct cyclone_guid guid)
 {
     sl_writer_bytes(&w->bytes, guid.byte, sizeof guid.byte);

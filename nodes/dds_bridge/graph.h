@@ -37,6 +37,10 @@ void graph_close(struct graph *graph); /* NULL is fine */
 void graph_add_writer(struct graph *graph, const struct cyclone_writer *writer);
 void graph_add_reader(struct graph *graph, const struct cyclone_reader *reader);
 
+/* The reader that was known by `old` is another one now. */
+void graph_replace_reader(struct graph *graph, struct cyclone_guid old,
+                          const struct cyclone_reader *reader);
+
 /* Tell DDS, if there is news. */
 int graph_tell(struct graph *graph);
 

@@ -37,19 +37,25 @@ struct place {
 struct in {
     char topic[SL_TOPIC_MAX]; /* on the bus */
     char type[SL_TYPE_MAX];
+    char dds_topic[sizeof((struct cyclone_remote *)0)->topic];
+    char dds_type[sizeof((struct cyclone_remote *)0)->type];
+    struct cyclone *cyclone;
     const struct bridge_rule *rule;
+    const struct frame_layout *layout; /* of its messages, if their frame_id is another one */
     const struct sl_runtime *runtime;
     struct bridge_origins *origins;
     struct cyclone_qos qos;
     struct cyclone_reader *reader;
     struct sl_log_limit fault_log;
+    struct sl_counters *counters; /* the runtime closes them */
 
     pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
     struct pool *pool;    /* NULL = none yet */
     uint64_t published, bytes, copied;
-    uint64_t no_slot;   /* dropped: every slot was held */
-    uint64_t displaced; /* dropped: newer ones came before it was taken */
-    uint64_t refused;   /* dropped: it could not be published */
+    uint64_t no_slot;    /* dropped: every slot was held */
+    uint64_t displaced;  /* dropped: newer ones came before it was taken */
+    uint64_t refused;    /* dropped: it could not be published */
+    uint64_t unreadable; /* dropped: no frame_id could be found in it */
 };
 
 /* Pools -----------------------------------------------------------------------------------------*/
@@ -90,10 +96,21 @@ static int open_pool(struct in *in, uint64_t slot_size)
     return 0;
 }
 
+/* Bytes before a message, for a longer beginning. */
+static size_t room_of(const struct in *in)
+{
+    return in->layout ? FRAME_GROWTH : 0;
+}
+
+static uint64_t slot_for(const struct in *in, size_t size)
+{
+    return (uint64_t)size + PAD + room_of(in);
+}
+
 /* One that has slots for such a message. A quarter more, for messages that vary. */
 static int need_pool(struct in *in, size_t size)
 {
-    uint64_t wanted = size <= SL_INLINE_MAX ? 0 : (uint64_t)size + PAD;
+    uint64_t wanted = size <= SL_INLINE_MAX ? 0 : slot_for(in, size);
     if (in->pool && in->pool->slot_size >= wanted)
         return 0;
     return open_pool(in, wanted + wanted / 4);
@@ -101,13 +118,13 @@ static int need_pool(struct in *in, size_t size)
 
 /* Places ----------------------------------------------------------------------------------------*/
 
-static struct place *own_place(size_t size)
+static struct place *own_place(const struct in *in, size_t size)
 {
-    struct place *place = malloc(sizeof *place + size);
+    struct place *place = malloc(sizeof *place + room_of(in) + size);
     if (!place)
         return NULL;
     place->pool = NULL;
-    place->c.data = place->own;
+    place->c.data = place->own + room_of(in);
     return place;
 }
 
@@ -123,7 +140,7 @@ static struct place *slot_place(struct in *in)
     }
     place->pool = in->pool;
     place->pool->loaned++;
-    place->c.data = place->loan.data;
+    place->c.data = (unsigned char *)place->loan.data + room_of(in);
     return place;
 }
 
@@ -131,8 +148,8 @@ static struct cyclone_place *give_place(void *context, size_t size)
 {
     struct in *in = context;
     pthread_mutex_lock(&in->lock);
-    bool fits = in->pool && size > SL_INLINE_MAX && size + PAD <= in->pool->slot_size;
-    struct place *place = fits ? slot_place(in) : own_place(size);
+    bool fits = in->pool && size > SL_INLINE_MAX && slot_for(in, size) <= in->pool->slot_size;
+    struct place *place = fits ? slot_place(in) : own_place(in, size);
     pthread_mutex_unlock(&in->lock);
     return place ? &place->c : NULL;
 }
@@ -162,68 +179,105 @@ static void drop_place(void *context, struct cyclone_place *c)
 
 /* Publishing ------------------------------------------------------------------------------------*/
 
-/* When it was measured, and where its data lies, for types that are known. */
-static struct sl_message describe(const struct in *in, const struct cyclone_arrival *arrival)
+/* A message in its place. */
+struct content {
+    unsigned char *body;
+    size_t size;
+};
+
+/* Another frame_id goes before the bytes that stay. */
+static int rename_frame(const struct in *in, struct content *text)
 {
-    const uint8_t *body = arrival->place->data, *data = NULL;
-    struct sl_message message = {.stamp_ns = (uint64_t)arrival->sent_ns,
-                                 .body_length = (uint32_t)arrival->size_bytes};
+    struct frame_head made;
+    int err = frame_head_make(in->layout, in->rule->frame_id, text->body,
+                              text->size < FRAME_HEAD_MAX ? text->size : FRAME_HEAD_MAX, &made);
+    if (err < 0)
+        return err;
+    text->body = text->body + made.replaces - made.size_bytes;
+    text->size = text->size - made.replaces + made.size_bytes;
+    memcpy(text->body, made.bytes, made.size_bytes);
+    return 0;
+}
+
+/* When it was measured, and where in the body its data lies, for types that are known. */
+static struct sl_message describe(const struct in *in, const struct content *text, int64_t sent_ns)
+{
+    const uint8_t *data = NULL;
+    struct sl_message message = {.stamp_ns = (uint64_t)sent_ns,
+                                 .body_length = (uint32_t)text->size};
     if (strcmp(in->type, SL_TYPE_POINTCLOUD2) == 0) {
         struct sl_pointcloud2 cloud;
-        if (sl_pointcloud2_read(body, arrival->size_bytes, &cloud) < 0)
+        if (sl_pointcloud2_read(text->body, text->size, &cloud) < 0)
             return message;
         message.stamp_ns = (uint64_t)cloud.stamp_ns;
         message.data_length = cloud.data_size;
         data = cloud.data;
     } else if (strcmp(in->type, SL_TYPE_IMAGE) == 0) {
         struct sl_image image;
-        if (sl_image_read(body, arrival->size_bytes, &image) < 0)
+        if (sl_image_read(text->body, text->size, &image) < 0)
             return message;
         message.stamp_ns = (uint64_t)image.stamp_ns;
         message.data_length = image.data_size;
         data = image.data;
     }
-    message.data_offset = message.data_length ? (uint32_t)(data - body) : 0;
+    message.data_offset = message.data_length ? (uint32_t)(data - text->body) : 0;
     return message;
 }
 
 /* It lies in memory of our own: it is small, or there was no slot as large. */
-static int publish_own(struct in *in, const struct place *place, struct sl_message *message)
+static int publish_own(struct in *in, const struct content *text, struct sl_message *message)
 {
     struct sl_loan loan;
-    size_t size = message->body_length;
-    int err = need_pool(in, size);
+    int err = need_pool(in, text->size);
     if (err < 0)
         return err;
     struct sl_publisher *publisher = in->pool->publisher;
-    if (size <= SL_INLINE_MAX) {
+    if (text->size <= SL_INLINE_MAX) {
         message->data_offset = message->data_length = 0;
-        return sl_publisher_publish_inline(publisher, place->c.data, size, message);
+        return sl_publisher_publish_inline(publisher, text->body, text->size, message);
     }
     if ((err = sl_publisher_loan(publisher, &loan)) < 0)
         return err;
-    memcpy(loan.data, place->c.data, size);
-    memset((unsigned char *)loan.data + size, 0, PAD);
+    memcpy(loan.data, text->body, text->size);
+    memset((unsigned char *)loan.data + text->size, 0, PAD);
     in->copied++;
     return sl_publisher_publish(publisher, &loan, message);
 }
 
-static int publish_slot(struct place *place, const struct sl_message *message)
+static int publish_slot(struct place *place, const struct content *text, struct sl_message *message)
 {
-    memset((unsigned char *)place->loan.data + message->body_length, 0, PAD);
+    message->body_offset = (uint32_t)(text->body - (unsigned char *)place->loan.data);
+    if (message->data_length > 0)
+        message->data_offset += message->body_offset;
+    memset(text->body + text->size, 0, PAD);
     return sl_publisher_publish(place->pool->publisher, &place->loan, message);
+}
+
+/* With the lock held. The place's loan ends. */
+static int publish_place(struct in *in, struct place *place, const struct cyclone_arrival *arrival)
+{
+    struct content text = {place->c.data, arrival->size_bytes};
+    int err = in->layout ? rename_frame(in, &text) : 0;
+    if (err < 0) {
+        in->unreadable++;
+        if (place->pool)
+            sl_publisher_discard(place->pool->publisher, &place->loan);
+        return err;
+    }
+    struct sl_message message = describe(in, &text, arrival->sent_ns);
+    err = place->pool ? publish_slot(place, &text, &message) : publish_own(in, &text, &message);
+    in->published += err == 0;
+    in->bytes += err == 0 ? text.size : 0;
+    *(err == -EAGAIN ? &in->no_slot : &in->refused) += err < 0;
+    return err;
 }
 
 static void publish(struct in *in, const struct cyclone_arrival *arrival)
 {
     struct place *place = (struct place *)arrival->place;
-    struct sl_message message = describe(in, arrival);
     pthread_mutex_lock(&in->lock);
-    int err = place->pool ? publish_slot(place, &message) : publish_own(in, place, &message);
+    int err = publish_place(in, place, arrival);
     end_place(in, place);
-    in->published += err == 0;
-    in->bytes += err == 0 ? arrival->size_bytes : 0;
-    *(err == -EAGAIN ? &in->no_slot : &in->refused) += err < 0;
     pthread_mutex_unlock(&in->lock);
     if (err < 0)
         sl_log_limited(&in->fault_log, SL_LOG_WARN, "%s: a message from DDS is left out: %s",
@@ -248,6 +302,33 @@ const struct cyclone_reader *in_reader(const struct in *in)
 
 /* Life ------------------------------------------------------------------------------------------*/
 
+/* In the order of in_count. */
+static const char *const counter_names[] = {"received", "published", "bytes",   "copied",
+                                            "no_slot",  "displaced", "refused", "unreadable",
+                                            "writers",  NULL};
+
+static int open_counters(struct in *in, struct sl_runtime *runtime, const char *dds_topic)
+{
+    char title[SL_STATS_TITLE];
+    snprintf(title, sizeof title, "DDS %.150s -> %s", dds_topic, in->topic);
+    return sl_runtime_count(runtime, title, counter_names, &in->counters);
+}
+
+void in_count(struct in *in)
+{
+    uint32_t writers = cyclone_reader_writers(in->reader); /* before our lock: it takes Cyclone's */
+    pthread_mutex_lock(&in->lock);
+    uint64_t dropped = in->no_slot + in->displaced + in->refused + in->unreadable;
+    const uint64_t values[] = {
+        in->published + dropped, in->published, in->bytes,      in->copied, in->no_slot,
+        in->displaced,           in->refused,   in->unreadable, writers};
+    pthread_mutex_unlock(&in->lock);
+    static_assert(sizeof values / sizeof *values + 1 ==
+                      sizeof counter_names / sizeof *counter_names,
+                  "a value for each name");
+    sl_counters_set(in->counters, values);
+}
+
 /* What the writer offers, so that nothing is asked of it that it does not give. */
 static void choose_qos(struct in *in, const struct cyclone_remote *remote)
 {
@@ -258,9 +339,16 @@ static void choose_qos(struct in *in, const struct cyclone_remote *remote)
     }
 }
 
-int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
-            const struct bridge_rule *rule, const char *topic, const struct cyclone_remote *remote,
-            struct bridge_origins *origins, struct in **ret_in)
+static int open_reader(struct in *in)
+{
+    const struct cyclone_sink sink = {give_place, drop_place, in};
+    return cyclone_reader_open(in->cyclone, in->dds_topic, in->dds_type, &in->qos, &sink,
+                               &in->reader);
+}
+
+int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct bridge_rule *rule,
+            const char *topic, const struct cyclone_remote *remote, struct bridge_origins *origins,
+            struct in **ret_in)
 {
     struct in *in = calloc(1, sizeof *in);
     if (!in)
@@ -270,12 +358,17 @@ int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
     in->runtime = runtime;
     in->origins = origins;
     snprintf(in->topic, sizeof in->topic, "%s", rule->as[0] ? rule->as : topic);
+    snprintf(in->dds_topic, sizeof in->dds_topic, "%s", remote->topic);
+    snprintf(in->dds_type, sizeof in->dds_type, "%s", remote->type);
+    in->cyclone = cyclone;
     choose_qos(in, remote);
-    const struct cyclone_sink sink = {give_place, drop_place, in};
     int err = bridge_type_from_dds(remote->type, in->type);
     if (err == 0)
-        err =
-            cyclone_reader_open(cyclone, remote->topic, remote->type, &in->qos, &sink, &in->reader);
+        in->layout = bridge_rule_layout(rule, in->topic, in->type);
+    if (err == 0)
+        err = open_counters(in, runtime, remote->topic);
+    if (err == 0)
+        err = open_reader(in);
     if (err < 0) {
         in_close(in);
         return err;
@@ -287,15 +380,62 @@ int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
     return 0;
 }
 
+/* A reader gets nothing from a writer that offers less than it asks for. */
+static bool is_weaker(const struct cyclone_remote *remote, const struct cyclone_qos *qos)
+{
+    return (remote->best_effort && !qos->best_effort) ||
+           (!remote->transient_local && qos->transient_local);
+}
+
+/* What has come is published before; what comes between the two readers is lost. */
+static int ask_for_less(struct in *in, const struct cyclone_remote *remote)
+{
+    int got;
+    while ((got = in_work(in)) > 0)
+        ;
+    if (got < 0)
+        return got;
+    in->qos.best_effort |= remote->best_effort;
+    in->qos.transient_local &= remote->transient_local;
+    cyclone_reader_end(in->reader);
+    int err = open_reader(in);
+    if (err < 0)
+        return err;
+    sl_log(SL_LOG_INFO, "DDS %s -> %s: a writer offers less, read %s, %s from now on",
+           in->dds_topic, in->topic, in->qos.best_effort ? "best effort" : "reliable",
+           in->qos.transient_local ? "transient local" : "volatile");
+    return 1;
+}
+
+int in_hear(struct in *in, const struct cyclone_remote *remote)
+{
+    if (strcmp(remote->type, in->dds_type) != 0) {
+        sl_log_limited(&in->fault_log, SL_LOG_WARN,
+                       "DDS %s: a writer of %.200s is not read: it is %s", in->dds_topic,
+                       remote->type, in->dds_type);
+        return 0;
+    }
+    if (!is_weaker(remote, &in->qos))
+        return 0;
+    if (!in->rule->says_qos)
+        return ask_for_less(in, remote);
+    sl_log_limited(
+        &in->fault_log, SL_LOG_WARN,
+        "DDS %s: a writer is not read: it is %s, %s, which is less than the rule asks for",
+        in->dds_topic, remote->best_effort ? "best effort" : "reliable",
+        remote->transient_local ? "transient local" : "volatile");
+    return 0;
+}
+
 void in_sum_up(struct in *in)
 {
     pthread_mutex_lock(&in->lock);
     sl_log(SL_LOG_INFO,
            "DDS -> %s: %" PRIu64 " messages published, %" PRIu64 " bytes, %" PRIu64
            " copied twice; dropped: %" PRIu64 " without a slot, %" PRIu64 " displaced, %" PRIu64
-           " refused",
-           in->topic, in->published, in->bytes, in->copied, in->no_slot, in->displaced,
-           in->refused);
+           " refused, %" PRIu64 " unreadable",
+           in->topic, in->published, in->bytes, in->copied, in->no_slot, in->displaced, in->refused,
+           in->unreadable);
     pthread_mutex_unlock(&in->lock);
 }
 

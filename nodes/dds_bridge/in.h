@@ -20,15 +20,20 @@
 struct in;
 
 /* `remote` is a writer of `topic` (as ROS 2 names it). */
-int in_open(struct cyclone *cyclone, const struct sl_runtime *runtime,
-            const struct bridge_rule *rule, const char *topic, const struct cyclone_remote *remote,
-            struct bridge_origins *origins, struct in **ret_in);
+int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct bridge_rule *rule,
+            const char *topic, const struct cyclone_remote *remote, struct bridge_origins *origins,
+            struct in **ret_in);
+
+/* Another writer of it. One that offers less than those before is read all the same, if the rule
+ * leaves that open: 1, in_reader is another one now. Else 0, or an error. */
+int in_hear(struct in *in, const struct cyclone_remote *remote);
 
 /* Publish what has come. Returns how many messages, or an error. */
 int in_work(struct in *in);
 
 const struct cyclone_reader *in_reader(const struct in *in);
 
+void in_count(struct in *in);  /* show its counters as they are now */
 void in_sum_up(struct in *in); /* a line for the log */
 void in_close(struct in *in);  /* NULL is fine */
 

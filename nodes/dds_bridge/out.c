@@ -6,6 +6,7 @@
 #include "core/shm/layout.h"
 #include "nodes/dds_bridge/names.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,6 +76,45 @@ static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char
     return err;
 }
 
+/* In the order of out_count. */
+static const char *const counter_names[] = {
+    "sent",    "bytes",      "copied",     "thinned", "overrun", "recycled", "skipped",
+    "refused", "unreadable", "taken_back", "full",    "held",    "readers",  NULL};
+
+static int open_counters(struct out *o, struct sl_runtime *runtime, const char *dds_topic)
+{
+    char title[SL_STATS_TITLE];
+    snprintf(title, sizeof title, "%s -> DDS %.150s", o->topic, dds_topic);
+    return sl_runtime_count(runtime, title, counter_names, &o->counters);
+}
+
+void out_count(const struct out *o)
+{
+    struct cyclone_writer_status s;
+    struct sl_subscriber_status bus;
+    if (!o->writer)
+        return;
+    cyclone_writer_status(o->writer, &s);
+    sl_subscriber_status(o->subscriber, &bus);
+    const uint64_t values[] = {s.sent,
+                               s.bytes,
+                               s.copied,
+                               o->thinned,
+                               bus.lost[SL_LOSS_OVERRUN],
+                               bus.lost[SL_LOSS_RECYCLED],
+                               bus.lost[SL_LOSS_SKIPPED],
+                               s.failed,
+                               o->unreadable,
+                               s.stale,
+                               o->parked,
+                               cyclone_writer_held(o->writer),
+                               s.readers};
+    static_assert(sizeof values / sizeof *values + 1 ==
+                      sizeof counter_names / sizeof *counter_names,
+                  "a value for each name");
+    sl_counters_set(o->counters, values);
+}
+
 int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
              const struct bridge_rule *rule, const struct bridge_origins *origins,
              const struct sl_stats_view *publisher)
@@ -89,11 +129,14 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
     struct cyclone_writer *writer = NULL;
     if (err == 0)
         err = cyclone_writer_open(cyclone, topic, type, &o->qos, &writer);
+    if (err == 0)
+        err = open_counters(o, runtime, topic);
     if (err == 0) /* the last thing that may fail: nobody would take from it */
         err = open_subscriber(o, runtime, publisher->type);
     if (err < 0)
         return err;
     o->writer = writer;
+    o->layout = bridge_rule_layout(rule, o->topic, publisher->type);
     sl_log(SL_LOG_INFO, "%s -> DDS %s (%s), %s, %s, %s, at most %u frames held, then %s", o->topic,
            topic, type, o->qos.best_effort ? "best effort" : "reliable",
            o->qos.transient_local ? "transient local" : "volatile",
@@ -106,8 +149,12 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
 /* May no other message be taken now? */
 static bool is_full(const struct out *o)
 {
-    uint32_t copies = o->full == BRIDGE_BLOCK ? cyclone_writer_copies(o->writer) : 0;
-    return cyclone_writer_held(o->writer) + copies >= o->limit;
+    uint32_t held = cyclone_writer_held(o->writer), copies = cyclone_writer_copies(o->writer);
+    if (o->full == BRIDGE_BLOCK)
+        return held + copies >= o->limit;
+    /* Where nothing is displaced, copies have a bound of their own. */
+    uint32_t kept = o->qos.transient_local ? 2 * o->qos.depth : o->qos.depth;
+    return held >= o->limit || (o->qos.keep_all && copies >= kept);
 }
 
 /* Its subscriber would be readable all the time, so it is not waited for meanwhile. */
@@ -147,6 +194,22 @@ static enum cyclone_way way_for(const struct out *o)
     return o->full != BRIDGE_COPY || has_room ? CYCLONE_HOLD : CYCLONE_COPY;
 }
 
+/* With another frame_id: another beginning before the frame's bytes. */
+static int send_renamed(struct out *o, struct sl_frame *frame)
+{
+    unsigned char begin[FRAME_HEAD_MAX]; /* a copy, which its publisher cannot change */
+    struct frame_head made;
+    size_t size = sl_frame_copy(frame, 0, begin, sizeof begin);
+    int err = frame_head_make(o->layout, o->rule->frame_id, begin, size, &made);
+    if (err < 0) {
+        o->unreadable++;
+        sl_frame_release(frame);
+        return err;
+    }
+    const struct cyclone_head head = {made.bytes, made.size_bytes, made.replaces};
+    return cyclone_writer_send(o->writer, frame, &head, way_for(o));
+}
+
 static void send_frame(struct out *o, struct sl_frame *frame)
 {
     bool is_own = bridge_origins_has(o->origins, frame->instance);
@@ -155,7 +218,9 @@ static void send_frame(struct out *o, struct sl_frame *frame)
         sl_frame_release(frame);
         return;
     }
-    if (cyclone_writer_send(o->writer, frame, way_for(o)) < 0)
+    int err = o->layout ? send_renamed(o, frame)
+                        : cyclone_writer_send(o->writer, frame, NULL, way_for(o));
+    if (err < 0)
         sl_log_limited(&o->fault_log, SL_LOG_WARN, "%s: a message is left out: %s", o->topic,
                        sl_error_text());
 }
@@ -214,10 +279,10 @@ void out_sum_up(const struct out *o)
     sl_subscriber_status(o->subscriber, &bus);
     sl_log(SL_LOG_INFO,
            "%s: %" PRIu64 " messages sent, %" PRIu64 " bytes, %" PRIu64 " copied, %" PRIu64
-           " thinned out, %" PRIu64 " refused, %" PRIu64 " taken back, lost on the bus %" PRIu64
-           " (overrun %" PRIu64 ", recycled %" PRIu64 ", skipped %" PRIu64 "), %" PRIu64
-           " times as many frames held as may be",
-           o->topic, s.sent, s.bytes, s.copied, o->thinned, s.failed, s.stale,
+           " thinned out, %" PRIu64 " refused, %" PRIu64 " unreadable, %" PRIu64
+           " taken back, lost on the bus %" PRIu64 " (overrun %" PRIu64 ", recycled %" PRIu64
+           ", skipped %" PRIu64 "), %" PRIu64 " times as many frames held as may be",
+           o->topic, s.sent, s.bytes, s.copied, o->thinned, s.failed, o->unreadable, s.stale,
            bus.lost[SL_LOSS_OVERRUN] + bus.lost[SL_LOSS_RECYCLED] + bus.lost[SL_LOSS_SKIPPED],
            bus.lost[SL_LOSS_OVERRUN], bus.lost[SL_LOSS_RECYCLED], bus.lost[SL_LOSS_SKIPPED],
            o->parked);

@@ -16,6 +16,7 @@
 struct out {
     char topic[SL_TOPIC_MAX];
     const struct bridge_rule *rule;
+    const struct frame_layout *layout;    /* of its messages, if their frame_id is another one */
     const struct bridge_origins *origins; /* what came in from DDS does not go out again */
     struct cyclone_qos qos;
     enum bridge_full full;
@@ -25,7 +26,9 @@ struct out {
     bool is_parked;                /* as many are held as may be: a release is waited for */
     uint64_t next_ns;              /* rate: no message before that */
     uint64_t parked, thinned;
+    uint64_t unreadable; /* dropped: no frame_id could be found in it */
     struct sl_log_limit fault_log;
+    struct sl_counters *counters;
 };
 
 /* Frames that the bridge wants to hold of a topic at one time by this rule. */
@@ -38,6 +41,9 @@ int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclon
 
 /* Send what has come. Returns how many messages, or an error. */
 int out_work(struct out *out, struct sl_runtime *runtime);
+
+/* Show its counters as they are now. */
+void out_count(const struct out *out);
 
 /* A line for the log. */
 void out_sum_up(const struct out *out);

@@ -2,6 +2,7 @@
 #include "nodes/dds_bridge/rule.h"
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/options.h"
 
 #include <ctype.h>
@@ -121,16 +122,27 @@ static int set_as(struct bridge_rule *rule, const char *value)
     return 0;
 }
 
+static int set_frame_id(struct bridge_rule *rule, const char *value)
+{
+    const char *star = strchr(value, '*');
+    if (value[0] == '\0' || strlen(value) >= sizeof rule->frame_id ||
+        (star && strchr(star + 1, '*')))
+        return sl_error(-EINVAL,
+                        "frame-id=%s: give a name, such as lidar_front, or one with a '*' for the "
+                        "one that a message has, such as robot1/*",
+                        value);
+    snprintf(rule->frame_id, sizeof rule->frame_id, "%s", value);
+    return 0;
+}
+
 static int set_word(struct bridge_rule *rule, const char *word)
 {
     static const struct {
         const char *key;
         int (*set)(struct bridge_rule *rule, const char *value);
-    } values[] = {{"depth=", set_depth},
-                  {"deadline=", set_deadline},
-                  {"rate=", set_rate},
-                  {"when-full=", set_full},
-                  {"as=", set_as}};
+    } values[] = {{"depth=", set_depth}, {"deadline=", set_deadline},
+                  {"rate=", set_rate},   {"when-full=", set_full},
+                  {"as=", set_as},       {"frame-id=", set_frame_id}};
     if (strcmp(word, "reliable") == 0 || strcmp(word, "best-effort") == 0)
         return set_reliability(rule, word[0] == 'b');
     if (strcmp(word, "transient-local") == 0 || strcmp(word, "volatile") == 0)
@@ -145,7 +157,7 @@ static int set_word(struct bridge_rule *rule, const char *word)
     return sl_error(-EINVAL,
                     "'%s' is none of: reliable, best-effort, transient-local, volatile, depth=N, "
                     "keep-all, deadline=TIME, rate=HZ, latest, when-full=drop|copy|block, "
-                    "as=/NAME",
+                    "as=/NAME, frame-id=NAME",
                     word);
 }
 
@@ -185,4 +197,17 @@ void bridge_rule_finish(struct bridge_rule *rule)
 bool bridge_rule_matches(const struct bridge_rule *rule, const char *topic)
 {
     return !rule->name[0] && regexec(&rule->pattern, topic, 0, NULL, 0) == 0;
+}
+
+const struct frame_layout *bridge_rule_layout(const struct bridge_rule *rule, const char *topic,
+                                              const char *type)
+{
+    const struct frame_layout *layout = rule->frame_id[0] ? frame_layout_of(type) : NULL;
+    if (rule->frame_id[0] && !layout)
+        sl_log(SL_LOG_WARN,
+               "%s keeps its frame_id: %s has none that is known here (frame-id is for clouds, "
+               "images, scans, packets, Imu, NavSatFix, CameraInfo, Odometry, and stamped poses, "
+               "points, twists and transforms)",
+               topic, type);
+    return layout;
 }

@@ -17,6 +17,7 @@
 #define SL_NODES_DDS_BRIDGE_RULE_H
 
 #include "nodes/dds_bridge/cyclone.h"
+#include "nodes/dds_bridge/frame_id.h"
 
 #include <regex.h>
 
@@ -33,7 +34,8 @@ struct bridge_rule {
     const char *text;
     char name[SL_TOPIC_MAX]; /* of one topic, as written; "" = pattern */
     regex_t pattern;
-    char as[SL_TOPIC_MAX]; /* its name on the other side; "" = the same */
+    char as[SL_TOPIC_MAX];       /* its name on the other side; "" = the same */
+    char frame_id[FRAME_ID_MAX]; /* on the other side, with a '*' for the old one; "" = the same */
     struct cyclone_qos qos;
     bool says_qos; /* reliability or durability were given, so they are not the topic's own */
     bool says_full;
@@ -44,6 +46,11 @@ struct bridge_rule {
 
 int bridge_rule_init(struct bridge_rule *rule, const char *text);
 void bridge_rule_finish(struct bridge_rule *rule); /* also one that is zero */
+
+/* How the rule's frame_id gets into messages of that type; NULL: they keep theirs. If the rule has
+ * one all the same, this is logged. */
+const struct frame_layout *bridge_rule_layout(const struct bridge_rule *rule, const char *topic,
+                                              const char *type);
 
 /* Does a pattern match this name? */
 bool bridge_rule_matches(const struct bridge_rule *rule, const char *topic);

@@ -51,10 +51,20 @@ static int64_t stamp_of(uint32_t number)
     return (int64_t)SECONDS * 1000000000 + number;
 }
 
+const char *content_frame_prefix = "";
+
+static bool is_frame_id(struct sl_text text, const char *name)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s%s", content_frame_prefix, name);
+    return sl_text_is(text, full);
+}
+
 static uint32_t check_header(const std_msgs_msg_dds__Header_ *header, const char *frame_id)
 {
     assert_int_equal(header->stamp.sec, SECONDS);
-    assert_string_equal(header->frame_id, frame_id);
+    if (!is_frame_id(sl_text(header->frame_id), frame_id))
+        fail_msg("frame_id is '%s', not '%s%s'", header->frame_id, content_frame_prefix, frame_id);
     return header->stamp.nanosec;
 }
 
@@ -213,7 +223,7 @@ uint32_t check_cloud_frame(const struct sl_frame *frame)
     assert_int_equal(sl_pointcloud2_read(frame->body, frame->body_length, &cloud), 0);
     uint32_t number = number_of(cloud.stamp_ns);
     assert_int_equal(frame->stamp_ns, cloud.stamp_ns);
-    assert_true(sl_text_is(cloud.frame_id, "lidar_front"));
+    assert_true(is_frame_id(cloud.frame_id, "lidar_front"));
     assert_int_equal(cloud.height, 1);
     assert_int_equal(cloud.field_count, 4);
     check_field_of(&cloud, "x", 0, 7, 1);
@@ -265,6 +275,23 @@ uint32_t check_image(const void *sample)
     assert_int_equal(image->step, 99 + number % 4);
     assert_int_equal(image->data._length, image->height * image->step);
     check_data(image->data._buffer, image->data._length, number);
+    return number;
+}
+
+uint32_t check_image_frame(const struct sl_frame *frame)
+{
+    struct sl_image image;
+    assert_int_equal(sl_image_read(frame->body, frame->body_length, &image), 0);
+    uint32_t number = number_of(image.stamp_ns);
+    assert_int_equal(frame->stamp_ns, image.stamp_ns);
+    assert_true(is_frame_id(image.frame_id, "camera_left"));
+    assert_int_equal(image.width, 33);
+    assert_true(sl_text_is(image.encoding, "rgb8"));
+    assert_int_equal(image.step, 99 + number % 4);
+    assert_true(image.height > 0);
+    assert_int_equal(image.data_size, image.height * image.step);
+    assert_ptr_equal(frame->data, frame->data_length ? image.data : NULL);
+    check_data(image.data, image.data_size, number);
     return number;
 }
 
@@ -337,7 +364,7 @@ uint32_t check_imu_frame(const struct sl_frame *frame)
     struct sl_imu imu;
     assert_int_equal(sl_imu_read(frame->body, frame->body_length, &imu), 0);
     uint32_t number = number_of(imu.stamp_ns);
-    assert_true(sl_text_is(imu.frame_id, "imu"));
+    assert_true(is_frame_id(imu.frame_id, "imu"));
     for (unsigned i = 0; i < 4; i++)
         assert_true(imu.orientation[i] == number + 0.25 * i);
     for (unsigned i = 0; i < 3; i++) {

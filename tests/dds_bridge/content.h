@@ -25,6 +25,9 @@ int publish_imu(struct sl_publisher *publisher, uint32_t number, uint32_t size);
 void write_cloud(dds_entity_t writer, uint32_t number, uint32_t size);
 void write_imu(dds_entity_t writer, uint32_t number);
 
+/* What is expected before each frame_id below; "" at first. */
+extern const char *content_frame_prefix;
+
 /* Fails the test unless it is all of such a message. Returns its number. */
 uint32_t check_cloud(const void *sample);
 uint32_t check_image(const void *sample);
@@ -32,6 +35,7 @@ uint32_t check_imu(const void *sample);
 
 /* The same for what came to the bus. */
 uint32_t check_cloud_frame(const struct sl_frame *frame);
+uint32_t check_image_frame(const struct sl_frame *frame);
 uint32_t check_imu_frame(const struct sl_frame *frame);
 
 #endif

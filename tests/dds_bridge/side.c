@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/dds_bridge/side.h"
 
+#include "core/base/clock.h"
+#include "core/shm/stats.h"
 #include "tests/tools/harness.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DOMAINS 200
@@ -17,6 +21,11 @@ static const char config[] =
     "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>9</MaxAutoParticipantIndex>"
     "<Peers><Peer address=\"%s\"/><Peer address=\"%s\"/></Peers>"
     "<SPDPInterval>500ms</SPDPInterval></Discovery></Domain></CycloneDDS>";
+
+/* Behind it: what this process sends and receives goes to a file. */
+static const char recording[] =
+    ",<CycloneDDS><Domain id=\"any\"><Tracing><PacketCaptureFile>%s</PacketCaptureFile></Tracing>"
+    "</Domain></CycloneDDS>";
 
 static uint32_t domain;
 static dds_entity_t participant;
@@ -50,6 +59,32 @@ int side_teardown(void **state)
     return harness_teardown(state);
 }
 
+int side_setup_recorded(void **state)
+{
+    if (side_setup(state) != 0)
+        return -1;
+    char uri[sizeof config + sizeof recording + 1024], *plain = strdup(getenv("CYCLONEDDS_URI"));
+    int used = snprintf(uri, sizeof uri, "%s", plain);
+    snprintf(uri + used, sizeof uri - (size_t)used, recording, harness_path("packets.pcap"));
+    setenv("CYCLONEDDS_URI", uri, 1);
+    side_next_participant();
+    setenv("CYCLONEDDS_URI", plain, 1); /* of all that come later */
+    free(plain);
+    return participant > 0 ? 0 : -1;
+}
+
+void side_next_participant(void)
+{
+    dds_delete(participant);
+    participant = dds_create_participant(domain, NULL, NULL);
+    assert_true(participant > 0);
+}
+
+dds_entity_t side_participant(void)
+{
+    return participant;
+}
+
 uint32_t side_domain(void)
 {
     return domain;
@@ -59,6 +94,13 @@ const char *side_domain_option(void)
 {
     static char text[32];
     snprintf(text, sizeof text, "--dds-domain=%u", domain);
+    return text;
+}
+
+const char *side_domain_title(void)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "DDS domain %u", domain);
     return text;
 }
 
@@ -143,5 +185,43 @@ int64_t side_take(dds_entity_t reader, uint32_t (*check)(const void *sample), in
             return result;
         if (got == 0 && !await_status(reader, DDS_DATA_AVAILABLE_STATUS, patience_ns))
             return -1;
+    }
+}
+
+/* Counters --------------------------------------------------------------------------------------*/
+
+struct search {
+    const char *title, *name;
+    uint64_t value;
+};
+
+static int see_sheet(void *context, const struct sl_stats_sheet_view *view)
+{
+    struct search *search = context;
+    for (unsigned i = 0; strcmp(view->title, search->title) == 0 && i < view->count; i++)
+        if (strcmp(view->name[i], search->name) == 0)
+            search->value = view->value[i];
+    return 0;
+}
+
+uint64_t side_counter(const char *title, const char *name)
+{
+    static struct sl_stats_watch watch;
+    struct search search = {title, name, 0};
+    assert_int_equal(sl_stats_watch_open(NULL, &watch), 0);
+    assert_int_equal(sl_stats_watch_refresh(&watch, 200), 0);
+    assert_int_equal(sl_stats_each_sheet(&watch, see_sheet, &search), 0);
+    sl_stats_watch_close(&watch);
+    return search.value;
+}
+
+void side_await_counter(const char *title, const char *name, uint64_t least)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)SIDE_PATIENCE_NS, value;
+    while ((value = side_counter(title, name)) < least) {
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("%s: %s is %llu, not %llu", title, name, (unsigned long long)value,
+                     (unsigned long long)least);
+        poll(NULL, 0, 20);
     }
 }

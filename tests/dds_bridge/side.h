@@ -21,8 +21,17 @@ int side_teardown(void **state);
  * addresses find each other. */
 int side_setup_between(void **state, const char *one, const char *other);
 
+/* As side_setup, and what the first participant sends and receives is recorded in the harness's
+ * file packets.pcap, which is whole when that participant ends. */
+int side_setup_recorded(void **state);
+
+dds_entity_t side_participant(void);
+/* The participant ends, with all that it has, and another one takes its place. */
+void side_next_participant(void);
+
 uint32_t side_domain(void);
 const char *side_domain_option(void); /* "--dds-domain=N" */
+const char *side_domain_title(void);  /* of the counters that are no topic's */
 
 struct side_qos {
     bool best_effort, transient_local, keep_all;
@@ -39,5 +48,10 @@ void side_await_readers(dds_entity_t writer, uint32_t count);
 /* Take one sample, wait for it; `check` gets it, and its result is returned. -1: none came in
  * time. */
 int64_t side_take(dds_entity_t reader, uint32_t (*check)(const void *sample), int64_t patience_ns);
+
+/* A counter that a bridge shows now (core/shm/counters.h); 0 if it shows none of that name. */
+uint64_t side_counter(const char *title, const char *name);
+/* Until it is at least so much. */
+void side_await_counter(const char *title, const char *name, uint64_t least);
 
 #endif

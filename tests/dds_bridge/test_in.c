@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <rosgraph_msgs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,8 +55,8 @@ static void sized_clouds_arrive(const char *dds_topic, struct sl_subscriber *sub
 {
     dds_entity_t writer = side_writer(dds_topic, CLOUD, (struct side_qos){.keep_all = true});
     side_await_readers(writer, 1);
-    for (uint32_t number = 0; number < 8 * count; number++) {
-        write_cloud(writer, number, sizes[number / 8]);
+    for (uint32_t number = 0; number < 4 * count; number++) {
+        write_cloud(writer, number, sizes[number / 4]);
         assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
     }
 }
@@ -63,12 +64,36 @@ static void sized_clouds_arrive(const char *dds_topic, struct sl_subscriber *sub
 static void messages_come_as_they_are_and_may_grow(void **state)
 {
     (void)state;
-    static const uint32_t sizes[] = {100, 3000, 3000, 60000, 100, 2000000, 8u << 20};
+    static const uint32_t sizes[] = {100, 3000, 3000, 60000, 100, 2000000, 8u << 20, 32u << 20};
     struct sl_subscriber *subscriber = subscribe("/points");
     struct child child = start("dds_bridge", "--in=/points reliable", side_domain_option(), NULL);
     sized_clouds_arrive("rt/points", subscriber, sizes, sizeof sizes / sizeof *sizes);
     assert_int_equal(stop(&child, SIGTERM), 0);
     sl_subscriber_close(subscriber);
+}
+
+/* Those that fit into a ring's entry before, but not with the longer name, too. */
+static void messages_come_with_another_frame_id(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {100, 3000, 60000};
+    char prefix[150] = "robot/", rule[200];
+    memset(prefix + 6, 'x', sizeof prefix - 7);
+    snprintf(rule, sizeof rule, "--in=.* reliable frame-id=%s*", prefix);
+    struct sl_subscriber *clouds = subscribe("/points"), *imus = subscribe("/imu");
+    struct child child = start("dds_bridge", rule, side_domain_option(), NULL);
+    content_frame_prefix = prefix;
+    sized_clouds_arrive("rt/points", clouds, sizes, sizeof sizes / sizeof *sizes);
+    dds_entity_t writer = side_writer("rt/imu", IMU, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    for (uint32_t number = 0; number < 10; number++) {
+        write_imu(writer, number);
+        assert_int_equal(take(imus, check_imu_frame, PATIENCE_NS), number);
+    }
+    content_frame_prefix = "";
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(clouds);
+    sl_subscriber_close(imus);
 }
 
 static void small_messages_come_inline(void **state)
@@ -82,6 +107,9 @@ static void small_messages_come_inline(void **state)
         write_imu(writer, number);
         assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number);
     }
+    side_await_counter("DDS rt/imu -> /front/imu", "received", 50);
+    assert_int_equal(side_counter("DDS rt/imu -> /front/imu", "published"), 50);
+    assert_int_equal(side_counter("DDS rt/imu -> /front/imu", "writers"), 1);
     assert_int_equal(stop(&child, SIGTERM), 0);
     sl_subscriber_close(subscriber);
 }
@@ -99,6 +127,74 @@ static void what_was_written_before_comes_if_its_writer_keeps_it(void **state)
     struct sl_subscriber *subscriber = subscribe("/map");
     for (uint32_t number = 2; number < 5; number++)
         assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+/* A type's name promises what the bytes do not keep: they have no frame_id. */
+static void what_cannot_be_renamed_is_counted(void **state)
+{
+    (void)state;
+    const dds_topic_descriptor_t *clock = &rosgraph_msgs_msg_dds__Clock__desc;
+    const dds_topic_descriptor_t liar = {.m_size = clock->m_size,
+                                         .m_align = clock->m_align,
+                                         .m_flagset = clock->m_flagset & ~DDS_TOPIC_XTYPES_METADATA,
+                                         .m_typename = "sensor_msgs::msg::dds_::PointCloud2_",
+                                         .m_nops = clock->m_nops,
+                                         .m_ops = clock->m_ops,
+                                         .m_meta = clock->m_meta};
+    const rosgraph_msgs_msg_dds__Clock_ sample = {{1, 2}};
+    struct child child = start("dds_bridge", "--in=/points frame-id=x", side_domain_option(), NULL);
+    dds_entity_t writer = side_writer("rt/points", &liar, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(dds_write(writer, &sample), 0);
+    side_await_counter("DDS rt/points -> /points", "unreadable", 5);
+    assert_int_equal(side_counter("DDS rt/points -> /points", "published"), 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+static void writers_and_bridges_come_and_go(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber = subscribe("/imu");
+    uint32_t number = 0;
+    for (unsigned round = 0; round < 4; round++) {
+        struct child child = start("dds_bridge", "--in=/imu", side_domain_option(), NULL);
+        for (unsigned i = 0; i < 2; i++) { /* two lives of a writer in one of the bridge */
+            /* the reader of a killed one seems to live for a while, so messages wait for theirs */
+            dds_entity_t writer =
+                side_writer("rt/imu", IMU, (struct side_qos){.transient_local = true});
+            for (uint32_t end = number + 5; number < end; number++) {
+                write_imu(writer, number);
+                assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number);
+            }
+            assert_int_equal(dds_delete(writer), 0);
+        }
+        assert_int_equal(stop(&child, SIGKILL), 256 + SIGKILL);
+    }
+    sl_subscriber_close(subscriber);
+}
+
+/* The first one offers more than those that come later; all are read. */
+static void writers_that_offer_less_are_read_too(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber = subscribe("/imu");
+    struct child child = start("dds_bridge", "--in=/imu", side_domain_option(), NULL);
+    const struct side_qos offers[] = {{.transient_local = true}, {0}, {.best_effort = true}};
+    dds_entity_t writer[3];
+    uint32_t number = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        writer[i] = side_writer("rt/imu", IMU, offers[i]);
+        side_await_readers(writer[i], 1);
+        for (unsigned k = 0; k <= i; k++) {
+            side_await_readers(writer[k], 1);
+            write_imu(writer[k], number);
+            assert_int_equal(take(subscriber, check_imu_frame, PATIENCE_NS), number++);
+        }
+    }
+    side_await_counter("DDS rt/imu -> /imu", "writers", 3);
     assert_int_equal(stop(&child, SIGTERM), 0);
     sl_subscriber_close(subscriber);
 }
@@ -200,8 +296,12 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
     const struct CMUnitTest tests[] = {
         CASE(messages_come_as_they_are_and_may_grow),
+        CASE(messages_come_with_another_frame_id),
         CASE(small_messages_come_inline),
         CASE(what_was_written_before_comes_if_its_writer_keeps_it),
+        CASE(what_cannot_be_renamed_is_counted),
+        CASE(writers_and_bridges_come_and_go),
+        CASE(writers_that_offer_less_are_read_too),
         CASE(other_topics_stay_outside),
         CASE(nothing_goes_round_in_circles),
         CASE(noise_at_its_ports_does_no_harm),

@@ -106,7 +106,7 @@ static void every_word_counts(void **state)
     struct bridge_rule rule;
     assert_int_equal(bridge_rule_init(&rule, "  points\treliable transient-local depth=7 "
                                              "deadline=100ms rate=4 latest when-full=copy "
-                                             "as=/front/points keep-all "),
+                                             "as=/front/points frame-id=robot1/* keep-all "),
                      0);
     assert_string_equal(rule.name, "points");
     assert_true(!rule.qos.best_effort && rule.qos.transient_local && rule.qos.keep_all);
@@ -116,6 +116,7 @@ static void every_word_counts(void **state)
     assert_true(rule.latest && rule.says_qos);
     assert_int_equal(rule.full, BRIDGE_COPY);
     assert_string_equal(rule.as, "/front/points");
+    assert_string_equal(rule.frame_id, "robot1/*");
     bridge_rule_finish(&rule);
     assert_int_equal(bridge_rule_init(&rule, "/tf transient-local"), 0);
     assert_false(rule.qos.best_effort);
@@ -153,6 +154,8 @@ static void wrong_rules_are_told(void **state)
         {"/a when-full=wait", "none of: drop, copy, block"},
         {"/a as=b", "as=b: give a topic's whole name"},
         {".* as=/b", "one name for every topic"},
+        {"/a frame-id=", "frame-id=: give a name"},
+        {"/a frame-id=*/*", "one with a '*' for the one"},
         {"/a(", "no regular expression: "},
         {"/a**", "a repetition cannot be repeated"},
         {"/(a*)+", "a group or a repetition"},

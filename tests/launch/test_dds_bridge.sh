@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# test_dds_bridge.sh - launch/dds_bridge.yaml: clouds of a simulated lidar are read by Cyclone DDS.
+# test_dds_bridge.sh - launch/dds_bridge.yaml and dds_bridge_capture.yaml: clouds of a simulated lidar, and
+# of a capture, are read by Cyclone DDS.
 #
 # Usage: test_dds_bridge.sh SLUICE LAUNCH_FOLDER DDS_READER      (SLUICE = the command)
 set -euo pipefail
@@ -34,13 +35,19 @@ fail() {
     exit 1
 }
 
-"$sluice" launch "$files/dds_bridge.yaml" domain=$domain >"$place/said" 2>&1 &
-launch=$!
-timeout 60 "$reader" $domain rt/lidar/points 15 >"$place/read" 2>&1 || fail "the reader: status $?"
-grep -qx '15 clouds' "$place/read" || fail "not all clouds were read"
-kill -INT "$launch"
-wait "$launch" || fail "dds_bridge.yaml: status $?"
-launch=
+clouds_are_read() {
+    "$sluice" launch "$files/$1" domain=$domain "${@:2}" >"$place/said" 2>&1 &
+    launch=$!
+    timeout 60 "$reader" $domain rt/lidar/points 15 >"$place/read" 2>&1 || fail "$1: the reader: status $?"
+    grep -qx '15 clouds' "$place/read" || fail "$1: not all clouds were read"
+    kill -INT "$launch"
+    wait "$launch" || fail "$1: status $?"
+    launch=
+}
+
+"$sluice" sim lidar --capture "$place/sim.pcap" --duration 1s >"$place/said" 2>&1 || fail "no capture was made"
+clouds_are_read dds_bridge_capture.yaml capture="$place/sim.pcap" loop=true
+clouds_are_read dds_bridge.yaml
 grep -Eq '/lidar/points -> DDS rt/lidar/points \(sensor_msgs::msg::dds_::PointCloud2_\)' "$place/said" ||
     fail "no word of the topic"
 grep -Eq '/lidar/points: [1-9][0-9]* messages sent, [0-9]+ bytes, 0 copied' "$place/said" ||

@@ -85,6 +85,17 @@ static int start_child(struct program *p)
     return p->child < 0 ? sl_error(-errno, "no child: %s", strerror(errno)) : 0;
 }
 
+static int open_counters(struct sl_runtime *runtime)
+{
+    static const char *const names[] = {"done", "never", "odd", NULL};
+    static const uint64_t values[] = {5, 0, 2};
+    struct sl_counters *counters;
+    int err = sl_runtime_count(runtime, "/a -> b", names, &counters);
+    if (err == 0)
+        sl_counters_set(counters, values);
+    return err;
+}
+
 static int program_open(void *state, struct sl_runtime *runtime)
 {
     struct program *p = state;
@@ -111,6 +122,8 @@ static int program_open(void *state, struct sl_runtime *runtime)
         return err;
     case HOLD_LOAN:
         err = open_echo(p, runtime);
+        if (err == 0)
+            err = open_counters(runtime);
         return err < 0 ? err : sl_publisher_loan(p->publisher, &p->loan);
     case ECHO:
         return open_echo(p, runtime);

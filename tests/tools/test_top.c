@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_top.c - sluice top: on a real terminal (a pseudo one), once, as JSON; and what it finds. */
+#include "core/shm/counters.h"
 #include "tests/tools/harness.h"
 
 #include "core/base/clock.h"
@@ -165,6 +166,39 @@ static void once_and_json_tell_nodes_topics_and_subscribers(void **state)
     run_free(&r);
 }
 
+/* As many as there may be, and more: those are counted where nobody sees it. */
+static void counters_of_a_program_are_shown(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"sent", "never", "odd\"\033name", NULL};
+    struct sl_counters *counters[SL_STATS_SHEETS + 3];
+    for (unsigned i = 0; i < SL_STATS_SHEETS + 3; i++) {
+        const uint64_t values[] = {1000 + i, 0, 7};
+        char title[32];
+        snprintf(title, sizeof title, "/from\033/%03u -> to", i);
+        assert_int_equal(sl_counters_open(NULL, title, names, &counters[i]), 0);
+        sl_counters_set(counters[i], values);
+    }
+    struct run r = run("sluice", "top", "--once", "--period", "10ms", NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.out, "/from?/000 -> to: sent 1000 (0.0/s)  odd__name 7\n");
+    assert_has(r.out, "/from?/071 -> to: sent 1071 ");
+    assert_has_not(r.out, "/from?/072");
+    run_free(&r);
+    for (unsigned i = 1; i < SL_STATS_SHEETS + 3; i++)
+        sl_counters_close(counters[i]);
+    r = run("sluice", "top", "--json", "--period", "10ms", NULL);
+    struct sl_yaml *json = json_parse(r.out);
+    assert_string_equal(json_text(json, "counters.0.of"), "/from?/000 -> to");
+    assert_true(json_number(json, "counters.0.counts.sent") == 1000);
+    assert_true(json_number(json, "counters.0.counts.never") == 0);
+    assert_true(json_number(json, "counters.0.counts.odd__name") == 7);
+    assert_has_not(r.out, "/from?/001");
+    sl_yaml_destroy(json);
+    run_free(&r);
+    sl_counters_close(counters[0]);
+}
+
 static void stopped_node_is_found(void **state)
 {
     (void)state;
@@ -237,6 +271,10 @@ static void page_keeps_to_the_screen(void **state)
     static char names[300][24];
     struct sl_census_row rows[2];
     struct sl_census *census = make_census(rows);
+    struct sl_census_sheet sheet = {
+        .view = {.node = &slow_node, .title = "a", .count = 1, .name = {"sent"}}};
+    census->sheets = &sheet;
+    census->sheet_count = 1;
     census->topic_count = 300;
     for (int i = 0; i < 300; i++) {
         snprintf(names[i], sizeof names[i], "/topic\033[2J%d", i);
@@ -256,6 +294,8 @@ static void page_keeps_to_the_screen(void **state)
         assert_null(strchr(text, '\033')); /* nobody's name steers the terminal */
         if (height > 30)
             assert_has(text, "/topic?[2J299"); /* the fastest is among those that are shown */
+        if (height > 30)
+            assert_has(text, "a: sent 0 (0.0/s)");
         free(text);
     }
     free(census);
@@ -283,6 +323,7 @@ int main(void)
         CASE(resize_is_followed_at_once),
         CASE(without_a_terminal_it_says_what_to_do),
         CASE(once_and_json_tell_nodes_topics_and_subscribers),
+        CASE(counters_of_a_program_are_shown),
         CASE(stopped_node_is_found),
         cmocka_unit_test(who_loses_and_who_holds_is_told_worst_first),
         cmocka_unit_test(page_keeps_to_the_screen),
