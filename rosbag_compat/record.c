@@ -30,7 +30,9 @@
 #define PROGRESS_NS  SL_NS_PER_S
 #define TYPE_WAIT_MS 100 /* for a publisher that has just begun to show its page */
 
-static const char *const format_names[] = {"auto", "mcap", NULL};
+/* "auto", then those of sl_log_output_names */
+static const char *const format_names[] = {"auto",           "mcap",    "rosbag2",
+                                           "rosbag2-sqlite", "rosbag1", NULL};
 static const char *const policy_words[] = {"", " (lossless)"};
 
 /* What is written of a topic: one for each type that it has had. */
@@ -59,6 +61,7 @@ struct record {
     const char *output, *regex, *exclude;
     bool all, lossless, overwrite, crc;
     int format, compression;
+    enum sl_log_output_kind kind; /* that they come to */
     int64_t level, max_messages, duration_ns, split_ns, flush_ns;
     uint64_t split_bytes, chunk_bytes;
 
@@ -104,14 +107,16 @@ static const struct sl_option options[] = {
      .letter = 'o',
      .kind = SL_OPTION_TEXT,
      .offset = offsetof(struct record, output),
-     .value = "FILE",
-     .help = "Where to; the default is named by the time: sluice_2026-03-01_14-05-09.mcap"},
+     .value = "PATH",
+     .help = "Where to: .mcap, .bag, or a folder of rosbag2; the default is named by the time: "
+             "sluice_2026-03-01_14-05-09.mcap"},
     {.name = "format",
      .kind = SL_OPTION_CHOICE,
      .offset = offsetof(struct record, format),
      .fallback = "auto",
      .choices = format_names,
-     .help = "Of the file; auto: what its name ends in says"},
+     .help = "Of the file; auto: what its name ends in says. MCAP alone, in a folder or not, and "
+             "ROS 1 bags take large bodies without a copy"},
     {.name = "overwrite",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct record, overwrite),
@@ -121,7 +126,8 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct record, compression),
      .fallback = "none",
      .choices = sl_compression_names,
-     .help = "Of chunks; bodies are then copied and take processor time"},
+     .help = "Of chunks (MCAP: lz4, zstd; ROS 1 bags: lz4, bz2); bodies are then copied and take "
+             "processor time"},
     {.name = "compression-level",
      .kind = SL_OPTION_INT,
      .offset = offsetof(struct record, level),
@@ -212,23 +218,38 @@ static int record_each_publisher(struct sl_stats_watch *watch,
 
 /* Beginning. ----------------------------------------------------------------------------------- */
 
+static int choose_kind(struct record *r)
+{
+    if (r->format > 0) {
+        r->kind = (enum sl_log_output_kind)(r->format - 1);
+        return 0;
+    }
+    int kind = r->output && *r->output ? sl_log_output_kind_of(r->output) : SL_LOG_OUTPUT_MCAP;
+    if (kind < 0)
+        return sl_error_at(kind, "option --output");
+    r->kind = (enum sl_log_output_kind)kind;
+    return 0;
+}
+
 static int name_output(struct record *r)
 {
+    static const char *const endings[] = {
+        [SL_LOG_OUTPUT_MCAP] = ".mcap",
+        [SL_LOG_OUTPUT_ROSBAG2] = "",
+        [SL_LOG_OUTPUT_ROSBAG2_SQLITE] = "",
+        [SL_LOG_OUTPUT_ROSBAG1] = ".bag",
+    };
     if (!r->output || !*r->output) {
+        char name[64];
         time_t now = time(NULL);
         struct tm local;
         localtime_r(&now, &local);
-        strftime(r->path, sizeof r->path, "sluice_%Y-%m-%d_%H-%M-%S.mcap", &local);
+        strftime(name, sizeof name, "sluice_%Y-%m-%d_%H-%M-%S", &local);
+        snprintf(r->path, sizeof r->path, "%s%s", name, endings[r->kind]);
         return 0;
     }
     if (snprintf(r->path, sizeof r->path, "%s", r->output) >= (int)sizeof r->path)
         return sl_error(-ENAMETOOLONG, "option --output: %.60s...: too long", r->output);
-    const char *end = strrchr(r->path, '.');
-    if (r->format == 0 && (!end || strcmp(end, ".mcap") != 0))
-        return sl_error(-EINVAL,
-                        "option --output: '%s' does not say which format; let it end in .mcap, "
-                        "or give --format",
-                        r->path);
     return 0;
 }
 
@@ -244,14 +265,15 @@ static int check_options(struct record *r)
     if (r->split_bytes > 0 && r->split_bytes < 65536)
         return sl_error(-EINVAL, "option --split-size: %" PRIu64 " bytes; give at least 64k",
                         r->split_bytes);
-    return name_output(r);
+    int err = choose_kind(r);
+    return err < 0 ? err : name_output(r);
 }
 
 static int open_output(struct record *r)
 {
     const struct record_output_options output = {
         .path = r->path,
-        .format = SL_LOG_MCAP,
+        .kind = r->kind,
         .writing = {.compression = (enum sl_compression)r->compression,
                     .level = (int)r->level,
                     .chunk_bytes = r->chunk_bytes,

@@ -2,22 +2,16 @@
 #include "rosbag_compat/record_output.h"
 
 #include "core/base/error.h"
+#include "rosbag_compat/record_file.h"
+#include "rosbag_compat/record_folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PIECES_MAX     64
-#define SEND_BYTES     (UINT64_C(8) << 20) /* are sent to the disk together */
-#define INDEX_BYTES    160  /* of a message, at most: chunk, chunk index, message index */
 #define TOPIC_BYTES    2048 /* of a topic beside its texts, in the data and in the summary */
-#define FILE_BYTES     4096 /* of a file without any topic */
 #define NO_INDEX       UINT32_MAX
 #define SPLIT_NAME_MAX 16 /* "_4294967295" */
 
@@ -34,10 +28,9 @@ struct topic {
 
 struct record_output {
     struct record_output_options options;
-    struct sl_log_writer *writer;
+    struct record_folder *folder; /* of rosbag2, or NULL */
+    struct record_file *file;
     char path[PATH_MAX];
-    int fd;
-    uint64_t offset, sent, forgotten; /* of the file: written, on the way, on the disk */
     uint64_t file_messages, file_first_ns;
     uint64_t file_topic_bytes;
     uint64_t ended_bytes; /* of the files before */
@@ -48,74 +41,6 @@ struct record_output {
 
 /* The file. ------------------------------------------------------------------------------------ */
 
-static int file_error(const struct record_output *o, int err)
-{
-    return sl_error(err, "%s: %s after %.1f MB; what is there is readable: 'sluice recover %s'",
-                    o->path, strerror(-err), (double)o->offset / 1e6, o->path);
-}
-
-/* Passes over what was written, in pieces and within them. */
-static unsigned advance(struct iovec *pieces, unsigned count, size_t written)
-{
-    unsigned done = 0;
-    while (done < count && written >= pieces[done].iov_len)
-        written -= pieces[done++].iov_len;
-    if (done < count) {
-        pieces[done].iov_base = (char *)pieces[done].iov_base + written;
-        pieces[done].iov_len -= written;
-    }
-    return done;
-}
-
-/* The disk gets what was written without waiting for the kernel to find that memory is short, and
- * the page cache is left to others. Advice: whether it is taken does not matter. */
-static void send(struct record_output *o)
-{
-    if (o->offset - o->sent < SEND_BYTES)
-        return;
-    sync_file_range(o->fd, (off_t)o->sent, (off_t)(o->offset - o->sent), SYNC_FILE_RANGE_WRITE);
-    if (o->sent > o->forgotten)
-        posix_fadvise(o->fd, (off_t)o->forgotten, (off_t)(o->sent - o->forgotten),
-                      POSIX_FADV_DONTNEED);
-    o->forgotten = o->sent;
-    o->sent = o->offset;
-}
-
-static int write_pieces(void *state, const struct iovec *pieces, unsigned count)
-{
-    struct record_output *o = state;
-    struct iovec rest[PIECES_MAX];
-    if (count > PIECES_MAX)
-        return sl_error(-EINVAL, "%s: a message in %u pieces", o->path, count);
-    memcpy(rest, pieces, count * sizeof *pieces);
-    for (unsigned at = 0; at < count;) {
-        ssize_t written = writev(o->fd, rest + at, (int)(count - at));
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0 || (written == 0 && rest[at].iov_len > 0))
-            return file_error(o, written < 0 ? -errno : -EIO);
-        o->offset += (uint64_t)written;
-        at += advance(rest + at, count - at, (size_t)written);
-    }
-    send(o);
-    return 0;
-}
-
-static int write_at(void *state, uint64_t offset, const void *bytes, size_t size_bytes)
-{
-    struct record_output *o = state;
-    for (size_t done = 0; done < size_bytes;) {
-        ssize_t written =
-            pwrite(o->fd, (const char *)bytes + done, size_bytes - done, (off_t)(offset + done));
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return file_error(o, written < 0 ? -errno : -EIO);
-        done += (size_t)written;
-    }
-    return 0;
-}
-
 static bool is_split(const struct record_output *o)
 {
     return o->options.split_bytes > 0 || o->options.split_ns > 0;
@@ -124,6 +49,8 @@ static bool is_split(const struct record_output *o)
 /* "drive.mcap", or "drive_0.mcap" where more may follow. */
 static int name_file(struct record_output *o)
 {
+    if (o->folder)
+        return record_folder_name_file(o->folder, o->counts.files, o->path);
     const char *path = o->options.path, *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     size_t stem = dot && (!slash || dot > slash + 1) ? (size_t)(dot - path) : strlen(path);
     char number[SPLIT_NAME_MAX] = "";
@@ -139,18 +66,11 @@ static int open_file(struct record_output *o)
     int err = name_file(o);
     if (err < 0)
         return err;
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (o->options.overwrite ? O_TRUNC : O_EXCL);
-    o->fd = open(o->path, flags, 0666);
-    if (o->fd < 0 && errno == EEXIST)
-        return sl_error(-EEXIST, "%s is there already; take another name, or --overwrite", o->path);
-    if (o->fd < 0)
-        return sl_error(-errno, "%s cannot be made: %s", o->path, strerror(errno));
-    const struct sl_log_sink sink = {.write = write_pieces, .write_at = write_at, .state = o};
-    o->offset = o->sent = o->forgotten = 0;
     o->file_messages = o->file_topic_bytes = 0;
     for (uint32_t i = 0; i < o->topic_count; i++)
         o->topics[i].in_file = NO_INDEX;
-    err = sl_mcap_writer_create(&sink, &o->options.writing, &o->writer);
+    err = record_file_open(o->path, o->options.kind, &o->options.writing, o->options.overwrite,
+                           &o->file);
     if (err == 0)
         o->counts.files++;
     return err;
@@ -158,15 +78,18 @@ static int open_file(struct record_output *o)
 
 static int end_file(struct record_output *o)
 {
-    int err = o->writer ? sl_log_write_end(o->writer) : 0;
-    sl_log_writer_destroy(o->writer);
-    o->writer = NULL;
-    if (o->fd >= 0 && close(o->fd) < 0 && err == 0)
-        err = file_error(o, -errno);
-    o->fd = -1;
-    o->ended_bytes += o->offset;
-    o->offset = 0;
-    return err;
+    uint64_t bytes = 0;
+    if (!o->file)
+        return 0;
+    int err = record_file_end(o->file, &bytes);
+    o->file = NULL;
+    o->ended_bytes += bytes;
+    return err == 0 && o->folder ? record_folder_end_file(o->folder, o->counts.files - 1) : err;
+}
+
+static bool is_folder(enum sl_log_output_kind kind)
+{
+    return kind == SL_LOG_OUTPUT_ROSBAG2 || kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE;
 }
 
 int record_output_open(const struct record_output_options *options,
@@ -176,14 +99,17 @@ int record_output_open(const struct record_output_options *options,
     if (!o)
         return sl_error(-ENOMEM, "no memory for a recording");
     o->options = *options;
-    o->fd = -1;
     /* What is gathered counts as if it were there, so it must be little beside a file. */
     uint64_t *chunk_bytes = &o->options.writing.chunk_bytes;
     if (*chunk_bytes == 0)
         *chunk_bytes = SL_LOG_CHUNK_BYTES;
     if (options->split_bytes > 0 && *chunk_bytes > options->split_bytes / 16)
         *chunk_bytes = options->split_bytes / 16;
-    int err = open_file(o);
+    int err = is_folder(options->kind)
+                  ? record_folder_make(options->path, options->kind, options->overwrite, &o->folder)
+                  : 0;
+    if (err == 0)
+        err = open_file(o);
     if (err < 0) {
         record_output_close(o);
         return err;
@@ -200,6 +126,7 @@ int record_output_close(struct record_output *o)
     for (uint32_t i = 0; i < o->topic_count; i++)
         free(o->topics[i].body);
     free(o->topics);
+    record_folder_free(o->folder);
     free(o);
     return err;
 }
@@ -232,7 +159,7 @@ int record_output_topic(struct record_output *o, const struct sl_log_topic *topi
         .text_bytes = text_bytes(topic),
     };
     *ret_index = o->topic_count++;
-    return 0;
+    return o->folder ? record_folder_topic(o->folder, topic) : 0;
 }
 
 /* A topic stands in a file that has a message of it. */
@@ -241,7 +168,7 @@ static int introduce(struct record_output *o, struct topic *t)
     if (t->in_file != NO_INDEX)
         return 0;
     o->file_topic_bytes += t->text_bytes;
-    return sl_log_write_topic(o->writer, t->topic, &t->in_file);
+    return sl_log_write_topic(record_file_writer(o->file), t->topic, &t->in_file);
 }
 
 /* Messages. ------------------------------------------------------------------------------------ */
@@ -258,8 +185,7 @@ static size_t size_of(const struct iovec *body, unsigned pieces)
 static uint64_t file_bytes_with(const struct record_output *o, const struct topic *t, size_t size)
 {
     uint64_t topics = o->file_topic_bytes + (t->in_file == NO_INDEX ? t->text_bytes : 0);
-    uint64_t gathered = o->options.writing.chunk_bytes; /* that was not written yet */
-    return o->offset + gathered + FILE_BYTES + topics + (o->file_messages + 1) * INDEX_BYTES + size;
+    return record_file_bound(o->file, o->file_messages, topics, size);
 }
 
 static bool is_full(const struct record_output *o, const struct topic *t,
@@ -280,7 +206,10 @@ static int write_message(struct record_output *o, struct topic *t, const struct 
         return err;
     struct sl_log_message message = *m;
     message.topic = t->in_file;
-    return sl_log_write_message(o->writer, &message, body, pieces);
+    err = sl_log_write_message(record_file_writer(o->file), &message, body, pieces);
+    if (err == 0 && o->folder)
+        record_folder_message(o->folder, (uint32_t)(t - o->topics), m->receive_ns);
+    return err;
 }
 
 /* The next file begins with what who joins late would get; as old as it is, but not older than the
@@ -344,18 +273,13 @@ int record_output_message(struct record_output *o, const struct sl_log_message *
 
 int record_output_flush(struct record_output *o)
 {
-    struct stat st;
-    int err = sl_log_write_flush(o->writer);
-    if (err == 0 && fstat(o->fd, &st) == 0 && st.st_nlink == 0)
-        err = sl_error(-ENOENT, "%s was removed while it was written, with %.1f MB", o->path,
-                       (double)o->offset / 1e6);
-    return err;
+    return record_file_flush(o->file);
 }
 
 struct record_output_counts record_output_counts(const struct record_output *o)
 {
     struct record_output_counts counts = o->counts;
-    counts.bytes = o->ended_bytes + o->offset;
+    counts.bytes = o->ended_bytes + (o->file ? record_file_bytes(o->file) : 0);
     return counts;
 }
 

@@ -17,13 +17,14 @@
 #ifndef SL_ROSBAG_COMPAT_RECORD_OUTPUT_H
 #define SL_ROSBAG_COMPAT_RECORD_OUTPUT_H
 
-#include "rosbag_compat/log_write.h"
+#include "rosbag_compat/files.h"
 
 #define RECORD_LATCHED_BYTES_MAX (16u << 20) /* of a message that is kept for the next file */
 
 struct record_output_options {
-    const char *path; /* "drive.mcap"; split: drive_0.mcap, drive_1.mcap ... */
-    enum sl_log_format format;
+    /* "drive.mcap"; split: drive_0.mcap, drive_1.mcap ...; a folder: drive/drive_0.mcap ... */
+    const char *path;
+    enum sl_log_output_kind kind;
     struct sl_log_write_options writing;
     uint64_t split_bytes; /* 0: no limit */
     uint64_t split_ns;

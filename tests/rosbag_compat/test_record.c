@@ -2,10 +2,12 @@
 /* The recorder as a process, publishers here, and its files read by the codec. */
 #include "core/base/clock.h"
 #include "core/shm/sluice.h"
+#include "rosbag_compat/files.h"
 #include "tests/emulated.h"
 #include "tests/rosbag_compat/support.h"
 #include "tests/tools/harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -194,6 +196,129 @@ static void everything_is_in_the_file_as_it_was_published(void **state)
     sl_publisher_close(opaque);
 }
 
+/* A log, or as many as there are: "part_#.bag" is part_0.bag, part_1.bag ... */
+static void add_files(struct sl_log_set *set, const char *path)
+{
+    const char *mark = strchr(path, '#');
+    if (!mark) {
+        assert_fine(sl_log_set_add(set, path, 0));
+        return;
+    }
+    for (unsigned number = 0;; number++) {
+        char name[320];
+        snprintf(name, sizeof name, "%.*s%u%s", (int)(mark - path), path, number, mark + 1);
+        if (access(name, R_OK) < 0)
+            break;
+        assert_fine(sl_log_set_add(set, name, 0));
+    }
+}
+
+/* Of logs in which messages have no number: the n-th of a topic is the n-th that was published,
+ * /latched has the first only. Returns how many of `topic` there are. */
+static unsigned count_in_order(const char *path, const char *topic, unsigned *ret_files)
+{
+    struct sl_log_set set = {0};
+    unsigned counts[8] = {0}, of_topic = 0;
+    add_files(&set, path);
+    *ret_files = set.count;
+    for (unsigned f = 0; f < set.count; f++) {
+        struct sl_log *log = set.logs[f];
+        for (uint32_t b = 0; b < log->block_count; b++) {
+            uint8_t *bytes = malloc(log->blocks[b].size_bytes + 1), *expected = malloc(SLOT);
+            size_t size, at = 0;
+            struct sl_log_message m;
+            assert_true(bytes && expected);
+            assert_fine(sl_log_load(log, b, bytes, &size));
+            while (sl_log_walk(log, b, bytes, size, &at, &m) == 1) {
+                const char *name = log->topics[m.topic].name;
+                bool is_latched = strcmp(name, "/latched") == 0;
+                uint64_t seq = is_latched ? 1 : ++counts[(unsigned char)name[1] % 8];
+                fill(expected, size_of(seq), seq);
+                assert_int_equal(m.size_bytes, size_of(seq));
+                assert_memory_equal(bytes + m.offset, expected, m.size_bytes);
+                of_topic += strcmp(name, topic) == 0;
+            }
+            free(bytes);
+            free(expected);
+        }
+    }
+    assert_int_equal(set.missing_count, 0);
+    sl_log_set_close(&set);
+    return of_topic;
+}
+
+static uint64_t largest_in(const char *folder)
+{
+    uint64_t largest = 0;
+    DIR *entries = opendir(folder);
+    assert_non_null(entries);
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        struct stat st;
+        if (strstr(entry->d_name, "part") && fstatat(dirfd(entries), entry->d_name, &st, 0) == 0 &&
+            S_ISREG(st.st_mode) && (uint64_t)st.st_size > largest)
+            largest = (uint64_t)st.st_size;
+    }
+    closedir(entries);
+    return largest;
+}
+
+/* Each format has everything, in files no larger than asked for, with the latched message in each.
+ */
+static void every_format_holds_what_was_published(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *format, *name, *files, *within;
+    } formats[] = {
+        {"--format=rosbag2", "part_m", "part_m", "part_m"},
+        {"--format=rosbag2-sqlite", "part_s", "part_s", "part_s"},
+        {"--format=rosbag1", "part.bag", "part_#.bag", "."},
+    };
+    for (unsigned i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct sl_publisher *many = open_publisher("/many", OPAQUE, 0);
+        struct sl_publisher *latched = open_publisher("/latched", OPAQUE, 1);
+        unsigned files = 0, all_files = 0, latches = 0, found = 0;
+        char path[300];
+        publish(latched, 1);
+        struct child r =
+            start("record", "/many", "/latched", "--lossless", formats[i].format, "-o",
+                  harness_path(formats[i].name), "--split-size=1M", "--max-messages=151", NULL);
+        await_subscriber(many, 1);
+        await_subscriber(latched, 1);
+        nap_ms(300);
+        publish_all(many, 1, 150);
+        assert_int_equal(wait_for(r.pid), 0);
+        snprintf(path, sizeof path, "%s", harness_path(formats[i].files));
+        found = count_in_order(path, "/many", &files);
+        latches = count_in_order(path, "/latched", &all_files);
+        assert_int_equal(found, 150);
+        assert_true(files > 5);
+        assert_int_equal(latches, files);
+        uint64_t largest = largest_in(harness_path(formats[i].within));
+        assert_true(largest > 600000 && largest <= 1 << 20);
+        sl_publisher_close(many);
+        sl_publisher_close(latched);
+    }
+}
+
+/* A database, too, has what is older than the flush, whenever its writer is killed. */
+static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+    struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--format=rosbag2-sqlite",
+                           "-o", harness_path("killed"), NULL);
+    unsigned files;
+    await_subscriber(p, 1);
+    publish_all(p, 1, 50);
+    nap_ms(400);
+    publish_all(p, 51, 60);
+    kill(r.pid, SIGKILL);
+    assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
+    assert_true(count_in_order(harness_path("killed"), "/p", &files) >= 50);
+    sl_publisher_close(p);
+}
+
 static void types_are_explained_where_they_are_known(void **state)
 {
     (void)state;
@@ -354,7 +479,7 @@ static void bad_wishes_are_refused_with_a_way_out(void **state)
     REFUSED("give it in full, as '/points'", (char *)"points");
     REFUSED("is there already; take another name, or --overwrite", (char *)"/p", taken);
     REFUSED("cannot be made: No such file", (char *)"/p", (char *)"-o", folder);
-    REFUSED("does not say which format", (char *)"/p", (char *)"-o", (char *)"x.dat");
+    REFUSED("no format has the ending .dat", (char *)"/p", (char *)"-o", (char *)"x.dat");
     REFUSED("is no expression", (char *)"-e", (char *)"(");
     REFUSED("give at least 64k", (char *)"/p", (char *)"--split-size=1k");
 }
@@ -432,6 +557,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(everything_is_in_the_file_as_it_was_published),
+        TEST(every_format_holds_what_was_published),
+        TEST(killed_recorder_of_a_database_leaves_what_is_older),
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
         TEST(topics_that_appear_later_are_found_and_excluded_ones_are_not),
