@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record.c - takes every message of its topics and hands it to the kernel from where it lies.
+/* record.c - takes every message of its topics and hands it to the kernel from where it lies; for
+ * snapshots it is copied (record_snapshot.h).
  *
  * There is no queue of ours: what waits stands in the publishers' rings and slots, as many messages
  * as they keep. A message is held while it is written, and let go. So memory does not grow, a
@@ -13,13 +14,16 @@
 #include "core/frame/definition.h"
 #include "core/shm/stats.h"
 #include "rosbag_compat/record_output.h"
+#include "rosbag_compat/record_snapshot.h"
 #include "rosbag_compat/topic_choice.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,16 +67,23 @@ struct record {
     int format, compression;
     enum sl_log_output_kind kind; /* that they come to */
     int64_t level, max_messages, duration_ns, split_ns, flush_ns;
-    uint64_t split_bytes, chunk_bytes;
+    uint64_t split_bytes, chunk_bytes, ring_bytes;
+    int64_t span_ns;
+    const char *trigger;
 
     struct sl_topic_choice choice;
     struct sl_stats_watch watch;
     bool has_watch;
     char path[256];
+    /* One of these two. */
     struct record_output *out;
+    struct record_snapshot *snapshot;
+    struct sl_subscriber *trigger_subscriber;
+    int wish_fd; /* a snapshot is asked for, by a signal; 0: none */
+    uint64_t taken;
     struct recorded *topics;
     unsigned topic_count;
-    struct channel *channels;
+    struct channel *channels, **channels_end;
     uint64_t start_ns, look_ns, flushed_ns, told_ns;
     uint64_t told_bytes;
     int64_t realtime_ns; /* less CLOCK_MONOTONIC */
@@ -158,6 +169,25 @@ static const struct sl_option options[] = {
      .fallback = "0",
      .max = 1e18,
      .help = "Begin a new file when one spans so much time; 0: one file"},
+    {.name = "snapshot",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct record, span_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "Write nothing but the last so many seconds, from a copy in memory, at each signal "
+             "USR1 or message of --trigger, into files of their own: drive_0.mcap, drive_1.mcap"},
+    {.name = "snapshot-size",
+     .kind = SL_OPTION_SIZE,
+     .offset = offsetof(struct record, ring_bytes),
+     .fallback = "256M",
+     .min = 65536,
+     .max = 1e15,
+     .help = "Memory for the copy; given alone, the last so many bytes are written, however old"},
+    {.name = "trigger",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct record, trigger),
+     .value = "TOPIC",
+     .help = "Each message of this topic asks for a snapshot"},
     {.name = "flush",
      .kind = SL_OPTION_DURATION,
      .offset = offsetof(struct record, flush_ns),
@@ -253,7 +283,28 @@ static int name_output(struct record *r)
     return 0;
 }
 
-static int check_options(struct record *r)
+static bool is_snapshot(const struct record *r, const struct sl_runtime *runtime)
+{
+    return r->span_ns > 0 || sl_runtime_given(runtime, "snapshot-size");
+}
+
+static int check_snapshot(const struct record *r, const struct sl_runtime *runtime)
+{
+    if (!is_snapshot(r, runtime))
+        return r->trigger && *r->trigger
+                   ? sl_error(-EINVAL, "option --trigger: of what? give --snapshot 30s, or "
+                                       "--snapshot-size")
+                   : 0;
+    if (r->split_bytes > 0 || r->split_ns > 0)
+        return sl_error(-EINVAL, "each snapshot is one file: give --snapshot or --split-size and "
+                                 "--split-duration");
+    if (r->trigger && *r->trigger && r->trigger[0] != '/')
+        return sl_error(-EINVAL, "option --trigger: '%s': give it in full, as '/%s'", r->trigger,
+                        r->trigger);
+    return 0;
+}
+
+static int check_options(struct record *r, const struct sl_runtime *runtime)
 {
     if (r->names.count == 0 && !r->all && !r->regex)
         return sl_error(-EINVAL, "nothing is to be recorded; name topics, or give --all or "
@@ -265,11 +316,13 @@ static int check_options(struct record *r)
     if (r->split_bytes > 0 && r->split_bytes < 65536)
         return sl_error(-EINVAL, "option --split-size: %" PRIu64 " bytes; give at least 64k",
                         r->split_bytes);
-    int err = choose_kind(r);
+    int err = check_snapshot(r, runtime);
+    if (err == 0)
+        err = choose_kind(r);
     return err < 0 ? err : name_output(r);
 }
 
-static int open_output(struct record *r)
+static int open_output(struct record *r, const struct sl_runtime *runtime)
 {
     const struct record_output_options output = {
         .path = r->path,
@@ -284,7 +337,34 @@ static int open_output(struct record *r)
         .split_ns = (uint64_t)r->split_ns,
         .overwrite = r->overwrite,
     };
-    return record_output_open(&output, &r->out);
+    if (!is_snapshot(r, runtime))
+        return record_output_open(&output, &r->out);
+    const struct record_snapshot_options snapshot = {output, r->ring_bytes, (uint64_t)r->span_ns};
+    return record_snapshot_open(&snapshot, &r->snapshot);
+}
+
+/* Before threads are made, so that none takes the signal. */
+static int open_wishes(struct record *r, struct sl_runtime *runtime)
+{
+    sigset_t wishes;
+    sigemptyset(&wishes);
+    sigaddset(&wishes, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &wishes, NULL);
+    int fd = signalfd(-1, &wishes, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return sl_error(-errno, "no signal can be waited for: %s", strerror(errno));
+    r->wish_fd = fd;
+    int err = sl_runtime_watch(runtime, fd);
+    if (err < 0 || !r->trigger || !*r->trigger)
+        return err;
+    const struct sl_subscriber_options o = {
+        .topic = r->trigger,
+        .domain = sl_runtime_domain(runtime),
+        .bus = sl_runtime_bus(runtime),
+        .policy = SL_KEEP_LAST,
+    };
+    err = sl_subscriber_open(&o, &r->trigger_subscriber);
+    return err < 0 ? err : sl_runtime_watch(runtime, sl_subscriber_fd(r->trigger_subscriber));
 }
 
 /* Subscribing. --------------------------------------------------------------------------------- */
@@ -369,17 +449,18 @@ static int look_for_topics(struct record *r, struct sl_runtime *runtime, uint64_
 static int open_record(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
-    int err = check_options(r);
+    int err = check_options(r, runtime);
     if (err < 0 ||
         (err = sl_topic_choice_init(&r->choice, &r->names, r->all, r->regex, r->exclude)) < 0)
         return err;
+    r->channels_end = &r->channels;
     r->topics = calloc(TOPICS_MAX, sizeof *r->topics);
     if (!r->topics)
         return sl_error(-ENOMEM, "no memory for topics");
     if ((err = sl_stats_watch_open(sl_runtime_domain(runtime), &r->watch)) < 0)
         return err;
     r->has_watch = true;
-    if ((err = open_output(r)) < 0)
+    if ((err = open_output(r, runtime)) < 0 || (r->snapshot && (err = open_wishes(r, runtime)) < 0))
         return err;
     for (unsigned i = 0; i < r->names.count && err == 0; i++)
         err = add_topic(r, runtime, r->names.text[i]);
@@ -456,8 +537,8 @@ static int make_channel(struct record *r, const struct recorded *t,
     struct channel *c = calloc(1, sizeof *c);
     if (!c)
         return sl_error(-ENOMEM, "no memory for topic %s", t->name);
-    c->next = r->channels;
-    r->channels = c;
+    *r->channels_end = c;
+    r->channels_end = &c->next;
     snprintf(c->name, sizeof c->name, "%s", t->name);
     snprintf(c->type, sizeof c->type, "%s", w->type);
     c->pairs[0] = (struct sl_log_pair){"offered_qos_profiles", qos_text(w->retain > 0)};
@@ -472,7 +553,10 @@ static int make_channel(struct record *r, const struct recorded *t,
     };
     int err = describe(c);
     *ret_channel = c;
-    return err < 0 ? err : record_output_topic(r->out, &c->topic, w->retain > 0, &c->index);
+    if (err < 0)
+        return err;
+    return r->snapshot ? record_snapshot_topic(r->snapshot, &c->topic, w->retain > 0, &c->index)
+                       : record_output_topic(r->out, &c->topic, w->retain > 0, &c->index);
 }
 
 /* Where messages of that publisher go. One that has ended before anybody saw its page has the
@@ -495,24 +579,42 @@ static int choose_channel(struct record *r, struct recorded *t, uint64_t instanc
     return make_channel(r, t, &w, &t->channel);
 }
 
+/* From where it lies. */
+static int write_body(struct record *r, struct recorded *t, const struct sl_log_message *message,
+                      const struct sl_frame *frame)
+{
+    struct iovec body[SL_RANGES_MAX];
+    for (unsigned i = 0; i < frame->range_count; i++)
+        body[i] = (struct iovec){(void *)frame->range[i].start, frame->range[i].length};
+    int err = record_output_message(r->out, message, body, frame->range_count);
+    if (err == 0)
+        t->torn += sl_frame_check(frame) < 0;
+    return err;
+}
+
+static int keep_copy(struct record *r, struct recorded *t, const struct sl_log_message *message,
+                     const struct sl_frame *frame)
+{
+    int kept = record_snapshot_frame(r->snapshot, message, frame);
+    t->torn += kept == 0 && sl_frame_check(frame) < 0;
+    return kept < 0 ? kept : 0;
+}
+
 static int write_frame(struct record *r, struct recorded *t, const struct sl_frame *frame)
 {
     int err = choose_channel(r, t, frame->instance);
     if (err < 0)
         return err;
-    struct iovec body[SL_RANGES_MAX];
-    for (unsigned i = 0; i < frame->range_count; i++)
-        body[i] = (struct iovec){(void *)frame->range[i].start, frame->range[i].length};
     const struct sl_log_message message = {
         .topic = t->channel->index,
         .sequence = (uint32_t)frame->seq,
         .receive_ns = sl_clock_realtime_ns(),
         .publish_ns = (uint64_t)((int64_t)frame->publish_ns + r->realtime_ns),
     };
-    err = record_output_message(r->out, &message, body, frame->range_count);
+    err = r->snapshot ? keep_copy(r, t, &message, frame) : write_body(r, t, &message, frame);
     if (err < 0)
         return err;
-    t->torn += sl_frame_check(frame) < 0;
+    r->taken++;
     t->messages++;
     t->bytes += frame->body_length;
     return 0;
@@ -520,8 +622,7 @@ static int write_frame(struct record *r, struct recorded *t, const struct sl_fra
 
 static bool is_enough(const struct record *r)
 {
-    return r->max_messages > 0 &&
-           record_output_counts(r->out).messages >= (uint64_t)r->max_messages;
+    return r->max_messages > 0 && r->taken >= (uint64_t)r->max_messages;
 }
 
 /* Up to BATCH messages. Returns how many, or an error. */
@@ -568,20 +669,36 @@ static uint64_t lost_by_all(const struct record *r)
     return lost;
 }
 
-static void show_progress(struct record *r, uint64_t now_ns)
+/* Returns the bytes written so far. */
+static uint64_t print_written(const struct record *r, double seconds)
 {
     struct record_output_counts c = record_output_counts(r->out);
+    fprintf(stderr, "%s  %u topics  %" PRIu64 " messages  %.1f MB  %.1f MB/s",
+            record_output_file(r->out), r->topic_count, c.messages, (double)c.bytes / 1e6,
+            (double)(c.bytes - r->told_bytes) / 1e6 / (seconds > 0 ? seconds : 1));
+    return c.bytes;
+}
+
+static void print_held(const struct record *r)
+{
+    struct record_snapshot_counts c = record_snapshot_counts(r->snapshot);
+    fprintf(stderr, "%u snapshots  %u topics  the last %.1f s held: %" PRIu64 " messages, %.1f MB",
+            c.files, r->topic_count, (double)c.held_ns / 1e9, c.held_messages,
+            (double)c.held_bytes / 1e6);
+}
+
+static void show_progress(struct record *r, uint64_t now_ns)
+{
     double seconds = (double)(now_ns - r->told_ns) / 1e9;
-    if (r->is_terminal)
-        fprintf(stderr,
-                "\r\033[K%.0f s  %s  %u topics  %" PRIu64
-                " messages  %.1f MB  %.1f MB/s  lost %" PRIu64,
-                (double)(now_ns - r->start_ns) / 1e9, record_output_file(r->out), r->topic_count,
-                c.messages, (double)c.bytes / 1e6,
-                (double)(c.bytes - r->told_bytes) / 1e6 / (seconds > 0 ? seconds : 1),
-                lost_by_all(r));
     r->told_ns = now_ns;
-    r->told_bytes = c.bytes;
+    if (!r->is_terminal)
+        return;
+    fprintf(stderr, "\r\033[K%.0f s  ", (double)(now_ns - r->start_ns) / 1e9);
+    if (r->snapshot)
+        print_held(r);
+    else
+        r->told_bytes = print_written(r, seconds);
+    fprintf(stderr, "  lost %" PRIu64, lost_by_all(r));
 }
 
 static void sum_up_topic(const struct recorded *t)
@@ -611,7 +728,7 @@ static int do_timed(struct record *r, struct sl_runtime *runtime, uint64_t now_n
     if (err >= 0 && now_ns - r->flushed_ns >= (uint64_t)r->flush_ns) {
         r->flushed_ns = now_ns;
         r->realtime_ns = (int64_t)(sl_clock_realtime_ns() - sl_clock_monotonic_ns());
-        err = record_output_flush(r->out);
+        err = r->out ? record_output_flush(r->out) : 0;
     }
     if (now_ns - r->told_ns >= PROGRESS_NS)
         show_progress(r, now_ns);
@@ -625,6 +742,31 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* However many signals and messages have come, they are one wish. */
+static bool is_wished(struct record *r)
+{
+    struct signalfd_siginfo signal;
+    struct sl_frame frame;
+    bool is_wished = false;
+    while (r->wish_fd > 0 && read(r->wish_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
+        is_wished = true;
+    while (r->trigger_subscriber && sl_subscriber_take(r->trigger_subscriber, &frame) == 0) {
+        sl_frame_release(&frame);
+        is_wished = true;
+    }
+    return is_wished;
+}
+
+/* Returns whether there is more to do at once. */
+static int work_on_snapshot(struct record *r)
+{
+    if (!r->snapshot)
+        return 0;
+    if (is_wished(r))
+        record_snapshot_ask(r->snapshot);
+    return record_snapshot_work(r->snapshot, sl_clock_realtime_ns());
+}
+
 static int work(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
@@ -635,6 +777,7 @@ static int work(void *state, struct sl_runtime *runtime)
             return got;
         done += got;
     }
+    done += work_on_snapshot(r);
     uint64_t now_ns = sl_clock_monotonic_ns();
     int err = do_timed(r, runtime, now_ns);
     if (err < 0)
@@ -648,17 +791,9 @@ static int work(void *state, struct sl_runtime *runtime)
     return done;
 }
 
-/* What stands in the rings when the end is asked for is still of the recording. */
-static void finish(struct record *r)
+static void finish_files(struct record *r)
 {
-    for (unsigned i = 0; i < r->topic_count; i++)
-        while (drain(r, &r->topics[i]) == BATCH)
-            ;
-    if (r->is_terminal)
-        fprintf(stderr, "\r\033[K");
     struct record_output_counts c = record_output_counts(r->out);
-    for (unsigned i = 0; i < r->topic_count; i++)
-        sum_up_topic(&r->topics[i]);
     char last[sizeof r->path];
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);
@@ -669,11 +804,45 @@ static void finish(struct record *r)
            (double)c.bytes / 1e6, c.files, c.files == 1 ? "" : "s", last);
 }
 
+static void finish_snapshots(struct record *r)
+{
+    work_on_snapshot(r); /* it may have been asked for just now */
+    struct record_snapshot_counts c = record_snapshot_counts(r->snapshot);
+    if (c.too_large > 0)
+        sl_log(SL_LOG_WARN, "%" PRIu64 " messages are larger than --snapshot-size", c.too_large);
+    record_snapshot_close(r->snapshot);
+    r->snapshot = NULL;
+}
+
+/* What stands in the rings when the end is asked for is still of the recording. */
+static void finish(struct record *r)
+{
+    for (unsigned i = 0; i < r->topic_count; i++)
+        while (drain(r, &r->topics[i]) == BATCH)
+            ;
+    if (r->is_terminal)
+        fprintf(stderr, "\r\033[K");
+    for (unsigned i = 0; i < r->topic_count; i++)
+        sum_up_topic(&r->topics[i]);
+    if (r->out)
+        finish_files(r);
+    if (r->snapshot)
+        finish_snapshots(r);
+}
+
 static void close_record(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
-    if (r->out)
+    if (r->out || r->snapshot)
         finish(r);
+    if (r->trigger_subscriber) {
+        sl_runtime_unwatch(runtime, sl_subscriber_fd(r->trigger_subscriber));
+        sl_subscriber_close(r->trigger_subscriber);
+    }
+    if (r->wish_fd > 0) {
+        sl_runtime_unwatch(runtime, r->wish_fd);
+        close(r->wish_fd);
+    }
     for (unsigned i = 0; i < r->topic_count; i++) {
         sl_runtime_unwatch(runtime, sl_subscriber_fd(r->topics[i].subscriber));
         sl_subscriber_close(r->topics[i].subscriber);

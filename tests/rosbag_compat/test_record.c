@@ -395,6 +395,121 @@ static void files_are_split_without_a_loss(void **state)
     sl_publisher_close(latched);
 }
 
+/* Until the file has its end. */
+static void await_ended(const char *path)
+{
+    static const char end[8] = "\x89MCAP0\r\n";
+    char last[8] = "";
+    struct stat st;
+    for (int i = 0; i < LIMIT_MS && memcmp(last, end, sizeof end) != 0; i++) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 100 &&
+            pread(fd, last, sizeof last, st.st_size - (off_t)sizeof last) != (ssize_t)sizeof last)
+            memset(last, 0, sizeof last);
+        if (fd >= 0)
+            close(fd);
+        nap_ms(1);
+    }
+    assert_memory_equal(last, end, sizeof end);
+}
+
+/* As much as fits, up to the last message before the wish; a file for each wish, by signal or by a
+ * message; the latched message in each, although it has left the memory long since. */
+static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
+{
+    (void)state;
+    struct sl_publisher *many = open_publisher("/many", IMU, 0);
+    struct sl_publisher *latched = open_publisher("/latched", IMU, 1);
+    struct sl_publisher *wish = open_publisher("/wish", OPAQUE, 0);
+    publish(latched, 1);
+    struct child r = start("record", "/many", "/latched", "--lossless", "-o",
+                           harness_path("s.mcap"), "--snapshot-size=2M", "--trigger=/wish", NULL);
+    await_subscriber(many, 1);
+    await_subscriber(latched, 1);
+    await_subscriber(wish, 1);
+    nap_ms(300);
+    publish_all(many, 1, 300);
+    nap_ms(300);
+    assert_int_equal(access(part(0), F_OK), -1);
+    kill(r.pid, SIGUSR1);
+    await_ended(part(0));
+    publish_all(many, 301, 303);
+    nap_ms(300);
+    publish(wish, 3);
+    await_ended(part(1));
+    publish_all(many, 304, 306); /* which nobody asks for */
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    assert_int_equal(access(part(2), F_OK), -1);
+    for (int i = 0; i < 2; i++) {
+        struct stat st;
+        struct seen seen = read_log(part(i), "/many", 0);
+        assert_int_equal(seen.last, i == 0 ? 300 : 303);
+        assert_true(seen.was_indexed && seen.first > 200 && seen.first < 270);
+        assert_int_equal(seen.messages, seen.last - seen.first + 2);
+        assert_int_equal(seen.topics, 2);
+        assert_true(stat(part(i), &st) == 0 && st.st_size <= (2 << 20) + 65536);
+    }
+    sl_publisher_close(many);
+    sl_publisher_close(latched);
+    sl_publisher_close(wish);
+}
+
+/* What would be overwritten before it is written is written first: four topics pour in more between
+ * two pieces than the memory holds. */
+static void snapshots_are_whole_while_messages_pour_in(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"/a", "/b", "/c", "/d"};
+    struct sl_publisher *publishers[4];
+    unsigned files = 0;
+    struct child r = start("record", "/a", "/b", "/c", "/d", "--lossless", "-o",
+                           harness_path("s.mcap"), "--snapshot-size=1500k", NULL);
+    for (int i = 0; i < 4; i++) {
+        publishers[i] = open_publisher(names[i], IMU, 0);
+        await_subscriber(publishers[i], 1);
+    }
+    for (uint64_t seq = 1; seq <= 700; seq++) {
+        for (int i = 0; i < 4; i++)
+            publish(publishers[i], seq);
+        if (seq % 40 == 0)
+            kill(r.pid, SIGUSR1);
+    }
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    for (; access(part((int)files), F_OK) == 0; files++) {
+        unsigned messages = 0, expected = 0;
+        for (int i = 0; i < 4; i++) {
+            struct seen seen = read_log(part((int)files), names[i], 0);
+            messages = seen.messages;
+            expected += seen.first > 0 ? (unsigned)(seen.last - seen.first + 1) : 0;
+            assert_true(seen.was_indexed);
+        }
+        assert_int_equal(messages, expected);
+        assert_true(messages > 5); /* a megabyte of small and large ones */
+    }
+    assert_true(files > 3);
+    for (int i = 0; i < 4; i++)
+        sl_publisher_close(publishers[i]);
+}
+
+static void snapshots_hold_no_more_than_the_last_seconds(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    struct child r =
+        start("record", "/p", "--lossless", "-o", harness_path("s.mcap"), "--snapshot=700ms", NULL);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 20);
+    nap_ms(1200);
+    publish_all(p, 21, 30);
+    nap_ms(100);
+    kill(r.pid, SIGUSR1);
+    assert_int_equal(stop(&r, SIGTERM), 0); /* it was asked for before the end */
+    struct seen seen = read_log(part(0), "/p", 0);
+    assert_int_equal(seen.first, 21);
+    assert_int_equal(seen.last, 30);
+    sl_publisher_close(p);
+}
+
 static void topics_that_appear_later_are_found_and_excluded_ones_are_not(void **state)
 {
     (void)state;
@@ -482,6 +597,11 @@ static void bad_wishes_are_refused_with_a_way_out(void **state)
     REFUSED("no format has the ending .dat", (char *)"/p", (char *)"-o", (char *)"x.dat");
     REFUSED("is no expression", (char *)"-e", (char *)"(");
     REFUSED("give at least 64k", (char *)"/p", (char *)"--split-size=1k");
+    REFUSED("each snapshot is one file", (char *)"/p", (char *)"--snapshot=1s",
+            (char *)"--split-size=1M");
+    REFUSED("give --snapshot 30s", (char *)"/p", (char *)"--trigger=/t");
+    REFUSED("no snapshots can be written into", (char *)"/p", (char *)"--snapshot=1s", (char *)"-o",
+            folder);
 }
 
 static void full_disk_is_told_and_the_rest_is_readable(void **state)
@@ -561,6 +681,9 @@ int main(void)
         TEST(killed_recorder_of_a_database_leaves_what_is_older),
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
+        TEST(snapshots_hold_the_last_bytes_before_each_wish),
+        TEST(snapshots_are_whole_while_messages_pour_in),
+        TEST(snapshots_hold_no_more_than_the_last_seconds),
         TEST(topics_that_appear_later_are_found_and_excluded_ones_are_not),
         TEST(killed_recorder_leaves_what_is_older_than_its_flush),
         TEST(ended_recorder_has_what_was_published_before),
@@ -571,5 +694,6 @@ int main(void)
         TEST(bodies_are_written_from_the_pool),
 #endif
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
