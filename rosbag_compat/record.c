@@ -66,7 +66,7 @@ struct record {
     bool all, lossless, overwrite, crc;
     int format, compression;
     enum sl_log_output_kind kind; /* that they come to */
-    int64_t level, max_messages, duration_ns, split_ns, flush_ns;
+    int64_t level, threads, max_messages, duration_ns, split_ns, flush_ns;
     uint64_t split_bytes, chunk_bytes, ring_bytes;
     int64_t span_ns;
     const char *trigger;
@@ -146,6 +146,12 @@ static const struct sl_option options[] = {
      .min = -100,
      .max = 22,
      .help = "Of the compression; 0: its usual one"},
+    {.name = "threads",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct record, threads),
+     .fallback = "2",
+     .max = 64,
+     .help = "That compress; 0: the recorder's own. The files are the same with any number"},
     {.name = "chunk",
      .kind = SL_OPTION_SIZE,
      .offset = offsetof(struct record, chunk_bytes),
@@ -329,6 +335,7 @@ static int open_output(struct record *r, const struct sl_runtime *runtime)
         .kind = r->kind,
         .writing = {.compression = (enum sl_compression)r->compression,
                     .level = (int)r->level,
+                    .threads = (unsigned)r->threads,
                     .chunk_bytes = r->chunk_bytes,
                     .omit = r->crc ? 0 : SL_LOG_OMIT_CHUNK_CRC | SL_LOG_OMIT_DATA_CRC,
                     .profile = "ros2",

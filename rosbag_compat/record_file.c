@@ -189,7 +189,8 @@ uint64_t record_file_bound(struct record_file *f, uint64_t messages, uint64_t to
 {
     if (f->is_database) /* pages that split: three tables and an index */
         return record_file_bytes(f) + topic_bytes + 4 * PAGE_BYTES + row_bound(size_bytes);
-    uint64_t gathered = f->writer->options.chunk_bytes; /* that was not written yet */
+    /* that was not written yet */
+    uint64_t gathered = f->writer->options.chunk_bytes + f->writer->pending_bytes;
     return f->offset + gathered + f->file_bytes + topic_bytes + (messages + 1) * f->message_bytes +
            size_bytes;
 }

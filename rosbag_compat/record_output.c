@@ -188,12 +188,24 @@ static uint64_t file_bytes_with(const struct record_output *o, const struct topi
     return record_file_bound(o->file, o->file_messages, topics, size);
 }
 
-static bool is_full(const struct record_output *o, const struct topic *t,
-                    const struct sl_log_message *m, size_t size)
+/* Chunks that are being compressed will have less than their bound: what becomes of them decides,
+ * so that files end at the same message with any number of threads. An error is kept by the writer.
+ */
+static bool is_too_large_with(struct record_output *o, const struct topic *t, size_t size)
+{
+    struct sl_log_writer *writer = record_file_writer(o->file);
+    bool is_large = file_bytes_with(o, t, size) > o->options.split_bytes;
+    if (is_large && writer->pending_bytes > 0 && sl_log_write_settle(writer) == 0)
+        is_large = file_bytes_with(o, t, size) > o->options.split_bytes;
+    return is_large;
+}
+
+static bool is_full(struct record_output *o, const struct topic *t, const struct sl_log_message *m,
+                    size_t size)
 {
     if (o->file_messages == 0) /* a message that is larger than a file has one of its own */
         return false;
-    return (o->options.split_bytes > 0 && file_bytes_with(o, t, size) > o->options.split_bytes) ||
+    return (o->options.split_bytes > 0 && is_too_large_with(o, t, size)) ||
            (o->options.split_ns > 0 && m->receive_ns > o->file_first_ns &&
             m->receive_ns - o->file_first_ns >= o->options.split_ns);
 }
