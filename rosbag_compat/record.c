@@ -45,7 +45,8 @@ struct channel {
     struct sl_log_pair pairs[1];
     char name[SL_TOPIC_MAX], type[SL_TYPE_MAX];
     char *definition;
-    uint32_t index; /* in the output */
+    uint32_t index;  /* in the output */
+    bool is_refused; /* the format cannot hold it */
     struct channel *next;
 };
 
@@ -56,8 +57,9 @@ struct recorded {
     uint64_t instance;       /* whose message came last */
     struct channel *channel; /* and where it went */
     uint64_t messages, bytes;
-    uint64_t torn;    /* taken back by their publisher while they were written */
-    uint64_t refused; /* looks at which a publisher did not let us in */
+    uint64_t torn;     /* taken back by their publisher while they were written */
+    uint64_t left_out; /* of types that the format cannot hold */
+    uint64_t refused;  /* looks at which a publisher did not let us in */
 };
 
 struct record {
@@ -126,8 +128,8 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct record, format),
      .fallback = "auto",
      .choices = format_names,
-     .help = "Of the file; auto: what its name ends in says. MCAP alone, in a folder or not, and "
-             "ROS 1 bags take large bodies without a copy"},
+     .help = "Of the file; auto: what its name ends in says. MCAP, in a folder or not, takes large "
+             "bodies without a copy; a ROS 1 bag holds the types that ROS 1 has"},
     {.name = "overwrite",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct record, overwrite),
@@ -263,6 +265,11 @@ static int choose_kind(struct record *r)
     int kind = r->output && *r->output ? sl_log_output_kind_of(r->output) : SL_LOG_OUTPUT_MCAP;
     if (kind < 0)
         return sl_error_at(kind, "option --output");
+    if (kind > SL_LOG_OUTPUT_ROSBAG1)
+        return sl_error(-EINVAL,
+                        "option --output: '%s': topics are recorded into .mcap, .bag or a "
+                        "folder; 'sluice convert' makes others of them",
+                        r->output);
     r->kind = (enum sl_log_output_kind)kind;
     return 0;
 }
@@ -538,6 +545,14 @@ static int describe(struct channel *c)
     return 0;
 }
 
+static bool is_named(const struct record *r, const char *topic)
+{
+    for (unsigned i = 0; i < r->names.count; i++)
+        if (strcmp(r->names.text[i], topic) == 0)
+            return true;
+    return false;
+}
+
 static int make_channel(struct record *r, const struct recorded *t,
                         const struct wanted_publisher *w, struct channel **ret_channel)
 {
@@ -560,6 +575,13 @@ static int make_channel(struct record *r, const struct recorded *t,
     };
     int err = describe(c);
     *ret_channel = c;
+    if (err == 0)
+        err = record_output_check_topic(r->kind, &c->topic);
+    if (err == -ENOTSUP && !is_named(r, c->name)) {
+        sl_log(SL_LOG_WARN, "%s", sl_error_text());
+        c->is_refused = true;
+        return 0;
+    }
     if (err < 0)
         return err;
     return r->snapshot ? record_snapshot_topic(r->snapshot, &c->topic, w->retain > 0, &c->index)
@@ -612,6 +634,10 @@ static int write_frame(struct record *r, struct recorded *t, const struct sl_fra
     int err = choose_channel(r, t, frame->instance);
     if (err < 0)
         return err;
+    if (t->channel->is_refused) {
+        t->left_out++;
+        return 0;
+    }
     const struct sl_log_message message = {
         .topic = t->channel->index,
         .sequence = (uint32_t)frame->seq,
@@ -725,6 +751,16 @@ static void sum_up_topic(const struct recorded *t)
            "%s: %" PRIu64 " messages, %.1f MB, lost %" PRIu64 "%s%s%s%s%s", t->name, t->messages,
            (double)t->bytes / 1e6, lost, used ? " (" : "", why, used ? ")" : "",
            s.refusal[0] ? "; not let in: " : "", s.refusal);
+    if (t->left_out)
+        sl_log(SL_LOG_WARN, "%s: %" PRIu64 " messages are of a type that the format cannot hold",
+               t->name, t->left_out);
+}
+
+static void tell_unfit(uint64_t unfit)
+{
+    if (unfit > 0)
+        sl_log(SL_LOG_WARN, "%" PRIu64 " messages are not what their types say, and left out",
+               unfit);
 }
 
 /* The loop. ------------------------------------------------------------------------------------ */
@@ -802,6 +838,7 @@ static void finish_files(struct record *r)
 {
     struct record_output_counts c = record_output_counts(r->out);
     char last[sizeof r->path];
+    tell_unfit(c.unfit);
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);
     r->out = NULL;
@@ -817,6 +854,7 @@ static void finish_snapshots(struct record *r)
     struct record_snapshot_counts c = record_snapshot_counts(r->snapshot);
     if (c.too_large > 0)
         sl_log(SL_LOG_WARN, "%" PRIu64 " messages are larger than --snapshot-size", c.too_large);
+    tell_unfit(c.unfit);
     record_snapshot_close(r->snapshot);
     r->snapshot = NULL;
 }
@@ -867,7 +905,7 @@ static void close_record(void *state, struct sl_runtime *runtime)
 
 const struct sl_program record_program = {
     .name = "record",
-    .summary = "Records topics into log files that ROS 2, Foxglove and sluice play can read",
+    .summary = "Records topics into log files that ROS 2, ROS 1, Foxglove and sluice play can read",
     .details =
         "A message goes from its slot to the file without being copied. What the recorder has\n"
         "not read yet stands in the publishers' slots: it loses what they overwrite, tells how\n"

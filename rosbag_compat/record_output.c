@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "rosbag_compat/record_file.h"
 #include "rosbag_compat/record_folder.h"
+#include "rosbag_compat/ros1_type.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,8 +16,17 @@
 #define NO_INDEX       UINT32_MAX
 #define SPLIT_NAME_MAX 16 /* "_4294967295" */
 
+/* A topic as a ROS 1 bag has it. */
+struct ros1_topic {
+    const struct sl_schema *schema;
+    struct sl_ros1_type type;
+    struct sl_log_pair pairs[2];
+    struct sl_log_topic topic;
+};
+
 struct topic {
-    const struct sl_log_topic *topic;
+    const struct sl_log_topic *topic; /* as it is written */
+    struct ros1_topic *ros1;          /* or NULL */
     bool is_latched;
     uint32_t in_file; /* its index in the file that is written, or NO_INDEX */
     uint64_t text_bytes;
@@ -36,6 +46,7 @@ struct record_output {
     uint64_t ended_bytes; /* of the files before */
     struct topic *topics;
     uint32_t topic_count, topic_room;
+    struct sl_buffer gathered, ros1; /* a body in one piece, and as ROS 1 has it */
     struct record_output_counts counts;
 };
 
@@ -118,14 +129,26 @@ int record_output_open(const struct record_output_options *options,
     return 0;
 }
 
+static void destroy_ros1(struct ros1_topic *ros1)
+{
+    if (!ros1)
+        return;
+    sl_ros1_type_finish(&ros1->type);
+    free(ros1);
+}
+
 int record_output_close(struct record_output *o)
 {
     if (!o)
         return 0;
     int err = end_file(o);
-    for (uint32_t i = 0; i < o->topic_count; i++)
+    for (uint32_t i = 0; i < o->topic_count; i++) {
         free(o->topics[i].body);
+        destroy_ros1(o->topics[i].ros1);
+    }
     free(o->topics);
+    sl_buffer_finish(&o->gathered);
+    sl_buffer_finish(&o->ros1);
     record_folder_free(o->folder);
     free(o);
     return err;
@@ -141,6 +164,62 @@ static uint64_t text_bytes(const struct sl_log_topic *topic)
     return TOPIC_BYTES + 2 * bytes;
 }
 
+static int make_ros1_type(const struct sl_log_topic *topic, struct sl_ros1_type *ret_type)
+{
+    const struct sl_schema *schema = sl_schema_find(topic->type);
+    int err = schema ? sl_ros1_type_make(schema, ret_type)
+                     : sl_error(-ENOTSUP, "how %s looks in ROS 1 is not known",
+                                topic->type[0] ? topic->type : "a topic without a type");
+    return err == -ENOTSUP
+               ? sl_error(
+                     err,
+                     "%s cannot be recorded into a ROS 1 bag: %s; leave it out (--exclude), or "
+                     "record all of it into MCAP",
+                     topic->name, sl_error_text())
+               : err;
+}
+
+int record_output_check_topic(enum sl_log_output_kind kind, const struct sl_log_topic *topic)
+{
+    struct sl_ros1_type type = {0};
+    if (kind != SL_LOG_OUTPUT_ROSBAG1)
+        return 0;
+    int err = make_ros1_type(topic, &type);
+    if (err == 0)
+        sl_ros1_type_finish(&type);
+    return err;
+}
+
+/* What else ROS 2 says of a topic has no place there. */
+static int make_ros1(const struct sl_log_topic *topic, bool is_latched,
+                     struct ros1_topic **ret_ros1)
+{
+    struct ros1_topic *ros1 = calloc(1, sizeof *ros1);
+    if (!ros1)
+        return sl_error(-ENOMEM, "no memory for topic %s", topic->name);
+    int err = make_ros1_type(topic, &ros1->type);
+    if (err < 0) {
+        free(ros1);
+        return err;
+    }
+    ros1->schema = sl_schema_find(topic->type);
+    ros1->pairs[0] = (struct sl_log_pair){"md5sum", ros1->type.md5};
+    ros1->pairs[1] = (struct sl_log_pair){"latching", is_latched ? "1" : "0"};
+    ros1->topic = (struct sl_log_topic){
+        .name = topic->name,
+        .type = ros1->type.name,
+        .encoding = "ros1",
+        .definition = ros1->type.definition.bytes,
+        .definition_bytes = ros1->type.definition.size_bytes,
+        .definition_encoding = "ros1msg",
+        .has_schema = true,
+        .pairs = ros1->pairs,
+        .pair_count = 2,
+    };
+    *ret_ros1 = ros1;
+    return 0;
+}
+
 int record_output_topic(struct record_output *o, const struct sl_log_topic *topic, bool is_latched,
                         uint32_t *ret_index)
 {
@@ -152,8 +231,15 @@ int record_output_topic(struct record_output *o, const struct sl_log_topic *topi
         o->topics = topics;
         o->topic_room = room;
     }
+    struct ros1_topic *ros1 = NULL;
+    int err = o->options.kind == SL_LOG_OUTPUT_ROSBAG1 ? make_ros1(topic, is_latched, &ros1) : 0;
+    if (err < 0)
+        return err;
+    if (ros1)
+        topic = &ros1->topic;
     o->topics[o->topic_count] = (struct topic){
         .topic = topic,
+        .ros1 = ros1,
         .is_latched = is_latched,
         .in_file = NO_INDEX,
         .text_bytes = text_bytes(topic),
@@ -266,10 +352,10 @@ static int keep_latched(struct record_output *o, struct topic *t, const struct s
     return 0;
 }
 
-int record_output_message(struct record_output *o, const struct sl_log_message *m,
-                          const struct iovec *body, unsigned pieces)
+/* As the file has it. */
+static int take_message(struct record_output *o, struct topic *t, const struct sl_log_message *m,
+                        const struct iovec *body, unsigned pieces)
 {
-    struct topic *t = &o->topics[m->topic];
     size_t size = size_of(body, pieces);
     int err = is_full(o, t, m, size) ? begin_next(o, m->receive_ns) : 0;
     if (err < 0)
@@ -281,6 +367,37 @@ int record_output_message(struct record_output *o, const struct sl_log_message *
         return err;
     o->counts.messages++;
     return keep_latched(o, t, m, body, pieces, size);
+}
+
+static int convert(struct record_output *o, const struct topic *t, const struct sl_log_message *m,
+                   const struct iovec *body, unsigned pieces)
+{
+    struct iovec whole = pieces > 0 ? body[0] : (struct iovec){0};
+    sl_buffer_clear(&o->gathered);
+    sl_buffer_clear(&o->ros1);
+    if (pieces > 1) {
+        for (unsigned i = 0; i < pieces; i++)
+            sl_buffer_put(&o->gathered, body[i].iov_base, body[i].iov_len);
+        if (o->gathered.failed)
+            return sl_error(-ENOMEM, "no memory for a message of %s", t->topic->name);
+        whole = (struct iovec){o->gathered.bytes, o->gathered.size_bytes};
+    }
+    return sl_ros1_from_cdr(t->ros1->schema, whole.iov_base, whole.iov_len, m->sequence, &o->ros1);
+}
+
+int record_output_message(struct record_output *o, const struct sl_log_message *m,
+                          const struct iovec *body, unsigned pieces)
+{
+    struct topic *t = &o->topics[m->topic];
+    if (!t->ros1)
+        return take_message(o, t, m, body, pieces);
+    int err = convert(o, t, m, body, pieces);
+    if (err == -EBADMSG) {
+        o->counts.unfit++;
+        return 0;
+    }
+    const struct iovec converted = {o->ros1.bytes, o->ros1.size_bytes};
+    return err < 0 ? err : take_message(o, t, m, &converted, 1);
 }
 
 int record_output_flush(struct record_output *o)

@@ -7,6 +7,9 @@
  * gathered: at most until the next flush. The page cache is not filled: what was written is sent to
  * the disk as it comes, and forgotten.
  *
+ * A ROS 1 bag gets messages as ROS 1 serialises them, which copies; only types that ROS 1 has, and
+ * that Sluice knows, can be written into one. A body that is no such message is left out, counted.
+ *
  * Life:    open -> topic, message, flush ... -> close
  * Owner:   topics and their texts stay the caller's and must outlive the output; bodies may go when
  *          a call returns
@@ -34,6 +37,7 @@ struct record_output_options {
 struct record_output_counts {
     uint64_t messages, bytes; /* handed over; bytes of all files */
     unsigned files;
+    uint64_t unfit;        /* bodies that are not of their topic's type, which were left out */
     unsigned not_repeated; /* latched messages that were too large to be kept */
 };
 
@@ -41,6 +45,8 @@ struct record_output;
 
 int record_output_open(const struct record_output_options *options,
                        struct record_output **ret_output);
+/* Can messages of that type be written? -ENOTSUP, with the way out. */
+int record_output_check_topic(enum sl_log_output_kind kind, const struct sl_log_topic *topic);
 /* A latched topic's last message is repeated at the beginning of each further file. */
 int record_output_topic(struct record_output *output, const struct sl_log_topic *topic,
                         bool is_latched, uint32_t *ret_index);

@@ -102,6 +102,7 @@ static void end_output(struct record_snapshot *s, int err)
     s->counts.files++;
     s->counts.messages += c.messages;
     s->counts.bytes += c.bytes;
+    s->counts.unfit += c.unfit;
     sl_log(SL_LOG_INFO, "snapshot: %" PRIu64 " messages, %.1f MB in %s", c.messages,
            (double)c.bytes / 1e6, path);
 }

@@ -29,7 +29,8 @@ struct record_snapshot_counts {
     uint64_t held_messages, held_bytes, held_ns; /* in the ring now */
     uint64_t messages, bytes;                    /* written */
     uint64_t too_large;                          /* messages that the ring could never hold */
-    unsigned files, failed;                      /* snapshots */
+    uint64_t unfit;         /* bodies that are not of their topic's type, which were left out */
+    unsigned files, failed; /* snapshots */
 };
 
 struct record_snapshot;

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/shm/sluice.h"
 #include "rosbag_compat/files.h"
+#include "rosbag_compat/sqlite.h"
 #include "tests/emulated.h"
 #include "tests/rosbag_compat/support.h"
 #include "tests/tools/harness.h"
@@ -196,6 +197,21 @@ static void everything_is_in_the_file_as_it_was_published(void **state)
     sl_publisher_close(opaque);
 }
 
+/* Do this build's libraries know how? */
+static bool is_built(const char *format, const char *compression)
+{
+    struct sl_sqlite *db = NULL;
+    if (strstr(compression, "lz4"))
+        return sl_compression_is_built(SL_COMPRESSION_LZ4);
+    if (strstr(compression, "zstd"))
+        return sl_compression_is_built(SL_COMPRESSION_ZSTD);
+    if (!strstr(format, "sqlite"))
+        return true;
+    bool is_built = sl_sqlite_create(harness_path("probe"), &db) != -ENOTSUP;
+    sl_sqlite_close(db);
+    return is_built;
+}
+
 /* A log, or as many as there are: "part_#.bag" is part_0.bag, part_1.bag ... */
 static void add_files(struct sl_log_set *set, const char *path)
 {
@@ -272,11 +288,11 @@ static void every_format_holds_what_was_published(void **state)
     } formats[] = {
         {"--format=rosbag2", "--compression=none", "part_m", "part_m", "part_m"},
         {"--format=rosbag2-sqlite", "--compression=none", "part_s", "part_s", "part_s"},
-        {"--format=rosbag1", "--compression=none", "part.bag", "part_#.bag", "."},
-        {"--format=rosbag1", "--compression=lz4", "part_l.bag", "part_l_#.bag", "."},
         {"--format=auto", "--compression=zstd", "part_z.mcap", "part_z_#.mcap", "."},
     };
     for (unsigned i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (!is_built(formats[i].format, formats[i].compression))
+            continue;
         struct sl_publisher *many = open_publisher("/many", OPAQUE, 0);
         struct sl_publisher *latched = open_publisher("/latched", OPAQUE, 1);
         unsigned files = 0, all_files = 0, latches = 0, found = 0;
@@ -307,6 +323,10 @@ static void every_format_holds_what_was_published(void **state)
 static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
 {
     (void)state;
+    if (!is_built("rosbag2-sqlite", "none")) {
+        print_message("SKIP: built without libsqlite3\n");
+        skip();
+    }
     struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
     struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--format=rosbag2-sqlite",
                            "-o", harness_path("killed"), NULL);
@@ -319,6 +339,99 @@ static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
     assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
     assert_true(count_in_order(harness_path("killed"), "/p", &files) >= 50);
     sl_publisher_close(p);
+}
+
+/* A bag's messages are ROS 1's, of its types, whatever split and compression. */
+static void bags_hold_messages_as_ros_1_has_them(void **state)
+{
+    (void)state;
+    static const char *const compressions[] = {"--compression=none", "--compression=lz4"};
+    enum {
+        HEAD = 8
+    }; /* encapsulation, length */
+    for (int i = 0; i < 2; i++) {
+        if (!is_built("rosbag1", compressions[i]))
+            continue;
+        struct sl_publisher *p = open_publisher("/text", "std_msgs/msg/String", 0);
+        struct sl_log_set set = {0};
+        unsigned count = 0;
+        struct child r =
+            start("record", "/text", "--lossless", "--overwrite", "--split-size=1M",
+                  compressions[i], "-o", harness_path("b.bag"), "--max-messages=41", NULL);
+        await_subscriber(p, 1);
+        for (uint64_t seq = 1; seq <= 41; seq++) {
+            struct sl_loan loan = loan_of(p);
+            uint8_t *to = loan.data;
+            uint32_t size = (uint32_t)(size_of(7 * seq) - HEAD);
+            memcpy(to, "\0\1\0\0", 4);
+            memcpy(to + 4, &size, 4);
+            memset(to + HEAD, 'a' + (int)(seq % 26), size - 1);
+            to[HEAD + size - 1] = 0;
+            if (seq == 20) /* longer than it is */
+                memset(to + 4, 0xff, 4);
+            const struct sl_message m = {.body_length = size + HEAD};
+            assert_fine(sl_publisher_publish(p, &loan, &m));
+        }
+        assert_int_equal(wait_for(r.pid), 0);
+        add_files(&set, harness_path("b_#.bag"));
+        assert_true(set.count > (i == 0 ? 8 : 0));
+        for (unsigned f = 0; f < set.count; f++) {
+            struct sl_log *log = set.logs[f];
+            assert_string_equal(log->topics[0].type, "std_msgs/String");
+            assert_string_equal(log->topics[0].encoding, "ros1");
+            assert_string_equal(sl_log_topic_get(&log->topics[0], "md5sum"),
+                                "992ce8a1687cec8c8bd883ec73ca41d1");
+            for (uint32_t b = 0; b < log->block_count; b++) {
+                uint8_t *bytes = malloc(log->blocks[b].size_bytes + 1);
+                size_t size, at = 0;
+                struct sl_log_message m;
+                assert_non_null(bytes);
+                assert_fine(sl_log_load(log, b, bytes, &size));
+                while (sl_log_walk(log, b, bytes, size, &at, &m) == 1) {
+                    uint64_t seq = count + 1 + (count + 1 >= 20);
+                    count++;
+                    uint32_t length;
+                    memcpy(&length, bytes + m.offset, sizeof length);
+                    assert_int_equal(length, size_of(7 * seq) - HEAD - 1);
+                    assert_int_equal(m.size_bytes, length + 4);
+                    assert_int_equal(bytes[m.offset + 4], 'a' + (int)(seq % 26));
+                    assert_int_equal(bytes[m.offset + m.size_bytes - 1], 'a' + (int)(seq % 26));
+                }
+                free(bytes);
+            }
+        }
+        assert_int_equal(count, 40);
+        sl_log_set_close(&set);
+        sl_publisher_close(p);
+        if (i == 0)
+            for (int f = 0; f < 40; f++) {
+                char name[16];
+                snprintf(name, sizeof name, "b_%d.bag", f);
+                unlink(harness_path(name));
+            }
+    }
+}
+
+/* Among all topics it is left out; named, it is refused. */
+static void types_that_ros_1_has_not_are_refused_with_a_way_out(void **state)
+{
+    (void)state;
+    struct sl_publisher *opaque = open_publisher("/opaque", OPAQUE, 1);
+    struct sl_publisher *text = open_publisher("/text", "std_msgs/msg/String", 1);
+    unsigned files;
+    publish(opaque, 1);
+    struct run r = run("record", "/opaque", "-o", harness_path("a.bag"), "--duration=5s", NULL);
+    assert_int_equal(r.status, 1);
+    assert_has(r.err, "/opaque cannot be recorded into a ROS 1 bag");
+    assert_has(r.err, "record all of it into MCAP");
+    run_free(&r);
+    r = run("record", "--all", "-o", harness_path("b.bag"), "--duration=300ms", NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.err, "/opaque: 1 messages are of a type that the format cannot hold");
+    run_free(&r);
+    assert_int_equal(count_in_order(harness_path("b.bag"), "/opaque", &files), 0);
+    sl_publisher_close(opaque);
+    sl_publisher_close(text);
 }
 
 static void types_are_explained_where_they_are_known(void **state)
@@ -661,6 +774,70 @@ static void bodies_are_written_from_the_pool(void **state)
 }
 #endif
 
+/* The most that it ever had in memory, in bytes. */
+static uint64_t peak_of(pid_t pid)
+{
+    char path[64], line[128];
+    unsigned long long kb = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (kb == 0 && fgets(line, sizeof line, file))
+        sscanf(line, "VmHWM: %llu", &kb);
+    fclose(file);
+    assert_true(kb > 0);
+    return kb * 1024;
+}
+
+/* Of a recorder that has written so much. */
+static uint64_t peak_after(uint64_t bytes, const char *compression, const char *format,
+                           const char *name)
+{
+    struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+    struct sl_publisher_status status = {0};
+    uint64_t sent = 0;
+    struct child r = start("record", "/p", "--lossless", "--overwrite", compression, format, "-o",
+                           harness_path(name), "--log-level=warn", NULL);
+    await_subscriber(p, 1);
+    for (uint64_t seq = 7; sent < bytes; seq += 7) {
+        struct sl_loan loan = loan_of(p); /* large, and quick to make */
+        memcpy(loan.data, &seq, sizeof seq);
+        sent += size_of(seq);
+        const struct sl_message m = {.body_length = (uint32_t)size_of(seq)};
+        assert_fine(sl_publisher_publish(p, &loan, &m));
+    }
+    assert_fine(sl_publisher_status(p, &status));
+    uint64_t peak = peak_of(r.pid);
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    sl_publisher_close(p);
+    return peak;
+}
+
+/* Several times the log and hardly more memory: a place in the index has some 100 bytes. */
+static void memory_does_not_grow_with_the_log(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *compression, *format, *name;
+        uint64_t short_bytes, long_bytes;
+    } ways[] = {
+        {"--compression=none", "--format=mcap", "long.mcap", 50000000, 400000000},
+        {"--compression=lz4", "--format=mcap", "long.mcap", 30000000, 120000000},
+        {"--compression=none", "--format=rosbag2-sqlite", "long", 30000000, 120000000},
+    };
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        if (!is_built(ways[i].format, ways[i].compression))
+            continue;
+        uint64_t first =
+            peak_after(ways[i].short_bytes, ways[i].compression, ways[i].format, ways[i].name);
+        uint64_t second =
+            peak_after(ways[i].long_bytes, ways[i].compression, ways[i].format, ways[i].name);
+        if (second > first + (3 << 19))
+            fail_msg("%s %s: %.1f MB of memory, and %.1f", ways[i].format, ways[i].compression,
+                     (double)first / 1e6, (double)second / 1e6);
+    }
+}
+
 static void removed_file_is_told(void **state)
 {
     (void)state;
@@ -681,6 +858,8 @@ int main(void)
         TEST(everything_is_in_the_file_as_it_was_published),
         TEST(every_format_holds_what_was_published),
         TEST(killed_recorder_of_a_database_leaves_what_is_older),
+        TEST(bags_hold_messages_as_ros_1_has_them),
+        TEST(types_that_ros_1_has_not_are_refused_with_a_way_out),
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
@@ -691,6 +870,7 @@ int main(void)
         TEST(ended_recorder_has_what_was_published_before),
         TEST(bad_wishes_are_refused_with_a_way_out),
         TEST(full_disk_is_told_and_the_rest_is_readable),
+        TEST(memory_does_not_grow_with_the_log),
         TEST(removed_file_is_told),
 #ifdef FROM_POOLS
         TEST(bodies_are_written_from_the_pool),
