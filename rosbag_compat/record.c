@@ -27,12 +27,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TOPICS_MAX   120                  /* a process shows 128 ends */
-#define BATCH        64                   /* messages of a topic between two looks at the others */
-#define LOOK_NS      (100 * SL_NS_PER_MS) /* for new topics */
-#define ANSWER_MS    20                   /* for who has just begun */
-#define PROGRESS_NS  SL_NS_PER_S
-#define TYPE_WAIT_MS 100 /* for a publisher that has just begun to show its page */
+#define TOPICS_MAX    120                  /* a process shows 128 ends */
+#define BATCH         64                   /* messages of a topic between two looks at the others */
+#define LOOK_NS       (100 * SL_NS_PER_MS) /* for new topics */
+#define ANSWER_MS     20                   /* for who has just begun */
+#define PROGRESS_NS   SL_NS_PER_S
+#define LOSS_TEXT_MAX 256
+#define TYPE_WAIT_MS  100 /* for a publisher that has just begun to show its page */
 
 /* "auto", then those of sl_log_output_names */
 static const char *const format_names[] = {"auto",           "mcap",    "rosbag2",
@@ -683,23 +684,51 @@ static int drain(struct record *r, struct recorded *t)
 
 /* Telling. ------------------------------------------------------------------------------------- */
 
-static uint64_t lost_by(const struct recorded *t, struct sl_subscriber_status *ret_status)
+/* By reason, as the bus tells them; and ours behind them. */
+struct losses {
+    uint64_t by_bus[SL_LOSS_REASONS], torn, total;
+};
+
+static void add_losses(const struct recorded *t, struct losses *sum,
+                       struct sl_subscriber_status *ret_status)
 {
-    uint64_t lost = 0;
     *ret_status = (struct sl_subscriber_status){.refusal = ""};
     sl_subscriber_status(t->subscriber, ret_status);
-    for (int i = 0; i < SL_LOSS_REASONS; i++)
-        lost += ret_status->lost[i];
-    return lost + t->torn;
+    for (int i = 0; i < SL_LOSS_REASONS; i++) {
+        sum->by_bus[i] += ret_status->lost[i];
+        sum->total += ret_status->lost[i];
+    }
+    sum->torn += t->torn;
+    sum->total += t->torn;
 }
 
-static uint64_t lost_by_all(const struct record *r)
+static struct losses losses_of_all(const struct record *r)
 {
     struct sl_subscriber_status status;
-    uint64_t lost = 0;
+    struct losses sum = {0};
     for (unsigned i = 0; i < r->topic_count; i++)
-        lost += lost_by(&r->topics[i], &status);
-    return lost;
+        add_losses(&r->topics[i], &sum, &status);
+    return sum;
+}
+
+/* "lost 12 (overwritten 10, taken back while written 2)" */
+static const char *loss_text(const struct losses *l, char text[LOSS_TEXT_MAX])
+{
+    size_t used = (size_t)snprintf(text, LOSS_TEXT_MAX, "lost %" PRIu64, l->total);
+    const char *separator = " (";
+    for (int i = 0; i <= SL_LOSS_REASONS && used < LOSS_TEXT_MAX; i++) {
+        uint64_t count = i < SL_LOSS_REASONS ? l->by_bus[i] : l->torn;
+        const char *why =
+            i < SL_LOSS_REASONS ? sl_loss_name((enum sl_loss)i) : "taken back while written";
+        if (count == 0)
+            continue;
+        used += (size_t)snprintf(text + used, LOSS_TEXT_MAX - used, "%s%s %" PRIu64, separator, why,
+                                 count);
+        separator = ", ";
+    }
+    if (l->total > 0 && used < LOSS_TEXT_MAX)
+        snprintf(text + used, LOSS_TEXT_MAX - used, ")");
+    return text;
 }
 
 /* Returns the bytes written so far. */
@@ -731,25 +760,19 @@ static void show_progress(struct record *r, uint64_t now_ns)
         print_held(r);
     else
         r->told_bytes = print_written(r, seconds);
-    fprintf(stderr, "  lost %" PRIu64, lost_by_all(r));
+    char text[LOSS_TEXT_MAX];
+    const struct losses lost = losses_of_all(r);
+    fprintf(stderr, "  %s", loss_text(&lost, text));
 }
 
 static void sum_up_topic(const struct recorded *t)
 {
     struct sl_subscriber_status s;
-    uint64_t lost = lost_by(t, &s);
-    char why[160] = "";
-    size_t used = 0;
-    for (int i = 0; i < SL_LOSS_REASONS && used < sizeof why; i++)
-        if (s.lost[i])
-            used += (size_t)snprintf(why + used, sizeof why - used, "%s%s %" PRIu64,
-                                     used ? ", " : "", sl_loss_name((enum sl_loss)i), s.lost[i]);
-    if (t->torn && used < sizeof why)
-        used += (size_t)snprintf(why + used, sizeof why - used,
-                                 "%staken back while written %" PRIu64, used ? ", " : "", t->torn);
-    sl_log(lost ? SL_LOG_WARN : SL_LOG_INFO,
-           "%s: %" PRIu64 " messages, %.1f MB, lost %" PRIu64 "%s%s%s%s%s", t->name, t->messages,
-           (double)t->bytes / 1e6, lost, used ? " (" : "", why, used ? ")" : "",
+    struct losses lost = {0};
+    char text[LOSS_TEXT_MAX];
+    add_losses(t, &lost, &s);
+    sl_log(lost.total ? SL_LOG_WARN : SL_LOG_INFO, "%s: %" PRIu64 " messages, %.1f MB, %s%s%s",
+           t->name, t->messages, (double)t->bytes / 1e6, loss_text(&lost, text),
            s.refusal[0] ? "; not let in: " : "", s.refusal);
     if (t->left_out)
         sl_log(SL_LOG_WARN, "%s: %" PRIu64 " messages are of a type that the format cannot hold",
@@ -839,6 +862,9 @@ static void finish_files(struct record *r)
     struct record_output_counts c = record_output_counts(r->out);
     char last[sizeof r->path];
     tell_unfit(c.unfit);
+    if (c.not_repeated > 0)
+        sl_log(SL_LOG_WARN, "%u latched messages are too large to be repeated in further files",
+               c.not_repeated);
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);
     r->out = NULL;

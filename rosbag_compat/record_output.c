@@ -299,15 +299,17 @@ static bool is_full(struct record_output *o, const struct topic *t, const struct
 static int write_message(struct record_output *o, struct topic *t, const struct sl_log_message *m,
                          const struct iovec *body, unsigned pieces)
 {
-    int err = introduce(o, t);
-    if (err < 0)
-        return err;
     struct sl_log_message message = *m;
+    int err = introduce(o, t);
     message.topic = t->in_file;
-    err = sl_log_write_message(record_file_writer(o->file), &message, body, pieces);
-    if (err == 0 && o->folder)
+    if (err == 0)
+        err = sl_log_write_message(record_file_writer(o->file), &message, body, pieces);
+    if (err < 0) /* a database does not know where it lies */
+        return o->options.kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE ? sl_error_at(err, "%s", o->path)
+                                                               : err;
+    if (o->folder)
         record_folder_message(o->folder, (uint32_t)(t - o->topics), m->receive_ns);
-    return err;
+    return 0;
 }
 
 /* The next file begins with what who joins late would get; as old as it is, but not older than the

@@ -719,29 +719,40 @@ static void bad_wishes_are_refused_with_a_way_out(void **state)
             folder);
 }
 
+/* Whatever writes: the file, the database, threads that compress. */
 static void full_disk_is_told_and_the_rest_is_readable(void **state)
 {
     (void)state;
+    static const struct {
+        const char *name, *format, *compression;
+    } ways[] = {{"full.mcap", "--format=auto", "--compression=none"},
+                {"packed.mcap", "--format=auto", "--compression=lz4"},
+                {"database", "--format=rosbag2-sqlite", "--compression=none"}};
     char folder[256], file[300];
     snprintf(folder, sizeof folder, "%s", harness_path("small"));
-    snprintf(file, sizeof file, "%s/full.mcap", folder);
     assert_int_equal(mkdir(folder, 0700), 0);
-    if (mount("none", folder, "tmpfs", 0, "size=2m") < 0) {
-        print_message("SKIP: no tmpfs may be mounted\n");
-        skip();
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        unsigned files;
+        if (!is_built(ways[i].format, ways[i].compression))
+            continue;
+        if (mount("none", folder, "tmpfs", 0, "size=2m") < 0) {
+            print_message("SKIP: no tmpfs may be mounted\n");
+            skip();
+        }
+        snprintf(file, sizeof file, "%s/%s", folder, ways[i].name);
+        struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+        struct child r = start("record", "/p", "-o", file, ways[i].format, ways[i].compression,
+                               "--threads=3", "--flush=50ms", "--log-level=error", NULL);
+        await_subscriber(p, 1);
+        for (uint64_t seq = 1; seq <= 100; seq++) {
+            publish(p, seq);
+            nap_ms(1);
+        }
+        assert_int_equal(wait_for(r.pid), 1);
+        assert_true(count_in_order(file, "/p", &files) >= 6);
+        sl_publisher_close(p);
+        assert_int_equal(umount(folder), 0);
     }
-    struct sl_publisher *p = open_publisher("/p", IMU, 0);
-    struct child r = start("record", "/p", "-o", file, NULL);
-    await_subscriber(p, 1);
-    for (uint64_t seq = 1; seq <= 100; seq++) {
-        publish(p, seq);
-        nap_ms(1);
-    }
-    assert_int_equal(wait_for(r.pid), 1);
-    struct seen seen = read_log(file, "/none", 0);
-    assert_true(seen.messages >= 6);
-    sl_publisher_close(p);
-    assert_int_equal(umount(folder), 0);
 }
 
 #ifdef FROM_POOLS
@@ -774,6 +785,7 @@ static void bodies_are_written_from_the_pool(void **state)
 }
 #endif
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they keep what was freed */
 /* The most that it ever had in memory, in bytes. */
 static uint64_t peak_of(pid_t pid)
 {
@@ -838,6 +850,9 @@ static void memory_does_not_grow_with_the_log(void **state)
     }
 }
 
+#define MEMORY_CAN_BE_MEASURED
+#endif
+
 static void removed_file_is_told(void **state)
 {
     (void)state;
@@ -870,7 +885,9 @@ int main(void)
         TEST(ended_recorder_has_what_was_published_before),
         TEST(bad_wishes_are_refused_with_a_way_out),
         TEST(full_disk_is_told_and_the_rest_is_readable),
+#ifdef MEMORY_CAN_BE_MEASURED
         TEST(memory_does_not_grow_with_the_log),
+#endif
         TEST(removed_file_is_told),
 #ifdef FROM_POOLS
         TEST(bodies_are_written_from_the_pool),
