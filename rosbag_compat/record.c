@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/frame/definition.h"
 #include "core/shm/stats.h"
+#include "core/uncached/limits.h"
 #include "rosbag_compat/record_output.h"
 #include "rosbag_compat/record_snapshot.h"
 #include "rosbag_compat/topic_choice.h"
@@ -355,7 +356,8 @@ static int open_output(struct record *r, const struct sl_runtime *runtime)
     if (!is_snapshot(r, runtime))
         return record_output_open(&output, &r->out);
     const struct record_snapshot_options snapshot = {output, r->ring_bytes, (uint64_t)r->span_ns};
-    return record_snapshot_open(&snapshot, &r->snapshot);
+    int err = sl_memory_limits_check("option --snapshot-size", r->ring_bytes);
+    return err < 0 ? err : record_snapshot_open(&snapshot, &r->snapshot);
 }
 
 /* Before threads are made, so that none takes the signal. */

@@ -714,6 +714,7 @@ static void bad_wishes_are_refused_with_a_way_out(void **state)
     REFUSED("give at least 64k", (char *)"/p", (char *)"--split-size=1k");
     REFUSED("each snapshot is one file", (char *)"/p", (char *)"--snapshot=1s",
             (char *)"--split-size=1M");
+    REFUSED("option --snapshot-size", (char *)"/p", (char *)"--snapshot-size=900T");
     REFUSED("give --snapshot 30s", (char *)"/p", (char *)"--trigger=/t");
     REFUSED("no snapshots can be written into", (char *)"/p", (char *)"--snapshot=1s", (char *)"-o",
             folder);
