@@ -742,8 +742,9 @@ static void full_disk_is_told_and_the_rest_is_readable(void **state)
         }
         snprintf(file, sizeof file, "%s/%s", folder, ways[i].name);
         struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
-        struct child r = start("record", "/p", "-o", file, ways[i].format, ways[i].compression,
-                               "--threads=3", "--flush=50ms", "--log-level=error", NULL);
+        struct child r =
+            start("record", "/p", "-o", file, ways[i].format, ways[i].compression, "--lossless",
+                  "--threads=3", "--flush=50ms", "--log-level=error", NULL);
         await_subscriber(p, 1);
         for (uint64_t seq = 1; seq <= 100; seq++) {
             publish(p, seq);

@@ -67,10 +67,10 @@ static int compare_sums(const char *path, const struct stat *st, int kind, struc
     size_t length = strlen(path);
     (void)st;
     (void)place;
-    if (kind != FTW_F || length < 4 || strcmp(path + length - 4, ".bag") != 0 ||
-        sl_log_set_add(&set, path, 0) < 0)
+    if (kind != FTW_F || length < 4 || strcmp(path + length - 4, ".bag") != 0)
         return 0;
-    for (uint32_t i = 0; i < set.logs[0]->topic_count; i++) {
+    bool is_log = sl_log_set_add(&set, path, 0) == 0; /* one is an empty file */
+    for (uint32_t i = 0; is_log && i < set.logs[0]->topic_count; i++) {
         const struct sl_log_topic *t = &set.logs[0]->topics[i];
         const struct sl_schema *schema = t->type ? sl_schema_find(t->type) : NULL;
         const char *sum = sl_log_topic_get(t, "md5sum");
