@@ -41,8 +41,8 @@ static inline uint8_t *sl_buffer_take(struct sl_buffer *b, size_t size_bytes)
 }
 static inline void sl_buffer_put(struct sl_buffer *b, const void *from, size_t size_bytes)
 {
-    uint8_t *to = sl_buffer_take(b, size_bytes);
-    if (to && size_bytes > 0)
+    uint8_t *to = size_bytes > 0 ? sl_buffer_take(b, size_bytes) : NULL;
+    if (to)
         memcpy(to, from, size_bytes);
 }
 static inline void sl_buffer_u8(struct sl_buffer *b, uint8_t value)

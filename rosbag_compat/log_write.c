@@ -58,28 +58,6 @@ void sl_log_content_add(struct sl_log_content *content, const void *bytes, size_
     content->size_bytes += size_bytes;
 }
 
-int sl_log_content_pack(const struct sl_log_writer *writer, struct sl_log_content *content,
-                        struct sl_buffer *packed)
-{
-    enum sl_compression kind = writer->options.compression;
-    if (kind == SL_COMPRESSION_NONE)
-        return 0;
-    struct iovec *piece = &content->pieces[0];
-    size_t bound = sl_compress_bound(kind, piece->iov_len);
-    sl_buffer_clear(packed);
-    uint8_t *to = sl_buffer_take(packed, bound);
-    if (!to)
-        return sl_error(-ENOMEM, "no memory to write a log");
-    size_t size;
-    int err =
-        sl_compress(kind, writer->options.level, piece->iov_base, piece->iov_len, to, bound, &size);
-    if (err)
-        return err;
-    *piece = (struct iovec){to, size};
-    content->size_bytes = size;
-    return 0;
-}
-
 int sl_log_write_topic(struct sl_log_writer *writer, const struct sl_log_topic *topic,
                        uint32_t *ret_index)
 {
@@ -124,6 +102,13 @@ int sl_log_write_metadata(struct sl_log_writer *writer, const struct sl_log_meta
 int sl_log_write_flush(struct sl_log_writer *writer)
 {
     return writer->failure ? writer->failure : writer->operations->flush(writer);
+}
+
+int sl_log_write_settle(struct sl_log_writer *writer)
+{
+    if (writer->failure || !writer->operations->settle)
+        return writer->failure;
+    return writer->operations->settle(writer);
 }
 
 int sl_log_write_end(struct sl_log_writer *writer)

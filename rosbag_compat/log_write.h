@@ -3,7 +3,8 @@
  *
  * A body that is large and shall not be compressed goes to the sink from where it lies, between a
  * small piece before and one behind it: nothing of it is copied. Small ones, and those that are
- * compressed, gather in a chunk.
+ * compressed, gather in a chunk. Threads compress chunks beside the writer (packer.h); the file is
+ * the same with any number of them.
  *
  *     sl_mcap_writer_create(&sink, &options, &writer);
  *     sl_log_write_topic(writer, &topic, &index);
@@ -45,6 +46,7 @@ struct sl_log_write_options {
     int level;             /* of the compression; 0: usual */
     bool is_unchunked;     /* MCAP only */
     uint64_t chunk_bytes;  /* a chunk ends when it has as many; 0: SL_LOG_CHUNK_BYTES */
+    unsigned threads;      /* that compress chunks; 0: the writer's own */
     uint64_t direct_bytes; /* a body from this size on is not copied; 0: SL_LOG_DIRECT_BYTES */
     unsigned omit;
     const char *profile, *library; /* MCAP's header; NULL: empty */
@@ -59,6 +61,7 @@ struct sl_log_writer_operations {
                       const struct sl_log_source *from); /* NULL: the format has none */
     int (*metadata)(struct sl_log_writer *writer, const struct sl_log_metadata *metadata);
     int (*flush)(struct sl_log_writer *writer);
+    int (*settle)(struct sl_log_writer *writer); /* NULL: nothing is ever on the way */
     int (*end)(struct sl_log_writer *writer);
     void (*destroy)(struct sl_log_writer *writer);
 };
@@ -70,6 +73,8 @@ struct sl_log_writer {
     struct sl_log_write_options options;
     void *state; /* of the format */
     uint64_t written_bytes;
+    uint64_t
+        pending_bytes; /* what chunks that are being compressed may become, with their indexes */
     uint32_t topic_count;
     int failure;
 };
@@ -103,6 +108,8 @@ int sl_log_write_attachment(struct sl_log_writer *writer,
 int sl_log_write_metadata(struct sl_log_writer *writer, const struct sl_log_metadata *metadata);
 /* Hand over everything that was gathered: a crash behind this loses nothing of it. */
 int sl_log_write_flush(struct sl_log_writer *writer);
+/* Hand over the chunks that are being compressed, but not the one that is gathered. */
+int sl_log_write_settle(struct sl_log_writer *writer);
 int sl_log_write_end(struct sl_log_writer *writer);
 void sl_log_writer_destroy(struct sl_log_writer *writer); /* NULL is fine */
 
@@ -121,8 +128,5 @@ struct sl_log_content {
     uint64_t size_bytes;
 };
 void sl_log_content_add(struct sl_log_content *content, const void *bytes, size_t size_bytes);
-/* Compress the one piece there is, into `packed`, if the writer compresses. */
-int sl_log_content_pack(const struct sl_log_writer *writer, struct sl_log_content *content,
-                        struct sl_buffer *packed);
 
 #endif

@@ -7,11 +7,14 @@
 #include "rosbag_compat/crc32.h"
 #include "rosbag_compat/log_write.h"
 #include "rosbag_compat/mcap_records.h"
+#include "rosbag_compat/packer.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define COPY_BYTES 65536
+#define COPY_BYTES       65536
+#define NOTE_BYTES       10 /* of a message index: channel, offset */
+#define CHUNK_HEAD_BYTES 64 /* at most */
 
 /* A run of summary records of one kind. */
 struct group {
@@ -45,7 +48,9 @@ struct mcap {
     uint32_t channel_room;
     struct schema *schemas;
     uint32_t schema_count, schema_room;
-    struct sl_buffer chunk, packed, head, tail;
+    struct sl_buffer chunk, head;
+    struct sl_packer *packer;  /* or NULL: nothing is compressed */
+    struct sl_pack_job direct; /* of a chunk that is not: only what goes behind it */
     bool chunk_has_messages;
     uint64_t chunk_first_ns, chunk_last_ns;
     uint64_t message_count, first_ns, last_ns;
@@ -230,15 +235,24 @@ static const char *compression_name(const struct sl_log_writer *w)
     return kind == SL_COMPRESSION_NONE ? "" : sl_compression_names[kind];
 }
 
-static void put_message_indexes(struct sl_log_writer *w, uint64_t offset, struct sl_buffer *to,
-                                struct sl_buffer *offsets)
+/* Never less than the job's chunk will have in the file. */
+static uint64_t pending_bytes(const struct sl_log_writer *w, const struct sl_pack_job *job)
+{
+    return sl_compress_bound(w->options.compression, job->content.size_bytes) +
+           job->tail.size_bytes + CHUNK_HEAD_BYTES;
+}
+
+/* What the message indexes say of the gathered chunk, and where each begins: u16 channel, u64
+ * offset from the first. The next chunk begins. */
+static void end_content(struct sl_log_writer *w, struct sl_pack_job *job)
 {
     struct mcap *mcap = w->state;
+    struct sl_buffer *to = &job->tail;
     for (uint32_t i = 0; i < w->topic_count; i++) {
         struct sl_buffer *index = &mcap->channels[i].index;
         if (index->size_bytes > 0 && !(w->options.omit & SL_LOG_OMIT_MESSAGE_INDEX)) {
-            sl_buffer_le16(offsets, (uint16_t)(i + 1));
-            sl_buffer_le64(offsets, offset + to->size_bytes);
+            sl_buffer_le16(&job->notes, (uint16_t)(i + 1));
+            sl_buffer_le64(&job->notes, to->size_bytes);
             size_t start = begin_record(to, SL_MCAP_MESSAGE_INDEX);
             sl_buffer_le16(to, (uint16_t)(i + 1));
             sl_buffer_le32(to, (uint32_t)index->size_bytes);
@@ -248,41 +262,47 @@ static void put_message_indexes(struct sl_log_writer *w, uint64_t offset, struct
         to->failed |= index->failed;
         sl_buffer_clear(index);
     }
+    job->first_ns = mcap->chunk_first_ns;
+    job->last_ns = mcap->chunk_last_ns;
+    mcap->chunk_has_messages = false;
+    mcap->chunk_first_ns = mcap->chunk_last_ns = 0;
 }
 
-static void put_chunk_index(struct sl_log_writer *w, uint64_t chunk_offset, uint64_t chunk_length,
-                            const struct sl_buffer *offsets, uint64_t index_length,
-                            uint64_t stored_bytes, uint64_t size_bytes)
+/* The tail's records begin `tail_offset` bytes into the file. */
+static void put_chunk_index(struct sl_log_writer *w, const struct sl_pack_job *job,
+                            uint64_t tail_offset, uint64_t stored_bytes, uint64_t size_bytes)
 {
     struct mcap *mcap = w->state;
     struct sl_buffer *to = &mcap->groups[GROUP_CHUNK_INDEX].records;
+    const struct sl_buffer *notes = &job->notes;
     size_t start = begin_record(to, SL_MCAP_CHUNK_INDEX);
-    sl_buffer_le64(to, mcap->chunk_first_ns);
-    sl_buffer_le64(to, mcap->chunk_last_ns);
-    sl_buffer_le64(to, chunk_offset);
-    sl_buffer_le64(to, chunk_length);
-    sl_buffer_le32(to, (uint32_t)offsets->size_bytes);
-    sl_buffer_put(to, offsets->bytes, offsets->size_bytes);
-    sl_buffer_le64(to, index_length);
+    sl_buffer_le64(to, job->first_ns);
+    sl_buffer_le64(to, job->last_ns);
+    sl_buffer_le64(to, w->written_bytes);
+    sl_buffer_le64(to, tail_offset - w->written_bytes);
+    sl_buffer_le32(to, (uint32_t)notes->size_bytes);
+    for (size_t at = 0; at < notes->size_bytes; at += NOTE_BYTES) {
+        sl_buffer_put(to, notes->bytes + at, 2);
+        sl_buffer_le64(to, tail_offset + sl_get_le64(notes->bytes + at + 2));
+    }
+    sl_buffer_le64(to, job->tail.size_bytes);
     put_text(to, compression_name(w));
     sl_buffer_le64(to, stored_bytes);
     sl_buffer_le64(to, size_bytes);
     end_record(to, start);
-    to->failed |= offsets->failed;
+    to->failed |= notes->failed;
 }
 
-static void put_chunk_head(struct sl_log_writer *w, const struct sl_log_content *c,
-                           uint64_t size_bytes, uint32_t crc)
+static void put_chunk_head(struct sl_log_writer *w, const struct sl_pack_job *job,
+                           uint64_t stored_bytes, uint64_t size_bytes)
 {
-    struct mcap *mcap = w->state;
-    struct sl_buffer *head = &mcap->head;
-    uint64_t stored_bytes = c->size_bytes;
+    struct sl_buffer *head = &((struct mcap *)w->state)->head;
     sl_buffer_clear(head);
     size_t start = begin_record(head, SL_MCAP_CHUNK);
-    sl_buffer_le64(head, mcap->chunk_first_ns);
-    sl_buffer_le64(head, mcap->chunk_last_ns);
+    sl_buffer_le64(head, job->first_ns);
+    sl_buffer_le64(head, job->last_ns);
     sl_buffer_le64(head, size_bytes);
-    sl_buffer_le32(head, crc);
+    sl_buffer_le32(head, job->crc);
     put_text(head, compression_name(w));
     sl_buffer_le64(head, stored_bytes);
     if (!head->failed)
@@ -290,40 +310,84 @@ static void put_chunk_head(struct sl_log_writer *w, const struct sl_log_content 
                     head->size_bytes - start - SL_MCAP_RECORD_BYTES + stored_bytes);
 }
 
-/* One write: head, what was gathered, the message that stays where it is, its index. */
-static int emit_chunk(struct sl_log_writer *w, struct sl_log_content *c)
+/* One write: head, the stored content (what was gathered, the message that stays where it is; or
+ * what it was compressed to), its index. */
+static int emit_chunk(struct sl_log_writer *w, const struct sl_pack_job *job,
+                      const struct sl_log_content *c, uint64_t size_bytes)
 {
     struct mcap *mcap = w->state;
-    struct sl_buffer offsets = {0};
     struct iovec pieces[SL_LOG_BODY_PIECES + 4];
-    uint64_t offset = w->written_bytes;
-    uint64_t size = c->size_bytes;
-    uint32_t crc = w->options.omit & SL_LOG_OMIT_CHUNK_CRC ? 0 : crc_of(c);
-    int err = sl_log_content_pack(w, c, &mcap->packed);
-    if (err)
-        return err;
-    put_chunk_head(w, c, size, crc);
-    uint64_t length = mcap->head.size_bytes + c->size_bytes;
-    sl_buffer_clear(&mcap->tail);
-    put_message_indexes(w, offset + length, &mcap->tail, &offsets);
-    put_chunk_index(w, offset, length, &offsets, mcap->tail.size_bytes, c->size_bytes, size);
-    sl_buffer_finish(&offsets);
-    if (mcap->head.failed || mcap->tail.failed || mcap->groups[GROUP_CHUNK_INDEX].records.failed)
+    put_chunk_head(w, job, c->size_bytes, size_bytes);
+    put_chunk_index(w, job, w->written_bytes + mcap->head.size_bytes + c->size_bytes, c->size_bytes,
+                    size_bytes);
+    if (mcap->head.failed || job->tail.failed || mcap->groups[GROUP_CHUNK_INDEX].records.failed)
         return no_memory();
     pieces[0] = (struct iovec){mcap->head.bytes, mcap->head.size_bytes};
     memcpy(pieces + 1, c->pieces, c->count * sizeof *pieces);
-    pieces[c->count + 1] = (struct iovec){mcap->tail.bytes, mcap->tail.size_bytes};
+    pieces[c->count + 1] = (struct iovec){job->tail.bytes, job->tail.size_bytes};
     mcap->chunk_count++;
-    mcap->chunk_has_messages = false;
-    mcap->chunk_first_ns = mcap->chunk_last_ns = 0;
     bool is_known = !w->options.compression &&
                     !(w->options.omit & (SL_LOG_OMIT_CHUNK_CRC | SL_LOG_OMIT_DATA_CRC));
-    err = is_known ? emit_known(w, pieces, c->count + 2, size, crc) : emit(w, pieces, c->count + 2);
+    return is_known ? emit_known(w, pieces, c->count + 2, size_bytes, job->crc)
+                    : emit(w, pieces, c->count + 2);
+}
+
+static int emit_direct(struct sl_log_writer *w, const struct sl_log_content *c)
+{
+    struct mcap *mcap = w->state;
+    struct sl_pack_job *job = &mcap->direct;
+    sl_buffer_clear(&job->tail);
+    sl_buffer_clear(&job->notes);
+    end_content(w, job);
+    job->crc = w->options.omit & SL_LOG_OMIT_CHUNK_CRC ? 0 : crc_of(c);
+    int err = emit_chunk(w, job, c, c->size_bytes);
     sl_buffer_clear(&mcap->chunk);
     return err;
 }
 
-static int flush(struct sl_log_writer *w)
+/* Compressed chunks: as they come back from the packer. */
+static int emit_oldest(struct sl_log_writer *w)
+{
+    struct mcap *mcap = w->state;
+    struct sl_log_content c = {0};
+    struct sl_pack_job *job = sl_packer_collect(mcap->packer);
+    if (!job)
+        return 0;
+    w->pending_bytes -= pending_bytes(w, job);
+    sl_log_content_add(&c, job->packed.bytes, job->packed.size_bytes);
+    int err = job->err < 0 ? sl_error(job->err, "a chunk cannot be compressed by %s: %s",
+                                      compression_name(w), strerror(-job->err))
+                           : emit_chunk(w, job, &c, job->content.size_bytes);
+    sl_packer_put_back(mcap->packer, job);
+    return w->failure = err;
+}
+
+static int settle(struct sl_log_writer *w)
+{
+    int err = 0;
+    while (w->pending_bytes > 0 && err == 0)
+        err = emit_oldest(w);
+    return err;
+}
+
+static int pack_chunk(struct sl_log_writer *w)
+{
+    struct mcap *mcap = w->state;
+    struct sl_pack_job *job = sl_packer_take(mcap->packer);
+    struct sl_buffer content = job->content;
+    job->content = mcap->chunk;
+    mcap->chunk = content;
+    job->wants_crc = !(w->options.omit & SL_LOG_OMIT_CHUNK_CRC);
+    end_content(w, job);
+    w->pending_bytes += pending_bytes(w, job);
+    sl_packer_give(mcap->packer, job);
+    int err = 0;
+    while (sl_packer_is_due(mcap->packer) && err == 0)
+        err = emit_oldest(w);
+    return err;
+}
+
+static int end_chunk(struct sl_log_writer *w)
 {
     struct mcap *mcap = w->state;
     struct sl_log_content c = {0};
@@ -331,8 +395,16 @@ static int flush(struct sl_log_writer *w)
         return no_memory();
     if (mcap->chunk.size_bytes == 0)
         return 0;
+    if (mcap->packer)
+        return pack_chunk(w);
     sl_log_content_add(&c, mcap->chunk.bytes, mcap->chunk.size_bytes);
-    return emit_chunk(w, &c);
+    return emit_direct(w, &c);
+}
+
+static int flush(struct sl_log_writer *w)
+{
+    int err = end_chunk(w);
+    return err ? err : settle(w);
 }
 
 /* Messages --------------------------------------------------------------------------------------*/
@@ -381,14 +453,14 @@ static int write_message(struct sl_log_writer *w, const struct sl_log_message *m
         sl_log_content_add(&c, head, sizeof head);
         for (unsigned i = 0; i < pieces; i++)
             sl_log_content_add(&c, body[i].iov_base, body[i].iov_len);
-        return w->options.is_unchunked ? emit(w, c.pieces, c.count) : emit_chunk(w, &c);
+        return w->options.is_unchunked ? emit(w, c.pieces, c.count) : emit_direct(w, &c);
     }
     sl_buffer_put(&mcap->chunk, head, sizeof head);
     for (unsigned i = 0; i < pieces; i++)
         sl_buffer_put(&mcap->chunk, body[i].iov_base, body[i].iov_len);
     if (mcap->chunk.failed)
         return no_memory();
-    return mcap->chunk.size_bytes >= w->options.chunk_bytes ? flush(w) : 0;
+    return mcap->chunk.size_bytes >= w->options.chunk_bytes ? end_chunk(w) : 0;
 }
 
 /* Attachments and metadata ----------------------------------------------------------------------*/
@@ -577,16 +649,17 @@ static void destroy(struct sl_log_writer *w)
     for (uint32_t i = 0; i < mcap->channel_room; i++)
         sl_buffer_finish(&mcap->channels[i].index);
     sl_buffer_finish(&mcap->chunk);
-    sl_buffer_finish(&mcap->packed);
     sl_buffer_finish(&mcap->head);
-    sl_buffer_finish(&mcap->tail);
+    sl_buffer_finish(&mcap->direct.tail);
+    sl_buffer_finish(&mcap->direct.notes);
+    sl_packer_destroy(mcap->packer);
     free(mcap->channels);
     free(mcap->schemas);
     free(mcap);
 }
 
 static const struct sl_log_writer_operations operations = {
-    write_topic, write_message, write_attachment, write_metadata, flush, end, destroy,
+    write_topic, write_message, write_attachment, write_metadata, flush, settle, end, destroy,
 };
 
 static int begin(struct sl_log_writer *w)
@@ -624,7 +697,11 @@ int sl_mcap_writer_create(const struct sl_log_sink *sink,
         free(mcap);
         return err;
     }
-    err = begin(writer);
+    if (options->compression && !options->is_unchunked)
+        err =
+            sl_packer_create(options->compression, options->level, options->threads, &mcap->packer);
+    if (!err)
+        err = begin(writer);
     if (err) {
         sl_log_writer_destroy(writer);
         return err;

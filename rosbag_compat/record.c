@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record.c - takes every message of its topics and hands it to the kernel from where it lies.
+/* record.c - takes every message of its topics and hands it to the kernel from where it lies; for
+ * snapshots it is copied (record_snapshot.h).
  *
  * There is no queue of ours: what waits stands in the publishers' rings and slots, as many messages
  * as they keep. A message is held while it is written, and let go. So memory does not grow, a
@@ -12,25 +13,32 @@
 #include "core/base/error.h"
 #include "core/frame/definition.h"
 #include "core/shm/stats.h"
+#include "core/uncached/limits.h"
 #include "rosbag_compat/record_output.h"
+#include "rosbag_compat/record_snapshot.h"
 #include "rosbag_compat/topic_choice.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define TOPICS_MAX   120                  /* a process shows 128 ends */
-#define BATCH        64                   /* messages of a topic between two looks at the others */
-#define LOOK_NS      (100 * SL_NS_PER_MS) /* for new topics */
-#define ANSWER_MS    20                   /* for who has just begun */
-#define PROGRESS_NS  SL_NS_PER_S
-#define TYPE_WAIT_MS 100 /* for a publisher that has just begun to show its page */
+#define TOPICS_MAX    120                  /* a process shows 128 ends */
+#define BATCH         64                   /* messages of a topic between two looks at the others */
+#define LOOK_NS       (100 * SL_NS_PER_MS) /* for new topics */
+#define ANSWER_MS     20                   /* for who has just begun */
+#define PROGRESS_NS   SL_NS_PER_S
+#define LOSS_TEXT_MAX 256
+#define TYPE_WAIT_MS  100 /* for a publisher that has just begun to show its page */
 
-static const char *const format_names[] = {"auto", "mcap", NULL};
+/* "auto", then those of sl_log_output_names */
+static const char *const format_names[] = {"auto",           "mcap",    "rosbag2",
+                                           "rosbag2-sqlite", "rosbag1", NULL};
 static const char *const policy_words[] = {"", " (lossless)"};
 
 /* What is written of a topic: one for each type that it has had. */
@@ -39,7 +47,8 @@ struct channel {
     struct sl_log_pair pairs[1];
     char name[SL_TOPIC_MAX], type[SL_TYPE_MAX];
     char *definition;
-    uint32_t index; /* in the output */
+    uint32_t index;  /* in the output */
+    bool is_refused; /* the format cannot hold it */
     struct channel *next;
 };
 
@@ -50,8 +59,9 @@ struct recorded {
     uint64_t instance;       /* whose message came last */
     struct channel *channel; /* and where it went */
     uint64_t messages, bytes;
-    uint64_t torn;    /* taken back by their publisher while they were written */
-    uint64_t refused; /* looks at which a publisher did not let us in */
+    uint64_t torn;     /* taken back by their publisher while they were written */
+    uint64_t left_out; /* of types that the format cannot hold */
+    uint64_t refused;  /* looks at which a publisher did not let us in */
 };
 
 struct record {
@@ -59,17 +69,25 @@ struct record {
     const char *output, *regex, *exclude;
     bool all, lossless, overwrite, crc;
     int format, compression;
-    int64_t level, max_messages, duration_ns, split_ns, flush_ns;
-    uint64_t split_bytes, chunk_bytes;
+    enum sl_log_output_kind kind; /* that they come to */
+    int64_t level, threads, max_messages, duration_ns, split_ns, flush_ns;
+    uint64_t split_bytes, chunk_bytes, ring_bytes;
+    int64_t span_ns;
+    const char *trigger;
 
     struct sl_topic_choice choice;
     struct sl_stats_watch watch;
     bool has_watch;
     char path[256];
+    /* One of these two. */
     struct record_output *out;
+    struct record_snapshot *snapshot;
+    struct sl_subscriber *trigger_subscriber;
+    int wish_fd; /* a snapshot is asked for, by a signal; 0: none */
+    uint64_t taken;
     struct recorded *topics;
     unsigned topic_count;
-    struct channel *channels;
+    struct channel *channels, **channels_end;
     uint64_t start_ns, look_ns, flushed_ns, told_ns;
     uint64_t told_bytes;
     int64_t realtime_ns; /* less CLOCK_MONOTONIC */
@@ -104,14 +122,16 @@ static const struct sl_option options[] = {
      .letter = 'o',
      .kind = SL_OPTION_TEXT,
      .offset = offsetof(struct record, output),
-     .value = "FILE",
-     .help = "Where to; the default is named by the time: sluice_2026-03-01_14-05-09.mcap"},
+     .value = "PATH",
+     .help = "Where to: .mcap, .bag, or a folder of rosbag2; the default is named by the time: "
+             "sluice_2026-03-01_14-05-09.mcap"},
     {.name = "format",
      .kind = SL_OPTION_CHOICE,
      .offset = offsetof(struct record, format),
      .fallback = "auto",
      .choices = format_names,
-     .help = "Of the file; auto: what its name ends in says"},
+     .help = "Of the file; auto: what its name ends in says. MCAP, in a folder or not, takes large "
+             "bodies without a copy; a ROS 1 bag holds the types that ROS 1 has"},
     {.name = "overwrite",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct record, overwrite),
@@ -121,7 +141,8 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct record, compression),
      .fallback = "none",
      .choices = sl_compression_names,
-     .help = "Of chunks; bodies are then copied and take processor time"},
+     .help = "Of chunks (MCAP: lz4, zstd; ROS 1 bags: lz4, bz2); bodies are then copied and take "
+             "processor time"},
     {.name = "compression-level",
      .kind = SL_OPTION_INT,
      .offset = offsetof(struct record, level),
@@ -129,6 +150,12 @@ static const struct sl_option options[] = {
      .min = -100,
      .max = 22,
      .help = "Of the compression; 0: its usual one"},
+    {.name = "threads",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct record, threads),
+     .fallback = "2",
+     .max = 64,
+     .help = "That compress; 0: the recorder's own. The files are the same with any number"},
     {.name = "chunk",
      .kind = SL_OPTION_SIZE,
      .offset = offsetof(struct record, chunk_bytes),
@@ -152,6 +179,25 @@ static const struct sl_option options[] = {
      .fallback = "0",
      .max = 1e18,
      .help = "Begin a new file when one spans so much time; 0: one file"},
+    {.name = "snapshot",
+     .kind = SL_OPTION_DURATION,
+     .offset = offsetof(struct record, span_ns),
+     .fallback = "0",
+     .max = 1e18,
+     .help = "Write nothing but the last so many seconds, from a copy in memory, at each signal "
+             "USR1 or message of --trigger, into files of their own: drive_0.mcap, drive_1.mcap"},
+    {.name = "snapshot-size",
+     .kind = SL_OPTION_SIZE,
+     .offset = offsetof(struct record, ring_bytes),
+     .fallback = "256M",
+     .min = 65536,
+     .max = 1e15,
+     .help = "Memory for the copy; given alone, the last so many bytes are written, however old"},
+    {.name = "trigger",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct record, trigger),
+     .value = "TOPIC",
+     .help = "Each message of this topic asks for a snapshot"},
     {.name = "flush",
      .kind = SL_OPTION_DURATION,
      .offset = offsetof(struct record, flush_ns),
@@ -212,27 +258,68 @@ static int record_each_publisher(struct sl_stats_watch *watch,
 
 /* Beginning. ----------------------------------------------------------------------------------- */
 
+static int choose_kind(struct record *r)
+{
+    if (r->format > 0) {
+        r->kind = (enum sl_log_output_kind)(r->format - 1);
+        return 0;
+    }
+    int kind = r->output && *r->output ? sl_log_output_kind_of(r->output) : SL_LOG_OUTPUT_MCAP;
+    if (kind < 0)
+        return sl_error_at(kind, "option --output");
+    if (kind > SL_LOG_OUTPUT_ROSBAG1)
+        return sl_error(-EINVAL,
+                        "option --output: '%s': topics are recorded into .mcap, .bag or a "
+                        "folder; 'sluice convert' makes others of them",
+                        r->output);
+    r->kind = (enum sl_log_output_kind)kind;
+    return 0;
+}
+
 static int name_output(struct record *r)
 {
+    static const char *const endings[] = {
+        [SL_LOG_OUTPUT_MCAP] = ".mcap",
+        [SL_LOG_OUTPUT_ROSBAG2] = "",
+        [SL_LOG_OUTPUT_ROSBAG2_SQLITE] = "",
+        [SL_LOG_OUTPUT_ROSBAG1] = ".bag",
+    };
     if (!r->output || !*r->output) {
+        char name[64];
         time_t now = time(NULL);
         struct tm local;
         localtime_r(&now, &local);
-        strftime(r->path, sizeof r->path, "sluice_%Y-%m-%d_%H-%M-%S.mcap", &local);
+        strftime(name, sizeof name, "sluice_%Y-%m-%d_%H-%M-%S", &local);
+        snprintf(r->path, sizeof r->path, "%s%s", name, endings[r->kind]);
         return 0;
     }
     if (snprintf(r->path, sizeof r->path, "%s", r->output) >= (int)sizeof r->path)
         return sl_error(-ENAMETOOLONG, "option --output: %.60s...: too long", r->output);
-    const char *end = strrchr(r->path, '.');
-    if (r->format == 0 && (!end || strcmp(end, ".mcap") != 0))
-        return sl_error(-EINVAL,
-                        "option --output: '%s' does not say which format; let it end in .mcap, "
-                        "or give --format",
-                        r->path);
     return 0;
 }
 
-static int check_options(struct record *r)
+static bool is_snapshot(const struct record *r, const struct sl_runtime *runtime)
+{
+    return r->span_ns > 0 || sl_runtime_given(runtime, "snapshot-size");
+}
+
+static int check_snapshot(const struct record *r, const struct sl_runtime *runtime)
+{
+    if (!is_snapshot(r, runtime))
+        return r->trigger && *r->trigger
+                   ? sl_error(-EINVAL, "option --trigger: of what? give --snapshot 30s, or "
+                                       "--snapshot-size")
+                   : 0;
+    if (r->split_bytes > 0 || r->split_ns > 0)
+        return sl_error(-EINVAL, "each snapshot is one file: give --snapshot or --split-size and "
+                                 "--split-duration");
+    if (r->trigger && *r->trigger && r->trigger[0] != '/')
+        return sl_error(-EINVAL, "option --trigger: '%s': give it in full, as '/%s'", r->trigger,
+                        r->trigger);
+    return 0;
+}
+
+static int check_options(struct record *r, const struct sl_runtime *runtime)
 {
     if (r->names.count == 0 && !r->all && !r->regex)
         return sl_error(-EINVAL, "nothing is to be recorded; name topics, or give --all or "
@@ -244,16 +331,20 @@ static int check_options(struct record *r)
     if (r->split_bytes > 0 && r->split_bytes < 65536)
         return sl_error(-EINVAL, "option --split-size: %" PRIu64 " bytes; give at least 64k",
                         r->split_bytes);
-    return name_output(r);
+    int err = check_snapshot(r, runtime);
+    if (err == 0)
+        err = choose_kind(r);
+    return err < 0 ? err : name_output(r);
 }
 
-static int open_output(struct record *r)
+static int open_output(struct record *r, const struct sl_runtime *runtime)
 {
     const struct record_output_options output = {
         .path = r->path,
-        .format = SL_LOG_MCAP,
+        .kind = r->kind,
         .writing = {.compression = (enum sl_compression)r->compression,
                     .level = (int)r->level,
+                    .threads = (unsigned)r->threads,
                     .chunk_bytes = r->chunk_bytes,
                     .omit = r->crc ? 0 : SL_LOG_OMIT_CHUNK_CRC | SL_LOG_OMIT_DATA_CRC,
                     .profile = "ros2",
@@ -262,7 +353,35 @@ static int open_output(struct record *r)
         .split_ns = (uint64_t)r->split_ns,
         .overwrite = r->overwrite,
     };
-    return record_output_open(&output, &r->out);
+    if (!is_snapshot(r, runtime))
+        return record_output_open(&output, &r->out);
+    const struct record_snapshot_options snapshot = {output, r->ring_bytes, (uint64_t)r->span_ns};
+    int err = sl_memory_limits_check("option --snapshot-size", r->ring_bytes);
+    return err < 0 ? err : record_snapshot_open(&snapshot, &r->snapshot);
+}
+
+/* Before threads are made, so that none takes the signal. */
+static int open_wishes(struct record *r, struct sl_runtime *runtime)
+{
+    sigset_t wishes;
+    sigemptyset(&wishes);
+    sigaddset(&wishes, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &wishes, NULL);
+    int fd = signalfd(-1, &wishes, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return sl_error(-errno, "no signal can be waited for: %s", strerror(errno));
+    r->wish_fd = fd;
+    int err = sl_runtime_watch(runtime, fd);
+    if (err < 0 || !r->trigger || !*r->trigger)
+        return err;
+    const struct sl_subscriber_options o = {
+        .topic = r->trigger,
+        .domain = sl_runtime_domain(runtime),
+        .bus = sl_runtime_bus(runtime),
+        .policy = SL_KEEP_LAST,
+    };
+    err = sl_subscriber_open(&o, &r->trigger_subscriber);
+    return err < 0 ? err : sl_runtime_watch(runtime, sl_subscriber_fd(r->trigger_subscriber));
 }
 
 /* Subscribing. --------------------------------------------------------------------------------- */
@@ -347,17 +466,18 @@ static int look_for_topics(struct record *r, struct sl_runtime *runtime, uint64_
 static int open_record(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
-    int err = check_options(r);
+    int err = check_options(r, runtime);
     if (err < 0 ||
         (err = sl_topic_choice_init(&r->choice, &r->names, r->all, r->regex, r->exclude)) < 0)
         return err;
+    r->channels_end = &r->channels;
     r->topics = calloc(TOPICS_MAX, sizeof *r->topics);
     if (!r->topics)
         return sl_error(-ENOMEM, "no memory for topics");
     if ((err = sl_stats_watch_open(sl_runtime_domain(runtime), &r->watch)) < 0)
         return err;
     r->has_watch = true;
-    if ((err = open_output(r)) < 0)
+    if ((err = open_output(r, runtime)) < 0 || (r->snapshot && (err = open_wishes(r, runtime)) < 0))
         return err;
     for (unsigned i = 0; i < r->names.count && err == 0; i++)
         err = add_topic(r, runtime, r->names.text[i]);
@@ -428,14 +548,22 @@ static int describe(struct channel *c)
     return 0;
 }
 
+static bool is_named(const struct record *r, const char *topic)
+{
+    for (unsigned i = 0; i < r->names.count; i++)
+        if (strcmp(r->names.text[i], topic) == 0)
+            return true;
+    return false;
+}
+
 static int make_channel(struct record *r, const struct recorded *t,
                         const struct wanted_publisher *w, struct channel **ret_channel)
 {
     struct channel *c = calloc(1, sizeof *c);
     if (!c)
         return sl_error(-ENOMEM, "no memory for topic %s", t->name);
-    c->next = r->channels;
-    r->channels = c;
+    *r->channels_end = c;
+    r->channels_end = &c->next;
     snprintf(c->name, sizeof c->name, "%s", t->name);
     snprintf(c->type, sizeof c->type, "%s", w->type);
     c->pairs[0] = (struct sl_log_pair){"offered_qos_profiles", qos_text(w->retain > 0)};
@@ -450,7 +578,17 @@ static int make_channel(struct record *r, const struct recorded *t,
     };
     int err = describe(c);
     *ret_channel = c;
-    return err < 0 ? err : record_output_topic(r->out, &c->topic, w->retain > 0, &c->index);
+    if (err == 0)
+        err = record_output_check_topic(r->kind, &c->topic);
+    if (err == -ENOTSUP && !is_named(r, c->name)) {
+        sl_log(SL_LOG_WARN, "%s", sl_error_text());
+        c->is_refused = true;
+        return 0;
+    }
+    if (err < 0)
+        return err;
+    return r->snapshot ? record_snapshot_topic(r->snapshot, &c->topic, w->retain > 0, &c->index)
+                       : record_output_topic(r->out, &c->topic, w->retain > 0, &c->index);
 }
 
 /* Where messages of that publisher go. One that has ended before anybody saw its page has the
@@ -473,24 +611,46 @@ static int choose_channel(struct record *r, struct recorded *t, uint64_t instanc
     return make_channel(r, t, &w, &t->channel);
 }
 
+/* From where it lies. */
+static int write_body(struct record *r, struct recorded *t, const struct sl_log_message *message,
+                      const struct sl_frame *frame)
+{
+    struct iovec body[SL_RANGES_MAX];
+    for (unsigned i = 0; i < frame->range_count; i++)
+        body[i] = (struct iovec){(void *)frame->range[i].start, frame->range[i].length};
+    int err = record_output_message(r->out, message, body, frame->range_count);
+    if (err == 0)
+        t->torn += sl_frame_check(frame) < 0;
+    return err;
+}
+
+static int keep_copy(struct record *r, struct recorded *t, const struct sl_log_message *message,
+                     const struct sl_frame *frame)
+{
+    int kept = record_snapshot_frame(r->snapshot, message, frame);
+    t->torn += kept == 0 && sl_frame_check(frame) < 0;
+    return kept < 0 ? kept : 0;
+}
+
 static int write_frame(struct record *r, struct recorded *t, const struct sl_frame *frame)
 {
     int err = choose_channel(r, t, frame->instance);
     if (err < 0)
         return err;
-    struct iovec body[SL_RANGES_MAX];
-    for (unsigned i = 0; i < frame->range_count; i++)
-        body[i] = (struct iovec){(void *)frame->range[i].start, frame->range[i].length};
+    if (t->channel->is_refused) {
+        t->left_out++;
+        return 0;
+    }
     const struct sl_log_message message = {
         .topic = t->channel->index,
         .sequence = (uint32_t)frame->seq,
         .receive_ns = sl_clock_realtime_ns(),
         .publish_ns = (uint64_t)((int64_t)frame->publish_ns + r->realtime_ns),
     };
-    err = record_output_message(r->out, &message, body, frame->range_count);
+    err = r->snapshot ? keep_copy(r, t, &message, frame) : write_body(r, t, &message, frame);
     if (err < 0)
         return err;
-    t->torn += sl_frame_check(frame) < 0;
+    r->taken++;
     t->messages++;
     t->bytes += frame->body_length;
     return 0;
@@ -498,8 +658,7 @@ static int write_frame(struct record *r, struct recorded *t, const struct sl_fra
 
 static bool is_enough(const struct record *r)
 {
-    return r->max_messages > 0 &&
-           record_output_counts(r->out).messages >= (uint64_t)r->max_messages;
+    return r->max_messages > 0 && r->taken >= (uint64_t)r->max_messages;
 }
 
 /* Up to BATCH messages. Returns how many, or an error. */
@@ -527,58 +686,106 @@ static int drain(struct record *r, struct recorded *t)
 
 /* Telling. ------------------------------------------------------------------------------------- */
 
-static uint64_t lost_by(const struct recorded *t, struct sl_subscriber_status *ret_status)
+/* By reason, as the bus tells them; and ours behind them. */
+struct losses {
+    uint64_t by_bus[SL_LOSS_REASONS], torn, total;
+};
+
+static void add_losses(const struct recorded *t, struct losses *sum,
+                       struct sl_subscriber_status *ret_status)
 {
-    uint64_t lost = 0;
     *ret_status = (struct sl_subscriber_status){.refusal = ""};
     sl_subscriber_status(t->subscriber, ret_status);
-    for (int i = 0; i < SL_LOSS_REASONS; i++)
-        lost += ret_status->lost[i];
-    return lost + t->torn;
+    for (int i = 0; i < SL_LOSS_REASONS; i++) {
+        sum->by_bus[i] += ret_status->lost[i];
+        sum->total += ret_status->lost[i];
+    }
+    sum->torn += t->torn;
+    sum->total += t->torn;
 }
 
-static uint64_t lost_by_all(const struct record *r)
+static struct losses losses_of_all(const struct record *r)
 {
     struct sl_subscriber_status status;
-    uint64_t lost = 0;
+    struct losses sum = {0};
     for (unsigned i = 0; i < r->topic_count; i++)
-        lost += lost_by(&r->topics[i], &status);
-    return lost;
+        add_losses(&r->topics[i], &sum, &status);
+    return sum;
+}
+
+/* "lost 12 (overwritten 10, taken back while written 2)" */
+static const char *loss_text(const struct losses *l, char text[LOSS_TEXT_MAX])
+{
+    size_t used = (size_t)snprintf(text, LOSS_TEXT_MAX, "lost %" PRIu64, l->total);
+    const char *separator = " (";
+    for (int i = 0; i <= SL_LOSS_REASONS && used < LOSS_TEXT_MAX; i++) {
+        uint64_t count = i < SL_LOSS_REASONS ? l->by_bus[i] : l->torn;
+        const char *why =
+            i < SL_LOSS_REASONS ? sl_loss_name((enum sl_loss)i) : "taken back while written";
+        if (count == 0)
+            continue;
+        used += (size_t)snprintf(text + used, LOSS_TEXT_MAX - used, "%s%s %" PRIu64, separator, why,
+                                 count);
+        separator = ", ";
+    }
+    if (l->total > 0 && used < LOSS_TEXT_MAX)
+        snprintf(text + used, LOSS_TEXT_MAX - used, ")");
+    return text;
+}
+
+/* Returns the bytes written so far. */
+static uint64_t print_written(const struct record *r, double seconds)
+{
+    struct record_output_counts c = record_output_counts(r->out);
+    fprintf(stderr, "%s  %u topics  %" PRIu64 " messages  %.1f MB  %.1f MB/s",
+            record_output_file(r->out), r->topic_count, c.messages, (double)c.bytes / 1e6,
+            (double)(c.bytes - r->told_bytes) / 1e6 / (seconds > 0 ? seconds : 1));
+    return c.bytes;
+}
+
+static void print_held(const struct record *r)
+{
+    struct record_snapshot_counts c = record_snapshot_counts(r->snapshot);
+    fprintf(stderr, "%u snapshots  %u topics  the last %.1f s held: %" PRIu64 " messages, %.1f MB",
+            c.files, r->topic_count, (double)c.held_ns / 1e9, c.held_messages,
+            (double)c.held_bytes / 1e6);
 }
 
 static void show_progress(struct record *r, uint64_t now_ns)
 {
-    struct record_output_counts c = record_output_counts(r->out);
     double seconds = (double)(now_ns - r->told_ns) / 1e9;
-    if (r->is_terminal)
-        fprintf(stderr,
-                "\r\033[K%.0f s  %s  %u topics  %" PRIu64
-                " messages  %.1f MB  %.1f MB/s  lost %" PRIu64,
-                (double)(now_ns - r->start_ns) / 1e9, record_output_file(r->out), r->topic_count,
-                c.messages, (double)c.bytes / 1e6,
-                (double)(c.bytes - r->told_bytes) / 1e6 / (seconds > 0 ? seconds : 1),
-                lost_by_all(r));
     r->told_ns = now_ns;
-    r->told_bytes = c.bytes;
+    if (!r->is_terminal)
+        return;
+    fprintf(stderr, "\r\033[K%.0f s  ", (double)(now_ns - r->start_ns) / 1e9);
+    if (r->snapshot)
+        print_held(r);
+    else
+        r->told_bytes = print_written(r, seconds);
+    char text[LOSS_TEXT_MAX];
+    const struct losses lost = losses_of_all(r);
+    fprintf(stderr, "  %s", loss_text(&lost, text));
 }
 
 static void sum_up_topic(const struct recorded *t)
 {
     struct sl_subscriber_status s;
-    uint64_t lost = lost_by(t, &s);
-    char why[160] = "";
-    size_t used = 0;
-    for (int i = 0; i < SL_LOSS_REASONS && used < sizeof why; i++)
-        if (s.lost[i])
-            used += (size_t)snprintf(why + used, sizeof why - used, "%s%s %" PRIu64,
-                                     used ? ", " : "", sl_loss_name((enum sl_loss)i), s.lost[i]);
-    if (t->torn && used < sizeof why)
-        used += (size_t)snprintf(why + used, sizeof why - used,
-                                 "%staken back while written %" PRIu64, used ? ", " : "", t->torn);
-    sl_log(lost ? SL_LOG_WARN : SL_LOG_INFO,
-           "%s: %" PRIu64 " messages, %.1f MB, lost %" PRIu64 "%s%s%s%s%s", t->name, t->messages,
-           (double)t->bytes / 1e6, lost, used ? " (" : "", why, used ? ")" : "",
+    struct losses lost = {0};
+    char text[LOSS_TEXT_MAX];
+    add_losses(t, &lost, &s);
+    sl_log(lost.total ? SL_LOG_WARN : SL_LOG_INFO, "%s: %" PRIu64 " messages, %.1f MB, %s%s%s",
+           t->name, t->messages, (double)t->bytes / 1e6, loss_text(&lost, text),
            s.refusal[0] ? "; not let in: " : "", s.refusal);
+    if (t->left_out)
+        sl_log(SL_LOG_WARN, "%s: %" PRIu64 " messages are of a type that the format cannot hold",
+               t->name, t->left_out);
+}
+
+static void tell_unfit(uint64_t unfit)
+{
+    if (unfit > 0)
+        sl_log(SL_LOG_WARN, "%" PRIu64 " messages are not what their types say, and left out",
+               unfit);
 }
 
 /* The loop. ------------------------------------------------------------------------------------ */
@@ -589,7 +796,7 @@ static int do_timed(struct record *r, struct sl_runtime *runtime, uint64_t now_n
     if (err >= 0 && now_ns - r->flushed_ns >= (uint64_t)r->flush_ns) {
         r->flushed_ns = now_ns;
         r->realtime_ns = (int64_t)(sl_clock_realtime_ns() - sl_clock_monotonic_ns());
-        err = record_output_flush(r->out);
+        err = r->out ? record_output_flush(r->out) : 0;
     }
     if (now_ns - r->told_ns >= PROGRESS_NS)
         show_progress(r, now_ns);
@@ -603,6 +810,31 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* However many signals and messages have come, they are one wish. */
+static bool is_wished(struct record *r)
+{
+    struct signalfd_siginfo signal;
+    struct sl_frame frame;
+    bool is_wished = false;
+    while (r->wish_fd > 0 && read(r->wish_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
+        is_wished = true;
+    while (r->trigger_subscriber && sl_subscriber_take(r->trigger_subscriber, &frame) == 0) {
+        sl_frame_release(&frame);
+        is_wished = true;
+    }
+    return is_wished;
+}
+
+/* Returns whether there is more to do at once. */
+static int work_on_snapshot(struct record *r)
+{
+    if (!r->snapshot)
+        return 0;
+    if (is_wished(r))
+        record_snapshot_ask(r->snapshot);
+    return record_snapshot_work(r->snapshot, sl_clock_realtime_ns());
+}
+
 static int work(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
@@ -613,6 +845,7 @@ static int work(void *state, struct sl_runtime *runtime)
             return got;
         done += got;
     }
+    done += work_on_snapshot(r);
     uint64_t now_ns = sl_clock_monotonic_ns();
     int err = do_timed(r, runtime, now_ns);
     if (err < 0)
@@ -626,18 +859,14 @@ static int work(void *state, struct sl_runtime *runtime)
     return done;
 }
 
-/* What stands in the rings when the end is asked for is still of the recording. */
-static void finish(struct record *r)
+static void finish_files(struct record *r)
 {
-    for (unsigned i = 0; i < r->topic_count; i++)
-        while (drain(r, &r->topics[i]) == BATCH)
-            ;
-    if (r->is_terminal)
-        fprintf(stderr, "\r\033[K");
     struct record_output_counts c = record_output_counts(r->out);
-    for (unsigned i = 0; i < r->topic_count; i++)
-        sum_up_topic(&r->topics[i]);
     char last[sizeof r->path];
+    tell_unfit(c.unfit);
+    if (c.not_repeated > 0)
+        sl_log(SL_LOG_WARN, "%u latched messages are too large to be repeated in further files",
+               c.not_repeated);
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);
     r->out = NULL;
@@ -647,11 +876,46 @@ static void finish(struct record *r)
            (double)c.bytes / 1e6, c.files, c.files == 1 ? "" : "s", last);
 }
 
+static void finish_snapshots(struct record *r)
+{
+    work_on_snapshot(r); /* it may have been asked for just now */
+    struct record_snapshot_counts c = record_snapshot_counts(r->snapshot);
+    if (c.too_large > 0)
+        sl_log(SL_LOG_WARN, "%" PRIu64 " messages are larger than --snapshot-size", c.too_large);
+    tell_unfit(c.unfit);
+    record_snapshot_close(r->snapshot);
+    r->snapshot = NULL;
+}
+
+/* What stands in the rings when the end is asked for is still of the recording. */
+static void finish(struct record *r)
+{
+    for (unsigned i = 0; i < r->topic_count; i++)
+        while (drain(r, &r->topics[i]) == BATCH)
+            ;
+    if (r->is_terminal)
+        fprintf(stderr, "\r\033[K");
+    for (unsigned i = 0; i < r->topic_count; i++)
+        sum_up_topic(&r->topics[i]);
+    if (r->out)
+        finish_files(r);
+    if (r->snapshot)
+        finish_snapshots(r);
+}
+
 static void close_record(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
-    if (r->out)
+    if (r->out || r->snapshot)
         finish(r);
+    if (r->trigger_subscriber) {
+        sl_runtime_unwatch(runtime, sl_subscriber_fd(r->trigger_subscriber));
+        sl_subscriber_close(r->trigger_subscriber);
+    }
+    if (r->wish_fd > 0) {
+        sl_runtime_unwatch(runtime, r->wish_fd);
+        close(r->wish_fd);
+    }
     for (unsigned i = 0; i < r->topic_count; i++) {
         sl_runtime_unwatch(runtime, sl_subscriber_fd(r->topics[i].subscriber));
         sl_subscriber_close(r->topics[i].subscriber);
@@ -669,7 +933,7 @@ static void close_record(void *state, struct sl_runtime *runtime)
 
 const struct sl_program record_program = {
     .name = "record",
-    .summary = "Records topics into log files that ROS 2, Foxglove and sluice play can read",
+    .summary = "Records topics into log files that ROS 2, ROS 1, Foxglove and sluice play can read",
     .details =
         "A message goes from its slot to the file without being copied. What the recorder has\n"
         "not read yet stands in the publishers' slots: it loses what they overwrite, tells how\n"

@@ -2,27 +2,31 @@
 #include "rosbag_compat/record_output.h"
 
 #include "core/base/error.h"
+#include "rosbag_compat/record_file.h"
+#include "rosbag_compat/record_folder.h"
+#include "rosbag_compat/ros1_type.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PIECES_MAX     64
-#define SEND_BYTES     (UINT64_C(8) << 20) /* are sent to the disk together */
-#define INDEX_BYTES    160  /* of a message, at most: chunk, chunk index, message index */
 #define TOPIC_BYTES    2048 /* of a topic beside its texts, in the data and in the summary */
-#define FILE_BYTES     4096 /* of a file without any topic */
 #define NO_INDEX       UINT32_MAX
 #define SPLIT_NAME_MAX 16 /* "_4294967295" */
 
+/* A topic as a ROS 1 bag has it. */
+struct ros1_topic {
+    const struct sl_schema *schema;
+    struct sl_ros1_type type;
+    struct sl_log_pair pairs[2];
+    struct sl_log_topic topic;
+};
+
 struct topic {
-    const struct sl_log_topic *topic;
+    const struct sl_log_topic *topic; /* as it is written */
+    struct ros1_topic *ros1;          /* or NULL */
     bool is_latched;
     uint32_t in_file; /* its index in the file that is written, or NO_INDEX */
     uint64_t text_bytes;
@@ -34,87 +38,19 @@ struct topic {
 
 struct record_output {
     struct record_output_options options;
-    struct sl_log_writer *writer;
+    struct record_folder *folder; /* of rosbag2, or NULL */
+    struct record_file *file;
     char path[PATH_MAX];
-    int fd;
-    uint64_t offset, sent, forgotten; /* of the file: written, on the way, on the disk */
     uint64_t file_messages, file_first_ns;
     uint64_t file_topic_bytes;
     uint64_t ended_bytes; /* of the files before */
     struct topic *topics;
     uint32_t topic_count, topic_room;
+    struct sl_buffer gathered, ros1; /* a body in one piece, and as ROS 1 has it */
     struct record_output_counts counts;
 };
 
 /* The file. ------------------------------------------------------------------------------------ */
-
-static int file_error(const struct record_output *o, int err)
-{
-    return sl_error(err, "%s: %s after %.1f MB; what is there is readable: 'sluice recover %s'",
-                    o->path, strerror(-err), (double)o->offset / 1e6, o->path);
-}
-
-/* Passes over what was written, in pieces and within them. */
-static unsigned advance(struct iovec *pieces, unsigned count, size_t written)
-{
-    unsigned done = 0;
-    while (done < count && written >= pieces[done].iov_len)
-        written -= pieces[done++].iov_len;
-    if (done < count) {
-        pieces[done].iov_base = (char *)pieces[done].iov_base + written;
-        pieces[done].iov_len -= written;
-    }
-    return done;
-}
-
-/* The disk gets what was written without waiting for the kernel to find that memory is short, and
- * the page cache is left to others. Advice: whether it is taken does not matter. */
-static void send(struct record_output *o)
-{
-    if (o->offset - o->sent < SEND_BYTES)
-        return;
-    sync_file_range(o->fd, (off_t)o->sent, (off_t)(o->offset - o->sent), SYNC_FILE_RANGE_WRITE);
-    if (o->sent > o->forgotten)
-        posix_fadvise(o->fd, (off_t)o->forgotten, (off_t)(o->sent - o->forgotten),
-                      POSIX_FADV_DONTNEED);
-    o->forgotten = o->sent;
-    o->sent = o->offset;
-}
-
-static int write_pieces(void *state, const struct iovec *pieces, unsigned count)
-{
-    struct record_output *o = state;
-    struct iovec rest[PIECES_MAX];
-    if (count > PIECES_MAX)
-        return sl_error(-EINVAL, "%s: a message in %u pieces", o->path, count);
-    memcpy(rest, pieces, count * sizeof *pieces);
-    for (unsigned at = 0; at < count;) {
-        ssize_t written = writev(o->fd, rest + at, (int)(count - at));
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0 || (written == 0 && rest[at].iov_len > 0))
-            return file_error(o, written < 0 ? -errno : -EIO);
-        o->offset += (uint64_t)written;
-        at += advance(rest + at, count - at, (size_t)written);
-    }
-    send(o);
-    return 0;
-}
-
-static int write_at(void *state, uint64_t offset, const void *bytes, size_t size_bytes)
-{
-    struct record_output *o = state;
-    for (size_t done = 0; done < size_bytes;) {
-        ssize_t written =
-            pwrite(o->fd, (const char *)bytes + done, size_bytes - done, (off_t)(offset + done));
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return file_error(o, written < 0 ? -errno : -EIO);
-        done += (size_t)written;
-    }
-    return 0;
-}
 
 static bool is_split(const struct record_output *o)
 {
@@ -124,6 +60,8 @@ static bool is_split(const struct record_output *o)
 /* "drive.mcap", or "drive_0.mcap" where more may follow. */
 static int name_file(struct record_output *o)
 {
+    if (o->folder)
+        return record_folder_name_file(o->folder, o->counts.files, o->path);
     const char *path = o->options.path, *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     size_t stem = dot && (!slash || dot > slash + 1) ? (size_t)(dot - path) : strlen(path);
     char number[SPLIT_NAME_MAX] = "";
@@ -139,18 +77,11 @@ static int open_file(struct record_output *o)
     int err = name_file(o);
     if (err < 0)
         return err;
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (o->options.overwrite ? O_TRUNC : O_EXCL);
-    o->fd = open(o->path, flags, 0666);
-    if (o->fd < 0 && errno == EEXIST)
-        return sl_error(-EEXIST, "%s is there already; take another name, or --overwrite", o->path);
-    if (o->fd < 0)
-        return sl_error(-errno, "%s cannot be made: %s", o->path, strerror(errno));
-    const struct sl_log_sink sink = {.write = write_pieces, .write_at = write_at, .state = o};
-    o->offset = o->sent = o->forgotten = 0;
     o->file_messages = o->file_topic_bytes = 0;
     for (uint32_t i = 0; i < o->topic_count; i++)
         o->topics[i].in_file = NO_INDEX;
-    err = sl_mcap_writer_create(&sink, &o->options.writing, &o->writer);
+    err = record_file_open(o->path, o->options.kind, &o->options.writing, o->options.overwrite,
+                           &o->file);
     if (err == 0)
         o->counts.files++;
     return err;
@@ -158,15 +89,18 @@ static int open_file(struct record_output *o)
 
 static int end_file(struct record_output *o)
 {
-    int err = o->writer ? sl_log_write_end(o->writer) : 0;
-    sl_log_writer_destroy(o->writer);
-    o->writer = NULL;
-    if (o->fd >= 0 && close(o->fd) < 0 && err == 0)
-        err = file_error(o, -errno);
-    o->fd = -1;
-    o->ended_bytes += o->offset;
-    o->offset = 0;
-    return err;
+    uint64_t bytes = 0;
+    if (!o->file)
+        return 0;
+    int err = record_file_end(o->file, &bytes);
+    o->file = NULL;
+    o->ended_bytes += bytes;
+    return err == 0 && o->folder ? record_folder_end_file(o->folder, o->counts.files - 1) : err;
+}
+
+static bool is_folder(enum sl_log_output_kind kind)
+{
+    return kind == SL_LOG_OUTPUT_ROSBAG2 || kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE;
 }
 
 int record_output_open(const struct record_output_options *options,
@@ -176,14 +110,17 @@ int record_output_open(const struct record_output_options *options,
     if (!o)
         return sl_error(-ENOMEM, "no memory for a recording");
     o->options = *options;
-    o->fd = -1;
     /* What is gathered counts as if it were there, so it must be little beside a file. */
     uint64_t *chunk_bytes = &o->options.writing.chunk_bytes;
     if (*chunk_bytes == 0)
         *chunk_bytes = SL_LOG_CHUNK_BYTES;
     if (options->split_bytes > 0 && *chunk_bytes > options->split_bytes / 16)
         *chunk_bytes = options->split_bytes / 16;
-    int err = open_file(o);
+    int err = is_folder(options->kind)
+                  ? record_folder_make(options->path, options->kind, options->overwrite, &o->folder)
+                  : 0;
+    if (err == 0)
+        err = open_file(o);
     if (err < 0) {
         record_output_close(o);
         return err;
@@ -192,14 +129,27 @@ int record_output_open(const struct record_output_options *options,
     return 0;
 }
 
+static void destroy_ros1(struct ros1_topic *ros1)
+{
+    if (!ros1)
+        return;
+    sl_ros1_type_finish(&ros1->type);
+    free(ros1);
+}
+
 int record_output_close(struct record_output *o)
 {
     if (!o)
         return 0;
     int err = end_file(o);
-    for (uint32_t i = 0; i < o->topic_count; i++)
+    for (uint32_t i = 0; i < o->topic_count; i++) {
         free(o->topics[i].body);
+        destroy_ros1(o->topics[i].ros1);
+    }
     free(o->topics);
+    sl_buffer_finish(&o->gathered);
+    sl_buffer_finish(&o->ros1);
+    record_folder_free(o->folder);
     free(o);
     return err;
 }
@@ -214,6 +164,62 @@ static uint64_t text_bytes(const struct sl_log_topic *topic)
     return TOPIC_BYTES + 2 * bytes;
 }
 
+static int make_ros1_type(const struct sl_log_topic *topic, struct sl_ros1_type *ret_type)
+{
+    const struct sl_schema *schema = sl_schema_find(topic->type);
+    int err = schema ? sl_ros1_type_make(schema, ret_type)
+                     : sl_error(-ENOTSUP, "how %s looks in ROS 1 is not known",
+                                topic->type[0] ? topic->type : "a topic without a type");
+    return err == -ENOTSUP
+               ? sl_error(
+                     err,
+                     "%s cannot be recorded into a ROS 1 bag: %s; leave it out (--exclude), or "
+                     "record all of it into MCAP",
+                     topic->name, sl_error_text())
+               : err;
+}
+
+int record_output_check_topic(enum sl_log_output_kind kind, const struct sl_log_topic *topic)
+{
+    struct sl_ros1_type type = {0};
+    if (kind != SL_LOG_OUTPUT_ROSBAG1)
+        return 0;
+    int err = make_ros1_type(topic, &type);
+    if (err == 0)
+        sl_ros1_type_finish(&type);
+    return err;
+}
+
+/* What else ROS 2 says of a topic has no place there. */
+static int make_ros1(const struct sl_log_topic *topic, bool is_latched,
+                     struct ros1_topic **ret_ros1)
+{
+    struct ros1_topic *ros1 = calloc(1, sizeof *ros1);
+    if (!ros1)
+        return sl_error(-ENOMEM, "no memory for topic %s", topic->name);
+    int err = make_ros1_type(topic, &ros1->type);
+    if (err < 0) {
+        free(ros1);
+        return err;
+    }
+    ros1->schema = sl_schema_find(topic->type);
+    ros1->pairs[0] = (struct sl_log_pair){"md5sum", ros1->type.md5};
+    ros1->pairs[1] = (struct sl_log_pair){"latching", is_latched ? "1" : "0"};
+    ros1->topic = (struct sl_log_topic){
+        .name = topic->name,
+        .type = ros1->type.name,
+        .encoding = "ros1",
+        .definition = ros1->type.definition.bytes,
+        .definition_bytes = ros1->type.definition.size_bytes,
+        .definition_encoding = "ros1msg",
+        .has_schema = true,
+        .pairs = ros1->pairs,
+        .pair_count = 2,
+    };
+    *ret_ros1 = ros1;
+    return 0;
+}
+
 int record_output_topic(struct record_output *o, const struct sl_log_topic *topic, bool is_latched,
                         uint32_t *ret_index)
 {
@@ -225,14 +231,21 @@ int record_output_topic(struct record_output *o, const struct sl_log_topic *topi
         o->topics = topics;
         o->topic_room = room;
     }
+    struct ros1_topic *ros1 = NULL;
+    int err = o->options.kind == SL_LOG_OUTPUT_ROSBAG1 ? make_ros1(topic, is_latched, &ros1) : 0;
+    if (err < 0)
+        return err;
+    if (ros1)
+        topic = &ros1->topic;
     o->topics[o->topic_count] = (struct topic){
         .topic = topic,
+        .ros1 = ros1,
         .is_latched = is_latched,
         .in_file = NO_INDEX,
         .text_bytes = text_bytes(topic),
     };
     *ret_index = o->topic_count++;
-    return 0;
+    return o->folder ? record_folder_topic(o->folder, topic) : 0;
 }
 
 /* A topic stands in a file that has a message of it. */
@@ -241,7 +254,7 @@ static int introduce(struct record_output *o, struct topic *t)
     if (t->in_file != NO_INDEX)
         return 0;
     o->file_topic_bytes += t->text_bytes;
-    return sl_log_write_topic(o->writer, t->topic, &t->in_file);
+    return sl_log_write_topic(record_file_writer(o->file), t->topic, &t->in_file);
 }
 
 /* Messages. ------------------------------------------------------------------------------------ */
@@ -258,16 +271,27 @@ static size_t size_of(const struct iovec *body, unsigned pieces)
 static uint64_t file_bytes_with(const struct record_output *o, const struct topic *t, size_t size)
 {
     uint64_t topics = o->file_topic_bytes + (t->in_file == NO_INDEX ? t->text_bytes : 0);
-    uint64_t gathered = o->options.writing.chunk_bytes; /* that was not written yet */
-    return o->offset + gathered + FILE_BYTES + topics + (o->file_messages + 1) * INDEX_BYTES + size;
+    return record_file_bound(o->file, o->file_messages, topics, size);
 }
 
-static bool is_full(const struct record_output *o, const struct topic *t,
-                    const struct sl_log_message *m, size_t size)
+/* Chunks that are being compressed will have less than their bound: what becomes of them decides,
+ * so that files end at the same message with any number of threads. An error is kept by the writer.
+ */
+static bool is_too_large_with(struct record_output *o, const struct topic *t, size_t size)
+{
+    struct sl_log_writer *writer = record_file_writer(o->file);
+    bool is_large = file_bytes_with(o, t, size) > o->options.split_bytes;
+    if (is_large && writer->pending_bytes > 0 && sl_log_write_settle(writer) == 0)
+        is_large = file_bytes_with(o, t, size) > o->options.split_bytes;
+    return is_large;
+}
+
+static bool is_full(struct record_output *o, const struct topic *t, const struct sl_log_message *m,
+                    size_t size)
 {
     if (o->file_messages == 0) /* a message that is larger than a file has one of its own */
         return false;
-    return (o->options.split_bytes > 0 && file_bytes_with(o, t, size) > o->options.split_bytes) ||
+    return (o->options.split_bytes > 0 && is_too_large_with(o, t, size)) ||
            (o->options.split_ns > 0 && m->receive_ns > o->file_first_ns &&
             m->receive_ns - o->file_first_ns >= o->options.split_ns);
 }
@@ -275,12 +299,17 @@ static bool is_full(const struct record_output *o, const struct topic *t,
 static int write_message(struct record_output *o, struct topic *t, const struct sl_log_message *m,
                          const struct iovec *body, unsigned pieces)
 {
-    int err = introduce(o, t);
-    if (err < 0)
-        return err;
     struct sl_log_message message = *m;
+    int err = introduce(o, t);
     message.topic = t->in_file;
-    return sl_log_write_message(o->writer, &message, body, pieces);
+    if (err == 0)
+        err = sl_log_write_message(record_file_writer(o->file), &message, body, pieces);
+    if (err < 0) /* a database does not know where it lies */
+        return o->options.kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE ? sl_error_at(err, "%s", o->path)
+                                                               : err;
+    if (o->folder)
+        record_folder_message(o->folder, (uint32_t)(t - o->topics), m->receive_ns);
+    return 0;
 }
 
 /* The next file begins with what who joins late would get; as old as it is, but not older than the
@@ -325,10 +354,10 @@ static int keep_latched(struct record_output *o, struct topic *t, const struct s
     return 0;
 }
 
-int record_output_message(struct record_output *o, const struct sl_log_message *m,
-                          const struct iovec *body, unsigned pieces)
+/* As the file has it. */
+static int take_message(struct record_output *o, struct topic *t, const struct sl_log_message *m,
+                        const struct iovec *body, unsigned pieces)
 {
-    struct topic *t = &o->topics[m->topic];
     size_t size = size_of(body, pieces);
     int err = is_full(o, t, m, size) ? begin_next(o, m->receive_ns) : 0;
     if (err < 0)
@@ -342,20 +371,46 @@ int record_output_message(struct record_output *o, const struct sl_log_message *
     return keep_latched(o, t, m, body, pieces, size);
 }
 
+static int convert(struct record_output *o, const struct topic *t, const struct sl_log_message *m,
+                   const struct iovec *body, unsigned pieces)
+{
+    struct iovec whole = pieces > 0 ? body[0] : (struct iovec){0};
+    sl_buffer_clear(&o->gathered);
+    sl_buffer_clear(&o->ros1);
+    if (pieces > 1) {
+        for (unsigned i = 0; i < pieces; i++)
+            sl_buffer_put(&o->gathered, body[i].iov_base, body[i].iov_len);
+        if (o->gathered.failed)
+            return sl_error(-ENOMEM, "no memory for a message of %s", t->topic->name);
+        whole = (struct iovec){o->gathered.bytes, o->gathered.size_bytes};
+    }
+    return sl_ros1_from_cdr(t->ros1->schema, whole.iov_base, whole.iov_len, m->sequence, &o->ros1);
+}
+
+int record_output_message(struct record_output *o, const struct sl_log_message *m,
+                          const struct iovec *body, unsigned pieces)
+{
+    struct topic *t = &o->topics[m->topic];
+    if (!t->ros1)
+        return take_message(o, t, m, body, pieces);
+    int err = convert(o, t, m, body, pieces);
+    if (err == -EBADMSG) {
+        o->counts.unfit++;
+        return 0;
+    }
+    const struct iovec converted = {o->ros1.bytes, o->ros1.size_bytes};
+    return err < 0 ? err : take_message(o, t, m, &converted, 1);
+}
+
 int record_output_flush(struct record_output *o)
 {
-    struct stat st;
-    int err = sl_log_write_flush(o->writer);
-    if (err == 0 && fstat(o->fd, &st) == 0 && st.st_nlink == 0)
-        err = sl_error(-ENOENT, "%s was removed while it was written, with %.1f MB", o->path,
-                       (double)o->offset / 1e6);
-    return err;
+    return record_file_flush(o->file);
 }
 
 struct record_output_counts record_output_counts(const struct record_output *o)
 {
     struct record_output_counts counts = o->counts;
-    counts.bytes = o->ended_bytes + o->offset;
+    counts.bytes = o->ended_bytes + (o->file ? record_file_bytes(o->file) : 0);
     return counts;
 }
 

@@ -7,6 +7,9 @@
  * gathered: at most until the next flush. The page cache is not filled: what was written is sent to
  * the disk as it comes, and forgotten.
  *
+ * A ROS 1 bag gets messages as ROS 1 serialises them, which copies; only types that ROS 1 has, and
+ * that Sluice knows, can be written into one. A body that is no such message is left out, counted.
+ *
  * Life:    open -> topic, message, flush ... -> close
  * Owner:   topics and their texts stay the caller's and must outlive the output; bodies may go when
  *          a call returns
@@ -17,13 +20,14 @@
 #ifndef SL_ROSBAG_COMPAT_RECORD_OUTPUT_H
 #define SL_ROSBAG_COMPAT_RECORD_OUTPUT_H
 
-#include "rosbag_compat/log_write.h"
+#include "rosbag_compat/files.h"
 
 #define RECORD_LATCHED_BYTES_MAX (16u << 20) /* of a message that is kept for the next file */
 
 struct record_output_options {
-    const char *path; /* "drive.mcap"; split: drive_0.mcap, drive_1.mcap ... */
-    enum sl_log_format format;
+    /* "drive.mcap"; split: drive_0.mcap, drive_1.mcap ...; a folder: drive/drive_0.mcap ... */
+    const char *path;
+    enum sl_log_output_kind kind;
     struct sl_log_write_options writing;
     uint64_t split_bytes; /* 0: no limit */
     uint64_t split_ns;
@@ -33,6 +37,7 @@ struct record_output_options {
 struct record_output_counts {
     uint64_t messages, bytes; /* handed over; bytes of all files */
     unsigned files;
+    uint64_t unfit;        /* bodies that are not of their topic's type, which were left out */
     unsigned not_repeated; /* latched messages that were too large to be kept */
 };
 
@@ -40,6 +45,8 @@ struct record_output;
 
 int record_output_open(const struct record_output_options *options,
                        struct record_output **ret_output);
+/* Can messages of that type be written? -ENOTSUP, with the way out. */
+int record_output_check_topic(enum sl_log_output_kind kind, const struct sl_log_topic *topic);
 /* A latched topic's last message is repeated at the beginning of each further file. */
 int record_output_topic(struct record_output *output, const struct sl_log_topic *topic,
                         bool is_latched, uint32_t *ret_index);

@@ -8,14 +8,17 @@
 #include "core/base/error.h"
 #include "rosbag_compat/buffer.h"
 #include "rosbag_compat/log_write.h"
+#include "rosbag_compat/packer.h"
 #include "rosbag_compat/ros1_records.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define CHUNK_MAX_BYTES UINT32_MAX
-#define NO_MD5          "*" /* what ROS 1 takes for any */
+#define CHUNK_MAX_BYTES  UINT32_MAX
+#define NOTE_BYTES       8   /* of a connection in a chunk: its number, how many messages */
+#define CHUNK_HEAD_BYTES 128 /* at most */
+#define NO_MD5           "*" /* what ROS 1 takes for any */
 
 struct connection {
     struct sl_buffer index; /* time, u32 offset: of the open chunk */
@@ -25,7 +28,9 @@ struct ros1 {
     struct connection *connections;
     uint32_t connection_room;
     uint32_t chunk_count;
-    struct sl_buffer chunk, packed, head, tail;
+    struct sl_buffer chunk, head;
+    struct sl_packer *packer;  /* or NULL: nothing is compressed */
+    struct sl_pack_job direct; /* of a chunk that is not: only what goes behind it */
     struct sl_buffer connection_records, chunk_infos; /* for the index */
     bool chunk_has_messages;
     uint64_t first_ns, last_ns; /* of the open chunk */
@@ -164,15 +169,12 @@ static void put_chunk_head(struct sl_log_writer *w, uint64_t size_bytes, uint64_
     sl_buffer_le32(&ros1->head, (uint32_t)stored_bytes);
 }
 
-/* The index records behind a chunk, and what the file's index will say of it. */
-static void put_indexes(struct sl_log_writer *w, uint64_t chunk_pos)
+/* The index records behind the gathered chunk, and what the file's index will say of it: u32
+ * connection, u32 count. The next chunk begins. */
+static void end_content(struct sl_log_writer *w, struct sl_pack_job *job)
 {
     struct ros1 *ros1 = w->state;
-    struct sl_buffer *tail = &ros1->tail;
-    struct sl_buffer *infos = &ros1->chunk_infos;
-    struct sl_buffer counts = {0};
-    uint32_t used = 0;
-    sl_buffer_clear(tail);
+    struct sl_buffer *tail = &job->tail;
     for (uint32_t i = 0; i < w->topic_count; i++) {
         struct sl_buffer *index = &ros1->connections[i].index;
         uint32_t count = (uint32_t)(index->size_bytes / 12);
@@ -188,52 +190,124 @@ static void put_indexes(struct sl_log_writer *w, uint64_t chunk_pos)
         part = begin_part(tail);
         sl_buffer_put(tail, index->bytes, index->size_bytes);
         end_part(tail, part);
-        sl_buffer_le32(&counts, i);
-        sl_buffer_le32(&counts, count);
+        sl_buffer_le32(&job->notes, i);
+        sl_buffer_le32(&job->notes, count);
         sl_buffer_clear(index);
-        used++;
     }
+    job->first_ns = ros1->first_ns;
+    job->last_ns = ros1->last_ns;
+    ros1->chunk_has_messages = false;
+    ros1->first_ns = ros1->last_ns = 0;
+}
+
+static void put_chunk_info(struct sl_log_writer *w, const struct sl_pack_job *job)
+{
+    struct sl_buffer *infos = &((struct ros1 *)w->state)->chunk_infos;
     size_t part = begin_part(infos);
     put_op(infos, SL_ROS1_CHUNK_INFO);
     put_u32(infos, "ver", 1);
-    put_u64(infos, "chunk_pos", chunk_pos);
-    put_time(infos, "start_time", ros1->first_ns);
-    put_time(infos, "end_time", ros1->last_ns);
-    put_u32(infos, "count", used);
+    put_u64(infos, "chunk_pos", w->written_bytes);
+    put_time(infos, "start_time", job->first_ns);
+    put_time(infos, "end_time", job->last_ns);
+    put_u32(infos, "count", (uint32_t)(job->notes.size_bytes / NOTE_BYTES));
     end_part(infos, part);
     part = begin_part(infos);
-    sl_buffer_put(infos, counts.bytes, counts.size_bytes);
+    sl_buffer_put(infos, job->notes.bytes, job->notes.size_bytes);
     end_part(infos, part);
-    infos->failed |= counts.failed;
-    sl_buffer_finish(&counts);
+    infos->failed |= job->notes.failed;
 }
 
-static int emit_chunk(struct sl_log_writer *w, struct sl_log_content *c)
+/* One write: head, the stored content, its index. */
+static int emit_chunk(struct sl_log_writer *w, const struct sl_pack_job *job,
+                      const struct sl_log_content *c, uint64_t size_bytes)
 {
     struct ros1 *ros1 = w->state;
     struct iovec pieces[SL_LOG_BODY_PIECES + 4];
-    uint64_t size = c->size_bytes;
-    int err = size > CHUNK_MAX_BYTES
-                  ? sl_error(-EINVAL, "a chunk of a bag cannot hold %" PRIu64 " bytes", size)
-                  : sl_log_content_pack(w, c, &ros1->packed);
-    if (err)
-        return err;
-    put_chunk_head(w, size, c->size_bytes);
-    put_indexes(w, w->written_bytes);
-    if (ros1->head.failed || ros1->tail.failed || ros1->chunk_infos.failed)
+    put_chunk_head(w, size_bytes, c->size_bytes);
+    put_chunk_info(w, job);
+    if (ros1->head.failed || job->tail.failed || ros1->chunk_infos.failed)
         return no_memory();
     pieces[0] = (struct iovec){ros1->head.bytes, ros1->head.size_bytes};
     memcpy(pieces + 1, c->pieces, c->count * sizeof *pieces);
-    pieces[c->count + 1] = (struct iovec){ros1->tail.bytes, ros1->tail.size_bytes};
+    pieces[c->count + 1] = (struct iovec){job->tail.bytes, job->tail.size_bytes};
     ros1->chunk_count++;
-    ros1->chunk_has_messages = false;
-    ros1->first_ns = ros1->last_ns = 0;
-    err = sl_log_emit(w, pieces, c->count + (ros1->tail.size_bytes > 0 ? 2 : 1));
+    return sl_log_emit(w, pieces, c->count + (job->tail.size_bytes > 0 ? 2 : 1));
+}
+
+static int check_chunk(uint64_t size_bytes)
+{
+    return size_bytes > CHUNK_MAX_BYTES
+               ? sl_error(-EINVAL, "a chunk of a bag cannot hold %" PRIu64 " bytes", size_bytes)
+               : 0;
+}
+
+static int emit_direct(struct sl_log_writer *w, const struct sl_log_content *c)
+{
+    struct ros1 *ros1 = w->state;
+    struct sl_pack_job *job = &ros1->direct;
+    int err = check_chunk(c->size_bytes);
+    if (err)
+        return err;
+    sl_buffer_clear(&job->tail);
+    sl_buffer_clear(&job->notes);
+    end_content(w, job);
+    err = emit_chunk(w, job, c, c->size_bytes);
     sl_buffer_clear(&ros1->chunk);
     return err;
 }
 
-static int flush(struct sl_log_writer *w)
+/* Never less than the job's chunk will have in the file. */
+static uint64_t pending_bytes(const struct sl_log_writer *w, const struct sl_pack_job *job)
+{
+    return sl_compress_bound(w->options.compression, job->content.size_bytes) +
+           job->tail.size_bytes + CHUNK_HEAD_BYTES;
+}
+
+/* Compressed chunks: as they come back from the packer. */
+static int emit_oldest(struct sl_log_writer *w)
+{
+    struct ros1 *ros1 = w->state;
+    struct sl_log_content c = {0};
+    struct sl_pack_job *job = sl_packer_collect(ros1->packer);
+    if (!job)
+        return 0;
+    w->pending_bytes -= pending_bytes(w, job);
+    sl_log_content_add(&c, job->packed.bytes, job->packed.size_bytes);
+    int err = job->err < 0
+                  ? sl_error(job->err, "a chunk cannot be compressed by %s: %s",
+                             sl_compression_names[w->options.compression], strerror(-job->err))
+                  : emit_chunk(w, job, &c, job->content.size_bytes);
+    sl_packer_put_back(ros1->packer, job);
+    return w->failure = err;
+}
+
+static int settle(struct sl_log_writer *w)
+{
+    int err = 0;
+    while (w->pending_bytes > 0 && err == 0)
+        err = emit_oldest(w);
+    return err;
+}
+
+static int pack_chunk(struct sl_log_writer *w)
+{
+    struct ros1 *ros1 = w->state;
+    int err = check_chunk(ros1->chunk.size_bytes);
+    if (err)
+        return err;
+    struct sl_pack_job *job = sl_packer_take(ros1->packer);
+    struct sl_buffer content = job->content;
+    job->content = ros1->chunk;
+    ros1->chunk = content;
+    end_content(w, job);
+    w->pending_bytes += pending_bytes(w, job);
+    sl_packer_give(ros1->packer, job);
+    while (sl_packer_is_due(ros1->packer) && err == 0)
+        err = emit_oldest(w);
+    return err;
+}
+
+static int end_chunk(struct sl_log_writer *w)
 {
     struct ros1 *ros1 = w->state;
     struct sl_log_content c = {0};
@@ -241,8 +315,16 @@ static int flush(struct sl_log_writer *w)
         return no_memory();
     if (ros1->chunk.size_bytes == 0)
         return 0;
+    if (ros1->packer)
+        return pack_chunk(w);
     sl_log_content_add(&c, ros1->chunk.bytes, ros1->chunk.size_bytes);
-    return emit_chunk(w, &c);
+    return emit_direct(w, &c);
+}
+
+static int flush(struct sl_log_writer *w)
+{
+    int err = end_chunk(w);
+    return err ? err : settle(w);
 }
 
 /* Messages --------------------------------------------------------------------------------------*/
@@ -285,11 +367,11 @@ static int write_message(struct sl_log_writer *w, const struct sl_log_message *m
     if (ros1->chunk.failed)
         return no_memory();
     if (!is_direct)
-        return ros1->chunk.size_bytes >= w->options.chunk_bytes ? flush(w) : 0;
+        return ros1->chunk.size_bytes >= w->options.chunk_bytes ? end_chunk(w) : 0;
     sl_log_content_add(&c, ros1->chunk.bytes, ros1->chunk.size_bytes);
     for (unsigned i = 0; i < pieces; i++)
         sl_log_content_add(&c, body[i].iov_base, body[i].iov_len);
-    return emit_chunk(w, &c);
+    return emit_direct(w, &c);
 }
 
 /* Begin and end ---------------------------------------------------------------------------------*/
@@ -343,12 +425,13 @@ static void destroy(struct sl_log_writer *w)
 {
     struct ros1 *ros1 = w->state;
     struct sl_buffer *buffers[] = {
-        &ros1->chunk,      &ros1->packed, &ros1->head, &ros1->tail, &ros1->connection_records,
-        &ros1->chunk_infos};
+        &ros1->chunk,       &ros1->head,        &ros1->connection_records,
+        &ros1->chunk_infos, &ros1->direct.tail, &ros1->direct.notes};
     for (unsigned i = 0; i < sizeof buffers / sizeof *buffers; i++)
         sl_buffer_finish(buffers[i]);
     for (uint32_t i = 0; i < ros1->connection_room; i++)
         sl_buffer_finish(&ros1->connections[i].index);
+    sl_packer_destroy(ros1->packer);
     free(ros1->connections);
     free(ros1);
 }
@@ -357,6 +440,7 @@ static const struct sl_log_writer_operations operations = {
     .topic = write_topic,
     .message = write_message,
     .flush = flush,
+    .settle = settle,
     .end = end,
     .destroy = destroy,
 };
@@ -391,7 +475,11 @@ int sl_ros1_writer_create(const struct sl_log_sink *sink,
         free(ros1);
         return err;
     }
-    err = begin(writer);
+    if (options->compression)
+        err =
+            sl_packer_create(options->compression, options->level, options->threads, &ros1->packer);
+    if (!err)
+        err = begin(writer);
     if (err) {
         sl_log_writer_destroy(writer);
         return err;

@@ -3,6 +3,7 @@
  * in one run and is interleaved; figures are medians of the rounds.
  *
  *   log_record.c  the recorder, beside plain writing of the same bytes
+ *   log_steady.c  the recorder beside publishers that go by the clock
  *   log_play.c    the player, beside plain reading of the same bytes
  *
  * Recorder and player are the programs, whole, in a process of their own (bus_crew.h).
@@ -20,6 +21,7 @@ struct sl_bench_log_options {
     uint64_t frame_bytes;    /* of a large message; a multiple of the page */
     unsigned frames;         /* in each log of large messages */
     unsigned small_messages; /* in each log of small ones */
+    unsigned steady_s;       /* of publishing by the clock */
     const char *folder;      /* where logs are written, and removed again */
     /* Told before each round, or NULL. */
     void (*progress)(const char *what, unsigned round, unsigned rounds);
@@ -40,6 +42,19 @@ struct sl_bench_record {
 
 int sl_bench_log_record(const struct sl_bench_log_options *options,
                         struct sl_bench_record *ret_result);
+
+/* Five topics, 120 MB/s in all, of publishers that wait for nobody. */
+struct sl_bench_steady {
+    double bytes_per_s; /* as published; less than 120 MB/s: the machine was too busy to publish */
+    double seconds;
+    double lost_messages; /* that were published and are not in the log */
+    double user_cpu_s_per_gb;
+    double
+        peak_bytes; /* resident size of the recorder, the publishers' slots that it maps included */
+};
+
+int sl_bench_log_steady(const struct sl_bench_log_options *options,
+                        struct sl_bench_steady *ret_result);
 
 struct sl_bench_play {
     double raw_bytes_per_s; /* pread of one frame after the other into shared memory, 200 MB */
