@@ -139,6 +139,17 @@ static bool ends_with(const char *text, const char *end)
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
+/* pcap in either byte order, with microseconds or nanoseconds or the longer record header; pcapng.
+ */
+static bool is_capture(const uint8_t *magic)
+{
+    static const uint32_t magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a};
+    for (unsigned i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (sl_get_le32(magic) == magics[i] || sl_get_be32(magic) == magics[i])
+            return true;
+    return false;
+}
+
 /* By its first bytes; where those are damaged, by its name. `path` is where the file's bytes are.
  */
 static int open_plain(struct sl_log_file *file, const char *path, unsigned flags)
@@ -156,9 +167,12 @@ static int open_plain(struct sl_log_file *file, const char *path, unsigned flags
         return sl_mcap_open(&source, flags, &file->log);
     if (memcmp(magic, "#ROS", 4) == 0 || ends_with(file->path, ".bag"))
         return sl_ros1_open(&source, flags, &file->log);
+    if (is_capture(magic) || ends_with(file->path, ".pcap") || ends_with(file->path, ".pcapng"))
+        return sl_pcap_open(&source, flags, &file->log);
     return status.st_size == 0
                ? sl_error(-EBADMSG, "nothing of it can be unpacked")
-               : sl_error(-EBADMSG, "is no log: no MCAP, no ROS 1 bag, no database of rosbag2");
+               : sl_error(-EBADMSG,
+                          "is no log: no MCAP, no ROS 1 bag, no database of rosbag2, no capture");
 }
 
 static int open_log(struct sl_log_file *file, char *note, size_t note_size, unsigned flags)

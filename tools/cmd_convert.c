@@ -27,8 +27,8 @@ static struct convert_options {
     {                                                                                       \
         .name = "format", .letter = 'f', .kind = SL_OPTION_CHOICE,                          \
         .offset = offsetof(struct convert_options, format), .choices = sl_log_output_names, \
-        .help = "Of the new log; without it by its ending: .mcap, .bag, none for a folder " \
-                "of rosbag2"                                                                \
+        .help = "Of the new log; without it by its ending: .mcap, .bag, .pcap, .pcapng, "   \
+                "none for a folder of rosbag2"                                              \
     }
 #define OPTION_COMPRESSION                                                                        \
     {                                                                                             \
@@ -70,10 +70,13 @@ static const struct sl_command convert_command = {
     .name = "sluice convert",
     .summary = "Recorded logs into a new one: other format, merged, filtered, compressed anew",
     .details =
-        "Reads MCAP, ROS 1 bags and rosbag2, several at once; writes their messages in the order "
+        "Reads MCAP, ROS 1 bags, rosbag2 and captures, several at once; writes their messages in "
+        "the order "
         "of time.\nPayloads, times, topics, types and definitions stay what they are: nothing is "
         "translated between\nROS 1 and ROS 2. What a format has no place for is lost: ROS 1 and "
-        "rosbag2's databases keep one time\nand no sequence numbers, and have no attachments.",
+        "rosbag2's databases keep one time\nand no sequence numbers, and have no attachments. A "
+        "capture's UDP datagrams are messages of\nudp_msgs/msg/UdpPacket on topics /udp/port_N, "
+        "and become a capture again (.pcap, .pcapng).",
     .example = "sluice convert a.bag b.bag both.mcap --compression zstd",
     .tables = {{"Options", convert_options, sizeof convert_options / sizeof *convert_options,
                 &given},
