@@ -163,11 +163,19 @@ static int open_plain(struct sl_log_file *file, const char *path, unsigned flags
         int err = sl_sqlite_open(path, &file->db);
         return err ? err : sl_rosbag2_sqlite_open(file->db, flags, &file->log);
     }
-    if (memcmp(magic, "\x89MCAP", 5) == 0 || ends_with(file->path, ".mcap"))
+    bool is_mcap = memcmp(magic, "\x89MCAP", 5) == 0;
+    bool is_ros1 = memcmp(magic, "#ROS", 4) == 0;
+    bool is_packets = is_capture(magic);
+    if (!is_mcap && !is_ros1 && !is_packets) {
+        is_mcap = ends_with(file->path, ".mcap");
+        is_ros1 = ends_with(file->path, ".bag");
+        is_packets = ends_with(file->path, ".pcap") || ends_with(file->path, ".pcapng");
+    }
+    if (is_mcap)
         return sl_mcap_open(&source, flags, &file->log);
-    if (memcmp(magic, "#ROS", 4) == 0 || ends_with(file->path, ".bag"))
+    if (is_ros1)
         return sl_ros1_open(&source, flags, &file->log);
-    if (is_capture(magic) || ends_with(file->path, ".pcap") || ends_with(file->path, ".pcapng"))
+    if (is_packets)
         return sl_pcap_open(&source, flags, &file->log);
     return status.st_size == 0
                ? sl_error(-EBADMSG, "nothing of it can be unpacked")
