@@ -288,7 +288,8 @@ static const char *profile_of(const struct sl_log_set *set)
 }
 
 int sl_log_copy(struct sl_log_view *view, const char *path,
-                const struct sl_log_output_options *options, struct sl_log_copied *ret_copied)
+                const struct sl_log_output_options *options, bool wants_messages,
+                struct sl_log_copied *ret_copied)
 {
     struct sl_log_output_options used = *options;
     struct copy copy = {.view = view,
@@ -307,7 +308,8 @@ int sl_log_copy(struct sl_log_view *view, const char *path,
     if (!err)
         err = sl_log_output_end(copy.output);
     copied.topics = copy.topic_count;
-    if (err) /* half a log would be taken for a whole one */
+    bool is_for_nothing = wants_messages && copied.messages == 0;
+    if (err || is_for_nothing) /* half a log would be taken for a whole one */
         sl_log_output_discard(copy.output);
     else
         sl_log_output_close(copy.output);

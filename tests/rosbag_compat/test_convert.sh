@@ -77,6 +77,44 @@ grep -q 'no topic /not/there' said || fail "an absent topic is not told: $(cat s
 expect_status 1 "$sluice" convert mcap.mcap packets.pcap
 grep -q 'udp_msgs' said || fail "what is no packet is not told: $(cat said)"
 
+# What is not a message goes along between files of MCAP.
+convert mcap.mcap again.mcap
+others() { "$sluice" info --json "$1" | sed 's/.*"attachments"/"attachments"/'; }
+others again.mcap | grep -q '"name": "a", "media_type": "text/plain".*"size_bytes": 3' || fail "no attachment"
+cmp <(others mcap.mcap) <(others again.mcap) || fail "attachments and metadata are others"
+
+# As YAML.
+"$sluice" cat --yaml --count 1 --elements 3 packets.pcapng >document
+cmp document - <<'END' || fail "as YAML: $(cat document)"
+---
+topic: "/udp/port_2368"
+type: "udp_msgs/msg/UdpPacket"
+receive_ns: 1
+publish_ns: 1
+sequence: 0
+size_bytes: 540
+data:
+  header:
+    stamp:
+      sec: 0
+      nanosec: 1
+    frame_id: ""
+  address: "10.0.0.1"
+  src_port: 2368
+  data: [112, 97, 99, ... 497 more]
+END
+
+# Older forms of rosbag2.
+for version in 1 2 3 4 5 6 7 8 9; do
+    convert mcap.mcap old --format rosbag2-sqlite --metadata-version $version --schema $(((version + 2) / 3 + 1))
+    grep -q "version: $version" old/metadata.yaml || fail "metadata.yaml is not of version $version"
+    messages old | cmp - <(messages mcap.mcap) || fail "version $version of rosbag2 holds other messages"
+    rm -r old
+done
+expect_status 1 "$sluice" convert mcap.mcap old.bag --schema 1
+expect_status 1 "$sluice" convert mcap.mcap old --metadata-version 2 --pack file
+[ ! -e old ] || fail "a refused conversion leaves a folder"
+
 # Exit statuses: whole, saved with losses, hopeless.
 for cut in 40:mcap.mcap 70:ros1.bag 60:packets.pcapng; do # per cent, where messages are
     log=${cut#*:}
@@ -89,6 +127,7 @@ for cut in 40:mcap.mcap 70:ros1.bag 60:packets.pcapng; do # per cent, where mess
     expect_status 0 "$sluice" check less.mcap
     head -c 20 $log >"hopeless_$log"
     expect_status 1 "$sluice" recover "hopeless_$log" nothing.mcap
+    [ ! -e nothing.mcap ] || fail "hopeless_$log: a log of nothing is left"
     rm -f saved.mcap less.mcap nothing.mcap
 done
 echo "all formats into all formats"
