@@ -174,6 +174,17 @@ static int check_versions(const struct sl_log_output_options *options)
     return 0;
 }
 
+/* Other than by what --help says, an attachment would be missed only when it is looked for. */
+static void tell_left_out(const struct sl_log_view *view, enum sl_log_output_kind kind)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < view->set.count; i++)
+        count += view->set.logs[i]->attachment_count;
+    if (count > 0 && kind != SL_LOG_OUTPUT_MCAP && kind != SL_LOG_OUTPUT_ROSBAG2)
+        fprintf(stderr, "sluice convert: %" PRIu64 " attachments are left out: %s has none\n",
+                count, sl_log_output_names[kind]);
+}
+
 static int run_convert(void)
 {
     unsigned inputs = 0;
@@ -195,6 +206,8 @@ static int run_convert(void)
         if (view.set.logs[i]->damage.count)
             fprintf(stderr, "sluice convert: %s: %s; what is whole was taken\n",
                     view.set.files[i].path, view.set.logs[i]->damage.first);
+    if (!err)
+        tell_left_out(&view, options.kind);
     if (!err && view.set.note[0])
         fprintf(stderr, "sluice convert: %s\n", view.set.note);
     if (!err)

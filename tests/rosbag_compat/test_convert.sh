@@ -82,6 +82,9 @@ convert mcap.mcap again.mcap
 others() { "$sluice" info --json "$1" | sed 's/.*"attachments"/"attachments"/'; }
 others again.mcap | grep -q '"name": "a", "media_type": "text/plain".*"size_bytes": 3' || fail "no attachment"
 cmp <(others mcap.mcap) <(others again.mcap) || fail "attachments and metadata are others"
+convert mcap.mcap less.bag
+grep -q '1 attachments are left out' said || fail "an attachment that is left out is not told: $(cat said)"
+rm less.bag
 
 # As YAML.
 "$sluice" cat --yaml --count 1 --elements 3 packets.pcapng >document
