@@ -167,23 +167,30 @@ static int add_topic(struct sl_log *log, const struct sl_endpoint *destination)
     char name[32];
     char address[SL_ENDPOINT_TEXT_BYTES];
     char definition[1024];
+    const bool is_first = log->topic_count == 0;
     const struct sl_log_pair pair = {SL_UDP_PACKET_DESTINATION, address};
     size_t size =
         sl_definition_write(sl_schema_find(SL_UDP_PACKET_TYPE), definition, sizeof definition);
     snprintf(name, sizeof name, SL_UDP_PACKET_TOPIC "%u", destination->port);
     sl_endpoint_print(destination, address);
-    return sl_log_add_topic(log, &(struct sl_log_topic){
-                                     .id = destination->port,
-                                     .name = name,
-                                     .type = SL_UDP_PACKET_TYPE,
-                                     .encoding = "cdr",
-                                     .definition_encoding = "ros2msg",
-                                     .definition = definition,
-                                     .definition_bytes = size,
-                                     .has_schema = true,
-                                     .pairs = &pair,
-                                     .pair_count = 1,
-                                 });
+    int err = sl_log_add_topic(log, &(struct sl_log_topic){
+                                        .id = destination->port,
+                                        .name = name,
+                                        .type = SL_UDP_PACKET_TYPE,
+                                        .encoding = "cdr",
+                                        .definition_encoding = "ros2msg",
+                                        .definition = definition,
+                                        .definition_bytes = is_first ? size : 0,
+                                        .has_schema = true,
+                                        .pairs = &pair,
+                                        .pair_count = 1,
+                                    });
+    if (!err && !is_first) { /* one for all: a capture may have a topic for each port there is */
+        struct sl_log_topic *added = &log->topics[log->topic_count - 1];
+        added->definition = log->topics[0].definition;
+        added->definition_bytes = size;
+    }
+    return err;
 }
 
 static bool reads_alike(const struct sl_capture_reader *a, const struct sl_capture_reader *b)

@@ -295,6 +295,33 @@ static void capture_that_changes_is_told(void **state)
     free(made.bytes);
 }
 
+/* A small file may have all the ports there are: their definition is there once. */
+static void topic_for_each_port_costs_little(void **state)
+{
+    (void)state;
+    struct made_capture made = {.bytes = malloc(CAPTURE_MAX_BYTES)};
+    struct sl_capture_writer *writer = malloc(sizeof *writer);
+    struct sl_writer out = sl_writer(made.bytes, CAPTURE_MAX_BYTES);
+    assert_non_null(writer);
+    assert_fine(sl_capture_write_begin(writer, &forms[0], &out, NULL));
+    struct sl_datagram d = datagram_of(0, 4, 1);
+    for (uint32_t port = 0; port <= UINT16_MAX; port++) {
+        d.destination.port = (uint16_t)port;
+        assert_fine(sl_capture_write_datagram(writer, &d));
+    }
+    free(writer);
+    made.size_bytes = sl_writer_offset(&out);
+    struct sl_log *log = open_capture(&made);
+    assert_int_equal(log->topic_count, UINT16_MAX + 1);
+    for (uint32_t t = 0; t < log->topic_count; t++) {
+        assert_ptr_equal(log->topics[t].definition, log->topics[0].definition);
+        assert_int_equal(log->topics[t].definition_bytes, log->topics[0].definition_bytes);
+    }
+    assert_int_equal(walk_all(log), UINT16_MAX + 1);
+    sl_log_close(log);
+    free(made.bytes);
+}
+
 static void what_is_no_packet_is_refused(void **state)
 {
     (void)state;
@@ -340,6 +367,7 @@ int main(void)
         cmocka_unit_test(capture_cut_off_anywhere_gives_what_is_whole),
         cmocka_unit_test(no_damage_breaks_the_reader),
         cmocka_unit_test(capture_that_changes_is_told),
+        cmocka_unit_test(topic_for_each_port_costs_little),
         cmocka_unit_test(what_is_no_packet_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
