@@ -230,7 +230,9 @@ static void capture_cut_off_anywhere_gives_what_is_whole(void **state)
     for (unsigned i = 0; i < FORM_COUNT; i += 3) {
         struct made_capture made = make_capture(&forms[i], 4, 5, 700, 0);
         unsigned before = 0;
-        for (size_t size = 0; size <= made.size_bytes; size++) {
+        /* every byte of the headers of the file and the first record, then every 13th */
+        for (size_t size = 0; size <= made.size_bytes;
+             size += size < 250 || size + 13 > made.size_bytes ? 1 : 13) {
             /* exactly as many bytes, so that a sanitizer sees one too many */
             struct made_capture cut = {malloc(size ? size : 1), size};
             memcpy(cut.bytes, made.bytes, size);
@@ -261,7 +263,7 @@ static void no_damage_breaks_the_reader(void **state)
         struct made_capture made = make_capture(&forms[i], 4, 5, 700, 0);
         uint8_t *whole = malloc(made.size_bytes);
         memcpy(whole, made.bytes, made.size_bytes);
-        for (unsigned round = 0; round < 150; round++) {
+        for (unsigned round = 0; round < 50; round++) {
             memcpy(made.bytes, whole, made.size_bytes);
             for (unsigned k = 0; k <= round % 4; k++) {
                 random = random * 1664525u + 1013904223u;
