@@ -13,6 +13,9 @@
 /* Go on with a CRC; 0 begins. sl_crc32(sl_crc32(0, a), b) is that of a and b together. */
 uint32_t sl_crc32(uint32_t crc, const void *bytes, size_t size_bytes);
 
+/* The same without the processor's instructions for it. */
+uint32_t sl_crc32_by_tables(uint32_t crc, const void *bytes, size_t size_bytes);
+
 /* That of `a` and `b` together from those of each, without their bytes: sl_crc32(0, a), sl_crc32(0,
  * b) and how many bytes b has. */
 uint32_t sl_crc32_join(uint32_t crc_a, uint32_t crc_b, uint64_t size_b_bytes);

@@ -139,6 +139,17 @@ static bool ends_with(const char *text, const char *end)
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
+/* pcap in either byte order, with microseconds or nanoseconds or the longer record header; pcapng.
+ */
+static bool is_capture(const uint8_t *magic)
+{
+    static const uint32_t magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a};
+    for (unsigned i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (sl_get_le32(magic) == magics[i] || sl_get_be32(magic) == magics[i])
+            return true;
+    return false;
+}
+
 /* By its first bytes; where those are damaged, by its name. `path` is where the file's bytes are.
  */
 static int open_plain(struct sl_log_file *file, const char *path, unsigned flags)
@@ -152,13 +163,24 @@ static int open_plain(struct sl_log_file *file, const char *path, unsigned flags
         int err = sl_sqlite_open(path, &file->db);
         return err ? err : sl_rosbag2_sqlite_open(file->db, flags, &file->log);
     }
-    if (memcmp(magic, "\x89MCAP", 5) == 0 || ends_with(file->path, ".mcap"))
+    bool is_mcap = memcmp(magic, "\x89MCAP", 5) == 0;
+    bool is_ros1 = memcmp(magic, "#ROS", 4) == 0;
+    bool is_packets = is_capture(magic);
+    if (!is_mcap && !is_ros1 && !is_packets) {
+        is_mcap = ends_with(file->path, ".mcap");
+        is_ros1 = ends_with(file->path, ".bag");
+        is_packets = ends_with(file->path, ".pcap") || ends_with(file->path, ".pcapng");
+    }
+    if (is_mcap)
         return sl_mcap_open(&source, flags, &file->log);
-    if (memcmp(magic, "#ROS", 4) == 0 || ends_with(file->path, ".bag"))
+    if (is_ros1)
         return sl_ros1_open(&source, flags, &file->log);
+    if (is_packets)
+        return sl_pcap_open(&source, flags, &file->log);
     return status.st_size == 0
                ? sl_error(-EBADMSG, "nothing of it can be unpacked")
-               : sl_error(-EBADMSG, "is no log: no MCAP, no ROS 1 bag, no database of rosbag2");
+               : sl_error(-EBADMSG,
+                          "is no log: no MCAP, no ROS 1 bag, no database of rosbag2, no capture");
 }
 
 static int open_log(struct sl_log_file *file, char *note, size_t note_size, unsigned flags)

@@ -43,8 +43,11 @@ enum sl_log_output_kind {
     SL_LOG_OUTPUT_ROSBAG2, /* a folder, with MCAP in it */
     SL_LOG_OUTPUT_ROSBAG2_SQLITE,
     SL_LOG_OUTPUT_ROSBAG1,
+    SL_LOG_OUTPUT_PCAP, /* these two: topics of udp_msgs/msg/UdpPacket only */
+    SL_LOG_OUTPUT_PCAPNG,
 };
-extern const char *const sl_log_output_names[]; /* "mcap", "rosbag2", "rosbag2-sqlite", "rosbag1" */
+/* "mcap", "rosbag2", "rosbag2-sqlite", "rosbag1", "pcap", "pcapng", NULL */
+extern const char *const sl_log_output_names[];
 
 enum sl_log_packing {
     SL_LOG_PACK_CHUNKS, /* options.compression is that of the chunks */
@@ -61,7 +64,8 @@ struct sl_log_output_options {
     int schema;           /* of its databases; 0: 4 */
 };
 
-/* What a path's ending says: .mcap, .bag; without an ending a folder of rosbag2. -EINVAL. */
+/* What a path's ending says: .mcap, .bag, .pcap, .pcapng; without an ending a folder of rosbag2.
+ * -EINVAL. */
 int sl_log_output_kind_of(const char *path);
 
 struct sl_log_output;

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const sl_log_format_names[] = {"mcap", "rosbag1", "rosbag2-sqlite", NULL};
+const char *const sl_log_format_names[] = {"mcap", "rosbag1", "rosbag2-sqlite",
+                                           "pcap", "pcapng",  NULL};
 
 /* Memory ----------------------------------------------------------------------------------------*/
 

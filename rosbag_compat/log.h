@@ -4,9 +4,10 @@
  *
  * A log is topics and blocks. A block is a range of the file, perhaps compressed, whose bytes hold
  * messages: a chunk of MCAP or ROS 1, a run of records that stand in no chunk, a run of rows of a
- * database. The index comes first (topics, blocks, times, counts, without any payload); then
- * whoever wants messages has a block loaded into memory of his own, a pool's slot for instance, and
- * walks over it: each message is a range of those bytes. Nothing else is copied.
+ * database, the datagrams of a run of packets. The index comes first (topics, blocks, times,
+ * counts, without any payload); then whoever wants messages has a block loaded into memory of his
+ * own, a pool's slot for instance, and walks over it: each message is a range of those bytes.
+ * Nothing else is copied.
  *
  *     struct sl_log *log;
  *     sl_mcap_open(&source, 0, &log);
@@ -63,8 +64,11 @@ enum sl_log_format {
     SL_LOG_MCAP,
     SL_LOG_ROS1,
     SL_LOG_ROSBAG2_SQLITE,
+    SL_LOG_PCAP,
+    SL_LOG_PCAPNG,
 };
-extern const char *const sl_log_format_names[]; /* "mcap", "rosbag1", "rosbag2-sqlite", NULL */
+/* "mcap", "rosbag1", "rosbag2-sqlite", "pcap", "pcapng", NULL */
+extern const char *const sl_log_format_names[];
 
 struct sl_log_pair {
     const char *key, *value;
@@ -172,6 +176,9 @@ struct sl_log {
 
 int sl_mcap_open(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
 int sl_ros1_open(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
+/* A capture, pcap or pcapng: its UDP datagrams (udp_packet.h). There is no index: `flags` change
+ * nothing. */
+int sl_pcap_open(const struct sl_log_source *source, unsigned flags, struct sl_log **ret_log);
 /* A database of rosbag2, schema 1 to 4. The handle stays the caller's and outlives the log. */
 struct sl_sqlite;
 int sl_rosbag2_sqlite_open(struct sl_sqlite *db, unsigned flags, struct sl_log **ret_log);

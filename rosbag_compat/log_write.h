@@ -88,6 +88,13 @@ int sl_ros1_writer_create(const struct sl_log_sink *sink,
                           const struct sl_log_write_options *options,
                           struct sl_log_writer **ret_writer);
 
+/* A capture of `format`, SL_LOG_PCAP or SL_LOG_PCAPNG. Topics that are not of
+ * udp_msgs/msg/UdpPacket are refused with -EINVAL, bodies that are no such message with -EBADMSG.
+ */
+int sl_pcap_writer_create(const struct sl_log_sink *sink, enum sl_log_format format,
+                          const struct sl_log_write_options *options,
+                          struct sl_log_writer **ret_writer);
+
 /* A new and empty database, which stays the caller's. `schema` 1 to 4; 0 is the newest. */
 int sl_rosbag2_sqlite_writer_create(struct sl_sqlite *db, int schema,
                                     const struct sl_log_write_options *options,

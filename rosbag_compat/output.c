@@ -17,7 +17,8 @@
 #define METADATA_VERSION 8
 #define PIECE_BYTES      65536
 
-const char *const sl_log_output_names[] = {"mcap", "rosbag2", "rosbag2-sqlite", "rosbag1", NULL};
+const char *const sl_log_output_names[] = {"mcap",   "rosbag2", "rosbag2-sqlite", "rosbag1", "pcap",
+                                           "pcapng", NULL};
 const char *const sl_log_packing_names[] = {"chunk", "message", "file", NULL};
 
 struct sl_log_output {
@@ -51,9 +52,13 @@ int sl_log_output_kind_of(const char *path)
         return SL_LOG_OUTPUT_MCAP;
     if (strcmp(dot, ".bag") == 0)
         return SL_LOG_OUTPUT_ROSBAG1;
+    if (strcmp(dot, ".pcap") == 0)
+        return SL_LOG_OUTPUT_PCAP;
+    if (strcmp(dot, ".pcapng") == 0)
+        return SL_LOG_OUTPUT_PCAPNG;
     return sl_error(-EINVAL,
-                    "%s: no format has the ending %s; name .mcap, .bag or a folder, or say "
-                    "--format",
+                    "%s: no format has the ending %s; name .mcap, .bag, .pcap, .pcapng or a "
+                    "folder, or say --format",
                     path, dot);
 }
 
@@ -146,9 +151,16 @@ static int create_writer(struct sl_log_output *o)
         return sl_error(errno, "%s: %s%s", o->path, strerror(errno),
                         errno == EEXIST ? "; remove it or choose another name" : "");
     o->made_file = true;
-    return o->options.kind == SL_LOG_OUTPUT_ROSBAG1
-               ? sl_ros1_writer_create(&sink, &write, &o->writer)
-               : sl_mcap_writer_create(&sink, &write, &o->writer);
+    switch (o->options.kind) {
+    case SL_LOG_OUTPUT_ROSBAG1:
+        return sl_ros1_writer_create(&sink, &write, &o->writer);
+    case SL_LOG_OUTPUT_PCAP:
+        return sl_pcap_writer_create(&sink, SL_LOG_PCAP, &write, &o->writer);
+    case SL_LOG_OUTPUT_PCAPNG:
+        return sl_pcap_writer_create(&sink, SL_LOG_PCAPNG, &write, &o->writer);
+    default:
+        return sl_mcap_writer_create(&sink, &write, &o->writer);
+    }
 }
 
 int sl_log_output_create(const char *path, const struct sl_log_output_options *options,

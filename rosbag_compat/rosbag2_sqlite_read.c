@@ -90,8 +90,8 @@ static int add_topic(struct sl_log *log, struct sl_sqlite_statement *s,
     struct sl_log_topic topic = {.name = sl_sqlite_text(s, 1),
                                  .type = sl_sqlite_text(s, 2),
                                  .encoding = sl_sqlite_text(s, 3),
-                                 .has_schema = true,
                                  .pairs = pairs};
+    topic.has_schema = topic.type[0] != '\0';
     if (id < 0 || id >= SL_LOG_TOPICS_MAX)
         return sl_error(-EBADMSG, "a topic has the id %" PRId64, id);
     topic.id = (uint32_t)id;

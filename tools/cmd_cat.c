@@ -18,7 +18,7 @@
 
 static struct cat_options {
     struct sl_option_list files;
-    bool hash;
+    bool hash, yaml;
     int64_t count;
     int64_t list_max;
 } given;
@@ -34,6 +34,10 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct cat_options, hash),
      .help = "Lines of time in nanoseconds, SHA-256 of the payload, its bytes, and the topic"},
+    {.name = "yaml",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct cat_options, yaml),
+     .help = "A YAML document a message instead of a JSON line"},
     {.name = "elements",
      .kind = SL_OPTION_INT,
      .offset = offsetof(struct cat_options, list_max),
@@ -48,9 +52,9 @@ static const struct sl_command command = {
     .name = "sluice cat",
     .summary = "The messages of recorded logs, one a line",
     .details =
-        "One JSON object a message, in the order of time. \"data\" is the message itself, by "
-        "the definition in the\nlog or, of types that are built in, without one; of others "
-        "size and SHA-256 are told.",
+        "One JSON object a message, or by --yaml one document, in the order of time. \"data\" "
+        "is the message\nitself, by the definition in the log or, of types that are built "
+        "in, without one; of others size and\nSHA-256 are told.",
     .example = "sluice cat drive.mcap --topic /imu --count 10",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given}, SL_TABLE_LOG_CHOICE},
 };
@@ -91,8 +95,13 @@ static void find_printer(const struct sl_log_topic *topic, struct printer *p)
         p->schema = sl_schema_find(topic->type);
 }
 
+/* Prints a body that is such a message. */
+typedef void print_function(const struct sl_schema *schema, const void *body, size_t size,
+                            void *state);
+
+/* False if the type is not known, or the body is no such message: then nothing was printed. */
 static bool print_data(const struct printer *p, const struct sl_log_item *item,
-                       struct sl_json *json)
+                       print_function *print, void *state)
 {
     struct sl_buffer cdr = {0};
     const void *body = item->body;
@@ -106,20 +115,73 @@ static bool print_data(const struct printer *p, const struct sl_log_item *item,
     }
     if (!err)
         err = sl_message_walk(p->schema, body, size, NULL, NULL);
-    if (!err) {
-        sl_json_key(json, "data");
-        sl_message_print_json(p->schema, body, size, (uint32_t)given.list_max, stdout);
-    }
+    if (!err)
+        print(p->schema, body, size, state);
     sl_buffer_finish(&cdr);
     return !err;
+}
+
+static void print_json(const struct sl_schema *schema, const void *body, size_t size, void *state)
+{
+    sl_json_key(state, "data");
+    sl_message_print_json(schema, body, size, (uint32_t)given.list_max, stdout);
+}
+
+/* As what stands under a key. */
+static void print_indented(const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        printf("  %.*s\n", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void print_yaml(const struct sl_schema *schema, const void *body, size_t size, void *state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t text_bytes;
+    FILE *to = open_memstream(&text, &text_bytes);
+    if (!to)
+        printf("data: null # no memory\n");
+    if (!to)
+        return;
+    sl_message_print_yaml(schema, body, size, (uint32_t)given.list_max, to);
+    fclose(to);
+    printf("data:\n");
+    print_indented(text);
+    free(text);
+}
+
+static void print_yaml_text(const char *key, const char *text)
+{
+    printf("%s: ", key);
+    sl_print_json_text(sl_text(text), stdout); /* which is YAML, too */
+    printf("\n");
+}
+
+static void print_document(const struct sl_log_topic *topic, struct printer *p,
+                           const struct sl_log_item *item)
+{
+    printf("---\n");
+    print_yaml_text("topic", topic->name);
+    print_yaml_text("type", topic->type);
+    printf("receive_ns: %" PRIu64 "\npublish_ns: %" PRIu64 "\nsequence: %u\nsize_bytes: %" PRIu64
+           "\n",
+           item->message.receive_ns, item->message.publish_ns, item->message.sequence,
+           item->body_bytes);
+    if (!print_data(p, item, print_yaml, NULL)) {
+        char hash[SL_SHA256_TEXT_BYTES];
+        sl_sha256_text(item->body, (size_t)item->body_bytes, hash);
+        print_yaml_text("sha256", hash);
+    }
 }
 
 static void print_object(const struct sl_log_topic *topic, struct printer *p,
                          const struct sl_log_item *item)
 {
     struct sl_json json = {.to = stdout};
-    if (!p->is_known)
-        find_printer(topic, p);
     sl_json_open(&json, NULL, '{');
     sl_json_text(&json, "topic", topic->name);
     sl_json_text(&json, "type", topic->type);
@@ -127,13 +189,24 @@ static void print_object(const struct sl_log_topic *topic, struct printer *p,
     sl_json_count(&json, "publish_ns", item->message.publish_ns);
     sl_json_count(&json, "sequence", item->message.sequence);
     sl_json_count(&json, "size_bytes", item->body_bytes);
-    if (!print_data(p, item, &json)) {
+    if (!print_data(p, item, print_json, &json)) {
         char hash[SL_SHA256_TEXT_BYTES];
         sl_sha256_text(item->body, (size_t)item->body_bytes, hash);
         sl_json_text(&json, "sha256", hash);
     }
     sl_json_close(&json, '}');
     fputc('\n', stdout);
+}
+
+static void print_message(const struct sl_log_topic *topic, struct printer *p,
+                          const struct sl_log_item *item)
+{
+    if (!p->is_known)
+        find_printer(topic, p);
+    if (given.yaml)
+        print_document(topic, p, item);
+    else
+        print_object(topic, p, item);
 }
 
 /* One for each topic of each log. */
@@ -166,7 +239,7 @@ static int print_messages(struct sl_log_view *view, struct printer **printers)
         if (given.hash)
             print_hash(topic, &item);
         else if (printers && printers[item.log])
-            print_object(topic, &printers[item.log][item.message.topic], &item);
+            print_message(topic, &printers[item.log][item.message.topic], &item);
         else
             return sl_error(-ENOMEM, "no memory");
         count++;
@@ -177,6 +250,8 @@ static int print_messages(struct sl_log_view *view, struct printer **printers)
 static int run(void)
 {
     struct sl_log_view view;
+    if (given.hash && given.yaml)
+        return sl_error(-EINVAL, "choose --hash or --yaml");
     int result = sl_log_view_open(&view, given.files.text, given.files.count, 0, false);
     if (result)
         return result;

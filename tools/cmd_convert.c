@@ -14,6 +14,7 @@ static struct convert_options {
     int format, compression, packing; /* count if they were given */
     int64_t level;
     uint64_t chunk_bytes;
+    int64_t metadata_version, schema;
     bool has_checksums;
 } given;
 
@@ -27,8 +28,8 @@ static struct convert_options {
     {                                                                                       \
         .name = "format", .letter = 'f', .kind = SL_OPTION_CHOICE,                          \
         .offset = offsetof(struct convert_options, format), .choices = sl_log_output_names, \
-        .help = "Of the new log; without it by its ending: .mcap, .bag, none for a folder " \
-                "of rosbag2"                                                                \
+        .help = "Of the new log; without it by its ending: .mcap, .bag, .pcap, .pcapng, "   \
+                "none for a folder of rosbag2"                                              \
     }
 #define OPTION_COMPRESSION                                                                        \
     {                                                                                             \
@@ -59,6 +60,22 @@ static const struct sl_option convert_options[] = {
      .min = 1,
      .max = 1 << 30,
      .help = "A chunk ends when it holds so much"},
+    {.name = "metadata-version",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct convert_options, metadata_version),
+     .value = "N",
+     .fallback = "8",
+     .min = 1,
+     .max = 9,
+     .help = "Of rosbag2's metadata.yaml, for older readers"},
+    {.name = "schema",
+     .kind = SL_OPTION_INT,
+     .offset = offsetof(struct convert_options, schema),
+     .value = "N",
+     .fallback = "4",
+     .min = 1,
+     .max = 4,
+     .help = "Of rosbag2's database, for older readers"},
     {.name = "checksums",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct convert_options, has_checksums),
@@ -70,10 +87,13 @@ static const struct sl_command convert_command = {
     .name = "sluice convert",
     .summary = "Recorded logs into a new one: other format, merged, filtered, compressed anew",
     .details =
-        "Reads MCAP, ROS 1 bags and rosbag2, several at once; writes their messages in the order "
+        "Reads MCAP, ROS 1 bags, rosbag2 and captures, several at once; writes their messages in "
+        "the order "
         "of time.\nPayloads, times, topics, types and definitions stay what they are: nothing is "
         "translated between\nROS 1 and ROS 2. What a format has no place for is lost: ROS 1 and "
-        "rosbag2's databases keep one time\nand no sequence numbers, and have no attachments.",
+        "rosbag2's databases keep one time\nand no sequence numbers, and have no attachments. A "
+        "capture's UDP datagrams are messages of\nudp_msgs/msg/UdpPacket on topics /udp/port_N, "
+        "and become a capture again (.pcap, .pcapng).",
     .example = "sluice convert a.bag b.bag both.mcap --compression zstd",
     .tables = {{"Options", convert_options, sizeof convert_options / sizeof *convert_options,
                 &given},
@@ -108,6 +128,8 @@ static int output_options(const struct sl_command *command, const char *path,
     *ret_options = (struct sl_log_output_options){
         .kind = (enum sl_log_output_kind)kind,
         .packing = (enum sl_log_packing)given.packing,
+        .metadata_version = (int)given.metadata_version,
+        .schema = (int)given.schema,
         .write = {.compression = (enum sl_compression)given.compression,
                   .level = (int)given.level,
                   .chunk_bytes = given.chunk_bytes,
@@ -134,6 +156,35 @@ static void print_copied(const char *path, const struct sl_log_copied *copied)
            sl_show_bytes((double)copied->bytes, size, sizeof size));
 }
 
+/* What was asked for that the output has no place for. */
+static int check_versions(const struct sl_log_output_options *options)
+{
+    bool is_database = options->kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE;
+    bool is_rosbag2 = is_database || options->kind == SL_LOG_OUTPUT_ROSBAG2;
+    if (sl_options_given(&convert_command, "schema") && !is_database)
+        return sl_error(-EINVAL, "--schema is for --format rosbag2-sqlite, not %s",
+                        sl_log_output_names[options->kind]);
+    if (sl_options_given(&convert_command, "metadata-version") && !is_rosbag2)
+        return sl_error(-EINVAL, "--metadata-version is for rosbag2, not %s",
+                        sl_log_output_names[options->kind]);
+    if (is_rosbag2 && options->packing != SL_LOG_PACK_CHUNKS && options->metadata_version < 3)
+        return sl_error(-EINVAL,
+                        "metadata.yaml of version %d cannot tell of compression; 3 and later can",
+                        options->metadata_version);
+    return 0;
+}
+
+/* Other than by what --help says, an attachment would be missed only when it is looked for. */
+static void tell_left_out(const struct sl_log_view *view, enum sl_log_output_kind kind)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < view->set.count; i++)
+        count += view->set.logs[i]->attachment_count;
+    if (count > 0 && kind != SL_LOG_OUTPUT_MCAP && kind != SL_LOG_OUTPUT_ROSBAG2)
+        fprintf(stderr, "sluice convert: %" PRIu64 " attachments are left out: %s has none\n",
+                count, sl_log_output_names[kind]);
+}
+
 static int run_convert(void)
 {
     unsigned inputs = 0;
@@ -145,14 +196,18 @@ static int run_convert(void)
     if (!err)
         err = output_options(&convert_command, path, &options);
     if (!err)
+        err = check_versions(&options);
+    if (!err)
         err = sl_log_view_open(&view, given.files.text, inputs, 0, false);
     if (err)
         return err;
-    err = sl_log_copy(&view, path, &options, &copied);
+    err = sl_log_copy(&view, path, &options, false, &copied);
     for (unsigned i = 0; i < view.set.count && !err; i++)
         if (view.set.logs[i]->damage.count)
             fprintf(stderr, "sluice convert: %s: %s; what is whole was taken\n",
                     view.set.files[i].path, view.set.logs[i]->damage.first);
+    if (!err)
+        tell_left_out(&view, options.kind);
     if (!err && view.set.note[0])
         fprintf(stderr, "sluice convert: %s\n", view.set.note);
     if (!err)
@@ -197,6 +252,7 @@ static int run_recover(void)
     given.has_checksums = true;
     given.packing = SL_LOG_PACK_CHUNKS;
     given.chunk_bytes = given.level = 0;
+    given.metadata_version = given.schema = 0;
     sl_log_choice = (struct sl_log_choice){0};
     int err = split_arguments(&inputs, &path);
     if (!err && inputs > 1)
@@ -208,11 +264,16 @@ static int run_recover(void)
     if (err)
         return err;
     uint64_t losses = 0;
-    err = sl_log_copy(&view, path, &options, &copied);
-    if (!err) {
+    bool is_damaged = false;
+    for (unsigned i = 0; i < view.set.count; i++)
+        is_damaged |= view.set.logs[i]->damage.count > 0;
+    err = sl_log_copy(&view, path, &options, is_damaged, &copied);
+    if (!err)
         losses = tell_losses(&view);
+    if (!err && is_damaged && copied.messages == 0)
+        printf("no message can be saved, %s is not written\n", path);
+    else if (!err)
         print_copied(path, &copied);
-    }
     sl_log_view_close(&view);
     if (err)
         return err;

@@ -35,8 +35,10 @@ static const struct sl_option options[] = {
 static const struct sl_command command = {
     .name = "sluice info",
     .summary = "What is in a recorded log: topics, types, counts, times",
-    .details = "Reads MCAP, ROS 1 bags and rosbag2. Where a log has an index only that is read; "
-               "\"?\" is what it does not tell.",
+    .details =
+        "Reads MCAP, ROS 1 bags, rosbag2 and captures (pcap, pcapng), whose UDP datagrams are "
+        "the messages,\na topic for each port. Where a log has an index only that is read; "
+        "\"?\" is what it does not tell.",
     .example = "sluice info drive.mcap",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given}},
 };
@@ -167,6 +169,22 @@ static void print_topics(const struct sl_log *log, const struct totals *t)
     }
 }
 
+#define METADATA_PAIRS_SHOWN 8
+
+static void print_metadata(const struct sl_log_metadata *metadata)
+{
+    char text[256];
+    char value[256];
+    bool is_short = metadata->pair_count <= METADATA_PAIRS_SHOWN;
+    printf("metadata   %s", show_text(metadata->name, text, sizeof text));
+    for (unsigned i = 0; i < metadata->pair_count && is_short; i++)
+        printf("%s %s: %s", i ? "," : ":", show_text(metadata->pairs[i].key, text, sizeof text),
+               show_text(metadata->pairs[i].value, value, sizeof value));
+    if (!is_short)
+        printf(", %u entries", metadata->pair_count);
+    printf("\n");
+}
+
 static void print_text(const struct sl_log_file *file, const struct totals *t)
 {
     const struct sl_log *log = file->log;
@@ -197,8 +215,7 @@ static void print_text(const struct sl_log_file *file, const struct totals *t)
                show_text(log->attachments[i].media_type, more, sizeof more),
                sl_show_bytes((double)log->attachments[i].size_bytes, size, sizeof size));
     for (uint32_t i = 0; i < log->metadata_count; i++)
-        printf("metadata   %s, %u entries\n", show_text(log->metadata[i].name, text, sizeof text),
-               log->metadata[i].pair_count);
+        print_metadata(&log->metadata[i]);
 }
 
 /* JSON ------------------------------------------------------------------------------------------*/

@@ -185,6 +185,8 @@ struct copy {
     struct sl_log_output *output;
     const struct sl_log_topic **topics; /* of the output, as they were read */
     uint32_t topic_count, topic_room;
+    uint32_t *places; /* by hash: 1 + an index of topics, or 0; twice as many as there can be */
+    uint32_t place_mask;
     uint32_t **index; /* of the output, by log and topic */
     bool by_name;     /* rosbag2 has one topic of a name */
 };
@@ -214,13 +216,61 @@ static bool same_topic(const struct copy *copy, const struct sl_log_topic *a,
             same_pairs(a, b));
 }
 
+/* FNV-1a; the NUL is a byte of it, so that texts do not run into each other. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size_bytes)
+{
+    for (size_t i = 0; i < size_bytes; i++)
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return hash_bytes(hash, text, strlen(text) + 1);
+}
+
+/* Of what same_topic compares. */
+static uint64_t hash_topic(const struct copy *copy, const struct sl_log_topic *topic)
+{
+    uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), topic->name);
+    hash = hash_text(hash_text(hash, topic->type), topic->encoding);
+    if (copy->by_name)
+        return hash;
+    hash = hash_bytes(hash, topic->definition, topic->definition_bytes);
+    for (unsigned i = 0; i < topic->pair_count; i++)
+        hash = hash_text(hash_text(hash, topic->pairs[i].key), topic->pairs[i].value);
+    return hash;
+}
+
+static int make_places(struct copy *copy)
+{
+    const struct sl_log_set *set = &copy->view->set;
+    uint64_t count = 8;
+    uint64_t topics = 0;
+    for (unsigned i = 0; i < set->count; i++)
+        topics += set->logs[i]->topic_count;
+    while (count < 2 * topics)
+        count *= 2;
+    copy->places = calloc(count, sizeof *copy->places);
+    copy->place_mask = (uint32_t)(count - 1);
+    return copy->places ? 0 : sl_error(-ENOMEM, "no memory");
+}
+
+/* Where the topic's like stands, or may be put. */
+static uint32_t *find_place(struct copy *copy, const struct sl_log_topic *topic)
+{
+    uint32_t at = (uint32_t)hash_topic(copy, topic) & copy->place_mask;
+    while (copy->places[at] && !same_topic(copy, copy->topics[copy->places[at] - 1], topic))
+        at = (at + 1) & copy->place_mask;
+    return &copy->places[at];
+}
+
 static int copy_topic(struct copy *copy, const struct sl_log_topic *topic, uint32_t *ret_index)
 {
-    for (uint32_t i = 0; i < copy->topic_count; i++) {
-        if (same_topic(copy, copy->topics[i], topic)) {
-            *ret_index = i;
-            return 0;
-        }
+    uint32_t *place = find_place(copy, topic);
+    if (*place) {
+        *ret_index = *place - 1;
+        return 0;
     }
     if (copy->topic_count == copy->topic_room) {
         uint32_t room = copy->topic_room ? 2 * copy->topic_room : 16;
@@ -231,6 +281,7 @@ static int copy_topic(struct copy *copy, const struct sl_log_topic *topic, uint3
         copy->topic_room = room;
     }
     copy->topics[copy->topic_count++] = topic;
+    *place = copy->topic_count;
     return sl_log_output_topic(copy->output, topic, ret_index);
 }
 
@@ -238,7 +289,7 @@ static int copy_topics(struct copy *copy)
 {
     const struct sl_log_set *set = &copy->view->set;
     copy->index = calloc(set->count + 1, sizeof *copy->index);
-    int err = copy->index ? 0 : sl_error(-ENOMEM, "no memory");
+    int err = copy->index ? make_places(copy) : sl_error(-ENOMEM, "no memory");
     for (unsigned i = 0; i < set->count && !err; i++) {
         const struct sl_log *log = set->logs[i];
         copy->index[i] = calloc(log->topic_count + 1, sizeof **copy->index);
@@ -288,7 +339,8 @@ static const char *profile_of(const struct sl_log_set *set)
 }
 
 int sl_log_copy(struct sl_log_view *view, const char *path,
-                const struct sl_log_output_options *options, struct sl_log_copied *ret_copied)
+                const struct sl_log_output_options *options, bool wants_messages,
+                struct sl_log_copied *ret_copied)
 {
     struct sl_log_output_options used = *options;
     struct copy copy = {.view = view,
@@ -307,7 +359,8 @@ int sl_log_copy(struct sl_log_view *view, const char *path,
     if (!err)
         err = sl_log_output_end(copy.output);
     copied.topics = copy.topic_count;
-    if (err) /* half a log would be taken for a whole one */
+    bool is_for_nothing = wants_messages && copied.messages == 0;
+    if (err || is_for_nothing) /* half a log would be taken for a whole one */
         sl_log_output_discard(copy.output);
     else
         sl_log_output_close(copy.output);
@@ -315,6 +368,7 @@ int sl_log_copy(struct sl_log_view *view, const char *path,
         free(copy.index[i]);
     free(copy.index);
     free(copy.topics);
+    free(copy.places);
     if (!err)
         *ret_copied = copied;
     return err;

@@ -46,12 +46,14 @@ void sl_log_view_close(struct sl_log_view *view);
 /* First and last time of a log, from its index; false if it has no messages. */
 bool sl_log_span(const struct sl_log *log, uint64_t *ret_first_ns, uint64_t *ret_last_ns);
 
-/* Everything of the view into a new log. */
+/* Everything of the view into a new log. `wants_messages`: where there are none, nothing is left at
+ * `path`, which is no error. */
 struct sl_log_copied {
     uint64_t messages, bytes;
     uint32_t topics;
 };
 int sl_log_copy(struct sl_log_view *view, const char *path,
-                const struct sl_log_output_options *options, struct sl_log_copied *ret_copied);
+                const struct sl_log_output_options *options, bool wants_messages,
+                struct sl_log_copied *ret_copied);
 
 #endif

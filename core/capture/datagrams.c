@@ -42,6 +42,11 @@ void sl_datagram_decoder_reset(struct sl_datagram_decoder *decoder)
     sl_reassembly_reset(decoder->reassembly);
 }
 
+unsigned sl_datagram_decoder_open_count(const struct sl_datagram_decoder *decoder)
+{
+    return sl_reassembly_open_count(decoder->reassembly);
+}
+
 void sl_datagram_decoder_counters(const struct sl_datagram_decoder *decoder,
                                   struct sl_datagram_counters *ret_counters)
 {

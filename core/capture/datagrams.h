@@ -51,6 +51,9 @@ int sl_datagram_decode(struct sl_datagram_decoder *decoder, const struct sl_capt
 /* Forget datagrams under way; the counters go on. */
 void sl_datagram_decoder_reset(struct sl_datagram_decoder *decoder);
 
+/* Datagrams of which some fragments are here and others not yet. */
+unsigned sl_datagram_decoder_open_count(const struct sl_datagram_decoder *decoder);
+
 /* Writes a copy. */
 void sl_datagram_decoder_counters(const struct sl_datagram_decoder *decoder,
                                   struct sl_datagram_counters *ret_counters);

@@ -91,6 +91,16 @@ void sl_reassembly_reset(struct sl_reassembly *reassembly)
     reassembly->now_ns = 0;
 }
 
+unsigned sl_reassembly_open_count(const struct sl_reassembly *reassembly)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < SL_REASSEMBLY_PLACES; i++) {
+        const struct place *place = &reassembly->places[i];
+        count += place->state == PLACE_OPEN && !is_old(place, reassembly->now_ns);
+    }
+    return count;
+}
+
 static struct key key_of(const struct sl_ip_packet *packet)
 {
     struct key key = {

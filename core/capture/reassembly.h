@@ -53,6 +53,9 @@ int sl_reassembly_add(struct sl_reassembly *reassembly, const struct sl_ip_packe
 /* Give up all that is under way, counted as timeouts: the capture ended, or begins anew. */
 void sl_reassembly_reset(struct sl_reassembly *reassembly);
 
+/* Datagrams under way that are not too old. */
+unsigned sl_reassembly_open_count(const struct sl_reassembly *reassembly);
+
 const struct sl_reassembly_counters *sl_reassembly_counters(const struct sl_reassembly *reassembly);
 
 #endif

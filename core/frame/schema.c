@@ -155,6 +155,8 @@ SCHEMA(nebula_packet, "nebula_msgs/msg/NebulaPacket", MESSAGE("stamp", stamp),
        SEQUENCE("data", U8));
 SCHEMA(nebula_packets, "nebula_msgs/msg/NebulaPackets", MESSAGE("header", header),
        MESSAGE_SEQUENCE("packets", nebula_packet));
+SCHEMA(udp_packet, "udp_msgs/msg/UdpPacket", MESSAGE("header", header), VALUE("address", STRING),
+       VALUE("src_port", U16), SEQUENCE("data", U8));
 SCHEMA(event_packet, "event_camera_msgs/msg/EventPacket", MESSAGE("header", header),
        VALUE("height", U32), VALUE("width", U32), VALUE("seq", U64), VALUE("time_base", U64),
        VALUE("encoding", STRING), VALUE("is_bigendian", BOOL), SEQUENCE("events", U8));
@@ -218,6 +220,7 @@ static const struct sl_schema *const schemas[] = {
     &velodyne_scan,
     &nebula_packet,
     &nebula_packets,
+    &udp_packet,
     &event_packet,
 };
 

@@ -4,7 +4,8 @@
  *
  *   log_record.c  the recorder, beside plain writing of the same bytes
  *   log_steady.c  the recorder beside publishers that go by the clock
- *   log_play.c    the player, beside plain reading of the same bytes
+ *   log_play.c    the player, beside plain reading of the same bytes, and beside ROS's own reading
+ *                 of bags
  *
  * Recorder and player are the programs, whole, in a process of their own (bus_crew.h).
  *
@@ -14,6 +15,7 @@
 #ifndef SL_BENCH_LOG_H
 #define SL_BENCH_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sl_bench_log_options {
@@ -63,6 +65,12 @@ struct sl_bench_play {
     double rate_ratio;  /* median of each round's player / raw */
     double cached_rate_ratio;
     double user_cpu_s_per_gb;
+    bool has_storage;            /* librosbag_storage was there, so the next ones are told: */
+    double storage_bytes_per_s;  /* a ROS 1 bag read by it, from the first message to the last */
+    double bag_read_bytes_per_s; /* the same by our codec, in one process too */
+    double storage_read_ratio;   /* median of each round's own reading / librosbag_storage's */
+    double bag_bytes_per_s;      /* as bytes_per_s, of that bag */
+    double storage_replay_ratio; /* median of each round's player / librosbag_storage's reading */
 };
 
 int sl_bench_log_play(const struct sl_bench_log_options *options, struct sl_bench_play *ret_result);

@@ -6,13 +6,17 @@
  * Timed is from the first message's arrival to the last one's, so all frames but the first. Plain
  * reading is one pread a frame into shared memory, in the player's process and place; into as many
  * frames in turn as the player has slots, and into a few.
+ *
+ * Then the same messages as a ROS 1 bag, which the player plays and ROS's own library reads.
  */
 #include "tests/bench/bus_crew.h"
 #include "tests/bench/log_crew.h"
+#include "tests/bench/log_storage.h"
 
 #include "core/base/error.h"
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/play.h"
+#include "rosbag_compat/reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +31,9 @@ enum kind {
     RAW,
     RAW_CACHED,
     PLAY,
+    PLAY_BAG, /* these three: of the bag */
+    READ_BAG,
+    STORAGE,
     KINDS
 };
 
@@ -46,18 +53,28 @@ struct bench {
 
 /* The log. ------------------------------------------------------------------------------------- */
 
-static int write_messages(const struct bench *b, struct sl_log_output *output,
+static const struct sl_log_topic topic = {
+    .name = TOPIC,
+    .type = BUS_TYPE,
+    .encoding = "cdr",
+    .definition_encoding = "",
+    .has_schema = true,
+};
+static const struct sl_log_topic bag_topic = {
+    .name = TOPIC,
+    .type = "bench/Bytes",
+    .encoding = "ros1",
+    .definition_encoding = "ros1msg",
+    .definition = "uint8[] data",
+    .definition_bytes = 12,
+    .has_schema = true,
+};
+
+static int write_messages(const struct bench *b, struct sl_log_output *output, bool is_bag,
                           const struct log_memory *memory)
 {
-    const struct sl_log_topic topic = {
-        .name = TOPIC,
-        .type = BUS_TYPE,
-        .encoding = "cdr",
-        .definition_encoding = "",
-        .has_schema = true,
-    };
     uint32_t index = 0;
-    int err = sl_log_output_topic(output, &topic, &index);
+    int err = sl_log_output_topic(output, is_bag ? &bag_topic : &topic, &index);
     for (unsigned i = 0; i < b->options->frames && err == 0; i++) {
         const struct sl_log_message message = {
             .topic = index, .sequence = i, .receive_ns = i + 1, .publish_ns = i + 1};
@@ -67,10 +84,11 @@ static int write_messages(const struct bench *b, struct sl_log_output *output,
     return err < 0 ? err : sl_log_output_end(output);
 }
 
-static int write_log(const struct bench *b)
+/* In place of the one that stands there. */
+static int write_log(const struct bench *b, enum sl_log_output_kind kind)
 {
     const struct sl_log_output_options options = {
-        .kind = SL_LOG_OUTPUT_MCAP,
+        .kind = kind,
         .write = {.omit = SL_LOG_OMIT_CHUNK_CRC | SL_LOG_OMIT_DATA_CRC, .profile = "ros2"},
     };
     struct log_memory memory;
@@ -78,9 +96,10 @@ static int write_log(const struct bench *b)
     int err = log_memory_map(&memory, 1, b->options->frame_bytes);
     if (err < 0)
         return err;
+    unlink(b->place.log);
     err = sl_log_output_create(b->place.log, &options, &output);
     if (err == 0)
-        err = write_messages(b, output, &memory);
+        err = write_messages(b, output, kind == SL_LOG_OUTPUT_ROSBAG1, &memory);
     sl_log_output_close(output);
     log_memory_unmap(&memory);
     return err;
@@ -125,6 +144,48 @@ static int read_plainly(const struct bench *b)
     return err;
 }
 
+static int read_by_ros(const struct bench *b)
+{
+    return log_storage_read(b->place.log, b->options->frames,
+                            b->options->frames * b->options->frame_bytes,
+                            &b->shared->samples[STORAGE][b->round].wall_ns);
+}
+
+/* By our own codec, in one process, as ROS's library is timed. */
+static int read_messages(const struct bench *b, struct sl_log_reader *reader)
+{
+    struct sl_log_item item;
+    uint64_t start_ns = 0;
+    unsigned count = 0;
+    int result;
+    while ((result = sl_log_reader_next(reader, &item)) == 1) {
+        if (item.body_bytes != b->options->frame_bytes ||
+            !bus_is_marked(item.body, (uint32_t)item.body_bytes, count))
+            return sl_error(-EIO, "message %u is not what was written", count);
+        if (count++ == 0)
+            start_ns = sl_clock_monotonic_ns();
+    }
+    b->shared->samples[READ_BAG][b->round].wall_ns = sl_clock_monotonic_ns() - start_ns;
+    return result < 0 || count == b->options->frames
+               ? result
+               : sl_error(-EIO, "%u messages were read of %u", count, b->options->frames);
+}
+
+static int read_by_us(const struct bench *b)
+{
+    const struct sl_log_reader_options options = {0};
+    struct sl_log_set set = {0};
+    struct sl_log_reader *reader = NULL;
+    int err = sl_log_set_add(&set, b->place.log, 0);
+    if (err == 0)
+        err = sl_log_reader_create(set.logs, set.count, &options, &reader);
+    if (err == 0)
+        err = read_messages(b, reader);
+    sl_log_reader_destroy(reader);
+    sl_log_set_close(&set);
+    return err;
+}
+
 static int play(const struct bench *b)
 {
     char *arguments[] = {"play",
@@ -142,7 +203,7 @@ static int play(const struct bench *b)
     uint64_t user_ns = log_user_ns();
     int count = (int)(sizeof arguments / sizeof *arguments) - 1;
     int status = sl_program_main(&play_program, count, arguments);
-    b->shared->samples[PLAY][b->round].user_ns = log_user_ns() - user_ns;
+    b->shared->samples[b->kind][b->round].user_ns = log_user_ns() - user_ns;
     return status == 0 ? 0 : sl_error(-EIO, "the player ended with status %d", status);
 }
 
@@ -177,7 +238,7 @@ static int receive(const struct bench *b)
         if (i == 0)
             start_ns = sl_clock_monotonic_ns();
     }
-    b->shared->samples[PLAY][b->round].wall_ns = sl_clock_monotonic_ns() - start_ns;
+    b->shared->samples[b->kind][b->round].wall_ns = sl_clock_monotonic_ns() - start_ns;
     sl_subscriber_close(subscriber);
     return err;
 }
@@ -185,32 +246,39 @@ static int receive(const struct bench *b)
 static int run_side(void *context, int side)
 {
     const struct bench *b = context;
-    if (b->kind == PLAY)
+    if (b->kind == PLAY || b->kind == PLAY_BAG)
         return side == 0 ? play(b) : receive(b);
-    return side == 0 ? read_plainly(b) : 0;
+    if (side != 0)
+        return 0;
+    return b->kind == STORAGE    ? read_by_ros(b)
+           : b->kind == READ_BAG ? read_by_us(b)
+                                 : read_plainly(b);
 }
 
 /* Rounds. -------------------------------------------------------------------------------------- */
 
-static int run_rounds(struct bench *b)
+/* The kinds from `first` to `last`, in turn, of a log that is written for them. */
+static int run_rounds(struct bench *b, const char *what, enum sl_log_output_kind log,
+                      enum kind first, enum kind last)
 {
-    int err = write_log(b);
+    int err = write_log(b, log);
     log_place_settle(&b->place);
     b->kind = RAW;
+    b->round = 0;
     if (err == 0)
         err = bus_run_pair(run_side, b); /* warm up: all of it stands in memory */
-    for (b->round = 0; b->round < b->run.rounds && err == 0; b->round++) {
+    for (; b->round < b->run.rounds && err == 0; b->round++) {
         if (b->options->progress)
-            b->options->progress("playing", b->round, b->run.rounds);
-        for (unsigned i = 0; i < KINDS && err == 0; i++) {
-            b->kind = b->round % 2 == 0 ? i : KINDS - 1 - i;
+            b->options->progress(what, b->round, b->run.rounds);
+        for (unsigned i = 0; i <= last - first && err == 0; i++) {
+            b->kind = b->round % 2 == 0 ? first + i : last - i;
             err = bus_run_pair(run_side, b);
         }
     }
     return err;
 }
 
-static void conclude(const struct bench *b, struct sl_bench_play *to)
+static void conclude(const struct bench *b, bool has_storage, struct sl_bench_play *to)
 {
     const struct log_sample *raw = b->shared->samples[RAW], *play = b->shared->samples[PLAY],
                             *cached = b->shared->samples[RAW_CACHED];
@@ -223,7 +291,18 @@ static void conclude(const struct bench *b, struct sl_bench_play *to)
         .rate_ratio = log_ratio(play, raw, b->run.rounds),
         .user_cpu_s_per_gb =
             log_user_s_per_gb(play, b->run.rounds, b->options->frames * b->options->frame_bytes),
+        .has_storage = has_storage,
     };
+    if (!has_storage)
+        return;
+    const struct log_sample *bag = b->shared->samples[PLAY_BAG],
+                            *storage = b->shared->samples[STORAGE],
+                            *read = b->shared->samples[READ_BAG];
+    to->bag_read_bytes_per_s = log_rate(read, b->run.rounds, timed);
+    to->storage_read_ratio = log_ratio(read, storage, b->run.rounds);
+    to->bag_bytes_per_s = log_rate(bag, b->run.rounds, timed);
+    to->storage_bytes_per_s = log_rate(storage, b->run.rounds, timed);
+    to->storage_replay_ratio = log_ratio(bag, storage, b->run.rounds);
 }
 
 int sl_bench_log_play(const struct sl_bench_log_options *options, struct sl_bench_play *ret_result)
@@ -235,10 +314,13 @@ int sl_bench_log_play(const struct sl_bench_log_options *options, struct sl_benc
         return err;
     err = bus_begin(&b.run, &bus, 1, sizeof *b.shared);
     b.shared = b.run.shared;
+    bool has_ros = log_storage_is_here();
+    if (err == 0 && has_ros)
+        err = run_rounds(&b, "playing a bag", SL_LOG_OUTPUT_ROSBAG1, PLAY_BAG, STORAGE);
     if (err == 0)
-        err = run_rounds(&b);
+        err = run_rounds(&b, "playing", SL_LOG_OUTPUT_MCAP, RAW, PLAY);
     if (err == 0)
-        conclude(&b, ret_result);
+        conclude(&b, has_ros, ret_result);
     log_place_remove(&b.place);
     bus_end(&b.run);
     return err;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/capture/link.h"
+#include "core/capture/write.h"
 #include "rosbag_compat/rosbag2_metadata.h"
 #include "rosbag_compat/sqlite.h"
 #include "tests/rosbag_compat/support.h"
@@ -116,6 +118,37 @@ static int make_rosbag2(const char *folder)
     return failed;
 }
 
+static int make_capture(const char *folder, const char *name,
+                        struct sl_capture_write_options options)
+{
+    static struct sl_capture_writer writer;
+    static uint8_t bytes[16384];
+    static const uint8_t payload[2500] = "packet";
+    const struct sl_endpoint end = {.address = {10, 0, 0, 1}, .port = 2368, .family = 4};
+    struct sl_writer out = sl_writer(bytes, sizeof bytes);
+    options.link_type = SL_LINK_ETHERNET;
+    assert_fine(sl_capture_write_begin(&writer, &options, &out, NULL));
+    for (uint32_t i = 1; i < 5; i++) {
+        const struct sl_datagram d = {.bytes = payload,
+                                      .size_bytes = i * 500,
+                                      .time_ns = i,
+                                      .source = end,
+                                      .destination = end};
+        assert_fine(sl_capture_write_datagram(&writer, &d));
+    }
+    return save(folder, name, bytes, sl_writer_offset(&out));
+}
+
+static int make_captures(const char *folder)
+{
+    int failed = make_capture(folder, "pcap", (struct sl_capture_write_options){0});
+    failed |=
+        make_capture(folder, "pcap_fragments", (struct sl_capture_write_options){.mtu_bytes = 600});
+    return failed | make_capture(folder, "pcapng_fragments",
+                                 (struct sl_capture_write_options){.format = SL_CAPTURE_PCAPNG,
+                                                                   .mtu_bytes = 1000});
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "mcap") == 0)
@@ -124,6 +157,8 @@ int main(int argc, char **argv)
         return make_ros1(argv[2]);
     if (argc == 3 && strcmp(argv[1], "rosbag2") == 0)
         return make_rosbag2(argv[2]);
-    fprintf(stderr, "usage: %s mcap|rosbag2|ros1bag FOLDER\n", argv[0]);
+    if (argc == 3 && strcmp(argv[1], "pcap") == 0)
+        return make_captures(argv[2]);
+    fprintf(stderr, "usage: %s pcap|mcap|rosbag2|ros1bag FOLDER\n", argv[0]);
     return 2;
 }
