@@ -20,7 +20,8 @@ struct driver {
     struct lidar_options options; /* first: the table's offsets are its own */
     struct sl_runtime *runtime;
     struct lidar_source *source;
-    struct sl_publisher *points, *packets, *imu, *scan, *transforms;
+    struct lidar_source_ends ends;
+    struct sl_publisher *points, *imu, *scan, *transforms;
     struct sl_publisher *image[LIDAR_IMAGES];
     struct lidar_images images;
     struct lidar_publish_imu publish_imu;
@@ -47,7 +48,7 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
     int err = sl_runtime_publish(runtime, &topic, &d->points);
     if (err == 0 && d->options.packets) {
         lidar_options_packets(&d->options, &topic);
-        err = sl_runtime_publish(runtime, &topic, &d->packets);
+        err = sl_runtime_publish(runtime, &topic, &d->ends.packets);
     }
     if (err == 0 && lidar_options_has_imu(&d->options)) {
         lidar_options_imu(&d->options, &topic);
@@ -56,6 +57,11 @@ static int open_topics(struct driver *d, struct sl_runtime *runtime)
     if (err == 0 && d->options.has_scan) {
         lidar_options_scan(&d->options, &topic);
         err = sl_runtime_publish(runtime, &topic, &d->scan);
+    }
+    for (unsigned i = 0; err == 0 && i < d->options.topics.count; i++) {
+        struct sl_subscriber_options raw;
+        lidar_options_raw(&d->options, i, &raw);
+        err = sl_runtime_subscribe(runtime, &raw, &d->ends.raw[i]);
     }
     for (unsigned i = 0; err == 0 && i < LIDAR_IMAGES; i++) {
         if (!d->options.has_image[i])
@@ -89,6 +95,7 @@ static int check_options(struct driver *d, const struct sl_runtime *runtime)
         .port = sl_runtime_given(runtime, "port"),
         .telemetry_port = sl_runtime_given(runtime, "telemetry-port"),
         .ptp_ahead = sl_runtime_given(runtime, "ptp-ahead"),
+        .packets = sl_runtime_given(runtime, "packets"),
     };
     int err = lidar_options_check(&d->options, &given);
     if (err < 0 || !d->options.tf)
@@ -123,6 +130,9 @@ static void tell_source(const struct driver *d)
         sl_log(SL_LOG_INFO, "taking frames of %s for port %u by XDP (%s), slots for %u kB",
                o->interface, (unsigned)o->port, lidar_source_xdp_mode(d->source),
                stats.receive_buffer_bytes / 1024);
+    else if (o->source == LIDAR_FROM_TOPIC)
+        sl_log(SL_LOG_INFO, "reading %s%s", o->topics.text[0],
+               o->topics.count > 1 ? " and others" : "");
     else if (o->source == LIDAR_FROM_CAPTURE)
         sl_log(SL_LOG_INFO, "replaying %s", o->capture);
     else
@@ -136,14 +146,15 @@ static void tell_warning(const struct driver *d)
         sl_log(SL_LOG_WARN, "%s", warning);
 }
 
-/* The source before the topics, as it fails sooner; but XDP's memory is a topic's. */
+/* The source before the topics, as it fails sooner, unless it is made of one. */
 static int open_ends(struct driver *d, struct sl_runtime *runtime)
 {
-    bool is_xdp = d->options.source == LIDAR_FROM_XDP;
-    int err = is_xdp ? open_topics(d, runtime) : 0;
+    bool needs_topics =
+        d->options.source == LIDAR_FROM_XDP || d->options.source == LIDAR_FROM_TOPIC;
+    int err = needs_topics ? open_topics(d, runtime) : 0;
     if (err == 0)
-        err = lidar_options_source(&d->options, d->packets, &d->source);
-    if (err == 0 && !is_xdp)
+        err = lidar_options_source(&d->options, &d->ends, &d->source);
+    if (err == 0 && !needs_topics)
         err = open_topics(d, runtime);
     return err;
 }
@@ -165,7 +176,7 @@ static int driver_open(void *state, struct sl_runtime *runtime)
     struct lidar_flow_config config = {
         .source = d->source,
         .publish = {.points = d->points,
-                    .packets = is_xdp ? NULL : d->packets, /* the source does it */
+                    .packets = is_xdp ? NULL : d->ends.packets, /* the source does it */
                     .form = lidar_options_packet_form(&d->options),
                     .frame_id = d->options.frame_id,
                     .patience = {.may_wait = d->options.block ? may_wait : NULL, .context = d}},

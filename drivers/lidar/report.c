@@ -44,6 +44,8 @@ void lidar_losses_of(const struct lidar_flow *flow, struct lidar_losses *ret_los
     add_loss(ret_losses, "fragments_incomplete", stats.fragments_incomplete);
     add_loss(ret_losses, "fragments_rejected", stats.fragments_rejected);
     add_loss(ret_losses, "frames_rejected", stats.frames_rejected);
+    add_loss(ret_losses, "messages_lost", stats.messages_lost);
+    add_loss(ret_losses, "messages_rejected", stats.messages_rejected);
 }
 
 /* "gap 12, kernel_drops 4" of what is more than in `before`; empty if nothing is. */
@@ -130,11 +132,12 @@ static void tell_silence(struct lidar_report *report, uint64_t now_ns)
     report->told_silence = true;
     struct lidar_source_stats stats;
     lidar_source_stats(report->flow->source, &stats);
-    if (stats.datagrams == 0 && lidar_source_fd(report->flow->source) >= 0)
-        sl_log(SL_LOG_WARN,
-               "no packet came in the first %d s; is the sensor on, and this machine its "
-               "destination?",
-               (int)(SILENCE_NS / SL_NS_PER_S));
+    if (stats.datagrams > 0 || lidar_source_fd(report->flow->source) < 0)
+        return;
+    sl_log(SL_LOG_WARN, "no packet came in the first %d s; %s", (int)(SILENCE_NS / SL_NS_PER_S),
+           lidar_source_is_live(report->flow->source)
+               ? "is the sensor on, and this machine its destination?"
+               : "is the topic right? 'sluice topic list' shows those that there are");
 }
 
 static void draw(struct lidar_report *report, uint64_t now_ns)
@@ -226,7 +229,7 @@ void lidar_report_end(struct lidar_report *report)
            text[0] ? text : "nothing");
     if (out->filtered > 0)
         sl_log(SL_LOG_INFO, "%" PRIu64 " returns were filtered", out->filtered);
-    if (lidar_source_fd(flow->source) >= 0) {
+    if (lidar_source_is_live(flow->source)) {
         tell_delay(&flow->publish.delay);
         tell_stamps(flow);
     }

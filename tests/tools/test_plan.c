@@ -237,6 +237,7 @@ static void delivered_launch_files_fit_without_a_warning(void **state)
         {"sim_ouster.yaml", NULL},
         {"record.yaml", NULL},
         {"replay.yaml", "log=some.mcap"},
+        {"replay_lidar.yaml", "log=some.mcap"},
         {"dds_bridge.yaml", NULL},
     };
     enum {
