@@ -18,6 +18,7 @@ struct standing {
     struct sl_loan loan;
     struct sl_log_message *messages;
     uint32_t count, at;
+    size_t used_bytes; /* of the loan */
 };
 
 struct play_blocks {
@@ -141,7 +142,7 @@ static int list_messages(struct play_blocks *b, struct standing *s, size_t size_
 /* Into a slot; one without a wanted message goes at once. */
 static int load(struct play_blocks *b, const struct waiting *w)
 {
-    size_t size_bytes;
+    size_t size_bytes = 0;
     if (b->standing_count == b->options.slots)
         return sl_error(-ENOBUFS,
                         "more than %u parts of the log overlap in time; put it in order first: "
@@ -159,6 +160,7 @@ static int load(struct play_blocks *b, const struct waiting *w)
     }
     b->standing[b->standing_count++] = s;
     err = sl_log_load(b->options.logs[w->log], w->block, s->loan.data, &size_bytes);
+    s->used_bytes = (size_t)(size_bytes + 7) / 8 * 8;
     if (err == 0)
         err = list_messages(b, s, size_bytes);
     if (err < 0 || s->count == 0)
@@ -208,6 +210,7 @@ int play_blocks_next(struct play_blocks *b, struct play_item *ret_item)
         .log = s->log,
         .message = s->messages[s->at],
         .loan = &s->loan,
+        .used_bytes = &s->used_bytes,
     };
     return 1;
 }

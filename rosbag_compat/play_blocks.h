@@ -31,6 +31,7 @@ struct play_item {
     unsigned log;
     struct sl_log_message message; /* offset: in the loan; topic: of that log */
     struct sl_loan *loan;          /* of its block: to be published with `more` */
+    size_t *used_bytes;            /* of the loan; whoever writes behind them adds to it */
 };
 
 struct play_blocks;

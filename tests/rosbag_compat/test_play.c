@@ -20,11 +20,24 @@
 
 /* Logs. ---------------------------------------------------------------------------------------- */
 
+/* Bodies are any bytes, so those of ROS 1 have a type that nothing is made of. */
+static struct made *make_bytes(unsigned count, size_t size_max, unsigned seed)
+{
+    struct made *made = make_log(count, size_max, seed);
+    for (unsigned t = 0; t < made->topic_count; t++)
+        if (strcmp(made->topics[t].encoding, "ros1") == 0)
+            made->topics[t].type = "nobodys_msgs/Bytes";
+    return made;
+}
+
 static void make_file(const char *path, const struct made *made, enum sl_log_output_kind kind,
                       enum sl_compression compression, uint64_t chunk_bytes)
 {
+    bool is_alone = kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE && compression != SL_COMPRESSION_NONE;
     const struct sl_log_output_options options = {
-        .kind = kind, .write = {.compression = compression, .chunk_bytes = chunk_bytes}};
+        .kind = kind,
+        .packing = is_alone ? SL_LOG_PACK_MESSAGES : SL_LOG_PACK_CHUNKS,
+        .write = {.compression = compression, .chunk_bytes = chunk_bytes}};
     struct sl_log_output *out;
     uint32_t index[TOPICS];
     assert_fine(sl_log_output_create(path, &options, &out));
@@ -159,9 +172,10 @@ static void every_format_is_played(void **state)
         {"plain.bag", SL_LOG_OUTPUT_ROSBAG1, SL_COMPRESSION_NONE},
         {"folder", SL_LOG_OUTPUT_ROSBAG2, SL_COMPRESSION_NONE},
         {"database", SL_LOG_OUTPUT_ROSBAG2_SQLITE, SL_COMPRESSION_NONE},
+        {"messages", SL_LOG_OUTPUT_ROSBAG2_SQLITE, SL_COMPRESSION_ZSTD},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct made *made = make_log(600, 9000, (unsigned)i + 1);
+        struct made *made = make_bytes(600, 9000, (unsigned)i + 1);
         char path[300];
         snprintf(path, sizeof path, "%s", harness_path(cases[i].name));
         make_file(path, made, cases[i].kind, cases[i].compression, 40000);
@@ -173,7 +187,7 @@ static void every_format_is_played(void **state)
 static void the_order_is_the_same_at_any_rate(void **state)
 {
     (void)state;
-    struct made *made = make_log(400, 3000, 5); /* 0.2 s */
+    struct made *made = make_bytes(400, 3000, 5); /* 0.2 s */
     char path[300];
     snprintf(path, sizeof path, "%s", harness_path("a.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 20000);
@@ -188,7 +202,7 @@ static void the_order_is_the_same_at_any_rate(void **state)
 static void large_messages_stand_where_they_were_read_to(void **state)
 {
     (void)state;
-    struct made *made = make_log(60, 3 << 20, 9);
+    struct made *made = make_bytes(60, 3 << 20, 9);
     char path[300];
     snprintf(path, sizeof path, "%s", harness_path("large.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
@@ -201,7 +215,7 @@ static void large_messages_stand_where_they_were_read_to(void **state)
 static void a_slow_reader_loses_nothing(void **state)
 {
     (void)state;
-    struct made *made = make_log(6000, 900, 6);
+    struct made *made = make_bytes(6000, 900, 6);
     struct receiver r;
     for (unsigned i = 0; i < made->message_count; i++)
         made->messages[i].topic = i > 0; /* not the one by which slots are loaned */
@@ -226,7 +240,7 @@ static void the_file_is_read_into_the_pool(void **state)
 {
     (void)state;
     SKIP_EMULATED("the emulator would load what the program shall");
-    struct made *made = make_log(60, 1 << 20, 9);
+    struct made *made = make_bytes(60, 1 << 20, 9);
     char report[256];
     unsigned long from_pools, from_elsewhere, bodies = 0;
     for (unsigned i = 0; i < made->message_count; i++)
@@ -251,7 +265,7 @@ static void the_file_is_read_into_the_pool(void **state)
 static void its_own_time_is_kept(void **state)
 {
     (void)state;
-    struct made *made = make_log(400, 100, 3);
+    struct made *made = make_bytes(400, 100, 3);
     char path[300];
     snprintf(path, sizeof path, "%s", harness_path("t.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
@@ -266,7 +280,7 @@ static void its_own_time_is_kept(void **state)
 static void a_part_of_the_log_may_be_played(void **state)
 {
     (void)state;
-    struct made *made = make_log(400, 500, 4);
+    struct made *made = make_bytes(400, 500, 4);
     char path[300], option[64];
     snprintf(path, sizeof path, "%s", harness_path("p.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_ZSTD, 8000);
@@ -285,7 +299,7 @@ static void a_part_of_the_log_may_be_played(void **state)
 static void it_begins_again_when_asked(void **state)
 {
     (void)state;
-    struct made *made = make_log(50, 500, 8);
+    struct made *made = make_bytes(50, 500, 8);
     struct receiver r;
     make_file(harness_path("l.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
     open_receiver(&r, made);
@@ -316,7 +330,7 @@ static void what_cannot_be_played_is_told(void **state)
 {
     (void)state;
     char path[300], junk[300];
-    struct made *made = make_log(40, 1 << 20, 2);
+    struct made *made = make_bytes(40, 1 << 20, 2);
     snprintf(path, sizeof path, "%s", harness_path("x.mcap"));
     snprintf(junk, sizeof junk, "%s", harness_path("junk.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
