@@ -31,8 +31,12 @@
 #define DRAIN_NS    (10 * SL_NS_PER_S)
 #define SEEK_NS     (10 * SL_NS_PER_S)
 #define RATE_STEP   1.25
+#define RATE_LEAST  0.001
+#define RATE_MOST   1e6
 #define CLOCK_BYTES 12
 #define SLOTS_MIN   4
+#define AHEAD_BYTES (UINT64_C(32) << 20) /* to be read ahead, but 2 parts at least */
+#define AHEAD_MAX   64
 
 struct play {
     struct sl_option_list files, names;
@@ -60,8 +64,9 @@ struct play {
     uint64_t now_ns;                    /* of the log: the last message's */
     uint64_t next_clock_ns;             /* CLOCK_MONOTONIC */
     uint64_t told_ns, messages, bytes, late_most_ns;
-    struct play_out *last; /* where the last message went */
-    unsigned steps;        /* messages that may pass while it is paused */
+    uint64_t messages_before; /* this pass: one without any would be repeated for ever */
+    struct play_out *last;    /* where the last message went */
+    unsigned steps;           /* messages that may pass while it is paused */
     bool has_keys, is_terminal, has_begun;
 };
 
@@ -267,7 +272,8 @@ static void choose_topic(struct play *p, unsigned l, uint32_t t)
     struct play_way *way = &p->ways[l][t];
     const struct sl_schema *became;
     char type[SL_TYPE_MAX];
-    if (!sl_topic_choice_has(&p->choice, topic->name))
+    if (!sl_topic_choice_has(&p->choice, topic->name) ||
+        (p->clock_hz > 0 && strcmp(topic->name, "/clock") == 0)) /* there is one of our own */
         return;
     way->compression = log->body_compression;
     way->ros1 = translation_of(topic, &became);
@@ -346,7 +352,15 @@ static int measure(struct play *p, uint64_t *ret_slot_bytes)
     return 0;
 }
 
-static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_ahead)
+/* Parts of the log that are read ahead of their time, of those that there are slots for. */
+static unsigned count_ahead(uint64_t slot_bytes, unsigned slots)
+{
+    uint64_t ahead = AHEAD_BYTES / slot_bytes;
+    ahead = ahead < 2 ? 2 : ahead > AHEAD_MAX ? AHEAD_MAX : ahead;
+    return ahead < slots ? (unsigned)ahead : slots;
+}
+
+static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_loans)
 {
     uint64_t slots = p->memory_bytes / slot_bytes;
     if (slots < SLOTS_MIN)
@@ -358,17 +372,17 @@ static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_ahead)
     uint64_t useful = 16 + (uint64_t)p->subscribers * (uint64_t)p->quota;
     slots = slots < useful ? slots : useful;
     const struct sl_pool_options pool = {.slot_size = slot_bytes, .slot_count = (uint32_t)slots};
-    *ret_ahead = (unsigned)(slots / 2);
+    *ret_loans = (unsigned)(slots / 2);
     return sl_pool_create(&pool, &p->pool);
 }
 
-static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned ahead)
+static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned loans)
 {
     struct sl_publisher_options o = {
         .domain = sl_runtime_domain(runtime),
         .bus = sl_runtime_bus(runtime),
         .pool = p->pool,
-        .loans = ahead,
+        .loans = loans,
         .subscribers = (uint32_t)p->subscribers,
         .quota = (uint32_t)p->quota,
         .ring = 1024,
@@ -388,7 +402,11 @@ static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned 
         return 0;
     o.pool = NULL;
     o.loans = 0;
-    o.topic = "/clock";
+    char clock[SL_TOPIC_MAX];
+    int err = sl_runtime_topic(runtime, "/clock", clock);
+    if (err < 0)
+        return err;
+    o.topic = clock;
     o.type = "rosgraph_msgs/msg/Clock";
     o.lossless = false;
     return sl_publisher_open(&o, &p->clock);
@@ -398,12 +416,12 @@ static int open_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
     uint64_t slot_bytes = 0;
-    unsigned ahead = 0;
+    unsigned loans = 0;
     bool all = p->names.count == 0 && !p->regex;
     int err = sl_topic_choice_init(&p->choice, &p->names, all, p->regex, p->exclude);
     if (err < 0 || (err = open_logs(p)) < 0 || (err = choose_topics(p)) < 0 ||
-        (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &ahead)) < 0 ||
-        (err = open_publishers(p, runtime, ahead)) < 0)
+        (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &loans)) < 0 ||
+        (err = open_publishers(p, runtime, loans)) < 0)
         return err;
     const struct play_blocks_options blocks = {
         .logs = p->logs.logs,
@@ -412,7 +430,8 @@ static int open_play(void *state, struct sl_runtime *runtime)
         .last_ns = p->log_last_ns,
         .wanted = p->wanted,
         .publisher = p->outs[0].publisher,
-        .slots = ahead,
+        .slots = loans,
+        .ahead = count_ahead(slot_bytes, loans),
     };
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
         return err;
@@ -487,8 +506,11 @@ static void seek(struct play *p, uint64_t log_ns, uint64_t now_ns)
     anchor(p, now_ns, log_ns);
 }
 
+/* 0, as fast as it goes, stays. */
 static void set_rate(struct play *p, double rate, uint64_t now_ns)
 {
+    if (p->rate == 0 || rate < RATE_LEAST || rate > RATE_MOST)
+        return;
     anchor(p, now_ns, log_time_at(p, now_ns));
     p->rate = rate;
 }
@@ -579,7 +601,8 @@ static int64_t play_next(struct play *p, uint64_t now_ns)
         return (int64_t)(now_ns + RETRY_NS);
     if (got < 0)
         return got;
-    if (got == 0 && p->loop) {
+    if (got == 0 && p->loop && p->messages > p->messages_before) {
+        p->messages_before = p->messages;
         seek(p, p->log_first_ns, now_ns);
         return (int64_t)now_ns;
     }
@@ -606,6 +629,16 @@ static int64_t play_next(struct play *p, uint64_t now_ns)
     return 0;
 }
 
+/* Its time begins when the first part has been read: what goes wrong there is told soon enough. */
+static void begin(struct play *p)
+{
+    struct play_item item;
+    play_blocks_next(p->blocks, &item);
+    p->has_begun = true;
+    p->now_ns = p->log_first_ns;
+    anchor(p, sl_clock_monotonic_ns() + (uint64_t)p->delay_ns, p->log_first_ns);
+}
+
 static int work(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
@@ -615,9 +648,8 @@ static int work(void *state, struct sl_runtime *runtime)
             sl_runtime_wake_at(runtime, now_ns + 10 * SL_NS_PER_MS);
             return 0;
         }
-        p->has_begun = true;
-        p->now_ns = p->log_first_ns;
-        anchor(p, now_ns + (uint64_t)p->delay_ns, p->log_first_ns);
+        begin(p);
+        now_ns = sl_clock_monotonic_ns();
     }
     int err = obey_keys(p, now_ns);
     if (err < 0)
@@ -672,6 +704,7 @@ static void free_topics(const struct play *p, unsigned l)
 static void close_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
+    const char *reason;
     play_keys_close();
     if (p->has_begun) {
         if (p->is_terminal)
@@ -679,6 +712,11 @@ static void close_play(void *state, struct sl_runtime *runtime)
         wait_for_readers(p, runtime);
         sl_log(SL_LOG_INFO, "%" PRIu64 " messages, %.1f MB, at most %.1f ms late", p->messages,
                (double)p->bytes / 1e6, (double)p->late_most_ns / 1e6);
+        if (play_blocks_damaged(p->blocks, &reason) > 0)
+            sl_log(SL_LOG_WARN,
+                   "%" PRIu64 " parts of the log are damaged: %s; what is whole of "
+                   "them was played",
+                   play_blocks_damaged(p->blocks, &reason), reason);
         if (p->publisher.rejected > 0)
             sl_log(SL_LOG_WARN, "%" PRIu64 " messages were left out, the first one of %s",
                    p->publisher.rejected, p->publisher.reason);

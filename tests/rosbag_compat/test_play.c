@@ -10,10 +10,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TOPICS 4
@@ -318,6 +320,151 @@ static void it_begins_again_when_asked(void **state)
     free_made(made);
 }
 
+/* The most memory that a player of so much has had, its slots included: of one that has played all
+ * but the last message. */
+static long most_memory_kb(unsigned count, unsigned seed)
+{
+    struct made *made = make_bytes(count, 4000, seed);
+    struct receiver r;
+    char path[64], line[256];
+    long kb = -1;
+    make_file(harness_path("m.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 40000);
+    open_receiver(&r, made);
+    struct child child = start("play", harness_path("m.mcap"), "--rate=0", "--memory=4M",
+                               "--wait-for-subscribers=4", NULL);
+    receive(&r, count - 1);
+    snprintf(path, sizeof path, "/proc/%d/status", child.pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (kb < 0 && fgets(line, sizeof line, file))
+        sscanf(line, "VmHWM: %ld", &kb);
+    fclose(file);
+    receive(&r, count);
+    assert_int_equal(wait_for(child.pid), 0);
+    close_receiver(&r);
+    free_made(made);
+    assert_int_equal(remove(harness_path("m.mcap")), 0);
+    return kb;
+}
+
+static void memory_does_not_grow_with_the_log(void **state)
+{
+    (void)state;
+    long of_little = most_memory_kb(3000, 3), of_much = most_memory_kb(24000, 3);
+    print_message("6 MB: %ld kB, 48 MB: %ld kB\n", of_little, of_much);
+    assert_true(of_little > 2000 && of_much < of_little + 2048);
+}
+
+/* A chunk that is not what it was: what is whole of it comes, and those of the others. */
+static void damage_that_shows_late_is_passed_over(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(600, 3000, 12);
+    make_file(harness_path("d.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_ZSTD, 40000);
+    free_made(made);
+    int fd = open(harness_path("d.mcap"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "\0\0\0\0\0\0\0\0", 8, lseek(fd, 0, SEEK_END) / 2), 8);
+    close(fd);
+    struct run r = run("play", harness_path("d.mcap"), "--rate=0", NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.err, "1 parts of the log are damaged: the chunk at byte ");
+    unsigned messages = 0;
+    const char *told = strstr(r.err, " messages, ");
+    while (told > r.err && told[-1] != ' ')
+        told--;
+    assert_int_equal(sscanf(told, "%u messages", &messages), 1);
+    assert_in_range(messages, 500, 600);
+    run_free(&r);
+}
+
+/* Keys. ---------------------------------------------------------------------------------------- */
+
+static pid_t start_on_terminal(const char *path, int *ret_terminal)
+{
+    char *const argv[] = {(char *)harness_program("play"),
+                          (char *)path,
+                          (char *)"--paused",
+                          (char *)"--lossless",
+                          (char *)"--clock=50",
+                          (char *)"--wait-for-subscribers=4",
+                          NULL};
+    pid_t pid = forkpty(ret_terminal, NULL, NULL, NULL);
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+static void press(int terminal, const char *keys)
+{
+    assert_int_equal(write(terminal, keys, strlen(keys)), strlen(keys));
+}
+
+/* Read what it draws until it has drawn this. */
+static void await_drawn(int terminal, const char *text)
+{
+    char drawn[4096];
+    size_t used = 0;
+    do {
+        ssize_t got = read(terminal, drawn + used, sizeof drawn - 1 - used);
+        assert_true(got > 0);
+        used += (size_t)got;
+        drawn[used] = '\0';
+        if (used > sizeof drawn / 2) { /* the end is enough */
+            memmove(drawn, drawn + used - 256, 257);
+            used = 256;
+        }
+    } while (!strstr(drawn, text));
+}
+
+static void keys_steer_it(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(40, 100, 11);
+    struct sl_subscriber *clock;
+    const struct sl_subscriber_options clock_options = {.topic = "/clock",
+                                                        .type = "rosgraph_msgs/msg/Clock"};
+    struct receiver r;
+    struct sl_frame f;
+    char path[300];
+    int terminal, status;
+    snprintf(path, sizeof path, "%s", harness_path("k.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    assert_fine(sl_subscriber_open(&clock_options, &clock));
+    r.room = 100;
+    free(r.messages);
+    r.messages = calloc(r.room, sizeof *r.messages);
+    pid_t pid = start_on_terminal(path, &terminal);
+    await_drawn(terminal, "paused 0.0 of");
+    press(terminal, "ss\033[C"); /* the arrow steps, too */
+    receive(&r, 3);
+    press(terminal, "b"); /* 10 s back: the beginning */
+    press(terminal, "ss");
+    receive(&r, 5);
+    press(terminal, "+");
+    await_drawn(terminal, "x1.25");
+    press(terminal, "--");
+    await_drawn(terminal, "x0.80");
+    assert_int_equal(r.count, 5);
+    press(terminal, " ");
+    receive(&r, 43);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    qsort(r.messages, r.count, sizeof *r.messages, compare);
+    for (unsigned i = 0; i < 43; i++) {
+        unsigned k = i < 3 ? i : i - 3;
+        assert_true(r.messages[i].hash == hash_of(made->bodies[k], made->messages[k].size_bytes));
+    }
+    assert_fine(sl_subscriber_take(clock, &f));
+    sl_subscriber_close(clock);
+    close(terminal);
+    close_receiver(&r);
+    free_made(made);
+}
+
 static void refused(const char *expected, const char *log, const char *option)
 {
     struct run r = run("play", log, option, NULL);
@@ -361,6 +508,9 @@ int main(void)
         TEST(its_own_time_is_kept),
         TEST(a_part_of_the_log_may_be_played),
         TEST(it_begins_again_when_asked),
+        TEST(keys_steer_it),
+        TEST(memory_does_not_grow_with_the_log),
+        TEST(damage_that_shows_late_is_passed_over),
         TEST(what_cannot_be_played_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
