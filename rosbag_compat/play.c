@@ -42,7 +42,7 @@ struct play {
     struct sl_option_list files, names;
     const char *regex, *exclude;
     double rate;
-    bool loop, paused, lossless, lockstep;
+    bool loop, paused, lossless, lockstep, direct;
     int64_t start_offset_ns, until_ns, duration_ns, delay_ns;
     int64_t clock_hz, wait_for, subscribers, quota;
     uint64_t memory_bytes;
@@ -161,6 +161,11 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, lockstep),
      .help = "The next message goes out when those who read every one have released the last one"},
+    {.name = "direct",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, direct),
+     .help = "Read what is not compressed past the page cache, where the file system lets it: for "
+             "logs that are not in it, and shall not take its place from others"},
     {.name = "memory",
      .kind = SL_OPTION_SIZE,
      .offset = offsetof(struct play, memory_bytes),
@@ -195,6 +200,10 @@ static int open_logs(struct play *p)
     }
     if (p->logs.note[0])
         sl_log(SL_LOG_WARN, "%s", p->logs.note);
+    if (p->direct && sl_log_set_read_directly(&p->logs) < p->logs.count)
+        sl_log(SL_LOG_WARN,
+               "option --direct: not all of it can be read so, and is read through the "
+               "page cache");
     for (unsigned l = 0; l < p->logs.count; l++)
         if (p->logs.logs[l]->damage.count > 0)
             sl_log(SL_LOG_WARN, "%s is damaged (%s): what is whole is played",
@@ -348,7 +357,7 @@ static int measure(struct play *p, uint64_t *ret_slot_bytes)
     if (p->log_first_ns > last_ns)
         return sl_error(-EINVAL, "option --start: nothing is left behind that");
     p->log_last_ns = last_ns;
-    *ret_slot_bytes = largest + spare_bytes(p, largest);
+    *ret_slot_bytes = largest + spare_bytes(p, largest) + (p->direct ? SL_LOG_READ_ALIGNMENT : 0);
     return 0;
 }
 
@@ -431,6 +440,7 @@ static int open_play(void *state, struct sl_runtime *runtime)
         .wanted = p->wanted,
         .publisher = p->outs[0].publisher,
         .slots = loans,
+        .reads_directly = p->direct,
         .ahead = count_ahead(slot_bytes, loans),
     };
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)

@@ -2,6 +2,7 @@
 #include "rosbag_compat/play_blocks.h"
 
 #include "core/base/error.h"
+#include "rosbag_compat/files.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@ struct standing {
     struct sl_loan loan;
     struct sl_log_message *messages; /* in order */
     uint32_t count, at;
+    size_t begin;      /* of the block in the loan */
     size_t used_bytes; /* of the loan */
     int err;           /* why there is nothing */
     bool is_damaged;   /* only a part of it is there */
@@ -87,7 +89,8 @@ static int list_messages(const struct play_blocks *b, struct standing *s, size_t
     size_t at = 0, room = 0;
     struct sl_log_message m;
     int got;
-    while ((got = sl_log_walk(log, s->from.block, s->loan.data, size_bytes, &at, &m)) == 1) {
+    while ((got = sl_log_walk(log, s->from.block, (uint8_t *)s->loan.data + s->begin, size_bytes,
+                              &at, &m)) == 1) {
         if (!is_wanted(b, s->from.log, &m))
             continue;
         if (s->count == room) {
@@ -97,6 +100,7 @@ static int list_messages(const struct play_blocks *b, struct standing *s, size_t
                 return sl_error(-ENOMEM, "no memory for the messages of a block");
             s->messages = more;
         }
+        m.offset += s->begin;
         s->messages[s->count++] = m;
     }
     if (got < 0)
@@ -117,10 +121,12 @@ static void keep_error(struct standing *s, int err)
 /* Of a damaged one, what is good. */
 static void read_block(const struct play_blocks *b, struct standing *s)
 {
+    struct sl_log *log = b->options.logs[s->from.log];
     size_t size_bytes = 0;
-    keep_error(s,
-               sl_log_load(b->options.logs[s->from.log], s->from.block, s->loan.data, &size_bytes));
-    s->used_bytes = (size_bytes + 7) / 8 * 8;
+    if (b->options.reads_directly)
+        s->begin = (size_t)(log->blocks[s->from.block].offset % SL_LOG_READ_ALIGNMENT);
+    keep_error(s, sl_log_load(log, s->from.block, (uint8_t *)s->loan.data + s->begin, &size_bytes));
+    s->used_bytes = (s->begin + size_bytes + 7) / 8 * 8;
     if (s->err == 0)
         keep_error(s, list_messages(b, s, size_bytes));
 }

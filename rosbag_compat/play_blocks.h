@@ -27,7 +27,10 @@ struct play_blocks_options {
     bool *const *wanted;            /* by log and topic */
     struct sl_publisher *publisher; /* any one over the pool that the slots are of */
     unsigned slots;                 /* that may be on loan at one time */
-    unsigned ahead;                 /* so many of them for reading ahead; at least 1 */
+    /* Blocks are read to the place in their slots that files.h wants for direct reading; slots have
+     * room for it. */
+    bool reads_directly;
+    unsigned ahead; /* so many of them for reading ahead; at least 1 */
 };
 
 struct play_item {

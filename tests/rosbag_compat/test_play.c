@@ -10,11 +10,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,6 +208,42 @@ static void the_order_is_the_same_at_any_rate(void **state)
     free_made(made);
 }
 
+/* Bytes of a file that stand in the page cache; what can be is taken out of it before. */
+static size_t cached_bytes(const char *path, bool takes_out)
+{
+    struct stat file;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0 && fstat(fd, &file) == 0);
+    if (takes_out) {
+        assert_int_equal(fsync(fd), 0);
+        assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    }
+    size_t pages = ((size_t)file.st_size + 4095) / 4096, count = 0;
+    unsigned char *is_cached = calloc(pages, 1);
+    void *mapped = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    assert_true(is_cached && mapped != MAP_FAILED);
+    assert_int_equal(mincore(mapped, (size_t)file.st_size, is_cached), 0);
+    for (size_t i = 0; i < pages; i++)
+        count += is_cached[i] & 1;
+    munmap(mapped, (size_t)file.st_size);
+    free(is_cached);
+    close(fd);
+    return count * 4096;
+}
+
+/* Past the page cache, on a file system that is known to do it. */
+static void play_directly(const struct made *made, const char *path)
+{
+    struct statfs place;
+    assert_int_equal(statfs(path, &place), 0);
+    bool is_known = place.f_type == EXT4_SUPER_MAGIC || place.f_type == XFS_SUPER_MAGIC;
+    cached_bytes(path, true);
+    PLAY(made, path, "--rate=0", "--direct");
+    size_t cached = cached_bytes(path, false);
+    if (is_known && !SLUICE_EMULATED && cached > 8 << 20)
+        fail_msg("%zu bytes of it are in the page cache", cached);
+}
+
 static void large_messages_stand_where_they_were_read_to(void **state)
 {
     (void)state;
@@ -212,6 +252,7 @@ static void large_messages_stand_where_they_were_read_to(void **state)
     snprintf(path, sizeof path, "%s", harness_path("large.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
     PLAY(made, path, "--rate=0");
+    play_directly(made, path);
     free_made(made);
 }
 
