@@ -22,7 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TOPICS 4
+#define TOPICS           4
+#define CLOCKS_DIFFER_NS 4000 /* of publishers of one process (core/base/clock.h) */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !SLUICE_EMULATED
 #define HAS_PLAIN_MEMORY /* sanitizers keep what was freed, an emulator what it translated */
 #endif
@@ -136,14 +137,31 @@ static int compare(const void *a, const void *b)
     return x->publish_ns < y->publish_ns ? -1 : x->publish_ns > y->publish_ns;
 }
 
-/* In the order in which they were published they are the log's, from `first` on. */
+/* The one of `topic` that came next after `at`, in a list whose topics are each in order. */
+static unsigned next_of(const struct receiver *r, unsigned topic, unsigned at)
+{
+    while (at < r->count && r->messages[at].topic != topic)
+        at++;
+    if (at == r->count)
+        fail_msg("a message of topic %u is missing", topic);
+    return at;
+}
+
+/* They are the log's, from `first` on, each topic's in its order, and published in that of the log,
+ * as far as the clocks of different publishers tell it. */
 static void assert_played(struct receiver *r, const struct made *made, unsigned first)
 {
-    qsort(r->messages, r->count, sizeof *r->messages, compare);
-    for (unsigned i = 0; i < r->count; i++) {
-        unsigned k = first + i;
-        assert_int_equal(r->messages[i].topic, made->messages[k].topic);
+    unsigned at[TOPICS] = {0};
+    uint64_t latest_ns = 0;
+    for (unsigned k = first; k < first + r->count; k++) {
+        unsigned topic = made->messages[k].topic;
+        unsigned i = next_of(r, topic, at[topic]);
+        at[topic] = i + 1;
         assert_true(r->messages[i].hash == hash_of(made->bodies[k], made->messages[k].size_bytes));
+        if (r->messages[i].publish_ns + CLOCKS_DIFFER_NS < latest_ns)
+            fail_msg("message %u was published before the one before it", k);
+        if (r->messages[i].publish_ns > latest_ns)
+            latest_ns = r->messages[i].publish_ns;
     }
 }
 
