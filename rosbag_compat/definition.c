@@ -6,13 +6,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES    256
-#define LINE_MAX_BYTES    1024
-#define GROWTH_MAX        16 /* padding makes no body larger than this many times */
-#define GROWTH_FREE_BYTES 65536
-#define STRING_SIZE_MIN   4 /* in ROS 1: its length */
+#define NAME_MAX_BYTES 256
+#define LINE_MAX_BYTES 1024
 
 struct type {
     char name[NAME_MAX_BYTES]; /* "package/Type" */
@@ -314,100 +312,4 @@ int sl_definition_parse(const char *type, const char *text, size_t size_bytes,
     }
     *ret_definition = definition;
     return 0;
-}
-
-/* ROS 1 to CDR ----------------------------------------------------------------------------------*/
-
-static void pad(struct sl_buffer *to, size_t begin, size_t alignment)
-{
-    while (!to->failed && (to->size_bytes - begin) % alignment)
-        sl_buffer_u8(to, 0);
-}
-
-static void copy_text(struct sl_reader *r, struct sl_buffer *to, size_t begin)
-{
-    uint32_t size = sl_reader_le32(r);
-    const uint8_t *text = sl_reader_take(r, size);
-    pad(to, begin, 4);
-    sl_buffer_le32(to, size + 1);
-    sl_buffer_put(to, text, text ? size : 0);
-    sl_buffer_u8(to, 0);
-}
-
-static void copy_message(struct sl_reader *r, const struct sl_schema *schema, struct sl_buffer *to,
-                         size_t begin);
-
-static void copy_values(struct sl_reader *r, const struct sl_member *member, uint32_t count,
-                        struct sl_buffer *to, size_t begin)
-{
-    size_t size = sl_kind_size(member->kind);
-    if (size > 0) {
-        const uint8_t *values = sl_reader_take(r, count * size);
-        pad(to, begin, count > 0 ? size : 1);
-        sl_buffer_put(to, values, values ? count * size : 0);
-        return;
-    }
-    for (uint32_t i = 0; i < count && !r->failed && !to->failed; i++) {
-        if (member->kind == SL_KIND_STRING)
-            copy_text(r, to, begin);
-        else
-            copy_message(r, member->type, to, begin);
-    }
-}
-
-/* A type without members is nothing in ROS 1, and a byte in CDR. */
-static bool is_empty(const struct sl_schema *schema)
-{
-    return schema->member_count == 1 &&
-           strcmp(schema->members[0].name, "structure_needs_at_least_one_member") == 0;
-}
-
-/* Every element takes a byte at least, or the count cannot be true; those of empty types are as few
- * as any other message has bytes. */
-static uint32_t list_count(struct sl_reader *r, const struct sl_member *member)
-{
-    if (member->shape == SL_SHAPE_ONE)
-        return 1;
-    uint32_t count = member->shape == SL_SHAPE_ARRAY ? member->count : sl_reader_le32(r);
-    size_t least = sl_kind_size(member->kind);
-    if (least == 0)
-        least = member->kind == SL_KIND_STRING ? STRING_SIZE_MIN : 1;
-    bool is_bounded = member->shape == SL_SHAPE_SEQUENCE && member->count > 0;
-    if (count > sl_reader_left(r) / least || (is_bounded && count > member->count))
-        r->failed = true;
-    return r->failed ? 0 : count;
-}
-
-static void copy_message(struct sl_reader *r, const struct sl_schema *schema, struct sl_buffer *to,
-                         size_t begin)
-{
-    /* lists of empty types in lists of empty types: many, and made of nothing */
-    if (to->size_bytes - begin > GROWTH_MAX * (size_t)(r->end - r->start) + GROWTH_FREE_BYTES)
-        r->failed = true;
-    if (is_empty(schema)) {
-        sl_buffer_u8(to, 0);
-        return;
-    }
-    for (unsigned i = 0; i < schema->member_count && !r->failed && !to->failed; i++) {
-        const struct sl_member *member = &schema->members[i];
-        uint32_t count = list_count(r, member);
-        if (member->shape == SL_SHAPE_SEQUENCE) {
-            pad(to, begin, 4);
-            sl_buffer_le32(to, count);
-        }
-        copy_values(r, member, count, to, begin);
-    }
-}
-
-int sl_definition_to_cdr(const struct sl_schema *schema, const void *body, size_t size_bytes,
-                         struct sl_buffer *to)
-{
-    static const uint8_t encapsulation[4] = {0, 1, 0, 0};
-    struct sl_reader r = sl_reader(body, size_bytes);
-    sl_buffer_put(to, encapsulation, sizeof encapsulation);
-    copy_message(&r, schema, to, to->size_bytes);
-    if (to->failed)
-        return no_memory();
-    return r.failed ? sl_error(-EBADMSG, "a body of %zu bytes is no %s", size_bytes, schema->name)
-                    : 0;
 }

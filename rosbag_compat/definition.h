@@ -18,7 +18,8 @@
 #define SL_ROSBAG_COMPAT_DEFINITION_H
 
 #include "core/frame/schema.h"
-#include "rosbag_compat/buffer.h"
+
+#include <stddef.h>
 
 #define SL_DEFINITION_TYPES_MAX 256
 
@@ -28,10 +29,5 @@ int sl_definition_parse(const char *type, const char *text, size_t size_bytes,
                         struct sl_definition **ret_definition);
 const struct sl_schema *sl_definition_schema(const struct sl_definition *definition);
 void sl_definition_destroy(struct sl_definition *definition); /* NULL is fine */
-
-/* A body as ROS 1 serialises it (no padding, strings without a NUL) as a CDR body, appended to
- * `to`. -EBADMSG if it is no such message. */
-int sl_definition_to_cdr(const struct sl_schema *schema, const void *body, size_t size_bytes,
-                         struct sl_buffer *to);
 
 #endif

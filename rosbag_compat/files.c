@@ -19,14 +19,15 @@
 #define MAGIC_BYTES        16
 #define PIECE_BYTES        65536
 #define METADATA_MAX_BYTES (1 << 20)
+#define DIRECT_LEAST_BYTES (1 << 17)                  /* smaller reads are not worth it */
 static const char sqlite_magic[] = "SQLite format 3"; /* and its NUL: 16 bytes */
 static const uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
 
 /* Files -----------------------------------------------------------------------------------------*/
 
-static int read_at(void *state, uint64_t offset, void *to, size_t size_bytes)
+static int read_through(const struct sl_log_file *file, uint64_t offset, void *to,
+                        size_t size_bytes)
 {
-    const struct sl_log_file *file = state;
     uint8_t *at = to;
     while (size_bytes > 0) {
         ssize_t count = pread(file->fd, at, size_bytes, (off_t)offset);
@@ -42,6 +43,57 @@ static int read_at(void *state, uint64_t offset, void *to, size_t size_bytes)
         size_bytes -= (size_t)count;
     }
     return 0;
+}
+
+/* Whole pages past the page cache, as many as come. A file system that does not do it after all is
+ * not asked again. */
+static size_t read_directly(struct sl_log_file *file, uint64_t offset, uint8_t *to,
+                            size_t size_bytes)
+{
+    size_t done = 0;
+    while (size_bytes - done >= SL_LOG_READ_ALIGNMENT) {
+        ssize_t count = pread(file->direct_fd, to + done,
+                              (size_bytes - done) & ~(size_t)(SL_LOG_READ_ALIGNMENT - 1),
+                              (off_t)(offset + done));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0) {
+            close(file->direct_fd);
+            file->direct_fd = -1;
+        }
+        if (count <= 0 || count % SL_LOG_READ_ALIGNMENT)
+            return done;
+        done += (size_t)count;
+    }
+    return done;
+}
+
+static int read_at(void *state, uint64_t offset, void *to, size_t size_bytes)
+{
+    struct sl_log_file *file = state;
+    size_t head = (size_t)(-offset % SL_LOG_READ_ALIGNMENT);
+    if (file->direct_fd < 0 || size_bytes < DIRECT_LEAST_BYTES ||
+        ((uintptr_t)to - offset) % SL_LOG_READ_ALIGNMENT != 0)
+        return read_through(file, offset, to, size_bytes);
+    int err = read_through(file, offset, to, head);
+    if (err < 0)
+        return err;
+    head += read_directly(file, offset + head, (uint8_t *)to + head, size_bytes - head);
+    return read_through(file, offset + head, (uint8_t *)to + head, size_bytes - head);
+}
+
+/* The same file, not what has its name by now. */
+unsigned sl_log_set_read_directly(struct sl_log_set *set)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < set->count; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", set->files[i].fd);
+        if (set->files[i].direct_fd < 0 && set->files[i].log->source.read_at)
+            set->files[i].direct_fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+        count += set->files[i].direct_fd >= 0;
+    }
+    return count;
 }
 
 static int open_fd(struct sl_log_file *file)
@@ -204,6 +256,8 @@ static void close_file(struct sl_log_file *file)
     sl_sqlite_close(file->db);
     if (file->fd >= 0)
         close(file->fd);
+    if (file->direct_fd >= 0)
+        close(file->direct_fd);
     free(file->path);
 }
 
@@ -229,7 +283,7 @@ static int add_file(struct sl_log_set *set, const char *path, unsigned flags)
     if (err)
         return err;
     struct sl_log_file *file = &set->files[set->count];
-    *file = (struct sl_log_file){.fd = -1, .path = strdup(path)};
+    *file = (struct sl_log_file){.fd = -1, .direct_fd = -1, .path = strdup(path)};
     err = file->path ? open_fd(file) : sl_error(-ENOMEM, "no memory for a log");
     if (!err)
         err = open_log(file, set->note, sizeof set->note, flags);

@@ -18,6 +18,7 @@ struct sl_log_file {
     char *path;
     uint64_t size_bytes; /* on disk */
     int fd;              /* or -1 */
+    int direct_fd;       /* the same past the page cache; -1: not */
     struct sl_sqlite *db;
     struct sl_log *log;
 };
@@ -35,6 +36,13 @@ struct sl_log_set {
  * for opening a log. A set begins as zeros. */
 int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags);
 void sl_log_set_close(struct sl_log_set *set);
+
+/* From now on large reads go past the page cache, where the file system lets them: into memory
+ * whose address is congruent to the offset in the file, modulo SL_LOG_READ_ALIGNMENT (a chunk at
+ * offset 5000 to a page's byte 904). Whatever is not goes through it as before. Returns how many of
+ * the files can be read so. */
+#define SL_LOG_READ_ALIGNMENT 4096
+unsigned sl_log_set_read_directly(struct sl_log_set *set);
 
 /* Writing ---------------------------------------------------------------------------------------*/
 

@@ -95,6 +95,7 @@ void sl_log_close(struct sl_log *log)
     free(log->blocks);
     free(log->attachments);
     free(log->metadata);
+    free(log->stored);
     free(log);
 }
 
@@ -233,17 +234,29 @@ int sl_log_read(struct sl_log *log, uint64_t offset, void *to, uint64_t size_byt
     return size_bytes > 0 ? source->read_at(source->state, offset, to, (size_t)size_bytes) : 0;
 }
 
+/* Room for the bytes of a compressed block, kept for the next one: fresh memory costs a fault a
+ * page, which is as much as reading. */
+static int make_stored_room(struct sl_log *log, uint64_t size_bytes)
+{
+    if (size_bytes <= log->stored_room)
+        return 0;
+    free(log->stored);
+    log->stored = malloc((size_t)size_bytes);
+    log->stored_room = log->stored ? (size_t)size_bytes : 0;
+    return log->stored
+               ? 0
+               : sl_error(-ENOMEM, "no memory for a chunk of %" PRIu64 " bytes", size_bytes);
+}
+
 static int load_compressed(struct sl_log *log, const struct sl_log_block *block, void *to,
                            size_t *ret_size_bytes)
 {
-    void *stored = malloc(block->stored_bytes ? (size_t)block->stored_bytes : 1);
-    if (!stored)
-        return sl_error(-ENOMEM, "no memory for a chunk of %" PRIu64 " bytes", block->stored_bytes);
-    int err = sl_log_read(log, block->offset, stored, block->stored_bytes);
+    int err = make_stored_room(log, block->stored_bytes ? block->stored_bytes : 1);
     if (!err)
-        err = sl_decompress(block->compression, stored, (size_t)block->stored_bytes, to,
+        err = sl_log_read(log, block->offset, log->stored, block->stored_bytes);
+    if (!err)
+        err = sl_decompress(block->compression, log->stored, (size_t)block->stored_bytes, to,
                             (size_t)block->size_bytes, ret_size_bytes);
-    free(stored);
     return err;
 }
 

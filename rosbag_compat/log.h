@@ -168,7 +168,9 @@ struct sl_log {
     uint32_t attachment_count, attachment_room;
     struct sl_log_metadata *metadata;
     uint32_t metadata_count, metadata_room;
-    void *texts; /* everything that pointers above lead to */
+    void *texts;  /* everything that pointers above lead to */
+    void *stored; /* bytes of the compressed block that was loaded last */
+    size_t stored_room;
 };
 
 /* Always scan, even where an index seems to be fine: for checking and saving. */

@@ -9,14 +9,12 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/frame/image.h"
-#include "core/frame/message.h"
-#include "core/frame/pointcloud2.h"
 #include "core/frame/schema.h"
 #include "core/shm/domain.h"
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/play_blocks.h"
 #include "rosbag_compat/play_keys.h"
+#include "rosbag_compat/play_publish.h"
 #include "rosbag_compat/topic_choice.h"
 
 #include <errno.h>
@@ -26,42 +24,39 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH        256 /* messages between two looks at signals and keys */
-#define PROGRESS_NS  (200 * SL_NS_PER_MS)
-#define RETRY_NS     SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
-#define LOCKSTEP_NS  (20 * SL_NS_PER_US)
-#define DRAIN_NS     (10 * SL_NS_PER_S)
-#define SEEK_NS      (10 * SL_NS_PER_S)
-#define RATE_STEP    1.25
-#define INLINE_BYTES 448
-#define CLOCK_BYTES  12
-#define SLOTS_MIN    4
-
-struct out {
-    struct sl_publisher *publisher;
-    char name[SL_TOPIC_MAX], type[SL_TYPE_MAX];
-    const struct sl_schema *schema; /* if it is known and written in CDR */
-    uint64_t messages;
-};
+#define BATCH       256 /* messages between two looks at signals and keys */
+#define PROGRESS_NS (200 * SL_NS_PER_MS)
+#define RETRY_NS    SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
+#define LOCKSTEP_NS (20 * SL_NS_PER_US)
+#define DRAIN_NS    (10 * SL_NS_PER_S)
+#define SEEK_NS     (10 * SL_NS_PER_S)
+#define RATE_STEP   1.25
+#define RATE_LEAST  0.001
+#define RATE_MOST   1e6
+#define CLOCK_BYTES 12
+#define SLOTS_MIN   4
+#define AHEAD_BYTES (UINT64_C(32) << 20) /* to be read ahead, but 2 parts at least */
+#define AHEAD_MAX   64
 
 struct play {
     struct sl_option_list files, names;
     const char *regex, *exclude;
     double rate;
-    bool loop, paused, lossless, lockstep;
+    bool loop, paused, lossless, lockstep, direct;
     int64_t start_offset_ns, until_ns, duration_ns, delay_ns;
     int64_t clock_hz, wait_for, subscribers, quota;
     uint64_t memory_bytes;
 
     struct sl_topic_choice choice;
     struct sl_log_set logs;
-    bool **wanted;        /* by log and topic */
-    struct out ***out_of; /* the same */
-    struct out *outs;     /* one for each name and type */
+    bool **wanted;          /* by log and topic */
+    struct play_way **ways; /* the same */
+    struct play_out *outs;  /* one for each name and type */
     unsigned out_count;
     struct sl_pool *pool;
     struct sl_publisher *clock;
     struct play_blocks *blocks;
+    struct play_publisher publisher;
 
     uint64_t log_first_ns, log_last_ns; /* of what is played */
     uint64_t begin_ns;                  /* CLOCK_MONOTONIC at which ... */
@@ -69,8 +64,9 @@ struct play {
     uint64_t now_ns;                    /* of the log: the last message's */
     uint64_t next_clock_ns;             /* CLOCK_MONOTONIC */
     uint64_t told_ns, messages, bytes, late_most_ns;
-    struct out *last; /* where the last message went */
-    unsigned steps;   /* messages that may pass while it is paused */
+    uint64_t messages_before; /* this pass: one without any would be repeated for ever */
+    struct play_out *last;    /* where the last message went */
+    unsigned steps;           /* messages that may pass while it is paused */
     bool has_keys, is_terminal, has_begun;
 };
 
@@ -165,6 +161,11 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, lockstep),
      .help = "The next message goes out when those who read every one have released the last one"},
+    {.name = "direct",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, direct),
+     .help = "Read what is not compressed past the page cache, where the file system lets it: for "
+             "logs that are not in it, and shall not take its place from others"},
     {.name = "memory",
      .kind = SL_OPTION_SIZE,
      .offset = offsetof(struct play, memory_bytes),
@@ -199,6 +200,10 @@ static int open_logs(struct play *p)
     }
     if (p->logs.note[0])
         sl_log(SL_LOG_WARN, "%s", p->logs.note);
+    if (p->direct && sl_log_set_read_directly(&p->logs) < p->logs.count)
+        sl_log(SL_LOG_WARN,
+               "option --direct: not all of it can be read so, and is read through the "
+               "page cache");
     for (unsigned l = 0; l < p->logs.count; l++)
         if (p->logs.logs[l]->damage.count > 0)
             sl_log(SL_LOG_WARN, "%s is damaged (%s): what is whole is played",
@@ -206,7 +211,7 @@ static int open_logs(struct play *p)
     return 0;
 }
 
-static struct out *find_out(const struct play *p, const char *name, const char *type)
+static struct play_out *find_out(const struct play *p, const char *name, const char *type)
 {
     for (unsigned i = 0; i < p->out_count; i++)
         if (strcmp(p->outs[i].name, name) == 0 && strcmp(p->outs[i].type, type) == 0)
@@ -214,20 +219,80 @@ static struct out *find_out(const struct play *p, const char *name, const char *
     return NULL;
 }
 
-/* Where the log names no type, what its messages are written in: "json". */
-static const char *type_of(const struct sl_log_topic *topic)
+/* The type under which it is published. ROS 1's that became one of ROS 2 is that one; others keep
+ * their names, which ROS 2's all differ from: "pkg/msg/Type". Where the log names no type, it is
+ * what its messages are written in: "json". */
+static void name_type(const struct sl_log_topic *topic, const struct sl_schema *became,
+                      char to[SL_TYPE_MAX])
 {
-    return topic->type[0] ? topic->type : topic->encoding;
+    const char *slash = strchr(topic->type, '/');
+    if (became)
+        snprintf(to, SL_TYPE_MAX, "%s", became->name);
+    else if (!topic->type[0])
+        snprintf(to, SL_TYPE_MAX, "%s", topic->encoding);
+    else if (strcmp(topic->encoding, "cdr") == 0 && slash && !strchr(slash + 1, '/'))
+        snprintf(to, SL_TYPE_MAX, "%.*s/msg/%s", (int)(slash - topic->type), topic->type,
+                 slash + 1);
+    else
+        snprintf(to, SL_TYPE_MAX, "%s", topic->type);
 }
 
 /* What the log says of a topic may be anything; what the bus cannot carry is told and left out. */
-static bool may_be_played(const struct sl_log_topic *topic)
+static bool may_be_played(const struct sl_log_topic *topic, const char *type)
 {
-    if (sl_topic_check(topic->name, type_of(topic)) == 0)
+    if (strlen(topic->type) < SL_TYPE_MAX && sl_topic_check(topic->name, type) == 0)
         return true;
-    sl_log(SL_LOG_WARN, "'%.60s' of type '%.60s' is not played: %s", topic->name, type_of(topic),
+    sl_log(SL_LOG_WARN, "'%.60s' of type '%.60s' is not played: %s", topic->name, type,
            sl_error_text());
     return false;
+}
+
+/* The definition by which messages of ROS 1 become those of ROS 2; NULL where they stay. */
+static struct sl_definition *translation_of(const struct sl_log_topic *topic,
+                                            const struct sl_schema **ret_became)
+{
+    struct sl_definition *ros1 = NULL;
+    *ret_became = NULL;
+    if (strcmp(topic->encoding, "ros1") != 0 || topic->definition_bytes == 0 ||
+        sl_definition_parse(topic->type, topic->definition, topic->definition_bytes, &ros1) < 0)
+        return NULL;
+    *ret_became = sl_ros1_became(topic->type, sl_definition_schema(ros1));
+    if (*ret_became)
+        return ros1;
+    sl_definition_destroy(ros1);
+    return NULL;
+}
+
+static struct play_out *add_out(struct play *p, const struct sl_log_topic *topic, const char *type)
+{
+    struct play_out *out = find_out(p, topic->name, type);
+    if (out)
+        return out;
+    out = &p->outs[p->out_count++];
+    snprintf(out->name, sizeof out->name, "%s", topic->name);
+    snprintf(out->type, sizeof out->type, "%s", type);
+    return out;
+}
+
+static void choose_topic(struct play *p, unsigned l, uint32_t t)
+{
+    const struct sl_log *log = p->logs.logs[l];
+    const struct sl_log_topic *topic = &log->topics[t];
+    struct play_way *way = &p->ways[l][t];
+    const struct sl_schema *became;
+    char type[SL_TYPE_MAX];
+    if (!sl_topic_choice_has(&p->choice, topic->name) ||
+        (p->clock_hz > 0 && strcmp(topic->name, "/clock") == 0)) /* there is one of our own */
+        return;
+    way->compression = log->body_compression;
+    way->ros1 = translation_of(topic, &became);
+    name_type(topic, became, type);
+    if (!may_be_played(topic, type))
+        return;
+    way->out = add_out(p, topic, type);
+    if (way->ros1 || strcmp(topic->encoding, "cdr") == 0)
+        way->out->schema = sl_schema_find(type);
+    p->wanted[l][t] = true;
 }
 
 static int choose_topics(struct play *p)
@@ -236,36 +301,35 @@ static int choose_topics(struct play *p)
     for (unsigned l = 0; l < p->logs.count; l++)
         total += p->logs.logs[l]->topic_count;
     p->wanted = calloc(p->logs.count + 1, sizeof *p->wanted);
-    p->out_of = calloc(p->logs.count + 1, sizeof *p->out_of);
+    p->ways = calloc(p->logs.count + 1, sizeof *p->ways);
     p->outs = calloc(total + 1, sizeof *p->outs);
-    if (!p->wanted || !p->out_of || !p->outs)
+    if (!p->wanted || !p->ways || !p->outs)
         return sl_error(-ENOMEM, "no memory for topics");
     for (unsigned l = 0; l < p->logs.count; l++) {
-        const struct sl_log *log = p->logs.logs[l];
-        p->wanted[l] = calloc(log->topic_count + 1, sizeof **p->wanted);
-        p->out_of[l] = calloc(log->topic_count + 1, sizeof **p->out_of);
-        if (!p->wanted[l] || !p->out_of[l])
+        uint32_t count = p->logs.logs[l]->topic_count;
+        p->wanted[l] = calloc(count + 1, sizeof **p->wanted);
+        p->ways[l] = calloc(count + 1, sizeof **p->ways);
+        if (!p->wanted[l] || !p->ways[l])
             return sl_error(-ENOMEM, "no memory for topics");
-        for (uint32_t t = 0; t < log->topic_count; t++) {
-            const struct sl_log_topic *topic = &log->topics[t];
-            if (!sl_topic_choice_has(&p->choice, topic->name) || !may_be_played(topic))
-                continue;
-            struct out *out = find_out(p, topic->name, type_of(topic));
-            if (!out) {
-                out = &p->outs[p->out_count++];
-                snprintf(out->name, sizeof out->name, "%s", topic->name);
-                snprintf(out->type, sizeof out->type, "%s", type_of(topic));
-                if (strcmp(topic->encoding, "cdr") == 0)
-                    out->schema = sl_schema_find(topic->type);
-            }
-            p->wanted[l][t] = true;
-            p->out_of[l][t] = out;
-        }
+        for (uint32_t t = 0; t < count; t++)
+            choose_topic(p, l, t);
     }
     return p->out_count > 0
                ? 0
                : sl_error(-ENOENT, "no topic is to be played; 'sluice info %s' shows what there is",
                           p->files.text[0]);
+}
+
+/* What slots need behind the largest part. */
+static uint64_t spare_bytes(const struct play *p, uint64_t largest_bytes)
+{
+    uint64_t most = 0;
+    for (unsigned l = 0; l < p->logs.count; l++)
+        for (uint32_t t = 0; t < p->logs.logs[l]->topic_count; t++) {
+            uint64_t spare = play_publish_spare_bytes(&p->ways[l][t], largest_bytes);
+            most = spare > most ? spare : most;
+        }
+    return most;
 }
 
 /* What of the logs' time is played, and how large its parts are. */
@@ -293,11 +357,19 @@ static int measure(struct play *p, uint64_t *ret_slot_bytes)
     if (p->log_first_ns > last_ns)
         return sl_error(-EINVAL, "option --start: nothing is left behind that");
     p->log_last_ns = last_ns;
-    *ret_slot_bytes = largest;
+    *ret_slot_bytes = largest + spare_bytes(p, largest) + (p->direct ? SL_LOG_READ_ALIGNMENT : 0);
     return 0;
 }
 
-static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_ahead)
+/* Parts of the log that are read ahead of their time, of those that there are slots for. */
+static unsigned count_ahead(uint64_t slot_bytes, unsigned slots)
+{
+    uint64_t ahead = AHEAD_BYTES / slot_bytes;
+    ahead = ahead < 2 ? 2 : ahead > AHEAD_MAX ? AHEAD_MAX : ahead;
+    return ahead < slots ? (unsigned)ahead : slots;
+}
+
+static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_loans)
 {
     uint64_t slots = p->memory_bytes / slot_bytes;
     if (slots < SLOTS_MIN)
@@ -309,21 +381,21 @@ static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_ahead)
     uint64_t useful = 16 + (uint64_t)p->subscribers * (uint64_t)p->quota;
     slots = slots < useful ? slots : useful;
     const struct sl_pool_options pool = {.slot_size = slot_bytes, .slot_count = (uint32_t)slots};
-    *ret_ahead = (unsigned)(slots / 2);
+    *ret_loans = (unsigned)(slots / 2);
     return sl_pool_create(&pool, &p->pool);
 }
 
-static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned ahead)
+static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned loans)
 {
     struct sl_publisher_options o = {
         .domain = sl_runtime_domain(runtime),
         .bus = sl_runtime_bus(runtime),
         .pool = p->pool,
-        .loans = ahead,
+        .loans = loans,
         .subscribers = (uint32_t)p->subscribers,
         .quota = (uint32_t)p->quota,
         .ring = 1024,
-        .inline_max = INLINE_BYTES,
+        .inline_max = PLAY_INLINE_BYTES,
         .lossless = p->lossless || p->lockstep || p->rate == 0,
         .lossless_timeout_ns = INT64_MAX,
     };
@@ -339,7 +411,11 @@ static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned 
         return 0;
     o.pool = NULL;
     o.loans = 0;
-    o.topic = "/clock";
+    char clock[SL_TOPIC_MAX];
+    int err = sl_runtime_topic(runtime, "/clock", clock);
+    if (err < 0)
+        return err;
+    o.topic = clock;
     o.type = "rosgraph_msgs/msg/Clock";
     o.lossless = false;
     return sl_publisher_open(&o, &p->clock);
@@ -349,12 +425,12 @@ static int open_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
     uint64_t slot_bytes = 0;
-    unsigned ahead = 0;
+    unsigned loans = 0;
     bool all = p->names.count == 0 && !p->regex;
     int err = sl_topic_choice_init(&p->choice, &p->names, all, p->regex, p->exclude);
     if (err < 0 || (err = open_logs(p)) < 0 || (err = choose_topics(p)) < 0 ||
-        (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &ahead)) < 0 ||
-        (err = open_publishers(p, runtime, ahead)) < 0)
+        (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &loans)) < 0 ||
+        (err = open_publishers(p, runtime, loans)) < 0)
         return err;
     const struct play_blocks_options blocks = {
         .logs = p->logs.logs,
@@ -363,7 +439,9 @@ static int open_play(void *state, struct sl_runtime *runtime)
         .last_ns = p->log_last_ns,
         .wanted = p->wanted,
         .publisher = p->outs[0].publisher,
-        .slots = ahead,
+        .slots = loans,
+        .reads_directly = p->direct,
+        .ahead = count_ahead(slot_bytes, loans),
     };
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
         return err;
@@ -415,82 +493,16 @@ static void publish_clock(struct play *p, uint64_t now_ns)
 
 /* Publishing. ---------------------------------------------------------------------------------- */
 
-/* Of those known types that begin with a header, its stamp; else when it was sent. */
-static uint64_t stamp_of(const struct out *out, const uint8_t *body, uint64_t size,
-                         uint64_t sent_ns)
-{
-    const struct sl_schema *type = out->schema;
-    struct sl_cdr_reader r;
-    if (!type || type->member_count == 0 || !type->members[0].type ||
-        strcmp(type->members[0].type->name, "std_msgs/msg/Header") != 0 ||
-        sl_cdr_read(body, size, &r) < 0)
-        return sent_ns;
-    int64_t stamp_ns = sl_stamp_read(&r);
-    return r.bytes.failed || stamp_ns < 0 ? sent_ns : (uint64_t)stamp_ns;
-}
-
-/* Where its pixels or points are, for those who want nothing else. */
-static void find_data(const char *type, const uint8_t *body, uint64_t size, struct sl_message *m)
-{
-    struct sl_pointcloud2 cloud;
-    struct sl_image image;
-    const uint8_t *data = NULL;
-    uint32_t length = 0;
-    if (strcmp(type, SL_TYPE_POINTCLOUD2) == 0 && sl_pointcloud2_read(body, size, &cloud) == 0) {
-        data = cloud.data;
-        length = cloud.data_size;
-    } else if (strcmp(type, SL_TYPE_IMAGE) == 0 && sl_image_read(body, size, &image) == 0) {
-        data = image.data;
-        length = image.data_size;
-    }
-    if (data) {
-        m->data_offset = m->body_offset + (uint32_t)(data - body);
-        m->data_length = length;
-    }
-}
-
-/* Too many topics in one slot: this message takes one of its own. */
-static int publish_copy(struct out *out, const uint8_t *body, const struct sl_message *message)
-{
-    struct sl_loan loan;
-    int err = sl_publisher_loan(out->publisher, &loan);
-    if (err < 0)
-        return err;
-    memcpy(loan.data, body, message->body_length);
-    struct sl_message m = *message;
-    m.data_offset -= m.data_length ? m.body_offset : 0;
-    m.body_offset = 0;
-    m.more = false;
-    return sl_publisher_publish(out->publisher, &loan, &m);
-}
-
 static int publish(struct play *p, const struct play_item *item)
 {
-    struct out *out = p->out_of[item->log][item->message.topic];
-    const uint8_t *body = (const uint8_t *)item->loan->data + item->message.offset;
-    uint64_t size = item->message.size_bytes;
-    struct sl_message m = {
-        .stamp_ns = stamp_of(out, body, size, item->message.publish_ns),
-        .clock = SL_CLOCK_HOST,
-        .body_offset = (uint32_t)item->message.offset,
-        .body_length = (uint32_t)size,
-        .more = true, /* its block is put away behind the last one: a failure may be tried again */
-    };
-    int err;
-    if (size > 0 && size <= INLINE_BYTES) {
-        err = sl_publisher_publish_inline(out->publisher, body, size, &m);
-    } else {
-        find_data(out->type, body, size, &m);
-        err = sl_publisher_publish(out->publisher, item->loan, &m);
-        if (err == -E2BIG)
-            err = publish_copy(out, body, &m);
-    }
-    if (err < 0)
+    const struct play_way *way = &p->ways[item->log][item->message.topic];
+    uint64_t rejected = p->publisher.rejected;
+    int err = play_publish(&p->publisher, way, item);
+    if (err < 0 || p->publisher.rejected > rejected)
         return err;
-    out->messages++;
-    p->last = out;
+    p->last = way->out;
     p->messages++;
-    p->bytes += size;
+    p->bytes += item->message.size_bytes;
     return 0;
 }
 
@@ -504,8 +516,11 @@ static void seek(struct play *p, uint64_t log_ns, uint64_t now_ns)
     anchor(p, now_ns, log_ns);
 }
 
+/* 0, as fast as it goes, stays. */
 static void set_rate(struct play *p, double rate, uint64_t now_ns)
 {
+    if (p->rate == 0 || rate < RATE_LEAST || rate > RATE_MOST)
+        return;
     anchor(p, now_ns, log_time_at(p, now_ns));
     p->rate = rate;
 }
@@ -596,7 +611,8 @@ static int64_t play_next(struct play *p, uint64_t now_ns)
         return (int64_t)(now_ns + RETRY_NS);
     if (got < 0)
         return got;
-    if (got == 0 && p->loop) {
+    if (got == 0 && p->loop && p->messages > p->messages_before) {
+        p->messages_before = p->messages;
         seek(p, p->log_first_ns, now_ns);
         return (int64_t)now_ns;
     }
@@ -623,6 +639,16 @@ static int64_t play_next(struct play *p, uint64_t now_ns)
     return 0;
 }
 
+/* Its time begins when the first part has been read: what goes wrong there is told soon enough. */
+static void begin(struct play *p)
+{
+    struct play_item item;
+    play_blocks_next(p->blocks, &item);
+    p->has_begun = true;
+    p->now_ns = p->log_first_ns;
+    anchor(p, sl_clock_monotonic_ns() + (uint64_t)p->delay_ns, p->log_first_ns);
+}
+
 static int work(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
@@ -632,9 +658,8 @@ static int work(void *state, struct sl_runtime *runtime)
             sl_runtime_wake_at(runtime, now_ns + 10 * SL_NS_PER_MS);
             return 0;
         }
-        p->has_begun = true;
-        p->now_ns = p->log_first_ns;
-        anchor(p, now_ns + (uint64_t)p->delay_ns, p->log_first_ns);
+        begin(p);
+        now_ns = sl_clock_monotonic_ns();
     }
     int err = obey_keys(p, now_ns);
     if (err < 0)
@@ -678,9 +703,18 @@ static void wait_for_readers(const struct play *p, struct sl_runtime *runtime)
         sl_log(SL_LOG_WARN, "%" PRIu64 " messages were not read to the end", unread);
 }
 
+static void free_topics(const struct play *p, unsigned l)
+{
+    for (uint32_t t = 0; p->ways && p->ways[l] && t < p->logs.logs[l]->topic_count; t++)
+        sl_definition_destroy(p->ways[l][t].ros1);
+    free(p->ways ? p->ways[l] : NULL);
+    free(p->wanted ? p->wanted[l] : NULL);
+}
+
 static void close_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
+    const char *reason;
     play_keys_close();
     if (p->has_begun) {
         if (p->is_terminal)
@@ -688,18 +722,25 @@ static void close_play(void *state, struct sl_runtime *runtime)
         wait_for_readers(p, runtime);
         sl_log(SL_LOG_INFO, "%" PRIu64 " messages, %.1f MB, at most %.1f ms late", p->messages,
                (double)p->bytes / 1e6, (double)p->late_most_ns / 1e6);
+        if (play_blocks_damaged(p->blocks, &reason) > 0)
+            sl_log(SL_LOG_WARN,
+                   "%" PRIu64 " parts of the log are damaged: %s; what is whole of "
+                   "them was played",
+                   play_blocks_damaged(p->blocks, &reason), reason);
+        if (p->publisher.rejected > 0)
+            sl_log(SL_LOG_WARN, "%" PRIu64 " messages were left out, the first one of %s",
+                   p->publisher.rejected, p->publisher.reason);
     }
     play_blocks_destroy(p->blocks);
     for (unsigned i = 0; i < p->out_count; i++)
         sl_publisher_close(p->outs[i].publisher);
     sl_publisher_close(p->clock);
     sl_pool_destroy(p->pool);
-    for (unsigned l = 0; l < p->logs.count; l++) {
-        free(p->wanted ? p->wanted[l] : NULL);
-        free(p->out_of ? p->out_of[l] : NULL);
-    }
+    for (unsigned l = 0; l < p->logs.count; l++)
+        free_topics(p, l);
     free(p->wanted);
-    free(p->out_of);
+    free(p->ways);
+    play_publisher_finish(&p->publisher);
     free(p->outs);
     sl_log_set_close(&p->logs);
     sl_topic_choice_finish(&p->choice);
@@ -711,7 +752,9 @@ const struct sl_program play_program = {
     .details =
         "Parts of the log are read, or decompressed, straight into slots, and messages published\n"
         "from where they lie. The order is that of the log at any rate; when something is late,\n"
-        "everything is. Types of ROS 1 are published as they are, under their own names.\n"
+        "everything is. Messages of ROS 1 become those of ROS 2 where Sluice knows the type and "
+        "the\n"
+        "log defines it alike; others are published as they are, under their own names.\n"
         "\n"
         "Keys: space pauses and goes on, s or right: one message, + and -: faster and slower,\n"
         "b or left: 10 s back, n: 10 s on, q: the end.",

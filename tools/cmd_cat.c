@@ -5,6 +5,7 @@
 #include "core/frame/schema.h"
 #include "core/frame/walk.h"
 #include "rosbag_compat/definition.h"
+#include "rosbag_compat/ros1_body.h"
 #include "rosbag_compat/sha256.h"
 #include "tools/json.h"
 #include "tools/logs.h"

@@ -359,6 +359,7 @@ static void welcome_ready(struct sl_watch *watch, uint32_t epoll_events)
     } else {
         l->instance = w.instance;
         l->head = w.head;
+        snprintf(l->type, sizeof l->type, "%s", w.type);
         err = map_link(l, &w, fds);
         if (err == 0)
             err = open_inbox(l, &w);

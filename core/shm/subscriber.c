@@ -242,6 +242,12 @@ int sl_subscriber_take(struct sl_subscriber *s, struct sl_frame *ret_frame)
     return err;
 }
 
+/* Whose turn it was. */
+const char *sl_subscriber_taken_type(const struct sl_subscriber *s)
+{
+    return s->link[s->turn]->type;
+}
+
 /* Opening and closing. ------------------------------------------------------------------------- */
 
 /* Under the service lock: see who is there, and wait for their answers. */

@@ -29,6 +29,7 @@ struct sl_link {
     struct sl_ring_reader reader; /* its inbox belongs to the link */
     uint64_t instance;
     char file[108];
+    char type[SL_TYPE_MAX]; /* as its publisher has it */
 
     struct sl_memory ring, ledger, control, pool;
     uint32_t slots_wanted; /* descriptors of slots that have not come yet */
@@ -79,6 +80,10 @@ struct sl_subscriber {
     int timer_fd;          /* made with them where messages wake by the batch; -1 */
     uint64_t batch_end_ns; /* of the time that the descriptor waits for a batch; 0 = not begun */
 };
+
+/* What the publisher of the last message that was taken says that its type is: a peer's word,
+ * printable or not. In the taking thread, between a take that gave one and the next take. */
+const char *sl_subscriber_taken_type(const struct sl_subscriber *subscriber);
 
 /* link.c, with the service lock held: */
 int sl_link_found(void *subscriber, const struct sl_socket_name *name); /* a socket of the domain */

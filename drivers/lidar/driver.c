@@ -16,6 +16,7 @@ struct driver {
     struct lidar_sensor sensor[LIDAR_SENSORS_MAX]; /* first: it begins with the options */
     unsigned sensor_count;
     struct lidar_source *source;
+    struct lidar_source_ends ends;
     uint64_t unwanted; /* datagrams that were no sensor's */
     bool is_flowing;   /* nothing is received before */
     bool has_failed;
@@ -37,9 +38,15 @@ static int read_sensors(struct driver *d, struct sl_runtime *runtime)
 
 static int open_topics(struct driver *d)
 {
+    const struct lidar_options *o = common_options(d);
     int err = 0;
     for (unsigned i = 0; err == 0 && i < d->sensor_count; i++)
         err = lidar_sensor_open_topics(&d->sensor[i], i == 0);
+    for (unsigned i = 0; err == 0 && i < o->topics.count; i++) {
+        struct sl_subscriber_options raw;
+        lidar_options_raw(o, i, &raw);
+        err = sl_runtime_subscribe(d->sensor[0].runtime, &raw, &d->ends.raw[i]);
+    }
     return err;
 }
 
@@ -69,6 +76,9 @@ static void tell_source(const struct driver *d)
         sl_log(SL_LOG_INFO, "taking frames of %s for port %u by XDP (%s), slots for %u kB",
                o->interface, (unsigned)o->port, lidar_source_xdp_mode(d->source),
                stats.receive_buffer_bytes / 1024);
+    else if (o->source == LIDAR_FROM_TOPIC)
+        sl_log(SL_LOG_INFO, "reading %s%s", o->topics.text[0],
+               o->topics.count > 1 ? " and others" : "");
     else if (o->source == LIDAR_FROM_CAPTURE)
         sl_log(SL_LOG_INFO, "replaying %s", o->capture);
     else
@@ -101,19 +111,19 @@ static int open_source(struct driver *d)
         err = lidar_options_need(&d->sensor[i].options, &needs);
     if (d->sensor_count == 1)
         needs.sender = common_options(d)->sender;
-    return err < 0
-               ? err
-               : lidar_options_source(common_options(d), &needs, d->sensor[0].packets, &d->source);
+    d->ends.packets = d->sensor[0].packets;
+    return err < 0 ? err : lidar_options_source(common_options(d), &needs, &d->ends, &d->source);
 }
 
-/* The source before the topics, as it fails sooner; but XDP's memory is a topic's. */
+/* The source before the topics, as it fails sooner, unless it is made of one. */
 static int open_ends(struct driver *d)
 {
-    bool is_xdp = common_options(d)->source == LIDAR_FROM_XDP;
-    int err = is_xdp ? open_topics(d) : 0;
+    int source = common_options(d)->source;
+    bool needs_topics = source == LIDAR_FROM_XDP || source == LIDAR_FROM_TOPIC;
+    int err = needs_topics ? open_topics(d) : 0;
     if (err == 0)
         err = open_source(d);
-    if (err == 0 && !is_xdp)
+    if (err == 0 && !needs_topics)
         err = open_topics(d);
     return err;
 }

@@ -87,7 +87,7 @@ int lidar_flow_step(struct lidar_flow *flow)
 static uint64_t deadline_ns(const struct lidar_flow *flow)
 {
     uint64_t due_ns = lidar_decoder_due_ns(flow->decoder);
-    if (due_ns == UINT64_MAX || lidar_source_fd(flow->source) < 0)
+    if (due_ns == UINT64_MAX || !lidar_source_is_live(flow->source))
         return UINT64_MAX;
     uint64_t real_ns = sl_clock_realtime_ns(), now_ns = sl_clock_monotonic_ns();
     return due_ns <= real_ns ? now_ns : now_ns + (due_ns - real_ns);
@@ -103,7 +103,7 @@ uint64_t lidar_flow_due_ns(struct lidar_flow *flow)
  * a processor, and packets have come meanwhile. */
 void lidar_flow_deadline(struct lidar_flow *flow)
 {
-    if (lidar_source_fd(flow->source) < 0)
+    if (!lidar_source_is_live(flow->source))
         return;
     flow->publish.received_ns = 0; /* what is published now waited on purpose */
     lidar_decoder_deadline(flow->decoder, flow->emptied_ns);

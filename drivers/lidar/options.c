@@ -43,7 +43,8 @@ const char *const lidar_model_choices[] = {
 /* "auto", and lidar_sim_model_names. */
 static const char *const lidar_sim_choices[] = {"auto", "vlp-16",  "puck-hi-res", "os1-64",
                                                 "xt32", "mid-360", NULL};
-static const char *const source_choices[] = {"udp", "packet", "xdp", "capture", "sim", NULL};
+static const char *const source_choices[] = {"udp",     "packet", "xdp", "topic",
+                                             "capture", "sim",    NULL};
 static const char *const return_choices[] = {"strongest", "last", "dual", NULL};
 static const char *const intensity_choices[] = {"reflectivity", "signal", NULL};
 /* How sure a Livox must be that a point is no noise; and the bits of its tag that say it is not:
@@ -76,9 +77,10 @@ const struct sl_option lidar_option_table[] = {
      .offset = FIELD(source),
      .choices = source_choices,
      .fallback = "udp",
-     .help = "Where packets come from: the network by a socket (udp), the frames of an interface "
-             "(packet), the same without a copy where the card can (xdp), a capture file, a "
-             "simulated sensor"},
+     .help =
+         "Where packets come from: the network by a socket (udp), the frames of an interface "
+         "(packet), the same without a copy where the card can (xdp), messages of raw packets on "
+         "the bus (topic), a capture file, a simulated sensor"},
 
     {.name = "metadata",
      .kind = SL_OPTION_TEXT,
@@ -186,6 +188,13 @@ const struct sl_option lidar_option_table[] = {
      .max = 1 << 30,
      .help = "udp, packet, xdp: what the kernel shall keep while this program is held up"},
 
+    {.name = "topic",
+     .kind = SL_OPTION_LIST,
+     .offset = FIELD(topics),
+     .value = "TOPIC",
+     .help = "Messages of raw packets, as a recorded log has them: VelodyneScan, PandarScan, "
+             "NebulaPackets, Ouster's PacketMsg; of an Ouster its IMU's too, as a second one. "
+             "Alone it means --source topic, which ends when those who publish them have gone"},
     {.name = "capture",
      .kind = SL_OPTION_TEXT,
      .offset = FIELD(capture),
@@ -442,13 +451,15 @@ const struct sl_option lidar_option_table[] = {
     {.name = "block",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(block),
-     .help = "capture, sim: wait for a slot rather than leave a frame out; means --lossless"},
+     .help =
+         "topic, capture, sim: wait for a slot rather than leave a frame out; means --lossless. "
+         "topic: let its publishers wait, too, if they allow it"},
     {.name = "wait-for-subscribers",
      .kind = SL_OPTION_INT,
      .offset = FIELD(wait_for),
      .value = "N",
      .max = 1024,
-     .help = "capture, sim: begin when so many have attached to the points"},
+     .help = "topic, capture, sim: begin when so many have attached to the points"},
 };
 static_assert(sizeof lidar_option_table / sizeof *lidar_option_table == LIDAR_OPTION_COUNT,
               "the number in options.h");
@@ -503,8 +514,8 @@ static bool is_live(const struct lidar_options *o)
 static int not_for_live(const char *option)
 {
     return sl_error(-EINVAL,
-                    "option --%s: packets from the network do not wait; it is for --source capture "
-                    "and sim",
+                    "option --%s: packets from the network do not wait; it is for --source topic, "
+                    "capture and sim",
                     option);
 }
 
@@ -794,10 +805,31 @@ static int check_slices(const struct lidar_options *o)
     return 0;
 }
 
+/* Topics, and what goes with them. */
+static int check_topics(struct lidar_options *o, const struct lidar_given *given)
+{
+    if (o->source != LIDAR_FROM_TOPIC && o->topics.count > 0)
+        return sl_error(-EINVAL, "option --topic: %s is not read with --source %s",
+                        o->topics.text[0], source_choices[o->source]);
+    if (o->source != LIDAR_FROM_TOPIC)
+        return 0;
+    if (o->topics.count == 0 || o->topics.count > LIDAR_TOPICS_MAX)
+        return sl_error(-EINVAL, "option --source: topic needs --topic TOPIC, at most %d times",
+                        LIDAR_TOPICS_MAX);
+    if (!given->packets)
+        o->packets = false; /* they are on the bus already */
+    return 0;
+}
+
 int lidar_options_check(struct lidar_options *o, const struct lidar_given *given)
 {
-    if (o->capture && !given->source)
+    if (o->topics.count > 0 && !given->source)
+        o->source = LIDAR_FROM_TOPIC;
+    else if (o->capture && !given->source)
         o->source = LIDAR_FROM_CAPTURE;
+    int checked = check_topics(o, given);
+    if (checked < 0)
+        return checked;
     if (o->source == LIDAR_FROM_CAPTURE && (!o->capture || !o->capture[0]))
         return sl_error(-EINVAL, "option --source: capture needs --capture FILE");
     if (o->source != LIDAR_FROM_CAPTURE && o->capture)
@@ -825,8 +857,10 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         if (err < 0)
             return err;
     }
+    if (o->metadata_file && !o->metadata_file[0])
+        o->metadata_file = NULL; /* a launch file that was given none */
     if (o->calibration && !o->calibration[0])
-        o->calibration = NULL; /* a launch file that was given none */
+        o->calibration = NULL;
     if (o->calibration && !has_corrections(o) && !(model_of(o) && model_of(o)->must_be_calibrated))
         return sl_error(-EINVAL, "option --calibration: is for --model hdl-64e-..., Hesai's and "
                                  "RoboSense's");
@@ -974,16 +1008,18 @@ static int open_sim(const struct lidar_options *o, struct lidar_source **ret_sou
 }
 
 int lidar_options_source(const struct lidar_options *o, const struct lidar_needs *needs,
-                         struct sl_publisher *packets, struct lidar_source **ret_source)
+                         const struct lidar_source_ends *ends, struct lidar_source **ret_source)
 {
     switch ((enum lidar_source_choice)o->source) {
     case LIDAR_FROM_PACKET:
     case LIDAR_FROM_XDP:
-        return open_frames(o, needs, packets, ret_source);
+        return open_frames(o, needs, ends->packets, ret_source);
     case LIDAR_FROM_CAPTURE:
         return open_capture(o, needs, ret_source);
     case LIDAR_FROM_SIM:
         return open_sim(o, ret_source);
+    case LIDAR_FROM_TOPIC:
+        return lidar_source_open_topic(ends->raw, o->topics.count, ret_source);
     case LIDAR_FROM_UDP:
         break;
     }
@@ -1154,6 +1190,16 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
     set_topic(o, ret_topic);
     if (o->source == LIDAR_FROM_XDP)
         lidar_xdp_topic(o->receive_buffer_bytes, ret_topic);
+}
+
+void lidar_options_raw(const struct lidar_options *o, unsigned index,
+                       struct sl_subscriber_options *ret_topic)
+{
+    *ret_topic = (struct sl_subscriber_options){
+        .topic = o->topics.text[index],
+        .policy = o->block ? SL_LOSSLESS : SL_KEEP_LAST,
+        .quota = 1,
+    };
 }
 
 void lidar_options_image(const struct lidar_options *o, enum lidar_image image,

@@ -16,11 +16,13 @@
 #include "drivers/lidar/publish_images.h"
 #include "drivers/lidar/publish_scan.h"
 #include "drivers/lidar/source.h"
+#include "drivers/lidar/source_topic.h"
 
 enum lidar_source_choice {
     LIDAR_FROM_UDP,
     LIDAR_FROM_PACKET,
     LIDAR_FROM_XDP,
+    LIDAR_FROM_TOPIC,
     LIDAR_FROM_CAPTURE,
     LIDAR_FROM_SIM,
 };
@@ -42,6 +44,8 @@ struct lidar_options {
     int64_t port, telemetry_port;
     const char *bind, *interface, *multicast, *sender;
     uint64_t receive_buffer_bytes;
+
+    struct sl_option_list topics; /* of raw packets */
 
     const char *capture;
     double rate;
@@ -81,7 +85,7 @@ struct lidar_options {
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 60
+#define LIDAR_OPTION_COUNT 61
 extern const struct sl_option lidar_option_table[]; /* so many; options.c asserts it */
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and
@@ -90,11 +94,11 @@ extern const char *const lidar_model_choices[];
 
 /* Which of the options were given, rather than left at their defaults. */
 struct lidar_given {
-    bool source, port, telemetry_port, ptp_ahead;
+    bool source, port, telemetry_port, ptp_ahead, packets;
 };
 
-/* Check what the table cannot, and read the metadata. Without --source, --capture means a capture;
- * without ports, they are the metadata's. */
+/* Check what the table cannot, and read the metadata. Without --source, --topic means topics and
+ * --capture a capture; without ports, they are the metadata's. */
 int lidar_options_check(struct lidar_options *options, const struct lidar_given *given);
 
 /* Does the sensor have an IMU whose topic is asked for? */
@@ -118,9 +122,13 @@ struct lidar_needs {
 /* Add one sensor's. -E2BIG: more ports than a source has. */
 int lidar_options_need(const struct lidar_options *options, struct lidar_needs *needs);
 
-/* `packets` is the publisher of the packets: the memory of --source xdp, which needs it open. */
+/* Ends of the bus that a source may need open. */
+struct lidar_source_ends {
+    struct sl_publisher *packets;                /* the memory of --source xdp */
+    struct sl_subscriber *raw[LIDAR_TOPICS_MAX]; /* of --source topic, in the order of --topic */
+};
 int lidar_options_source(const struct lidar_options *options, const struct lidar_needs *needs,
-                         struct sl_publisher *packets, struct lidar_source **ret_source);
+                         const struct lidar_source_ends *ends, struct lidar_source **ret_source);
 /* The file that --calibration names. Returns 1 if there is one, 0, or what is wrong with it. */
 int lidar_options_calibration(const struct lidar_options *options,
                               struct velodyne_calibration *ret_calibration);
@@ -133,6 +141,9 @@ void lidar_options_points(const struct lidar_options *options,
                           struct sl_publisher_options *ret_topic);
 void lidar_options_packets(const struct lidar_options *options,
                            struct sl_publisher_options *ret_topic);
+/* A topic of --source topic. */
+void lidar_options_raw(const struct lidar_options *options, unsigned index,
+                       struct sl_subscriber_options *ret_topic);
 void lidar_options_image(const struct lidar_options *options, enum lidar_image image,
                          struct sl_publisher_options *ret_topic);
 void lidar_options_scan(const struct lidar_options *options,

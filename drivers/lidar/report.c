@@ -88,6 +88,8 @@ void lidar_losses_of(const struct lidar_flow *flow, struct lidar_losses *ret_los
     add_loss(ret_losses, "fragments_incomplete", stats.fragments_incomplete);
     add_loss(ret_losses, "fragments_rejected", stats.fragments_rejected);
     add_loss(ret_losses, "frames_rejected", stats.frames_rejected);
+    add_loss(ret_losses, "messages_lost", stats.messages_lost);
+    add_loss(ret_losses, "messages_rejected", stats.messages_rejected);
 }
 
 void lidar_events_of(const struct lidar_flow *flow, struct lidar_losses *ret_events)
@@ -200,11 +202,13 @@ static void tell_silence(struct lidar_report *report, uint64_t now_ns)
     if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
         return;
     report->told_silence = true;
-    if (report->flow->datagrams == 0 && lidar_source_fd(report->flow->source) >= 0)
-        say(report, SL_LOG_WARN,
-            "no packet came in the first %d s; is the sensor on, and this machine its "
-            "destination?",
-            (int)(SILENCE_NS / SL_NS_PER_S));
+    if (report->flow->datagrams > 0 || lidar_source_fd(report->flow->source) < 0)
+        return;
+    say(report, SL_LOG_WARN, "no packet came in the first %d s; %s",
+        (int)(SILENCE_NS / SL_NS_PER_S),
+        lidar_source_is_live(report->flow->source)
+            ? "is the sensor on, and this machine its destination?"
+            : "is the topic right? 'sluice topic list' shows those that there are");
 }
 
 static void draw(struct lidar_report *report, uint64_t now_ns)
@@ -302,7 +306,7 @@ void lidar_report_end(struct lidar_report *report)
         say(report, SL_LOG_INFO, "besides: %s", text);
     if (out->filtered > 0)
         say(report, SL_LOG_INFO, "%" PRIu64 " returns were filtered", out->filtered);
-    if (lidar_source_fd(flow->source) >= 0) {
+    if (lidar_source_is_live(flow->source)) {
         tell_delay(report, &flow->publish.delay);
         tell_stamps(report);
     }

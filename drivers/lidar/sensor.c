@@ -13,11 +13,26 @@
 #include "drivers/lidar/source_address.h"
 
 /* Of the process, not of a sensor. */
-static const char *const common_options[] = {
-    "also",      "source",     "bind",        "interface", "multicast", "receive-buffer",
-    "capture",   "rate",       "loop",        "sim-model", "sim-rpm",   "sim-return",
-    "sim-noise", "sim-faults", "sim-packets", "sim-seed",  "block",     "wait-for-subscribers",
-    NULL};
+static const char *const common_options[] = {"topic",
+                                             "also",
+                                             "source",
+                                             "bind",
+                                             "interface",
+                                             "multicast",
+                                             "receive-buffer",
+                                             "capture",
+                                             "rate",
+                                             "loop",
+                                             "sim-model",
+                                             "sim-rpm",
+                                             "sim-return",
+                                             "sim-noise",
+                                             "sim-faults",
+                                             "sim-packets",
+                                             "sim-seed",
+                                             "block",
+                                             "wait-for-subscribers",
+                                             NULL};
 
 /* Reading ----------------------------------------------------------------------------------------
  */
@@ -29,6 +44,7 @@ static struct lidar_given given_to_first(const struct sl_runtime *runtime)
         .port = sl_runtime_given(runtime, "port"),
         .telemetry_port = sl_runtime_given(runtime, "telemetry-port"),
         .ptp_ahead = sl_runtime_given(runtime, "ptp-ahead"),
+        .packets = sl_runtime_given(runtime, "packets"),
     };
 }
 
@@ -65,6 +81,7 @@ static void note_given(struct lidar_given *given, const char *name)
     given->port |= strcmp(name, "port") == 0;
     given->telemetry_port |= strcmp(name, "telemetry-port") == 0;
     given->ptp_ahead |= strcmp(name, "ptp-ahead") == 0;
+    given->packets |= strcmp(name, "packets") == 0;
 }
 
 /* "sender=10.0.0.2", with dashes before it or without. */
@@ -225,6 +242,9 @@ static int check_all(const struct lidar_sensor *sensors, unsigned count)
     const struct lidar_options *first = &sensors[0].options;
     if (count > 1 && first->source == LIDAR_FROM_SIM)
         return sl_error(-EINVAL, "option --also: --source sim is one sensor");
+    if (count > 1 && first->source == LIDAR_FROM_TOPIC)
+        return sl_error(-EINVAL, "option --also: a topic's packets do not tell their sender; "
+                                 "have a process for each sensor");
     for (unsigned i = 0; i < count; i++) {
         if (count > 1 && first->source != LIDAR_FROM_CAPTURE && sensors[i].ports[0] == 0)
             return sl_error(-EINVAL, "option --port: 0 is for one sensor alone");

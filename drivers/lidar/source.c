@@ -34,6 +34,11 @@ int lidar_source_fd(const struct lidar_source *source)
     return source->ops->fd ? source->ops->fd(source) : -1;
 }
 
+bool lidar_source_is_live(const struct lidar_source *source)
+{
+    return lidar_source_fd(source) >= 0 && !source->ops->is_replay;
+}
+
 uint64_t lidar_source_due_ns(struct lidar_source *source)
 {
     return source->ops->due_ns ? source->ops->due_ns(source) : LIDAR_SOURCE_DUE_NEVER;

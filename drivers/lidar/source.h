@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - where a lidar's datagrams come from: a socket, the frames of an interface, a capture
- * file, or a simulated sensor.
+/* source.h - where a lidar's datagrams come from: a socket, the frames of an interface, a topic of
+ * raw packets, a capture file, or a simulated sensor.
  *
  * A driver opens one source and then only knows this interface. It waits until
  * lidar_source_fd() is readable or the monotonic clock has reached lidar_source_due_ns(), whichever
  * the source offers, and calls lidar_source_receive() until it gives 0.
  *
- * Life:    lidar_source_open_udp | _packet | _capture | _sim -> receive ... -> lidar_source_close
+ * Life:    lidar_source_open_udp | _packet | _xdp | _topic | _capture | _sim -> receive ... ->
+ *          lidar_source_close
  * Owner:   the source owns the bytes of the datagrams; they are valid until its next receive or
  * close. Threads: one at a time; no source starts a thread. Errors:  0 or a count, or -errno with
  * sl_error_text() saying what, where and what to do. Bytes that a sensor or a file got wrong are no
@@ -48,6 +49,8 @@ struct lidar_source_stats {
     uint64_t loops;                /* times that a capture started again */
     uint64_t stamped_by_kernel;    /* datagrams with the kernel's stamp of their arrival, */
     uint64_t stamped_by_card;      /* with the network card's; others have the reader's */
+    uint64_t messages_lost;        /* of a topic: published and not read in time */
+    uint64_t messages_rejected;    /* of a topic: no such message, or too large */
     uint64_t simulated_losses;     /* left out by the simulated sensor as it was told to */
     uint32_t
         receive_buffer_bytes; /* what the kernel granted, of the smallest socket; 0 = no socket */
@@ -71,6 +74,10 @@ int lidar_source_receive(struct lidar_source *source, struct sl_datagram *batch,
  * time alone decides. It belongs to the source. */
 int lidar_source_fd(const struct lidar_source *source);
 
+/* Do datagrams come as a sensor sends them, stamped by this host's clock? Only then can that clock
+ * tell what is overdue. */
+bool lidar_source_is_live(const struct lidar_source *source);
+
 /* Monotonic time at which the next datagram is due: LIDAR_SOURCE_DUE_NOW = call at once,
  * LIDAR_SOURCE_DUE_NEVER = wait for the descriptor, or the source has ended. */
 uint64_t lidar_source_due_ns(struct lidar_source *source);
@@ -86,7 +93,7 @@ bool lidar_source_progress(const struct lidar_source *source,
  * end. */
 const char *lidar_source_warning(const struct lidar_source *source);
 
-/* "udp", "packet", "xdp", "capture", "sim". */
+/* "udp", "packet", "xdp", "topic", "capture", "sim". */
 const char *lidar_source_kind(const struct lidar_source *source);
 
 /* NULL is fine. */

@@ -14,6 +14,7 @@
 
 struct lidar_source_ops {
     const char *kind;
+    bool is_replay; /* though it has a descriptor, its stamps may be of long ago */
     int (*receive)(struct lidar_source *source, struct sl_datagram *batch, unsigned max);
     int (*fd)(const struct lidar_source *source);    /* NULL = none */
     uint64_t (*due_ns)(struct lidar_source *source); /* NULL = never */

@@ -130,6 +130,13 @@ nothing_is_left record.yaml
 grep -Eq 'lidar/points: [1-9][0-9]* frames, .* lost 0 .* faults 0,' said || fail "replay.yaml: not its frames"
 nothing_is_left replay.yaml
 
+# And its raw packets, decoded anew.
+"$sluice" launch "$files/replay_lidar.yaml" log=record-out/lidar.mcap rate=4 >said 2>&1 ||
+    fail "replay_lidar.yaml: status $?"
+grep -q 'lost: nothing' said || fail "replay_lidar.yaml: packets were lost"
+grep -Eq '^  /lidar/points: [1-9][0-9]* frames' said || fail "replay_lidar.yaml: no frames"
+nothing_is_left replay_lidar.yaml
+
 # The same file for any Velodyne; recorded packets of a large one and of a Hesai, where they are.
 "$sluice" launch "$files/velodyne_capture.yaml" capture=sim.pcap model=vlp-16 rate=4 >said 2>&1 ||
     fail "velodyne_capture.yaml: status $?"

@@ -7,6 +7,7 @@
 
 #include "core/frame/print.h"
 #include "rosbag_compat/definition.h"
+#include "rosbag_compat/ros1_body.h"
 #include "tests/rosbag_compat/support.h"
 
 static const char shapes[] = "# a remark\n"

@@ -10,21 +10,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define TOPICS 4
+#define TOPICS           4
+#define CLOCKS_DIFFER_NS 4000 /* of publishers of one process (core/base/clock.h) */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !SLUICE_EMULATED
+#define HAS_PLAIN_MEMORY /* sanitizers keep what was freed, an emulator what it translated */
+#endif
 
 /* Logs. ---------------------------------------------------------------------------------------- */
+
+/* Bodies are any bytes, so those of ROS 1 have a type that nothing is made of. */
+static struct made *make_bytes(unsigned count, size_t size_max, unsigned seed)
+{
+    struct made *made = make_log(count, size_max, seed);
+    for (unsigned t = 0; t < made->topic_count; t++)
+        if (strcmp(made->topics[t].encoding, "ros1") == 0)
+            made->topics[t].type = "nobodys_msgs/Bytes";
+    return made;
+}
 
 static void make_file(const char *path, const struct made *made, enum sl_log_output_kind kind,
                       enum sl_compression compression, uint64_t chunk_bytes)
 {
+    bool is_alone = kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE && compression != SL_COMPRESSION_NONE;
     const struct sl_log_output_options options = {
-        .kind = kind, .write = {.compression = compression, .chunk_bytes = chunk_bytes}};
+        .kind = kind,
+        .packing = is_alone ? SL_LOG_PACK_MESSAGES : SL_LOG_PACK_CHUNKS,
+        .write = {.compression = compression, .chunk_bytes = chunk_bytes}};
     struct sl_log_output *out;
     uint32_t index[TOPICS];
     assert_fine(sl_log_output_create(path, &options, &out));
@@ -114,14 +137,31 @@ static int compare(const void *a, const void *b)
     return x->publish_ns < y->publish_ns ? -1 : x->publish_ns > y->publish_ns;
 }
 
-/* In the order in which they were published they are the log's, from `first` on. */
+/* The one of `topic` that came next after `at`, in a list whose topics are each in order. */
+static unsigned next_of(const struct receiver *r, unsigned topic, unsigned at)
+{
+    while (at < r->count && r->messages[at].topic != topic)
+        at++;
+    if (at == r->count)
+        fail_msg("a message of topic %u is missing", topic);
+    return at;
+}
+
+/* They are the log's, from `first` on, each topic's in its order, and published in that of the log,
+ * as far as the clocks of different publishers tell it. */
 static void assert_played(struct receiver *r, const struct made *made, unsigned first)
 {
-    qsort(r->messages, r->count, sizeof *r->messages, compare);
-    for (unsigned i = 0; i < r->count; i++) {
-        unsigned k = first + i;
-        assert_int_equal(r->messages[i].topic, made->messages[k].topic);
+    unsigned at[TOPICS] = {0};
+    uint64_t latest_ns = 0;
+    for (unsigned k = first; k < first + r->count; k++) {
+        unsigned topic = made->messages[k].topic;
+        unsigned i = next_of(r, topic, at[topic]);
+        at[topic] = i + 1;
         assert_true(r->messages[i].hash == hash_of(made->bodies[k], made->messages[k].size_bytes));
+        if (r->messages[i].publish_ns + CLOCKS_DIFFER_NS < latest_ns)
+            fail_msg("message %u was published before the one before it", k);
+        if (r->messages[i].publish_ns > latest_ns)
+            latest_ns = r->messages[i].publish_ns;
     }
 }
 
@@ -159,9 +199,10 @@ static void every_format_is_played(void **state)
         {"plain.bag", SL_LOG_OUTPUT_ROSBAG1, SL_COMPRESSION_NONE},
         {"folder", SL_LOG_OUTPUT_ROSBAG2, SL_COMPRESSION_NONE},
         {"database", SL_LOG_OUTPUT_ROSBAG2_SQLITE, SL_COMPRESSION_NONE},
+        {"messages", SL_LOG_OUTPUT_ROSBAG2_SQLITE, SL_COMPRESSION_ZSTD},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct made *made = make_log(600, 9000, (unsigned)i + 1);
+        struct made *made = make_bytes(600, 9000, (unsigned)i + 1);
         char path[300];
         snprintf(path, sizeof path, "%s", harness_path(cases[i].name));
         make_file(path, made, cases[i].kind, cases[i].compression, 40000);
@@ -173,7 +214,7 @@ static void every_format_is_played(void **state)
 static void the_order_is_the_same_at_any_rate(void **state)
 {
     (void)state;
-    struct made *made = make_log(400, 3000, 5); /* 0.2 s */
+    struct made *made = make_bytes(400, 3000, 5); /* 0.2 s */
     char path[300];
     snprintf(path, sizeof path, "%s", harness_path("a.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 20000);
@@ -185,14 +226,51 @@ static void the_order_is_the_same_at_any_rate(void **state)
     free_made(made);
 }
 
+/* Bytes of a file that stand in the page cache; what can be is taken out of it before. */
+static size_t cached_bytes(const char *path, bool takes_out)
+{
+    struct stat file;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0 && fstat(fd, &file) == 0);
+    if (takes_out) {
+        assert_int_equal(fsync(fd), 0);
+        assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    }
+    size_t pages = ((size_t)file.st_size + 4095) / 4096, count = 0;
+    unsigned char *is_cached = calloc(pages, 1);
+    void *mapped = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    assert_true(is_cached && mapped != MAP_FAILED);
+    assert_int_equal(mincore(mapped, (size_t)file.st_size, is_cached), 0);
+    for (size_t i = 0; i < pages; i++)
+        count += is_cached[i] & 1;
+    munmap(mapped, (size_t)file.st_size);
+    free(is_cached);
+    close(fd);
+    return count * 4096;
+}
+
+/* Past the page cache, on a file system that is known to do it. */
+static void play_directly(const struct made *made, const char *path)
+{
+    struct statfs place;
+    assert_int_equal(statfs(path, &place), 0);
+    bool is_known = place.f_type == EXT4_SUPER_MAGIC || place.f_type == XFS_SUPER_MAGIC;
+    cached_bytes(path, true);
+    PLAY(made, path, "--rate=0", "--direct");
+    size_t cached = cached_bytes(path, false);
+    if (is_known && !SLUICE_EMULATED && cached > 8 << 20)
+        fail_msg("%zu bytes of it are in the page cache", cached);
+}
+
 static void large_messages_stand_where_they_were_read_to(void **state)
 {
     (void)state;
-    struct made *made = make_log(60, 3 << 20, 9);
+    struct made *made = make_bytes(60, 3 << 20, 9);
     char path[300];
     snprintf(path, sizeof path, "%s", harness_path("large.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
     PLAY(made, path, "--rate=0");
+    play_directly(made, path);
     free_made(made);
 }
 
@@ -201,7 +279,7 @@ static void large_messages_stand_where_they_were_read_to(void **state)
 static void a_slow_reader_loses_nothing(void **state)
 {
     (void)state;
-    struct made *made = make_log(6000, 900, 6);
+    struct made *made = make_bytes(6000, 900, 6);
     struct receiver r;
     for (unsigned i = 0; i < made->message_count; i++)
         made->messages[i].topic = i > 0; /* not the one by which slots are loaned */
@@ -226,7 +304,7 @@ static void the_file_is_read_into_the_pool(void **state)
 {
     (void)state;
     SKIP_EMULATED("the emulator would load what the program shall");
-    struct made *made = make_log(60, 1 << 20, 9);
+    struct made *made = make_bytes(60, 1 << 20, 9);
     char report[256];
     unsigned long from_pools, from_elsewhere, bodies = 0;
     for (unsigned i = 0; i < made->message_count; i++)
@@ -251,7 +329,7 @@ static void the_file_is_read_into_the_pool(void **state)
 static void its_own_time_is_kept(void **state)
 {
     (void)state;
-    struct made *made = make_log(400, 100, 3);
+    struct made *made = make_bytes(400, 100, 3);
     char path[300];
     snprintf(path, sizeof path, "%s", harness_path("t.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
@@ -266,7 +344,7 @@ static void its_own_time_is_kept(void **state)
 static void a_part_of_the_log_may_be_played(void **state)
 {
     (void)state;
-    struct made *made = make_log(400, 500, 4);
+    struct made *made = make_bytes(400, 500, 4);
     char path[300], option[64];
     snprintf(path, sizeof path, "%s", harness_path("p.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_ZSTD, 8000);
@@ -285,7 +363,7 @@ static void a_part_of_the_log_may_be_played(void **state)
 static void it_begins_again_when_asked(void **state)
 {
     (void)state;
-    struct made *made = make_log(50, 500, 8);
+    struct made *made = make_bytes(50, 500, 8);
     struct receiver r;
     make_file(harness_path("l.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
     open_receiver(&r, made);
@@ -304,6 +382,153 @@ static void it_begins_again_when_asked(void **state)
     free_made(made);
 }
 
+#ifdef HAS_PLAIN_MEMORY
+/* The most memory that a player of so much has had, its slots included: of one that has played all
+ * but the last message. */
+static long most_memory_kb(unsigned count, unsigned seed)
+{
+    struct made *made = make_bytes(count, 4000, seed);
+    struct receiver r;
+    char path[64], line[256];
+    long kb = -1;
+    make_file(harness_path("m.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 40000);
+    open_receiver(&r, made);
+    struct child child = start("play", harness_path("m.mcap"), "--rate=0", "--memory=4M",
+                               "--wait-for-subscribers=4", NULL);
+    receive(&r, count - 1);
+    snprintf(path, sizeof path, "/proc/%d/status", child.pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (kb < 0 && fgets(line, sizeof line, file))
+        sscanf(line, "VmHWM: %ld", &kb);
+    fclose(file);
+    receive(&r, count);
+    assert_int_equal(wait_for(child.pid), 0);
+    close_receiver(&r);
+    free_made(made);
+    assert_int_equal(remove(harness_path("m.mcap")), 0);
+    return kb;
+}
+
+static void memory_does_not_grow_with_the_log(void **state)
+{
+    (void)state;
+    long of_little = most_memory_kb(3000, 3), of_much = most_memory_kb(24000, 3);
+    print_message("6 MB: %ld kB, 48 MB: %ld kB\n", of_little, of_much);
+    assert_true(of_little > 2000 && of_much < of_little + 2048);
+}
+#endif
+
+/* A chunk that is not what it was: what is whole of it comes, and those of the others. */
+static void damage_that_shows_late_is_passed_over(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(600, 3000, 12);
+    make_file(harness_path("d.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_ZSTD, 40000);
+    free_made(made);
+    int fd = open(harness_path("d.mcap"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "\0\0\0\0\0\0\0\0", 8, lseek(fd, 0, SEEK_END) / 2), 8);
+    close(fd);
+    struct run r = run("play", harness_path("d.mcap"), "--rate=0", NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.err, "1 parts of the log are damaged: the chunk at byte ");
+    unsigned messages = 0;
+    const char *told = strstr(r.err, " messages, ");
+    while (told > r.err && told[-1] != ' ')
+        told--;
+    assert_int_equal(sscanf(told, "%u messages", &messages), 1);
+    assert_in_range(messages, 500, 600);
+    run_free(&r);
+}
+
+/* Keys. ---------------------------------------------------------------------------------------- */
+
+static pid_t start_on_terminal(const char *path, int *ret_terminal)
+{
+    char *const argv[] = {(char *)harness_program("play"),
+                          (char *)path,
+                          (char *)"--paused",
+                          (char *)"--lossless",
+                          (char *)"--clock=50",
+                          (char *)"--wait-for-subscribers=4",
+                          NULL};
+    pid_t pid = forkpty(ret_terminal, NULL, NULL, NULL);
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+static void press(int terminal, const char *keys)
+{
+    assert_int_equal(write(terminal, keys, strlen(keys)), strlen(keys));
+}
+
+/* Read what it draws until it has drawn this. */
+static void await_drawn(int terminal, const char *text)
+{
+    char drawn[4096];
+    size_t used = 0;
+    do {
+        ssize_t got = read(terminal, drawn + used, sizeof drawn - 1 - used);
+        assert_true(got > 0);
+        used += (size_t)got;
+        drawn[used] = '\0';
+        if (used > sizeof drawn / 2) { /* the end is enough */
+            memmove(drawn, drawn + used - 256, 257);
+            used = 256;
+        }
+    } while (!strstr(drawn, text));
+}
+
+static void keys_steer_it(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(40, 100, 11);
+    struct sl_subscriber *clock;
+    const struct sl_subscriber_options clock_options = {.topic = "/clock",
+                                                        .type = "rosgraph_msgs/msg/Clock"};
+    struct receiver r;
+    struct sl_frame f;
+    char path[300];
+    int terminal, status;
+    snprintf(path, sizeof path, "%s", harness_path("k.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    assert_fine(sl_subscriber_open(&clock_options, &clock));
+    r.room = 100;
+    free(r.messages);
+    r.messages = calloc(r.room, sizeof *r.messages);
+    pid_t pid = start_on_terminal(path, &terminal);
+    await_drawn(terminal, "paused 0.0 of");
+    press(terminal, "ss\033[C"); /* the arrow steps, too */
+    receive(&r, 3);
+    press(terminal, "b"); /* 10 s back: the beginning */
+    press(terminal, "ss");
+    receive(&r, 5);
+    press(terminal, "+");
+    await_drawn(terminal, "x1.25");
+    press(terminal, "--");
+    await_drawn(terminal, "x0.80");
+    assert_int_equal(r.count, 5);
+    press(terminal, " ");
+    receive(&r, 43);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    qsort(r.messages, r.count, sizeof *r.messages, compare);
+    for (unsigned i = 0; i < 43; i++) {
+        unsigned k = i < 3 ? i : i - 3;
+        assert_true(r.messages[i].hash == hash_of(made->bodies[k], made->messages[k].size_bytes));
+    }
+    assert_fine(sl_subscriber_take(clock, &f));
+    sl_subscriber_close(clock);
+    close(terminal);
+    close_receiver(&r);
+    free_made(made);
+}
+
 static void refused(const char *expected, const char *log, const char *option)
 {
     struct run r = run("play", log, option, NULL);
@@ -316,7 +541,7 @@ static void what_cannot_be_played_is_told(void **state)
 {
     (void)state;
     char path[300], junk[300];
-    struct made *made = make_log(40, 1 << 20, 2);
+    struct made *made = make_bytes(40, 1 << 20, 2);
     snprintf(path, sizeof path, "%s", harness_path("x.mcap"));
     snprintf(junk, sizeof junk, "%s", harness_path("junk.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
@@ -347,6 +572,11 @@ int main(void)
         TEST(its_own_time_is_kept),
         TEST(a_part_of_the_log_may_be_played),
         TEST(it_begins_again_when_asked),
+        TEST(keys_steer_it),
+#ifdef HAS_PLAIN_MEMORY
+        TEST(memory_does_not_grow_with_the_log),
+#endif
+        TEST(damage_that_shows_late_is_passed_over),
         TEST(what_cannot_be_played_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "core/frame/walk.h"
 #include "rosbag_compat/definition.h"
 #include "rosbag_compat/files.h"
+#include "rosbag_compat/ros1_body.h"
 #include "rosbag_compat/ros1_type.h"
 #include "tests/rosbag_compat/support.h"
 
