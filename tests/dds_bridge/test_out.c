@@ -364,6 +364,27 @@ static void stopped_reader_holds_few_and_the_rest_is_counted(void **state)
     sl_publisher_close(publisher);
 }
 
+/* What a stopped reader has not got is held, and copied when nothing more may be held. */
+static void small_messages_go_on_beside_a_stopped_reader(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 4096, 4);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    bridge("/points reliable keep-all");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 600, 0);
+    struct child slow = start_reader("rt/points");
+    kill(slow.pid, SIGSTOP);
+    for (unsigned i = 0; i < 40; i++, number++) {
+        assert_int_equal(publish_cloud(publisher, number, 600), 0);
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+        assert_true(held_of(publisher) <= 4);
+    }
+    assert_true(held_of(publisher) > 0);
+    kill(slow.pid, SIGCONT);
+    await_held(publisher, 0);
+    sl_publisher_close(publisher);
+}
+
 static void killed_reader_leaves_no_hold(void **state)
 {
     (void)state;
@@ -469,6 +490,7 @@ int main(void)
         CASE(late_joiner_gets_what_the_bus_retains),
         CASE(late_joiner_gets_as_many_where_few_may_be_held),
         CASE(stopped_reader_holds_few_and_the_rest_is_counted),
+        CASE(small_messages_go_on_beside_a_stopped_reader),
         CASE(killed_reader_leaves_no_hold),
         CASE(publisher_may_be_made_to_wait),
         CASE(killed_bridge_leaves_no_hold_and_another_takes_over),
