@@ -232,8 +232,11 @@ static int write_clouds(dds_entity_t participant)
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        fprintf(stderr, "A part of `sluice bench dds`, which starts it.\n");
-        return 2;
+        bool is_asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+        fputs("usage: " DDS_PEER " reader|writer DOMAIN FD\n"
+              "A part of `sluice bench dds`, which starts it.\n",
+              is_asked ? stdout : stderr);
+        return is_asked ? 0 : 2;
     }
     page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, atoi(argv[3]), 0);
     if (page == MAP_FAILED) {
