@@ -45,6 +45,7 @@ bench: build
 	@build/release/bin/sluice bench pollution
 	@build/release/bin/sluice bench record
 	@build/release/bin/sluice bench play
+	@build/release/bin/sluice bench dds
 
 fuzz:
 	@cmake/packages.sh fuzz

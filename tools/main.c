@@ -35,6 +35,7 @@ const struct sl_tool *const sl_tools[] = {
     &sl_tool_lidar_models,
     &sl_tool_bench_lidar,
     &sl_tool_bench_bus,
+    &sl_tool_bench_dds,
     &sl_tool_bench_pollution,
     &sl_tool_bench_record,
     &sl_tool_bench_play,

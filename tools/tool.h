@@ -61,6 +61,7 @@ extern const struct sl_tool sl_tool_bench_bus;
 extern const struct sl_tool sl_tool_bench_pollution;
 extern const struct sl_tool sl_tool_bench_record;
 extern const struct sl_tool sl_tool_bench_play;
+extern const struct sl_tool sl_tool_bench_dds;
 extern const struct sl_tool sl_tool_completion;
 extern const struct sl_tool sl_tool_version;
 

@@ -53,11 +53,12 @@ const char *__tsan_default_suppressions(void)
 #define BLOCKING_NS  0            /* a full history is told at once */
 #define ENCLAVE      "enclave=/;" /* what ROS 2 says of its participants without security */
 
-/* Before the user's: how much readers may be behind is bounded by frames, not by bytes. */
-static const char defaults[] =
-    "<CycloneDDS><Domain id=\"any\"><Internal><Watermarks><WhcLow>1 GB</WhcLow>"
-    "<WhcHigh>1 GB</WhcHigh><WhcHighInit>1 GB</WhcHighInit><WhcAdaptive>false</WhcAdaptive>"
-    "</Watermarks></Internal></Domain></CycloneDDS>";
+/* Before the user's. Small messages may share a packet, until cyclone_writer_flush. And where all
+ * are kept, readers are asked what they have when half as much is outstanding as may be, however
+ * short a time ago they were asked, so that it need not come to waiting for them. */
+static const char defaults[] = "<CycloneDDS><Domain id=\"any\"><Internal>"
+                               "<HeartbeatInterval min=\"0 s\">100 ms</HeartbeatInterval>"
+                               "<WriteBatch>true</WriteBatch></Internal></Domain></CycloneDDS>";
 
 struct cyclone {
     dds_entity_t domain, participant; /* 0 = none */
@@ -88,6 +89,10 @@ struct cyclone_writer {
     struct cyclone *cyclone;
     dds_entity_t topic, writer;
     struct ddsi_sertype *type;
+    struct message *pending; /* Cyclone did not take it yet */
+    uint32_t tried_at;       /* messages outstanding when that was tried */
+    bool is_patient;         /* such messages wait, else they fail */
+    bool is_flushed;         /* nothing waits for a packet to become full */
     uint64_t sent, bytes, copied, failed;
     _Atomic uint32_t held, copies; /* ended by Cyclone's threads */
     _Atomic uint64_t stale;
@@ -596,6 +601,9 @@ void cyclone_close(struct cyclone *cyclone)
 {
     if (!cyclone)
         return;
+    for (struct cyclone_writer *w = cyclone->writers; w; w = w->next)
+        if (w->pending)
+            ddsi_serdata_unref(&w->pending->c);
     if (cyclone->domain > 0)
         dds_delete(cyclone->domain); /* returns when Cyclone's threads have ended */
     dds_set_log_sink(NULL, NULL);
@@ -680,6 +688,8 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
         free(w);
         return err;
     }
+    w->is_patient = qos->keep_all;
+    w->is_flushed = true;
     w->next = cyclone->writers;
     cyclone->writers = w;
     *ret_writer = w;
@@ -779,11 +789,26 @@ static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *f
     return m;
 }
 
-/* The message is Cyclone's now, whatever comes of it. */
-static int write_message(struct cyclone_writer *w, struct message *m, size_t size)
+static uint32_t outstanding(const struct cyclone_writer *w)
 {
+    return atomic_load(&w->held) + atomic_load(&w->copies);
+}
+
+/* The message is Cyclone's now, or waits. */
+static int write_message(struct cyclone_writer *w, struct message *m)
+{
+    uint32_t size = m->size;
+    if (w->is_patient)
+        ddsi_serdata_ref(&m->c); /* Cyclone drops one even of what it does not take */
+    w->tried_at = outstanding(w);
     LET_GO(&m->c);
     dds_return_t code = dds_writecdr(w->writer, &m->c);
+    w->is_flushed = false;
+    w->pending = w->is_patient && code == DDS_RETCODE_TIMEOUT ? m : NULL;
+    if (w->pending)
+        return -EAGAIN;
+    if (w->is_patient)
+        ddsi_serdata_unref(&m->c);
     if (code < 0) {
         w->failed++;
         return dds_failure(code, "a message of", "the bus");
@@ -791,6 +816,27 @@ static int write_message(struct cyclone_writer *w, struct message *m, size_t siz
     w->sent++;
     w->bytes += size;
     return 0;
+}
+
+int cyclone_writer_retry(struct cyclone_writer *w)
+{
+    if (!w->pending)
+        return 0;
+    if (outstanding(w) == w->tried_at) /* nothing has ended since */
+        return -EAGAIN;
+    return write_message(w, w->pending);
+}
+
+bool cyclone_writer_has_pending(const struct cyclone_writer *w)
+{
+    return w->pending != NULL;
+}
+
+void cyclone_writer_flush(struct cyclone_writer *w)
+{
+    if (!w->is_flushed)
+        dds_write_flush(w->writer);
+    w->is_flushed = true;
 }
 
 static int check_size(struct cyclone_writer *w, size_t size)
@@ -813,8 +859,8 @@ int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame,
         return err;
     }
     bool is_copied = way == CYCLONE_COPY || !frame->link;
-    return write_message(w, is_copied ? copy_message(w, frame, head) : hold_message(w, frame, head),
-                         size);
+    return write_message(w,
+                         is_copied ? copy_message(w, frame, head) : hold_message(w, frame, head));
 }
 
 int cyclone_writer_send_bytes(struct cyclone_writer *w, const void *body, size_t size)
@@ -825,7 +871,9 @@ int cyclone_writer_send_bytes(struct cyclone_writer *w, const void *body, size_t
     struct message *m = new_copy(w, size);
     memcpy(m->copy, body, size);
     memset(m->copy + size, 0, CDR_UNIT);
-    return write_message(w, m, size);
+    err = write_message(w, m);
+    cyclone_writer_flush(w);
+    return err;
 }
 
 struct cyclone_guid cyclone_writer_guid(const struct cyclone_writer *w)

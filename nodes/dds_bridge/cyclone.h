@@ -67,15 +67,25 @@ struct cyclone_head {
     size_t replaces; /* at most the body's length */
 };
 
-/* Send a frame, which is this call's now: it is released, sooner or later, succeed or fail. With a
- * `head` (else NULL), which is copied, what stands behind it is sent from where it is all the same;
- * of a body of SL_RANGES_MAX ranges what is left of the first one is copied, too.
- * -ETIMEDOUT: the history is full of what readers have not got (keep_all); -EMSGSIZE: 4 GiB or
- * more, or less than the 4 bytes that each message begins with. */
+/* Send a frame, at the latest at the next flush. It is this call's now, and is released, sooner or
+ * later, succeed or fail. With a `head` (else NULL), which is copied, what stands behind it is sent
+ * from where it is all the same; of a body of SL_RANGES_MAX ranges what is left of the first one is
+ * copied, too. -EAGAIN (keep_all): readers have not got enough of what went before; the message
+ * waits, and before another one may come cyclone_writer_retry must have sent it. -EMSGSIZE: 4 GiB
+ * or more, or less than the 4 bytes that each message begins with. */
 int cyclone_writer_send(struct cyclone_writer *writer, struct sl_frame *frame,
                         const struct cyclone_head *head, enum cyclone_way way);
 
-/* Send a body that is no frame's; it is copied. Errors as above. */
+/* Send the message that waits, if others have ended since the last try, which asked readers what
+ * they have. 0 also if there is none; -EAGAIN: it waits on. */
+int cyclone_writer_retry(struct cyclone_writer *writer);
+bool cyclone_writer_has_pending(const struct cyclone_writer *writer);
+
+/* Small messages share packets. Call this before waiting for anything. */
+void cyclone_writer_flush(struct cyclone_writer *writer);
+
+/* Send a body that is no frame's, at once; it is copied. Errors as above, but never -EAGAIN unless
+ * keep_all. */
 int cyclone_writer_send_bytes(struct cyclone_writer *writer, const void *body, size_t size_bytes);
 
 /* Frames that are not let go of yet, and copied messages. */

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH 16 /* messages of a topic between two looks at the others */
-#define SLACK 2  /* frames beside the history: the one being sent, one being sent again */
+#define BATCH      64    /* messages of a topic between two looks at the others */
+#define SLACK      2     /* frames beside the history: the one being sent, one being sent again */
+#define SMALL      4096  /* bytes: before nothing can be sent, as too many are held, it is copied */
+#define COPIES_MAX 16384 /* that readers have not got */
 
 static const char *const full_names[] = {"drop", "copy", "block"};
 
@@ -149,12 +151,11 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
 /* May no other message be taken now? */
 static bool is_full(const struct out *o)
 {
-    uint32_t held = cyclone_writer_held(o->writer), copies = cyclone_writer_copies(o->writer);
-    if (o->full == BRIDGE_BLOCK)
-        return held + copies >= o->limit;
-    /* Where nothing is displaced, copies have a bound of their own. */
-    uint32_t kept = o->qos.transient_local ? 2 * o->qos.depth : o->qos.depth;
-    return held >= o->limit || (o->qos.keep_all && copies >= kept);
+    uint32_t copies = cyclone_writer_copies(o->writer), copies_most = COPIES_MAX;
+    if (o->qos.keep_all && o->full == BRIDGE_COPY) /* nothing is displaced */
+        copies_most = o->qos.transient_local ? 2 * o->qos.depth : o->qos.depth;
+    return cyclone_writer_has_pending(o->writer) || cyclone_writer_held(o->writer) >= o->limit ||
+           copies >= copies_most;
 }
 
 /* Its subscriber would be readable all the time, so it is not waited for meanwhile. */
@@ -169,7 +170,9 @@ static void park(struct out *o, struct sl_runtime *runtime)
 static bool unpark(struct out *o, struct sl_runtime *runtime)
 {
     cyclone_writer_await(o->writer); /* before looking: what ends from now on is told */
-    if (is_full(o))
+    bool still_waits = cyclone_writer_retry(o->writer) == -EAGAIN;
+    cyclone_writer_flush(o->writer);
+    if (still_waits || is_full(o))
         return false;
     o->is_parked = false;
     return sl_runtime_watch(runtime, sl_subscriber_fd(o->subscriber)) == 0;
@@ -187,11 +190,12 @@ static bool comes_too_early(struct out *o)
     return false;
 }
 
-static enum cyclone_way way_for(const struct out *o)
+static enum cyclone_way way_for(const struct out *o, const struct sl_frame *frame)
 {
     /* one is left for the next take */
     bool has_room = cyclone_writer_held(o->writer) + 1 < o->limit;
-    return o->full != BRIDGE_COPY || has_room ? CYCLONE_HOLD : CYCLONE_COPY;
+    bool may_copy = o->full == BRIDGE_COPY || frame->body_length <= SMALL;
+    return has_room || !may_copy ? CYCLONE_HOLD : CYCLONE_COPY;
 }
 
 /* With another frame_id: another beginning before the frame's bytes. */
@@ -207,7 +211,7 @@ static int send_renamed(struct out *o, struct sl_frame *frame)
         return err;
     }
     const struct cyclone_head head = {made.bytes, made.size_bytes, made.replaces};
-    return cyclone_writer_send(o->writer, frame, &head, way_for(o));
+    return cyclone_writer_send(o->writer, frame, &head, way_for(o, frame));
 }
 
 static void send_frame(struct out *o, struct sl_frame *frame)
@@ -219,8 +223,8 @@ static void send_frame(struct out *o, struct sl_frame *frame)
         return;
     }
     int err = o->layout ? send_renamed(o, frame)
-                        : cyclone_writer_send(o->writer, frame, NULL, way_for(o));
-    if (err < 0)
+                        : cyclone_writer_send(o->writer, frame, NULL, way_for(o, frame));
+    if (err < 0 && err != -EAGAIN)
         sl_log_limited(&o->fault_log, SL_LOG_WARN, "%s: a message is left out: %s", o->topic,
                        sl_error_text());
 }
@@ -236,6 +240,8 @@ static void lower_limit(struct out *o)
 static int send_next(struct out *o, struct sl_runtime *runtime)
 {
     struct sl_frame frame;
+    if (is_full(o))
+        cyclone_writer_flush(o->writer); /* what was not sent yet is held, too */
     if (is_full(o)) {
         park(o, runtime);
         return unpark(o, runtime);
@@ -266,6 +272,7 @@ int out_work(struct out *o, struct sl_runtime *runtime)
         return 0;
     while (done < BATCH && !o->is_parked && (got = send_next(o, runtime)) > 0)
         done++;
+    cyclone_writer_flush(o->writer);
     return got < 0 ? got : done;
 }
 

@@ -509,6 +509,28 @@ static void what_readers_have_not_got_may_be_copied(void **state)
     sl_publisher_close(publisher);
 }
 
+/* What a stopped reader has not got is held, and copied when nothing more may be held. The patience
+ * is shorter than its lease, after which it would not count any more. */
+static void small_messages_go_on_beside_a_stopped_reader(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 4096, 4);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    bridge("/points reliable keep-all");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 600, 0);
+    struct child slow = start_reader("rt/points");
+    kill(slow.pid, SIGSTOP);
+    for (unsigned i = 0; i < 40; i++, number++) {
+        assert_int_equal(publish_cloud(publisher, number, 600), 0);
+        assert_int_equal(side_take(reader, check_cloud, DDS_SECS(5)), number);
+        assert_true(held_of(publisher) <= 4);
+    }
+    assert_true(held_of(publisher) > 0);
+    kill(slow.pid, SIGCONT);
+    await_held(publisher, 0);
+    sl_publisher_close(publisher);
+}
+
 static void killed_reader_leaves_no_hold(void **state)
 {
     (void)state;
@@ -620,6 +642,7 @@ int main(void)
         CASE(keeping_all_does_not_grow_for_late_joiners),
         CASE(stopped_reader_holds_few_and_the_rest_is_counted),
         CASE(what_readers_have_not_got_may_be_copied),
+        CASE(small_messages_go_on_beside_a_stopped_reader),
         CASE(killed_reader_leaves_no_hold),
         CASE(publisher_may_be_made_to_wait),
         CASE(killed_bridge_leaves_no_hold_and_another_takes_over),
