@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "rosbag_compat/crc32.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -220,6 +221,45 @@ const char *sl_log_topic_get(const struct sl_log_topic *topic, const char *key)
         if (strcmp(topic->pairs[i].key, key) == 0)
             return topic->pairs[i].value;
     return NULL;
+}
+
+/* What stands behind `key` at the next place from `*at` on, which is moved behind it; NULL if it
+ * stands nowhere. The profiles are YAML, in lines or in one. */
+static const char *next_value(const char **at, const char *key)
+{
+    for (const char *found = *at; (found = strstr(found, key)); found++) {
+        const char *value = found + strlen(key);
+        bool is_whole = found == *at || (!isalnum((unsigned char)found[-1]) && found[-1] != '_');
+        value += strspn(value, "\"' ");
+        if (!is_whole || *value != ':')
+            continue;
+        *at = value + 1 + strspn(value + 1, "\"' ");
+        return *at;
+    }
+    return NULL;
+}
+
+static uint32_t depth_before(const char *profile, const char *end)
+{
+    const char *depth = next_value(&profile, "depth");
+    unsigned long given = depth && depth < end ? strtoul(depth, NULL, 10) : 1;
+    return given == 0 ? 1 : given > SL_LOG_LATCHED_MAX ? SL_LOG_LATCHED_MAX : (uint32_t)given;
+}
+
+uint32_t sl_log_topic_latched(const struct sl_log_topic *topic)
+{
+    const char *latching = sl_log_topic_get(topic, "latching");
+    const char *profiles = sl_log_topic_get(topic, "offered_qos_profiles");
+    uint32_t count = latching && strcmp(latching, "1") == 0;
+    for (const char *at = profiles, *profile = at; at; profile = at) {
+        const char *durability = next_value(&at, "durability");
+        if (!durability)
+            break;
+        bool is_one = durability[0] == '1' && !isdigit((unsigned char)durability[1]);
+        if (is_one || strncmp(durability, "transient_local", strlen("transient_local")) == 0)
+            count += depth_before(profile, durability);
+    }
+    return count < SL_LOG_LATCHED_MAX ? count : SL_LOG_LATCHED_MAX;
 }
 
 /* Bytes -----------------------------------------------------------------------------------------*/

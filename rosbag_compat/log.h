@@ -199,6 +199,12 @@ void sl_log_close(struct sl_log *log); /* NULL is fine */
 
 /* The value of a pair, or NULL. */
 const char *sl_log_topic_get(const struct sl_log_topic *topic, const char *key);
+/* How many of its last messages its publishers kept for late subscribers: one that ROS 1 latched,
+ * the depth of ROS 2's transient local ones; 0 = none. At most SL_LOG_LATCHED_MAX.
+ * Source: docs of rosbag's connection header ("latching"), rosbag2's offered_qos_profiles, whose
+ * durability is 1 or "transient_local". */
+#define SL_LOG_LATCHED_MAX 16u
+uint32_t sl_log_topic_latched(const struct sl_log_topic *topic);
 
 /* ---- For the formats --------------------------------------------------------------------------*/
 

@@ -290,6 +290,9 @@ static void choose_topic(struct play *p, unsigned l, uint32_t t)
     if (!may_be_played(topic, type))
         return;
     way->out = add_out(p, topic, type);
+    way->out->retain += sl_log_topic_latched(topic); /* of each publisher of a bag */
+    if (way->out->retain > SL_LOG_LATCHED_MAX)
+        way->out->retain = SL_LOG_LATCHED_MAX;
     if (way->ros1 || strcmp(topic->encoding, "cdr") == 0)
         way->out->schema = sl_schema_find(type);
     p->wanted[l][t] = true;
@@ -369,6 +372,26 @@ static unsigned count_ahead(uint64_t slot_bytes, unsigned slots)
     return ahead < slots ? (unsigned)ahead : slots;
 }
 
+/* A message that is retained may keep a slot. They may take half of those that can be done without;
+ * how many they are. */
+static uint32_t fit_retained(struct play *p, uint64_t slots)
+{
+    uint64_t left = (slots - SLOTS_MIN) / 2;
+    uint32_t total = 0;
+    for (unsigned i = 0; i < p->out_count; i++) {
+        struct play_out *out = &p->outs[i];
+        if (out->retain > left) {
+            sl_log(SL_LOG_WARN,
+                   "%s: late subscribers get %u of its latched messages, not %u; give --memory",
+                   out->name, (unsigned)left, out->retain);
+            out->retain = (uint32_t)left;
+        }
+        left -= out->retain;
+        total += out->retain;
+    }
+    return total;
+}
+
 static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_loans)
 {
     uint64_t slots = p->memory_bytes / slot_bytes;
@@ -378,10 +401,11 @@ static int open_pool(struct play *p, uint64_t slot_bytes, unsigned *ret_loans)
                         "make its parts smaller: sluice convert LOG small.mcap",
                         (double)slot_bytes / 1e6, SLOTS_MIN,
                         (double)slot_bytes * SLOTS_MIN / 1048576 + 1);
-    uint64_t useful = 16 + (uint64_t)p->subscribers * (uint64_t)p->quota;
+    uint32_t retained = fit_retained(p, slots);
+    uint64_t useful = 16 + retained + (uint64_t)p->subscribers * (uint64_t)p->quota;
     slots = slots < useful ? slots : useful;
     const struct sl_pool_options pool = {.slot_size = slot_bytes, .slot_count = (uint32_t)slots};
-    *ret_loans = (unsigned)(slots / 2);
+    *ret_loans = (unsigned)((slots - retained) / 2);
     return sl_pool_create(&pool, &p->pool);
 }
 
@@ -404,13 +428,14 @@ static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned 
         int err = sl_runtime_topic(runtime, p->outs[i].name, name);
         o.topic = name;
         o.type = p->outs[i].type;
+        o.retain = p->outs[i].retain;
         if (err < 0 || (err = sl_publisher_open(&o, &p->outs[i].publisher)) < 0)
             return err;
     }
     if (p->clock_hz == 0)
         return 0;
     o.pool = NULL;
-    o.loans = 0;
+    o.loans = o.retain = 0;
     char clock[SL_TOPIC_MAX];
     int err = sl_runtime_topic(runtime, "/clock", clock);
     if (err < 0)

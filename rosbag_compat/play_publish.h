@@ -26,6 +26,7 @@ struct play_out {
     struct sl_publisher *publisher;
     char name[SL_TOPIC_MAX], type[SL_TYPE_MAX];
     const struct sl_schema *schema; /* if it is known and published in CDR */
+    uint32_t retain; /* messages for late subscribers, as the log's publishers had it */
     uint64_t messages;
 };
 

@@ -341,6 +341,56 @@ static void its_own_time_is_kept(void **state)
     free_made(made);
 }
 
+/* The last two messages of a latched topic come to who subscribes when they are long over. */
+static void latched_messages_come_to_late_subscribers(void **state)
+{
+    (void)state;
+    static const struct sl_log_pair pairs[][1] = {
+        {{"offered_qos_profiles", "- history: 1\n  depth: 2\n  durability: 1\n"}},
+        {{"offered_qos_profiles", "[{depth: 7, durability: volatile}, "
+                                  "{depth: 2, \"durability\": \"transient_local\"}]"}},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct made *made = make_bytes(200, 3000, 11);
+        char path[300];
+        unsigned latched = made->messages[0].topic, last[2] = {0};
+        snprintf(path, sizeof path, "%s", harness_path(i == 0 ? "latched0.mcap" : "latched1.mcap"));
+        made->topics[latched].pairs = pairs[i];
+        made->topics[latched].pair_count = 1;
+        for (unsigned k = 0; k < 200; k++) {
+            struct sl_log_message *m = &made->messages[k];
+            bool is_early = k < 20 && m->size_bytes > 500; /* not inline: they keep their slots */
+            if (m->topic == latched && !is_early)
+                m->topic = (latched + 1) % TOPICS;
+            if (m->topic == latched) {
+                last[0] = last[1];
+                last[1] = k;
+            }
+        }
+        assert_true(last[1] > 0);
+        made->messages[199].receive_ns += SL_NS_PER_S;
+        make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 2000);
+        struct receiver r, late;
+        open_receiver(&r, made);
+        struct child child = start("play", path, "--wait-for-subscribers=4", "--lossless", NULL);
+        receive(&r, 199);
+        late = (struct receiver){.messages = calloc(2, sizeof *late.messages), .room = 2};
+        assert_non_null(late.messages);
+        const struct sl_subscriber_options o = {.topic = made->topics[latched].name, .history = 2};
+        assert_fine(sl_subscriber_open(&o, &late.subscriber[0]));
+        assert_true(receive_one(&late, 0) && receive_one(&late, 0));
+        assert_false(receive_one(&late, 0));
+        for (unsigned k = 0; k < 2; k++)
+            assert_true(late.messages[k].hash ==
+                        hash_of(made->bodies[last[k]], made->messages[last[k]].size_bytes));
+        receive(&r, 200);
+        assert_int_equal(wait_for(child.pid), 0);
+        close_receiver(&late);
+        close_receiver(&r);
+        free_made(made);
+    }
+}
+
 static void a_part_of_the_log_may_be_played(void **state)
 {
     (void)state;
@@ -570,6 +620,7 @@ int main(void)
         TEST(the_file_is_read_into_the_pool),
 #endif
         TEST(its_own_time_is_kept),
+        TEST(latched_messages_come_to_late_subscribers),
         TEST(a_part_of_the_log_may_be_played),
         TEST(it_begins_again_when_asked),
         TEST(keys_steer_it),
