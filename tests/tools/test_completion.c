@@ -180,7 +180,7 @@ static void version_is_told(void **state)
     struct run r = run("sluice", "--version", NULL);
     assert_int_equal(r.status, 0);
     assert_has(r.out, "sluice 0.");
-    assert_has(r.out, "protocol 2");
+    assert_has(r.out, "protocol 3");
     run_free(&r);
 }
 
