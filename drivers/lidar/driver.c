@@ -132,6 +132,8 @@ static int driver_open(void *state, struct sl_runtime *runtime)
 {
     struct driver *d = state;
     int err = read_sensors(d, runtime);
+    for (unsigned i = 0; err == 0 && i < d->sensor_count; i++)
+        err = lidar_sensor_read_calibration(&d->sensor[i]);
     if (err == 0)
         err = open_ends(d);
     for (unsigned i = 0; err == 0 && i < d->sensor_count; i++)

@@ -396,13 +396,17 @@ static void add_small_topics(struct lidar_sensor *sensor, struct lidar_decoder_c
     decoder->fix = lidar_publish_fix_sink(&sensor->publish_fix);
 }
 
+int lidar_sensor_read_calibration(struct lidar_sensor *sensor)
+{
+    int found = lidar_options_calibration(&sensor->options, &sensor->calibration);
+    sensor->is_calibrated = found > 0;
+    return found < 0 ? lidar_sensor_failed(sensor, found) : 0;
+}
+
 int lidar_sensor_open(struct lidar_sensor *sensor, struct lidar_source *source)
 {
     struct lidar_options *o = &sensor->options;
     struct lidar_flow_config config = flow_config(sensor, source);
-    int calibrated = lidar_options_calibration(o, &sensor->calibration);
-    if (calibrated < 0)
-        return calibrated;
     add_scan(sensor, &config.publish);
     add_small_topics(sensor, &config.decoder);
     int err = lidar_images_open(&sensor->images, &o->metadata, o->frame_id, sensor->image,
@@ -412,7 +416,7 @@ int lidar_sensor_open(struct lidar_sensor *sensor, struct lidar_source *source)
     const struct ouster_pixel_sink pixels = lidar_images_sink(&sensor->images);
     if (o->images)
         config.decoder.ouster.pixels = &pixels;
-    config.decoder.calibration = calibrated > 0 ? &sensor->calibration : NULL;
+    config.decoder.calibration = sensor->is_calibrated ? &sensor->calibration : NULL;
     err = lidar_flow_open(&sensor->flow, &config);
     if (err < 0 || !sensor->transforms)
         return err;

@@ -11,11 +11,10 @@
  * Datagrams are told apart by port, sender, and of an Ouster by the serial number in them; packets
  * of it that have none (an IMU's of older firmware) by the address that its others came from.
  *
- * Life:    sensors_read -> (sensor_open_topics) -> source -> sensor_open -> the flow's calls ->
- *          sensor_end -> sensor_close. Zeros may be closed.
- * Owner:   the program's state; publishers are the runtime's.
- * Threads: one.
- * Errors:  -errno with sl_error_text(), which names the sensor where there are several.
+ * Life:    sensors_read -> (read_calibration, sensor_open_topics) -> source -> sensor_open -> the
+ * flow's calls -> sensor_end -> sensor_close. Zeros may be closed. Owner:   the program's state;
+ * publishers are the runtime's. Threads: one. Errors:  -errno with sl_error_text(), which names the
+ * sensor where there are several.
  */
 #ifndef SL_DRIVERS_LIDAR_SENSOR_H
 #define SL_DRIVERS_LIDAR_SENSOR_H
@@ -48,6 +47,7 @@ struct lidar_sensor {
     struct lidar_publish_fix publish_fix;
     struct lidar_publish_scan publish_scan;
     struct velodyne_calibration calibration;
+    bool is_calibrated; /* by --calibration */
     struct lidar_flow flow;
     struct lidar_report report;
     bool is_flowing, is_told;
@@ -59,6 +59,10 @@ int lidar_sensors_read(struct lidar_sensor sensors[LIDAR_SENSORS_MAX], struct sl
 
 /* How its errors begin, where there are several: "sensor rear: ". Returns err. */
 int lidar_sensor_failed(const struct lidar_sensor *sensor, int err);
+
+/* The file that --calibration names, if it names one: before anything is opened, as that is what
+ * most often is wrong. */
+int lidar_sensor_read_calibration(struct lidar_sensor *sensor);
 
 /* Publishers; with --source xdp the packets' are the first one's. */
 int lidar_sensor_open_topics(struct lidar_sensor *sensor, bool is_first);

@@ -305,7 +305,12 @@ static void assert_counts(const struct world *w, unsigned pairs, const uint64_t 
         assert_counts(w, sizeof expected_ / sizeof *expected_, expected_); \
     } while (0)
 
-static const double seconds = SLUICE_EMULATED ? 0.5 : 1.2;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SLOW 1
+#else
+#define IS_SLOW SLUICE_EMULATED
+#endif
+static const double seconds = IS_SLOW ? 0.5 : 1.2;
 
 static void points_lie_on_moving_surfaces_at_their_times(void **state)
 {
