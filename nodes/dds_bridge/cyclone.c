@@ -49,15 +49,19 @@ const char *__tsan_default_suppressions(void)
 #define CDR_HEADER   4u /* bytes before each message: its encoding */
 #define CDR_UNIT     4u /* messages are sent in multiples of it */
 #define PAGE         4096u
-#define KEEP_ALL_MAX 1024         /* messages, however small, that readers have not got */
+#define KEEP_ALL_MAX 2048         /* messages, however small, that readers have not got */
 #define BLOCKING_NS  0            /* a full history is told at once */
 #define ENCLAVE      "enclave=/;" /* what ROS 2 says of its participants without security */
 
 /* Before the user's. Small messages may share a packet, until cyclone_writer_flush. And where all
  * are kept, readers are asked what they have when half as much is outstanding as may be, however
- * short a time ago they were asked, so that it need not come to waiting for them. */
+ * short a time ago they were asked, so that it need not come to waiting for them. Twice as
+ * much may be outstanding as Cyclone allows, and a quarter of it need not be waited for: that is a
+ * tenth more at 1 kB and half as much again at 64 kB. With 4 MB readers' sockets overflow. */
 static const char defaults[] = "<CycloneDDS><Domain id=\"any\"><Internal>"
                                "<HeartbeatInterval min=\"0 s\">100 ms</HeartbeatInterval>"
+                               "<Watermarks><WhcLow>250 kB</WhcLow><WhcHigh>1 MB</WhcHigh>"
+                               "<WhcHighInit>1 MB</WhcHighInit></Watermarks>"
                                "<WriteBatch>true</WriteBatch></Internal></Domain></CycloneDDS>";
 
 struct cyclone {
