@@ -55,9 +55,9 @@ const char *__tsan_default_suppressions(void)
 
 /* Before the user's. Small messages may share a packet, until cyclone_writer_flush. And where all
  * are kept, readers are asked what they have when half as much is outstanding as may be, however
- * short a time ago they were asked, so that it need not come to waiting for them. Twice as
- * much may be outstanding as Cyclone allows, and a quarter of it need not be waited for: that is a
- * tenth more at 1 kB and half as much again at 64 kB. With 4 MB readers' sockets overflow. */
+ * short a time ago they were asked, so that it need not come to waiting for them. Twice as much
+ * may be outstanding as Cyclone allows, and a quarter of it need not be waited for: 5 to 20 % more
+ * at 1 kB, 10 to 40 % at 64 kB. With 4 MB readers' sockets overflow. */
 static const char defaults[] = "<CycloneDDS><Domain id=\"any\"><Internal>"
                                "<HeartbeatInterval min=\"0 s\">100 ms</HeartbeatInterval>"
                                "<Watermarks><WhcLow>250 kB</WhcLow><WhcHigh>1 MB</WhcHigh>"
