@@ -377,10 +377,12 @@ static bool is_present(const struct lidar_frame *f, unsigned row)
 /* Columns without a gap before them. */
 static void tell_progress(struct lidar_assembly *a, struct lidar_frame *f)
 {
+    if (!a->sink.progress)
+        return;
     unsigned columns = f->told;
     while (columns < f->rows && is_present(f, columns))
         columns++;
-    if (columns == f->told || !a->sink.progress)
+    if (columns == f->told)
         return;
     if (f->told == 0)
         update_stamp(a, f); /* by the first packet's arrival, where that counts */

@@ -395,10 +395,12 @@ static void write_packet(struct ouster_frames *f, struct ouster_frame *frame,
 /* Columns of the packets without a gap before them. The window may begin within the first one. */
 static void tell_progress(struct ouster_frames *f, struct ouster_frame *frame)
 {
+    if (!f->sink.progress)
+        return;
     unsigned packets = frame->told;
     while (packets < f->expected && has_packet(frame, packets))
         packets++;
-    if (packets == frame->told || !f->sink.progress)
+    if (packets == frame->told)
         return;
     frame->told = packets;
     sl_stream_fence();
