@@ -58,4 +58,6 @@ set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "sluice (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_DEV_DESCRIPTION "The header sluice.h, pkg-config and CMake files to build publishers and
 subscribers of your own, and a driver and a node to begin from.")
+# Of a package of sources: what was built, and what the demo leaves, is none.
+set(CPACK_SOURCE_IGNORE_FILES "/build/;/demo-out/;/\\\\.git;/\\\\.cache/")
 include(CPack)
