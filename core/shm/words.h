@@ -4,14 +4,11 @@
  * A body that travels inline is copied twice, and both copies stand on the way of the message. Each
  * copy may be torn, and the entry's state (P1 to P4, T1 to T3 in ring.c) tells whether it was: no
  * more is asked of an access than that it happens once, where it stands between those fences. So
- * the words are copied in pairs, as volatile vectors, which both our machines do in accesses whose
- * 8-byte halves are never torn. Copied word by word, 256 bytes took twice as long to the other
+ * the words are copied in pairs, as volatile vectors: one access each, and a half that is torn
+ * would be found out like any other. Copied word by word, 256 bytes took twice as long to the other
  * process (docs/bench.md, inline_256): the vector loads that compilers make of what is behind such
  * a copy find several stores where one must forward to them, and wait until all have reached the
  * cache. ThreadSanitizer knows only the words.
- *
- * Source: AMD64 Architecture Programmer's Manual 2, 7.3.2 (aligned 8 bytes are atomic also inside a
- * wider access); Arm Architecture Reference Manual, B2.2.1 (SIMD: each element of 8 bytes).
  */
 #ifndef SL_SHM_WORDS_H
 #define SL_SHM_WORDS_H
