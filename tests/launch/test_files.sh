@@ -26,6 +26,12 @@ fail() {
     exit 1
 }
 
+# What stands in `said` is of the program before until the next one's shell has opened it: who waits
+# for a word in it, empties it first.
+forget() {
+    : >said
+}
+
 nothing_is_left() {
     left=$(find "$place/root" -type s)
     [ -z "$left" ] || fail "$1: left in the domain: $left"
@@ -192,6 +198,7 @@ live_sensor() { # MODEL PORT FILE ARGUMENT ...
     to=127.0.0.1:$2
     file=$3
     shift 3
+    forget
     "$sluice" launch "$files/$file" bind=127.0.0.1 "$@" --stats-period 200ms >said 2>&1 &
     live=$!
     "$sluice" sim lidar --model "$model" --to "$to" --duration 1min >/dev/null 2>&1 &
@@ -222,6 +229,7 @@ live_sensor os1-64 $port ouster.yaml metadata=os1_ports.json
 silent_sensor() { # FILE ARGUMENT ...
     file=$1
     shift
+    forget
     "$sluice" launch "$files/$file" port=$port bind=127.0.0.1 "$@" >said 2>&1 &
     live=$!
     for _ in $(seq 600); do
@@ -239,6 +247,7 @@ silent_sensor robosense.yaml model=helios info_port=$((port + 1))
 
 # An Ouster that is silent: the file starts and ends.
 if [ -r "$data/$recorded.json" ]; then
+    forget
     "$sluice" launch "$files/ouster.yaml" metadata="$data/$recorded.json" bind=127.0.0.1 >said 2>&1 &
     live=$!
     for _ in $(seq 600); do
