@@ -2,6 +2,7 @@
 /* test_driver_live.c - the real program at a socket, the simulated sensor at the other end. */
 #include "tests/lidar/driving.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,6 +48,26 @@ static void begin(struct driver *driver, struct sender *sender, enum lidar_sim_r
     sender->config.sim.telemetry_every = 0;
 }
 
+/* The next frame. Silence ends a turn, the last one and any in which the sender was kept waiting:
+ * after a partial one there may be no other once the sender has ended. */
+static bool another(struct sl_subscriber *points, struct sender *sender, bool was_partial,
+                    struct sl_frame *ret_frame)
+{
+    if (!was_partial)
+        return next_frame(points, ret_frame);
+    uint64_t ended_ns = 0;
+    while (ended_ns == 0 || sl_clock_monotonic_ns() < ended_ns + SL_NS_PER_S) {
+        int err = sl_subscriber_take(points, ret_frame);
+        if (err == 0)
+            return true;
+        assert_int_equal(err, -EAGAIN);
+        if (ended_ns == 0 && pthread_tryjoin_np(sender->thread, NULL) == 0)
+            ended_ns = sl_clock_monotonic_ns();
+        sl_subscriber_wait(points, 20 * (int64_t)SL_NS_PER_MS);
+    }
+    return false;
+}
+
 static void live_packets_become_turns_and_the_last_one_is_not_kept_for_ever(void **state)
 {
     struct driving *d = *state;
@@ -65,19 +86,19 @@ static void live_packets_become_turns_and_the_last_one_is_not_kept_for_ever(void
         uint64_t before_ns = sl_clock_realtime_ns();
         assert_int_equal(pthread_create(&sender.thread, NULL, send_all, &sender), 0);
         unsigned count = 0;
-        for (bool is_last = false; !is_last;) {
-            assert_true(next_frame(points, &frame));
+        unsigned partial = 0;
+        for (bool is_partial = false; another(points, &sender, is_partial, &frame);) {
             read_cloud(&frame, returns[i].count, &cloud);
             /* without GPS a stamp is on the host's clock */
             assert_int_equal(frame.clock, SL_CLOCK_HOST);
             assert_in_range(frame.stamp_ns, before_ns - SL_NS_PER_S, sl_clock_realtime_ns());
-            is_last = frame.flags & SL_MESSAGE_PARTIAL; /* the silence after it has ended it */
+            is_partial = frame.flags & SL_MESSAGE_PARTIAL;
+            partial += is_partial;
             count++;
             sl_frame_release(&frame);
         }
-        pthread_join(sender.thread, NULL);
         assert_int_equal(sender.error, 0);
-        assert_in_range(count, TURNS, TURNS + 1);
+        assert_in_range(count, TURNS, TURNS + partial);
         sl_subscriber_close(points);
         kill(driver->pid, SIGTERM);
         assert_int_equal(driver_finish(driver), 0);
