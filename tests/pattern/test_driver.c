@@ -187,8 +187,9 @@ static void frames_without_a_slot_are_left_out_and_have_numbers(void **state)
     await_refused_loan("/pattern/bytes");
     sl_frame_release(&a);
     struct sl_frame c = take(subscriber);
-    assert_int_equal(c.seq, b.seq + 1);
-    assert_true(sequence_of(&c) > sequence_of(&b) + 1);
+    /* some may have been published and written over since */
+    assert_true(c.seq > b.seq);
+    assert_true(sequence_of(&c) - sequence_of(&b) > c.seq - b.seq);
     sl_frame_release(&b);
     sl_frame_release(&c);
     sl_subscriber_close(subscriber);
