@@ -192,7 +192,13 @@ if [ -n "${SLUICE_EMULATED:-}" ]; then
 fi
 
 # A live sensor: the packets come by UDP until frames were seen.
-port=$((20000 + $$ % 20000))
+# The ports are this process's own: one of 2700 pairs below those that the kernel gives away, and between
+# those of DDS, which has the first 40 of each 250 from 7400 on.
+pair=$(($$ % 2700))
+port=$((7500 + 250 * (10 + pair / 30) + 4 * (pair % 30)))
+with_own_ports() { # METADATA: an Ouster's, on standard output
+    sed "s/\"udp_port_lidar\": *[0-9]*/\"udp_port_lidar\": $port/; s/\"udp_port_imu\": *[0-9]*/\"udp_port_imu\": $((port + 1))/" "$1"
+}
 live_sensor() { # MODEL PORT FILE ARGUMENT ...
     model=$1
     to=127.0.0.1:$2
@@ -221,8 +227,7 @@ live_sensor vlp-16 $port vlp16.yaml port=$port telemetry_port=$((port + 1))
 live_sensor vlp-16 $port velodyne.yaml port=$port telemetry_port=$((port + 1)) model=vlp-16
 live_sensor xt32 $port hesai.yaml port=$port model=xt32
 live_sensor mid-360 $port livox.yaml port=$port imu_port=$((port + 1)) model=mid-360
-sed "s/\"udp_port_lidar\": 7502/\"udp_port_lidar\": $port/; s/\"udp_port_imu\": 7503/\"udp_port_imu\": $((port + 1))/" \
-    os1.json >os1_ports.json
+with_own_ports os1.json >os1_ports.json
 live_sensor os1-64 $port ouster.yaml metadata=os1_ports.json
 
 # A sensor that is silent: the file starts and ends.
@@ -248,10 +253,11 @@ silent_sensor robosense.yaml model=helios info_port=$((port + 1))
 # An Ouster that is silent: the file starts and ends.
 if [ -r "$data/$recorded.json" ]; then
     forget
-    "$sluice" launch "$files/ouster.yaml" metadata="$data/$recorded.json" bind=127.0.0.1 >said 2>&1 &
+    with_own_ports "$data/$recorded.json" >recorded.json
+    "$sluice" launch "$files/ouster.yaml" metadata=recorded.json bind=127.0.0.1 >said 2>&1 &
     live=$!
     for _ in $(seq 600); do
-        ! grep -q 'listening at 127.0.0.1 port 7502, IMU at 7503' said || break
+        ! grep -q "listening at 127.0.0.1 port $port, IMU at $((port + 1))" said || break
         kill -0 "$live" 2>/dev/null || fail "ouster.yaml: ended early"
         sleep 0.1
     done
