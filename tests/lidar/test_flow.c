@@ -18,7 +18,7 @@
 #include "tests/lidar/frames.h"
 
 #define FRAME_ID    "lidar"
-#define PACKETS     3    /* at once */
+#define PACKETS     3     /* at once */
 #define PATIENCE_MS 60000 /* a bound for a broken test, never waited for in a good one */
 
 static struct fake_sensor sensor;
