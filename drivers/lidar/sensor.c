@@ -88,7 +88,7 @@ static void note_given(struct lidar_given *given, const char *name)
 static int set_option(struct lidar_sensor *sensor, char *word, struct lidar_given *given)
 {
     const struct sl_command command = {
-        .name = sensor->name,
+        .name = "lidar",
         .tables = {{.options = lidar_option_table,
                     .count = LIDAR_OPTION_COUNT,
                     .state = &sensor->options}},
