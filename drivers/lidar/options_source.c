@@ -66,9 +66,9 @@ static int check_capture(const struct lidar_options *o)
 
 static int check_live(const struct lidar_options *o)
 {
-    if (is_live(o) && o->block)
+    if (is_live(o) && o->publishing.block)
         return not_for_live("block");
-    if (is_live(o) && o->wait_for > 0)
+    if (is_live(o) && o->publishing.wait_for > 0)
         return not_for_live("wait-for-subscribers");
     if (takes_frames(o) && (!o->interface || !o->interface[0]))
         return sl_error(-EINVAL, "option --source: %s needs --interface NAME",
@@ -89,12 +89,7 @@ int lidar_options_check_source(struct lidar_options *o, const struct lidar_given
         err = check_capture(o);
     if (err == 0)
         err = check_live(o);
-    if (err == 0 && o->wait_for > o->subscribers)
-        err = sl_error(-EINVAL,
-                       "option --wait-for-subscribers: %d will never come where --subscribers "
-                       "allows %d",
-                       (int)o->wait_for, (int)o->subscribers);
-    return err;
+    return err < 0 ? err : sl_publishing_check(&o->publishing);
 }
 
 unsigned lidar_options_ports(const struct lidar_options *o,

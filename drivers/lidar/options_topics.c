@@ -31,16 +31,6 @@ size_t lidar_options_cloud_bytes(const struct lidar_options *o)
     return most;
 }
 
-static void set_topic(const struct lidar_options *o, struct sl_publisher_options *to)
-{
-    to->subscribers = (uint32_t)o->subscribers;
-    to->quota = (uint32_t)o->quota;
-    to->lease_ns = o->lease_ns;
-    to->lossless = o->lossless || o->block;
-    to->relay = o->relay;
-    to->lossless_timeout_ns = o->lossless_timeout_ns;
-}
-
 /* The most columns that a slot has room for, of any model that may come. */
 static unsigned columns_max(const struct lidar_options *o)
 {
@@ -74,7 +64,7 @@ void lidar_options_points(const struct lidar_options *o, struct sl_publisher_opt
         .slot_size = lidar_publish_points_slot_bytes(o->frame_id, lidar_options_cloud_bytes(o)),
         .loans = LIDAR_FRAMES_OPEN_MAX,
     };
-    set_topic(o, ret_topic);
+    sl_publishing_apply(&o->publishing, ret_topic);
     if (o->slice_columns > 0)
         add_slices(o, ret_topic);
 }
@@ -114,7 +104,7 @@ void lidar_options_packets(const struct lidar_options *o, struct sl_publisher_op
         .slot_size = packets_slot_bytes(o),
         .loans = 1,
     };
-    set_topic(o, ret_topic);
+    sl_publishing_apply(&o->publishing, ret_topic);
     if (o->source == LIDAR_FROM_XDP)
         lidar_xdp_topic(o->receive_buffer_bytes, ret_topic);
 }
@@ -124,7 +114,7 @@ void lidar_options_raw(const struct lidar_options *o, unsigned index,
 {
     *ret_topic = (struct sl_subscriber_options){
         .topic = o->topics.text[index],
-        .policy = o->block ? SL_LOSSLESS : SL_KEEP_LAST,
+        .policy = o->publishing.block ? SL_LOSSLESS : SL_KEEP_LAST,
         .quota = 1,
     };
 }
@@ -138,7 +128,7 @@ void lidar_options_image(const struct lidar_options *o, enum lidar_image image,
         .slot_size = lidar_image_slot_bytes(&o->metadata, image, o->frame_id),
         .loans = 1,
     };
-    set_topic(o, ret_topic);
+    sl_publishing_apply(&o->publishing, ret_topic);
 }
 
 void lidar_options_scan(const struct lidar_options *o, struct sl_publisher_options *ret_topic)
@@ -149,7 +139,7 @@ void lidar_options_scan(const struct lidar_options *o, struct sl_publisher_optio
         .slot_size = lidar_publish_scan_bytes(&o->scan),
         .loans = 1,
     };
-    set_topic(o, ret_topic);
+    sl_publishing_apply(&o->publishing, ret_topic);
 }
 
 void lidar_options_transforms(struct sl_publisher_options *ret_topic)
@@ -168,7 +158,7 @@ void lidar_options_imu(const struct lidar_options *o, struct sl_publisher_option
     *ret_topic = (struct sl_publisher_options){
         .topic = "imu",
         .type = SL_TYPE_IMU,
-        .subscribers = (uint32_t)o->subscribers,
+        .subscribers = (uint32_t)o->publishing.subscribers,
         .inline_max = (uint32_t)lidar_publish_imu_bytes(o->frame_id),
     };
 }
@@ -178,7 +168,7 @@ void lidar_options_fix(const struct lidar_options *o, struct sl_publisher_option
     *ret_topic = (struct sl_publisher_options){
         .topic = "fix",
         .type = SL_TYPE_NAVSATFIX,
-        .subscribers = (uint32_t)o->subscribers,
+        .subscribers = (uint32_t)o->publishing.subscribers,
         .inline_max = (uint32_t)lidar_publish_fix_bytes(o->frame_id),
     };
 }
