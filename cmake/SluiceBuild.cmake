@@ -59,16 +59,37 @@ endfunction()
 
 # sluice_test(NAME SOURCES ... [LINK ...] [LABELS ...] [TIMEOUT S] [ARGS ...]): a cmocka program,
 # run by ctest as NAME. Exit 77 is a skip; the reason is on its last line "SKIP: reason".
+#
+# Where SLUICE_ONE_THREAD is set, the tests that follow neither have a second thread nor start programs of ours:
+# ThreadSanitizer would find nothing in them, and they are not built for it. The test one_thread looks whether that
+# is so.
 function(sluice_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK;LABELS;ARGS" ${ARGN})
-  if(SLUICE_SANITIZE STREQUAL "fuzzer")
+  if(SLUICE_SANITIZE STREQUAL "fuzzer" OR (SLUICE_SANITIZE STREQUAL "thread" AND SLUICE_ONE_THREAD))
     return()
+  endif()
+  if(SLUICE_ONE_THREAD)
+    set_property(GLOBAL APPEND PROPERTY SLUICE_ONE_THREAD_TESTS "$<TARGET_FILE:test_${name}>")
   endif()
   add_executable(test_${name} ${arg_SOURCES})
   target_link_libraries(test_${name} PRIVATE ${arg_LINK} cmocka)
   add_test(NAME ${name} COMMAND test_${name} ${arg_ARGS})
   sluice_test_properties(${name} TIMEOUT "${arg_TIMEOUT}" LABELS ${arg_LABELS})
 endfunction()
+
+# Nothing else is run or built beside it: it measures, or would starve others.
+function(sluice_test_alone name)
+  set_property(TEST ${name} PROPERTY RUN_SERIAL TRUE)
+  set_property(TEST ${name} APPEND PROPERTY LABELS alone)
+endfunction()
+
+# ctest begins with those that take long, so that none of them is left over for the end.
+file(STRINGS "${PROJECT_SOURCE_DIR}/tests/costs" costs REGEX "^[a-z]")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/costs")
+foreach(line ${costs})
+  string(REGEX MATCH "^([a-z0-9_]+) +([0-9]+)" line "${line}")
+  set(SLUICE_COST_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+endforeach()
 
 function(sluice_test_properties name)
   cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
@@ -81,6 +102,9 @@ function(sluice_test_properties name)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
     LABELS "${arg_LABELS}"
     ENVIRONMENT "SLUICE_BUILD=${PROJECT_BINARY_DIR};SLUICE_SOURCE=${PROJECT_SOURCE_DIR}")
+  if(SLUICE_COST_${name})
+    set_tests_properties(${name} PROPERTIES COST ${SLUICE_COST_${name}})
+  endif()
   if(SLUICE_EMULATED)
     set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "SLUICE_EMULATED=1")
   endif()
@@ -88,9 +112,12 @@ endfunction()
 
 # sluice_fuzz(NAME SOURCES ... [LINK ...]): SOURCES define LLVMFuzzerTestOneInput. With the fuzz
 # preset it becomes a libFuzzer program fuzz_NAME; otherwise every file of tests/fuzz/seeds/NAME is
-# replayed as the ordinary test fuzz_NAME.
+# replayed as the ordinary test fuzz_NAME, but not where ThreadSanitizer looks: by one thread.
 function(sluice_fuzz name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  if(SLUICE_SANITIZE STREQUAL "thread")
+    return()
+  endif()
   if(SLUICE_SANITIZE STREQUAL "fuzzer")
     add_executable(fuzz_${name} ${arg_SOURCES})
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)

@@ -202,6 +202,8 @@ static int launch(struct sl_plan *plan)
 int sl_launch_main(int argc, char **argv)
 {
     int err = sl_options_parse(&sl_launch_command, argc, argv);
+    if (err < 0)
+        fputs("sluice launch: ", stderr); /* what is wrong with a file begins with its place */
     if (err != 0)
         return err < 0 ? wrong() : 0;
     struct sl_plan *plan;

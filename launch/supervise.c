@@ -22,7 +22,9 @@
 
 #define EVENTS_MAX        32
 #define LOOK_EVERY_NS     (SL_NS_PER_S / 2) /* at the counters */
-#define READER_MS         5                 /* when our own output's reader is behind */
+#define ANSWER_MS         20                /* which those have that are new */
+#define FIRST_ANSWER_MS   1000 /* of one that is just ready, and may end before the next look */
+#define READER_MS         5    /* when our own output's reader is behind */
 #define TABLE_TEXT_MAX    16384
 #define DURATION_TEXT_MAX 24
 
@@ -159,6 +161,17 @@ static int may_start(const struct supervisor *s, const struct member *m, const c
     return 1;
 }
 
+static void stop_all(struct supervisor *s);
+
+/* It has ended for good, or will never be started. */
+static void end_with(struct supervisor *s, const struct member *m)
+{
+    if (!m->node->required)
+        return;
+    sl_output_note(SL_LOG_INFO, "%s is required: stopping all", m->node->name);
+    stop_all(s);
+}
+
 static void start_waiting(struct supervisor *s, uint64_t now_ns)
 {
     for (unsigned i = 0; i < s->count && !s->stopping; i++) {
@@ -174,6 +187,7 @@ static void start_waiting(struct supervisor *s, uint64_t now_ns)
                            blocker);
             m->state = FAILED;
             s->failed = true;
+            end_with(s, m);
         }
     }
 }
@@ -216,7 +230,7 @@ static void stop_all(struct supervisor *s)
     if (s->stopping)
         return;
     s->stopping = true;
-    sl_table_refresh(s->table); /* the last look while all of them run */
+    sl_table_refresh(s->table, FIRST_ANSWER_MS); /* the last look while all of them run */
     for (unsigned i = 0; i < s->count; i++)
         if (s->member[i].state == WAITING || s->member[i].state == PAUSING)
             s->member[i].state = ENDED;
@@ -324,10 +338,7 @@ static void decide_after_end(struct supervisor *s, struct member *m, int status,
         sl_output_note(SL_LOG_INFO, "%s has ended", m->node->name);
         m->state = ENDED;
     }
-    if (m->node->required) {
-        sl_output_note(SL_LOG_INFO, "%s is required: stopping all", m->node->name);
-        stop_all(s);
-    }
+    end_with(s, m);
 }
 
 static void on_ready(struct supervisor *s, struct member *m)
@@ -525,8 +536,8 @@ static void look(struct supervisor *s, uint64_t now_ns)
 {
     if (now_ns < s->next_look_ns)
         return;
+    sl_table_refresh(s->table, s->next_look_ns == 0 ? FIRST_ANSWER_MS : ANSWER_MS);
     s->next_look_ns = now_ns + LOOK_EVERY_NS;
-    sl_table_refresh(s->table);
     if (sl_output_has_table()) {
         show_table(s);
     } else if (s->options->stats_period_ns > 0 && now_ns >= s->next_lines_ns) {
@@ -678,7 +689,7 @@ int sl_supervise(struct sl_plan *plan, const struct sl_supervise_options *option
     run(&s);
     sl_roudi_close(&s.roudi);
     sl_orphans_kill(&s.domain);
-    sl_table_refresh(s.table);
+    sl_table_refresh(s.table, ANSWER_MS);
     sl_output_close();
     if (options->with_summary) {
         sl_table_summary(s.table, (double)(sl_clock_monotonic_ns() - s.start_ns) / 1e9, stdout);

@@ -12,8 +12,6 @@
 #define ROWS_MAX       512
 #define TOPICS_MAX     128
 #define RATE_PERIOD_NS (SL_NS_PER_S / 2)
-#define ANSWER_MS \
-    20 /* a new process has so long to answer; if it takes longer, it is asked again */
 
 /* A publisher or subscriber that was ever seen. */
 struct row {
@@ -183,14 +181,14 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct topic *)a)->name, ((const struct topic *)b)->name);
 }
 
-void sl_table_refresh(struct sl_table *table)
+void sl_table_refresh(struct sl_table *table, int answer_ms)
 {
     for (unsigned i = 0; i < table->row_count; i++) {
         look_again(&table->row[i]);
         table->row[i].page_row = NULL; /* the watch may unmap it now */
         table->row[i].is_live = false;
     }
-    if (sl_stats_watch_refresh(&table->watch, ANSWER_MS) >= 0)
+    if (sl_stats_watch_refresh(&table->watch, answer_ms) >= 0)
         sl_stats_each(&table->watch, visit, table);
     uint64_t now_ns = sl_clock_monotonic_ns();
     table->topic_count = 0;

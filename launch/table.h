@@ -18,9 +18,10 @@ struct sl_table;
 int sl_table_open(const char *domain, struct sl_table **ret_table);
 void sl_table_close(struct sl_table *table);
 
-/* Look at all processes anew. Rates are those since the last call that was at least half a second
- * ago. */
-void sl_table_refresh(struct sl_table *table);
+/* Look at all processes anew. One that has not been seen yet is waited for, at most `answer_ms`
+ * long; if it has not answered by then, it is asked again the next time. Rates are those since the
+ * last call that was at least half a second ago. */
+void sl_table_refresh(struct sl_table *table, int answer_ms);
 
 /* The table, at most `columns` wide (0 = any) and `rows` high. */
 void sl_table_text(struct sl_table *table, unsigned rows, unsigned columns, char *to, size_t size);

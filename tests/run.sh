@@ -4,6 +4,9 @@
 #
 # Usage: tests/run.sh [PRESET ...]        (default: release asan tsan arm64)
 #
+# While one build is tested the next one is built, at the lowest priority; it stands still while those tests
+# run that must be alone (sluice_test_alone).
+#
 # The style checks are ordinary tests of the release build. A test is skipped when it exits with 77
 # (its last line then says "SKIP: reason"), or when cmocka says "[  SKIPPED ]" of one of its parts.
 # A skip that tests/allowed_skips does not list is a failure.
@@ -112,7 +115,7 @@ read_results() {
 }
 
 count_results() { # preset, JUnit file
-    local status name reason before=$((passed + failed + skipped))
+    local status name reason
     while IFS=$'\t' read -r status name reason; do
         case $status in
         passed) passed=$((passed + 1)) ;;
@@ -123,51 +126,103 @@ count_results() { # preset, JUnit file
         skipped) skip "$name" "$1" "$reason" ;;
         esac
     done < <(read_results "$2")
-    [ $((passed + failed + skipped)) -gt $before ] || fail "no test ran in build/$1"
 }
 
-run_preset() {
-    local preset=$1 folder=build/$1 ctest_log=build/$1/ctest.log
-    mkdir -p "$folder"
-    if [ "$preset" = arm64 ] && ! cmake/packages.sh arm64; then
-        fail "arm64: packages"
-        return
-    fi
-    if [ "$preset" = release ]; then
+# Building ----------------------------------------------------------------------------------------
+
+# Beside the first build: what its tests need and it does not, and the cross compiler. The status is arm64's.
+fetch_packages() {
+    if [[ " ${presets[*]} " == *" release "* ]]; then
         cmake/packages.sh vm || echo "== no machine can be emulated: the tests in one are skipped"
     fi
-    echo "== $preset: configure and build in $folder"
+    [[ " ${presets[*]} " != *" arm64 "* ]] || cmake/packages.sh arm64
+}
+
+build_preset() { # what it says last, if it fails, is what failed
+    local preset=$1 folder=build/$1
+    if [ "$preset" = arm64 ] && ! wait "$fetched"; then
+        echo "arm64: packages"
+        return 1
+    fi
     if ! cmake --preset "$preset" >"$folder/configure.log" 2>&1; then
         cat "$folder/configure.log"
-        fail "$preset: configure"
-        return
+        echo "$preset: configure"
+        return 1
     fi
     if ! cmake --build --preset "$preset" >"$folder/build.log" 2>&1; then
         grep -v '^\[' "$folder/build.log" | tail -n 60
-        fail "$preset: build (all of it: $folder/build.log)"
+        echo "$preset: build (all of it: $folder/build.log)"
+        return 1
+    fi
+}
+
+# A line for each preset that is done: its name, and the status.
+build_all() {
+    local preset status
+    mkdir -p build
+    fetch_packages >build/packages.log 2>&1 &
+    fetched=$!
+    for preset in "${presets[@]}"; do
+        mkdir -p "build/$preset"
+        status=0
+        build_preset "$preset" >"build/$preset/said.log" 2>&1 || status=$?
+        [ "$preset" != "${presets[0]}" ] || wait "$fetched"
+        echo "$preset $status"
+        renice -n 19 -p $BASHPID >/dev/null 2>&1 # from now on there is something to test
+    done
+}
+
+# Testing -----------------------------------------------------------------------------------------
+
+run_tests() { # preset, name of the results, arguments of ctest
+    local folder=build/$1 junit=$PWD/build/$1/$2.xml
+    rm -f "$junit"
+    "${calm[@]}" ctest --test-dir "$folder" -j "$jobs" --output-on-failure --no-tests=error \
+        --output-junit "$junit" "${@:3}" \
+        --test-output-size-passed 1000000 --test-output-size-failed 1000000 2>&1 |
+        tee "$folder/$2.log" | grep -v -e '^ *Start ' -e '^Internal ctest' -e '^Test project'
+    if [ -s "$junit" ]; then
+        count_results "$1" "$junit"
+    else
+        fail "$1: ctest did not finish"
+    fi
+}
+
+run_preset() { # once it is built
+    local preset=$1 folder=build/$1 built status
+    echo "== $preset: configure and build in $folder"
+    renice -n "$(nice)" -g "$builder" >/dev/null 2>&1 # it is waited for; only root may do that
+    if ! read -r built status <&"$answers" || [ "$built" != "$preset" ]; then
+        fail "$preset: the build ended without a word"
+        return
+    fi
+    [ "$preset" != "${presets[0]}" ] || cat build/packages.log
+    if [ "$status" != 0 ]; then
+        sed '$d' "$folder/said.log"
+        fail "$(tail -n 1 "$folder/said.log")"
         return
     fi
     if [ "$preset" = tsan ] && ! sanitizer_runs -fsanitize=thread; then
         skip tsan "$preset" "its runtime does not start here: address randomness cannot be turned off"
         return
     fi
-    echo "== $preset: test"
-    rm -f "$folder/junit.xml"
-    "${calm[@]}" ctest --test-dir "$folder" -j "$jobs" --output-on-failure --no-tests=error \
-        --output-junit "$PWD/$folder/junit.xml" \
-        --test-output-size-passed 1000000 --test-output-size-failed 1000000 2>&1 |
-        tee "$ctest_log" | grep -v -e '^ *Start ' -e '^Internal ctest' -e '^Test project'
-    if [ -s "$folder/junit.xml" ]; then
-        count_results "$preset" "$folder/junit.xml"
-    else
-        fail "$preset: ctest did not finish"
-    fi
+    echo "== $preset: test, $SECONDS s after the start"
+    run_tests "$preset" ctest -LE '^alone$'
+    kill -STOP -- "-$builder" 2>/dev/null
+    run_tests "$preset" ctest_alone -L '^alone$'
+    kill -CONT -- "-$builder" 2>/dev/null
 }
 
 cmake/packages.sh test || {
     fail "packages"
     finish
 }
+set -m # the builder and all that it starts are one group
+coproc build_all
+builder=$COPROC_PID
+exec {answers}<&"${COPROC[0]}"
+set +m
+trap 'kill -KILL -- "-$builder" 2>/dev/null' EXIT
 for preset in "${presets[@]}"; do
     run_preset "$preset"
 done

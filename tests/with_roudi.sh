@@ -94,7 +94,7 @@ stop_roudi() {
     wait "$roudi" 2>/dev/null || true
 }
 trap stop_roudi EXIT
-for _ in $(seq 1500); do
+for _ in $(seq 3000); do
     if grep -q "ready for clients" /tmp/roudi.log || ! kill -0 "$roudi" 2>/dev/null; then
         break
     fi

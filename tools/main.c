@@ -122,19 +122,29 @@ static void print_man(FILE *to)
     }
 }
 
-/* What was meant: a name that is nearly what was typed, or whose second word it is. */
-static const char *nearest_tool(const char *typed)
+/* What was meant: a name that is nearly what was typed, or whose second word it is. Within a group
+ * the second words alone are compared. */
+static const char *nearest_tool(const char *group, const char *typed)
 {
     const char *names[sizeof sl_tools / sizeof *sl_tools];
+    const char *words[sizeof sl_tools / sizeof *sl_tools];
     unsigned count = 0;
-    for (; sl_tools[count]; count++) {
-        names[count] = sl_tools[count]->name;
-        const char *second = strchr(names[count], ' ');
-        if (second && strcmp(second + 1, typed) == 0)
-            return names[count];
+    size_t length = group ? strlen(group) : 0;
+    for (unsigned i = 0; sl_tools[i]; i++) {
+        const char *name = sl_tools[i]->name, *second = strchr(name, ' ');
+        if (!group && second && strcmp(second + 1, typed) == 0)
+            return name;
+        if (group && (strncmp(name, group, length) != 0 || name[length] != ' '))
+            continue;
+        names[count] = name;
+        words[count++] = group ? second + 1 : name;
     }
-    names[count] = NULL;
-    return sl_nearest_word(typed, names);
+    words[count] = NULL;
+    const char *nearest = sl_nearest_word(typed, words);
+    for (unsigned i = 0; nearest && i < count; i++)
+        if (words[i] == nearest)
+            return names[i];
+    return NULL;
 }
 
 static int unknown(int count, char **words)
@@ -146,7 +156,7 @@ static int unknown(int count, char **words)
     }
     char typed[128];
     snprintf(typed, sizeof typed, "%s%s%s", words[0], group ? " " : "", group ? words[1] : "");
-    const char *nearest = nearest_tool(typed);
+    const char *nearest = nearest_tool(group ? words[0] : NULL, words[group ? 1 : 0]);
     fprintf(stderr, "sluice: no command '%s'%s%s%s; see sluice help\n", typed,
             nearest ? "; did you mean 'sluice " : "", nearest ? nearest : "", nearest ? "'?" : "");
     return SL_EXIT_USAGE;

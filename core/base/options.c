@@ -349,8 +349,9 @@ static const char *nearest_name(const struct sl_command *command, const char *na
 static int no_such_option(const struct sl_command *command, const char *name, size_t length)
 {
     const char *near = nearest_name(command, name, length);
-    return sl_error(-ENOENT, "no option --%.*s%s%s%s", (int)length, name,
-                    near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+    if (near)
+        return sl_error(-ENOENT, "no option --%.*s; did you mean --%s?", (int)length, name, near);
+    return sl_error(-ENOENT, "no option --%.*s; see %s --help", (int)length, name, command->name);
 }
 
 static int set_found(struct found f, const char *value)

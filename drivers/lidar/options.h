@@ -10,6 +10,7 @@
 #define SL_DRIVERS_LIDAR_OPTIONS_H
 
 #include "core/base/options.h"
+#include "core/node/publishing.h"
 #include "core/shm/sluice.h"
 #include "drivers/lidar/decoder.h"
 #include "drivers/lidar/ouster_metadata.h"
@@ -69,10 +70,8 @@ struct lidar_options {
     bool packets, tf;
 
     int64_t slice_columns; /* 0 = whole turns */
-    int64_t returns, subscribers, quota;
-    bool lossless, block, relay;
-    int64_t lossless_timeout_ns, lease_ns;
-    int64_t wait_for;
+    int64_t returns;
+    struct sl_publishing publishing;
     struct sl_option_list also; /* more sensors, as sensor.h reads them */
 
     /* What these mean, and what the file (or the simulated sensor) says, once lidar_options_check

@@ -88,7 +88,7 @@ static void note_given(struct lidar_given *given, const char *name)
 static int set_option(struct lidar_sensor *sensor, char *word, struct lidar_given *given)
 {
     const struct sl_command command = {
-        .name = sensor->name,
+        .name = "lidar",
         .tables = {{.options = lidar_option_table,
                     .count = LIDAR_OPTION_COUNT,
                     .state = &sensor->options}},
@@ -370,7 +370,8 @@ static struct lidar_flow_config flow_config(struct lidar_sensor *sensor,
                     .form = lidar_options_packet_form(o),
                     .frame_id = o->frame_id,
                     .slice_columns = (unsigned)o->slice_columns,
-                    .patience = {.may_wait = o->block ? may_wait : NULL, .context = sensor}},
+                    .patience = {.may_wait = o->publishing.block ? may_wait : NULL,
+                                 .context = sensor}},
     };
     lidar_options_decoder(o, &config.decoder);
     return config;
@@ -428,8 +429,8 @@ bool lidar_sensor_may_begin(struct lidar_sensor *sensor, bool may_draw)
 {
     const struct lidar_options *o = &sensor->options;
     struct sl_publisher_status status;
-    if (o->wait_for > 0 && sl_publisher_status(sensor->points, &status) == 0 &&
-        status.subscribers < o->wait_for)
+    if (o->publishing.wait_for > 0 && sl_publisher_status(sensor->points, &status) == 0 &&
+        status.subscribers < o->publishing.wait_for)
         return false;
     sensor->is_flowing = true;
     lidar_report_begin(&sensor->report, &sensor->flow, sensor->is_alone ? NULL : name_of(sensor),

@@ -10,6 +10,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/node/publishing.h"
 #include "drivers/pattern/writer.h"
 
 #define LOOK_FOR_SUBSCRIBERS_NS (2 * SL_NS_PER_MS)
@@ -28,8 +29,9 @@ struct driver {
     int64_t width, height;
     uint64_t size_bytes;
     double rate_hz;
-    bool fast, lossless, block;
-    int64_t count, seed, subscribers, quota, wait_for;
+    bool fast;
+    int64_t count, seed;
+    struct sl_publishing publishing;
 
     struct sl_runtime *runtime;
     struct sl_publisher *publisher;
@@ -117,36 +119,9 @@ static const struct sl_option options[] = {
      .fallback = "pattern",
      .help = "The coordinate frame that pictures name"},
 
-    {.name = "subscribers",
-     .kind = SL_OPTION_INT,
-     .offset = FIELD(subscribers),
-     .value = "N",
-     .fallback = "4",
-     .min = 1,
-     .max = 1024,
-     .help = "Subscribers at one time"},
-    {.name = "quota",
-     .kind = SL_OPTION_INT,
-     .offset = FIELD(quota),
-     .value = "N",
-     .fallback = "2",
-     .min = 1,
-     .max = 1024,
-     .help = "Frames that one subscriber may hold"},
-    {.name = "lossless",
-     .kind = SL_OPTION_FLAG,
-     .offset = FIELD(lossless),
-     .help = "Let subscribers ask for every frame; while one is behind, new frames are left out"},
-    {.name = "block",
-     .kind = SL_OPTION_FLAG,
-     .offset = FIELD(block),
-     .help = "Wait for a slot rather than leave a frame out; means --lossless"},
-    {.name = "wait-for-subscribers",
-     .kind = SL_OPTION_INT,
-     .offset = FIELD(wait_for),
-     .value = "N",
-     .max = 1024,
-     .help = "Begin when so many have attached"},
+    SL_PUBLISHING_OPTIONS(FIELD(publishing), "4", "2",
+                          "Wait for a slot rather than leave a frame out; means --lossless",
+                          "Begin when so many have attached"),
 };
 
 /* Options ---------------------------------------------------------------------------------------*/
@@ -172,11 +147,6 @@ static int check_options(struct driver *d, const struct sl_runtime *runtime)
         return not_together("fast", "rate", "it is one or the other");
     if (strlen(d->frame_id) > PATTERN_FRAME_ID_MAX)
         return sl_error(-EINVAL, "option --frame-id: longer than %d bytes", PATTERN_FRAME_ID_MAX);
-    if (d->wait_for > d->subscribers)
-        return sl_error(-EINVAL,
-                        "option --wait-for-subscribers: %d will never come where --subscribers "
-                        "allows %d",
-                        (int)d->wait_for, (int)d->subscribers);
     d->content = (struct pattern_content){
         .encoding = d->size_bytes > 0 ? SL_PATTERN_BYTES : (uint32_t)d->encoding,
         .width = (uint32_t)d->width,
@@ -185,7 +155,7 @@ static int check_options(struct driver *d, const struct sl_runtime *runtime)
         .frame_id = d->frame_id,
     };
     int err = pattern_content_complete(&d->content);
-    return err < 0 ? sl_error_at(err, "option --width") : 0;
+    return err < 0 ? sl_error_at(err, "option --width") : sl_publishing_check(&d->publishing);
 }
 
 static int open_topics(void *state, struct sl_runtime *runtime)
@@ -194,14 +164,12 @@ static int open_topics(void *state, struct sl_runtime *runtime)
     int err = check_options(d, runtime);
     if (err < 0)
         return err;
-    const struct sl_publisher_options publisher = {
+    struct sl_publisher_options publisher = {
         .topic = d->topic,
         .type = pattern_content_type(&d->content),
         .slot_size = pattern_content_slot_bytes(&d->content),
-        .subscribers = (uint32_t)d->subscribers,
-        .quota = (uint32_t)d->quota,
-        .lossless = d->lossless || d->block,
     };
+    sl_publishing_apply(&d->publishing, &publisher);
     return sl_runtime_publish(runtime, &publisher, &d->publisher);
 }
 
@@ -232,7 +200,7 @@ static int open_driver(void *state, struct sl_runtime *runtime)
         .content = d->content,
         .key = choose_key(d),
         .is_cached = d->write == WRITE_CACHED,
-        .may_wait = d->fast || d->block ? may_wait : NULL,
+        .may_wait = d->fast || d->publishing.block ? may_wait : NULL,
         .context = d,
     };
     pattern_writer_init(&d->writer, &config);
@@ -243,8 +211,9 @@ static int open_driver(void *state, struct sl_runtime *runtime)
 static bool may_begin(struct driver *d)
 {
     struct sl_publisher_status status;
-    if (d->next_ns > 0 || d->wait_for == 0 ||
-        (sl_publisher_status(d->publisher, &status) == 0 && status.subscribers >= d->wait_for))
+    if (d->next_ns > 0 || d->publishing.wait_for == 0 ||
+        (sl_publisher_status(d->publisher, &status) == 0 &&
+         status.subscribers >= d->publishing.wait_for))
         return true;
     sl_runtime_wake_at(d->runtime, sl_clock_monotonic_ns() + LOOK_FOR_SUBSCRIBERS_NS);
     return false;

@@ -14,7 +14,7 @@
 #include "tests/capture/support.h"
 
 #define COUNT      50
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS 60000
 
 static int bind_udp(struct sockaddr_in *ret_address)
 {

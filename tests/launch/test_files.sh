@@ -192,7 +192,26 @@ if [ -n "${SLUICE_EMULATED:-}" ]; then
 fi
 
 # A live sensor: the packets come by UDP until frames were seen.
-port=$((20000 + $$ % 20000))
+# The ports are this process's own: one of 2700 pairs below those that the kernel gives away, and between
+# those of DDS, which has the first 40 of each 250 from 7400 on.
+pair=$(($$ % 2700))
+port=$((7500 + 250 * (10 + pair / 30) + 4 * (pair % 30)))
+with_own_ports() { # METADATA: an Ouster's, on standard output
+    sed "s/\"udp_port_lidar\": *[0-9]*/\"udp_port_lidar\": $port/; s/\"udp_port_imu\": *[0-9]*/\"udp_port_imu\": $((port + 1))/" "$1"
+}
+await_said() { # what, by $live that runs $file
+    for _ in $(seq 600); do
+        ! grep -Eq "$1" said || return 0
+        kill -0 "$live" 2>/dev/null || fail "$file: ended early"
+        sleep 0.1
+    done
+    fail "$file: no '$1' within a minute"
+}
+end_live() {
+    kill -INT "$live"
+    wait "$live" || fail "$file: status $?"
+    live=
+}
 live_sensor() { # MODEL PORT FILE ARGUMENT ...
     model=$1
     to=127.0.0.1:$2
@@ -203,14 +222,8 @@ live_sensor() { # MODEL PORT FILE ARGUMENT ...
     live=$!
     "$sluice" sim lidar --model "$model" --to "$to" --duration 1min >/dev/null 2>&1 &
     sender=$!
-    for _ in $(seq 600); do
-        ! grep -Eq 'sluice: /lidar/points: [1-9]' said || break
-        kill -0 "$live" 2>/dev/null || fail "$file: ended early"
-        sleep 0.1
-    done
-    kill -INT "$live"
-    wait "$live" || fail "$file: status $?"
-    live=
+    await_said 'sluice: /lidar/points: [1-9]'
+    end_live
     kill "$sender"
     wait "$sender" || true
     sender=
@@ -221,8 +234,7 @@ live_sensor vlp-16 $port vlp16.yaml port=$port telemetry_port=$((port + 1))
 live_sensor vlp-16 $port velodyne.yaml port=$port telemetry_port=$((port + 1)) model=vlp-16
 live_sensor xt32 $port hesai.yaml port=$port model=xt32
 live_sensor mid-360 $port livox.yaml port=$port imu_port=$((port + 1)) model=mid-360
-sed "s/\"udp_port_lidar\": 7502/\"udp_port_lidar\": $port/; s/\"udp_port_imu\": 7503/\"udp_port_imu\": $((port + 1))/" \
-    os1.json >os1_ports.json
+with_own_ports os1.json >os1_ports.json
 live_sensor os1-64 $port ouster.yaml metadata=os1_ports.json
 
 # A sensor that is silent: the file starts and ends.
@@ -230,34 +242,18 @@ silent_sensor() { # FILE ARGUMENT ...
     file=$1
     shift
     forget
-    "$sluice" launch "$files/$file" port=$port bind=127.0.0.1 "$@" >said 2>&1 &
+    "$sluice" launch "$files/$file" bind=127.0.0.1 "$@" >said 2>&1 &
     live=$!
-    for _ in $(seq 600); do
-        ! grep -q "listening at 127.0.0.1 port $port" said || break
-        kill -0 "$live" 2>/dev/null || fail "$file: ended early"
-        sleep 0.1
-    done
-    kill -INT "$live"
-    wait "$live" || fail "$file: status $?"
-    live=
+    await_said "listening at 127.0.0.1 port $port"
+    end_live
     nothing_is_left "$file"
 }
-silent_sensor hesai.yaml model=xt32
-silent_sensor robosense.yaml model=helios info_port=$((port + 1))
+silent_sensor hesai.yaml port=$port model=xt32
+silent_sensor robosense.yaml port=$port model=helios info_port=$((port + 1))
 
-# An Ouster that is silent: the file starts and ends.
 if [ -r "$data/$recorded.json" ]; then
-    forget
-    "$sluice" launch "$files/ouster.yaml" metadata="$data/$recorded.json" bind=127.0.0.1 >said 2>&1 &
-    live=$!
-    for _ in $(seq 600); do
-        ! grep -q 'listening at 127.0.0.1 port 7502, IMU at 7503' said || break
-        kill -0 "$live" 2>/dev/null || fail "ouster.yaml: ended early"
-        sleep 0.1
-    done
-    kill -INT "$live"
-    wait "$live" || fail "ouster.yaml: status $?"
-    live=
-    nothing_is_left ouster.yaml
+    with_own_ports "$data/$recorded.json" >recorded.json
+    silent_sensor ouster.yaml metadata=recorded.json
+    grep -q "IMU at $((port + 1))" said || fail "ouster.yaml: no word of the IMU"
 fi
 echo "launch files: fine"

@@ -136,6 +136,20 @@ static void a_required_node_that_fails_ends_the_launch(void **state)
     assert_said(f, "b is required: stopping all");
 }
 
+static void a_required_node_that_never_starts_ends_the_launch(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(launch(f,
+                            "nodes:\n"
+                            "  a: {exec: child}\n"
+                            "  b: {exec: child, params: {mode: fail}}\n"
+                            "  c: {exec: child, after: [a, b], required: true}\n",
+                            NULL),
+                     1);
+    assert_said(f, "c is not started, because b failed");
+    assert_said(f, "c is required: stopping all");
+}
+
 static void a_crash_is_told_by_its_signal(void **state)
 {
     struct fixture *f = *state;
@@ -466,6 +480,7 @@ int main(void)
         TEST(any_program_runs_with_args),
         TEST(a_failure_before_ready_is_told_with_last_words),
         TEST(a_required_node_that_fails_ends_the_launch),
+        TEST(a_required_node_that_never_starts_ends_the_launch),
         TEST(a_crash_is_told_by_its_signal),
         TEST(restarts_come_with_growing_delays_and_end),
         TEST(always_restarts_what_ended_well),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 sluice_library(lidar_test_frames SOURCES frames.c LINK sluice_lidar_decode cmocka m)
+set(SLUICE_ONE_THREAD ON)
 sluice_test(lidar_block_kernel SOURCES test_block_kernel.c LINK sluice_lidar_decode)
 sluice_test(lidar_clock_fit SOURCES test_clock_fit.c LINK sluice_lidar_decode m)
 sluice_test(lidar_fix SOURCES test_fix.c LINK sluice_lidar_test_frames)
@@ -30,3 +31,4 @@ sluice_test(lidar_robosense_captures SOURCES test_robosense_captures.c
             LINK sluice_lidar_test_frames sluice_capture)
 sluice_test(lidar_list_kernel SOURCES test_list_kernel.c LINK sluice_lidar_decode)
 sluice_test(lidar_livox SOURCES test_livox.c LINK sluice_lidar_test_frames)
+set(SLUICE_ONE_THREAD OFF)

@@ -14,8 +14,8 @@ sluice_test(lidar_driver_bench LABELS bench
             SOURCES test_driver_bench.c ../bench/lidar_bench.c ../bench/lidar_flow.c
                     ../bench/lidar_latency.c
             LINK sluice_lidar_flow)
-if(TEST lidar_driver_bench)
-  set_tests_properties(lidar_driver_bench PROPERTIES RUN_SERIAL TRUE) # its SCHED_FIFO part starves others
+if(TEST lidar_driver_bench AND SLUICE_SANITIZE STREQUAL "")
+  sluice_test_alone(lidar_driver_bench) # its SCHED_FIFO part, which sanitizers do without, starves others
 endif()
 sluice_test(lidar_flow SOURCES test_flow.c
             LINK sluice_lidar_test_driving sluice_lidar_test_frames sluice_lidar_flow)
@@ -45,5 +45,5 @@ if(SLUICE_SANITIZE STREQUAL "")
   sluice_test(lidar_load SOURCES test_load.c load_packets.c
               LINK sluice_lidar_test_driving sluice_lidar_test_veth sluice_lidar_source)
   uses_load_sender(test_lidar_load)
-  set_tests_properties(lidar_load PROPERTIES RUN_SERIAL TRUE)
+  sluice_test_alone(lidar_load)
 endif()

@@ -25,7 +25,7 @@
 #include "core/shm/sluice.h"
 #include "tests/emulated.h"
 
-#define DRIVING_PATIENCE_MS 20000
+#define DRIVING_PATIENCE_MS 60000
 #define DRIVING_TEXT_MAX    65536
 #define POINTS_TOPIC        "/lidar/points"
 #define PACKETS_TOPIC       "/lidar/packets"

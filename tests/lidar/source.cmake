@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+set(SLUICE_ONE_THREAD ON)
 sluice_test(lidar_sim_mid360 SOURCES test_sim_mid360.c
             LINK sluice_lidar_source sluice_lidar_test_frames)
 sluice_test(lidar_sim_scene SOURCES test_sim_scene.c LINK sluice_lidar_source)
@@ -16,3 +17,4 @@ sluice_test(lidar_source_sim SOURCES test_source_sim.c LINK sluice_lidar_source)
 sluice_test(lidar_source_capture SOURCES test_source_capture.c LINK sluice_lidar_source)
 sluice_test(lidar_source_real SOURCES test_source_real.c LINK sluice_lidar_source)
 sluice_test(lidar_round_trip SOURCES test_round_trip.c LINK sluice_lidar_source sluice_lidar_decode)
+set(SLUICE_ONE_THREAD OFF)

@@ -52,6 +52,8 @@ static void eight_that_sleep_beside_load_see_every_turn(void **state)
     }
 }
 
+/* A matter of the scheduler, of which sanitizers see nothing; it starves others meanwhile. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 static void both_ends_may_go_first(void **state)
 {
     (void)state;
@@ -71,6 +73,7 @@ static void both_ends_may_go_first(void **state)
         assert_in_range(result.frames, 1, 20);
     }
 }
+#endif
 
 static void decodes(const struct sl_bench_lidar_options *options)
 {
@@ -119,7 +122,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_turn_is_seen_after_it_was_received),
         cmocka_unit_test(eight_that_sleep_beside_load_see_every_turn),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(both_ends_may_go_first),
+#endif
         cmocka_unit_test(every_model_is_decoded_without_loss),
         cmocka_unit_test(capture_goes_through_the_driver_and_alone),
     };

@@ -18,8 +18,8 @@
 #include "tests/lidar/frames.h"
 
 #define FRAME_ID    "lidar"
-#define PACKETS     3    /* at once */
-#define PATIENCE_MS 5000 /* a bound for a broken test, never waited for in a good one */
+#define PACKETS     3     /* at once */
+#define PATIENCE_MS 60000 /* a bound for a broken test, never waited for in a good one */
 
 static struct fake_sensor sensor;
 static struct lidar_source *source;
@@ -63,6 +63,12 @@ static int teardown(void **state)
     return driving_teardown(state);
 }
 
+static void await_packets(void)
+{
+    struct pollfd wait = {.fd = lidar_source_fd(source), .events = POLLIN};
+    assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+}
+
 static void send_packets(unsigned first)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -74,13 +80,17 @@ static void send_packets(unsigned first)
         assert_int_equal(sendto(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&to, sizeof to),
                          sizeof bytes);
     }
-    struct pollfd wait = {.fd = lidar_source_fd(source), .events = POLLIN};
-    assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+    await_packets();
 }
 
+/* On a busy machine the kernel's own thread may bring them, one after the other. */
 static void receive_packets(void)
 {
-    assert_int_equal(lidar_flow_step(&flow), PACKETS); /* loopback: all of them are there */
+    for (int got = 0; got < PACKETS;) {
+        await_packets();
+        got += lidar_flow_step(&flow);
+        assert_in_range(got, 1, PACKETS);
+    }
     assert_int_equal(lidar_flow_step(&flow), 0);
 }
 

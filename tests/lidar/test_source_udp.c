@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 5000 /* a bound for a broken test, never waited for in a good one */
+#define PATIENCE_MS 60000 /* a bound for a broken test, never waited for in a good one */
 
 static struct lidar_source *open_config(const struct lidar_udp_config *config)
 {

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_NS (20 * (int64_t)SL_NS_PER_S)
+#define PATIENCE_NS (60 * (int64_t)SL_NS_PER_S)
 
 static struct sl_subscriber *subscribe(const char *topic, enum sl_policy policy)
 {

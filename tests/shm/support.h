@@ -29,7 +29,7 @@
 #define TOPIC "/test/topic"
 #define TYPE  "test/msg/Bytes"
 #define PATIENCE_MS                                                               \
-    20000 /* longer than anything takes, also under a sanitizer on a busy machine \
+    60000 /* longer than anything takes, also under a sanitizer on a busy machine \
            */
 #define SLOT_SIZE 4096
 

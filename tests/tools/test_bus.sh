@@ -40,6 +40,15 @@ expect() {
     grep -q "$2" said || fail "${*:3}: no '$2'"
 }
 
+await_roudi() {
+    for _ in $(seq 3000); do
+        ! grep -q 'ready for clients' roudi.log || return 0
+        kill -0 "$roudi" 2>/dev/null || fail "RouDi did not start"
+        sleep 0.02
+    done
+    fail "RouDi was not ready within a minute"
+}
+
 expect 0 'ok       iceoryx      no RouDi runs' doctor
 
 # No RouDi: who publishes is told, who looks on is native, whatever the environment says.
@@ -55,11 +64,7 @@ unset SLUICE_BUS
 
 iox-roudi -c "$SLUICE_ROUDI_CONFIG" -m off >roudi.log 2>&1 &
 roudi=$!
-for _ in $(seq 1500); do
-    ! grep -q 'ready for clients' roudi.log || break
-    kill -0 "$roudi" 2>/dev/null || fail "RouDi did not start"
-    sleep 0.02
-done
+await_roudi
 
 expect 0 "ok       iceoryx      RouDi runs (process $roudi) and lets stopped processes live" doctor
 
@@ -68,7 +73,7 @@ expect 1 "PROBLEM  iceoryx      RouDi (process $roudi) does not answer: it is st
 kill -CONT "$roudi"
 
 # One message a time, to a reader of each bus.
-"$sluice" topic pub /t std_msgs/msg/String "$message" --bus iceoryx --rate 50 >said 2>&1 &
+"$sluice" topic pub /t std_msgs/msg/String "$message" --bus iceoryx --rate 50 >published 2>&1 &
 publisher=$!
 expect 0 'data: hello' topic echo /t --count 3 --timeout 60s --bus iceoryx
 ls /tmp/sluice.* >/dev/null || fail "nobody was a client of RouDi"
@@ -98,10 +103,6 @@ expect 0 'data: hello' topic echo /t --count 3 --timeout 60s
 rm -f roudi.log
 iox-roudi -c "$SLUICE_ROUDI_CONFIG" -m on >roudi.log 2>&1 &
 roudi=$!
-for _ in $(seq 1500); do
-    ! grep -q 'ready for clients' roudi.log || break
-    kill -0 "$roudi" 2>/dev/null || fail "RouDi did not start"
-    sleep 0.02
-done
+await_roudi
 expect 0 'WARNING  iceoryx      RouDi .* watches its processes' doctor
 echo "tools over both: fine"

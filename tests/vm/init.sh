@@ -45,16 +45,19 @@ publish_from() {
     publisher=$!
 }
 
+maps_to_read() { # PROCESS, FILE, how many pieces of it
+    [ "$(grep "$2" "/proc/$1/maps" | grep -c ' r--s ')" = "$3" ]
+}
+
 # is_read_in_place FILE [DESCRIPTORS]: several frames come whole; the reader maps all of FILE, read-only
 is_read_in_place() {
     monitor --topics /lidar/points --expect-frames 5 --within 90s || fail "the frames do not come"
     monitor --topics /lidar/points &
-    within 30 "a reader maps $1" grep -q "$1" /proc/$!/maps
-    usleep 100000
+    within 90 "a reader maps $1, ${2:-1} pieces" maps_to_read $! "$1" "${2:-1}"
     maps=$(grep "$1" /proc/$!/maps)
     kill $!
     wait $! || [ $? = 142 ] || fail "the reader does not end well"
-    [ "$(echo "$maps" | grep -c ' r--s ')" = "${2:-1}" ] && ! echo "$maps" | grep -q ' .w' ||
+    ! echo "$maps" | grep -q ' .w' ||
         fail "the reader's mappings are: $maps"
 }
 
@@ -81,7 +84,7 @@ is_mapped_as() {
 vfio() {
     echo vfio-pci >"/sys/bus/pci/devices/$1/driver_override"
     echo "$1" >/sys/bus/pci/drivers_probe
-    within 10 "the group of $1" [ -e "/dev/vfio/$(basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")")" ]
+    within 60 "the group of $1" [ -e "/dev/vfio/$(basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")")" ]
 }
 
 if [ $$ != 1 ]; then # read by a test
