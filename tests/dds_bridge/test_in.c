@@ -309,5 +309,6 @@ int main(void)
         CASE(nothing_goes_round_in_circles),
         CASE(noise_at_its_ports_does_no_harm),
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
