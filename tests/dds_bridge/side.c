@@ -22,7 +22,8 @@ static const char config[] =
     "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>9</MaxAutoParticipantIndex>"
     "<Peers><Peer address=\"%s\"/><Peer address=\"%s\"/></Peers>"
     "<SPDPInterval>500ms</SPDPInterval></Discovery>"
-    "<Internal><NackDelay>10ms</NackDelay></Internal></Domain></CycloneDDS>";
+    "<Internal><NackDelay>10ms</NackDelay><SocketReceiveBufferSize max=\"4MB\"/></Internal>"
+    "</Domain></CycloneDDS>";
 
 /* Behind it: what this process sends and receives goes to a file. */
 static const char recording[] =
