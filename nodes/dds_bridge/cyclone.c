@@ -70,6 +70,11 @@ static const char defaults[] =
     "<Watermarks><WhcLow>1 kB</WhcLow><WhcHigh>2 MB</WhcHigh><WhcHighInit>2 MB</WhcHighInit>"
     "</Watermarks><WriteBatch>true</WriteBatch></Internal></Domain></CycloneDDS>";
 
+/* Of a packet of Cyclone's, 14720 bytes, one fragment takes all: it is lost as a whole anyway, and
+ * ten of Cyclone's own size are ten submessages to make and to read. */
+static const char one_fragment[] = "<CycloneDDS><Domain id=\"any\"><General><FragmentSize>14000B"
+                                   "</FragmentSize></General></Domain></CycloneDDS>,";
+
 struct cyclone {
     dds_entity_t domain, participant; /* 0 = none */
     dds_entity_t remotes;             /* reader of what writers there are; 0 = none yet */
@@ -565,16 +570,27 @@ ddsi_typeid_is_fully_descriptive(const ddsi_typeid_t *type)
 
 /* Participant -----------------------------------------------------------------------------------*/
 
+/* Perhaps: it may be in a file. A fragment is not cut to a packet's size, so with another size of
+ * packets the user's or Cyclone's size of fragments stands. */
+static bool says_packet_size(const char *uri)
+{
+    return uri[0] &&
+           (uri[0] != '<' || strcasestr(uri, "file:") || strcasestr(uri, "MaxMessageSize"));
+}
+
 static int open_participant(struct cyclone *cyclone, uint32_t domain, const char *name)
 {
     const char *uri = getenv("CYCLONEDDS_URI");
     char *config = NULL, number[24];
+    if (!uri)
+        uri = "";
     snprintf(number, sizeof number, "%u", domain);
-    if (asprintf(&config, "%s%s%s", defaults, uri && uri[0] ? "," : "", uri ? uri : "") < 0)
+    if (asprintf(&config, "%s%s%s%s", says_packet_size(uri) ? "" : one_fragment, defaults,
+                 uri[0] ? "," : "", uri) < 0)
         return sl_error(-ENOMEM, "no memory for a configuration");
     cyclone->domain = dds_create_domain(domain, config);
     free(config);
-    if (cyclone->domain < 0 && uri && uri[0])
+    if (cyclone->domain < 0 && uri[0])
         return sl_error(-EINVAL, "DDS domain %s cannot be opened; is $CYCLONEDDS_URI right?",
                         number);
     if (cyclone->domain < 0)
