@@ -12,7 +12,7 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libxdp-dev libbpf-dev libcurl4-openssl-dev
                 liblz4-dev libzstd-dev libbz2-dev libsqlite3-dev
                 libiceoryx-binding-c-dev cyclonedds-dev)
-test_packages=(git clang-format spin iproute2 procps mandoc iceoryx tshark python3-rosbag sqlite3 cyclonedds-tools
+test_packages=(git clang-format spin iproute2 nftables procps mandoc iceoryx tshark python3-rosbag sqlite3 cyclonedds-tools
                g++ librosbag-storage-dev)
 fuzz_packages=(clang llvm libclang-rt-14-dev)
 # What `make deb` needs, and to look at what it made.

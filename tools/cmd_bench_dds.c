@@ -28,7 +28,7 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_TEXT,
      .offset = offsetof(struct dds_options, only),
      .value = "SIZES",
-     .help = "Some of 1k (with the latency), 64k, 1m, 8m; such as 1k,8m"},
+     .help = "Some of 1k (with the latency), 64k, 1m, 8m, 8m_best_effort; such as 1k,8m"},
     {.name = "quick",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct dds_options, quick),
@@ -41,8 +41,9 @@ static const struct sl_command command = {
     .details = "Clouds of 1 kB to 8 MB from a publisher of the bus through dds_bridge to a reader\n"
                "of Cyclone DDS in a process of its own, beside Cyclone's ddsperf (Debian:\n"
                "cyclonedds-tools) and beside a writer of Cyclone DDS that serialises the same\n"
-               "clouds; all reliable, on the loopback interface, with one configuration. Then the\n"
-               "latency that the bridge adds. docs/bench.md tells what each figure means. The\n"
+               "clouds; all reliable, at 8 MB once more best effort, on the loopback interface,\n"
+               "with one configuration. Then the latency that the bridge adds. docs/bench.md tells "
+               "what each figure means. The\n"
                "machine should be idle.",
     .example = "sluice bench dds --json        # for a program to read",
     .tables = {SL_TABLE_BENCH, {"Effort", options, sizeof options / sizeof *options, &given}},
@@ -77,7 +78,7 @@ static void tell_all(struct sl_bench *bench, const struct sl_bench_dds *r)
         const char *size = r->size[i].name;
         if (!size)
             continue;
-        bool is_largest = i + 1 == SL_BENCH_DDS_SIZES;
+        bool is_largest = strcmp(size, "8m") == 0, loses = i + 1 == SL_BENCH_DDS_SIZES;
         tell_flow(bench, "bridge", size, &r->size[i].bridge);
         tell_flow(bench, "typed_writer", size, &r->size[i].typed);
         tell(bench, "typed_writer", size, "rate_ratio", r->size[i].typed_ratio, NULL);
@@ -87,7 +88,9 @@ static void tell_all(struct sl_bench *bench, const struct sl_bench_dds *r)
             continue;
         tell_flow(bench, "ddsperf", size, &r->size[i].ddsperf);
         tell(bench, "ddsperf", size, "rate_ratio", r->size[i].ddsperf_ratio,
-             i == 0 ? "at least 0.6" : "at least 0.9");
+             loses    ? NULL
+             : i == 0 ? "at least 0.6"
+                      : "at least 0.9");
     }
     if (!r->size[0].name)
         return;

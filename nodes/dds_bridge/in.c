@@ -53,6 +53,7 @@ struct in {
     struct pool *pool;    /* NULL = none yet */
     uint64_t published, bytes, copied;
     uint64_t no_slot;    /* dropped: every slot was held */
+    uint64_t told;       /* of these, when the log was told last */
     uint64_t displaced;  /* dropped: newer ones came before it was taken */
     uint64_t refused;    /* dropped: it could not be published */
     uint64_t unreadable; /* dropped: no frame_id could be found in it */
@@ -318,15 +319,22 @@ void in_count(struct in *in)
 {
     uint32_t writers = cyclone_reader_writers(in->reader); /* before our lock: it takes Cyclone's */
     pthread_mutex_lock(&in->lock);
-    uint64_t dropped = in->no_slot + in->displaced + in->refused + in->unreadable;
+    uint64_t no_slot = in->no_slot;
+    uint64_t dropped = no_slot + in->displaced + in->refused + in->unreadable;
     const uint64_t values[] = {
-        in->published + dropped, in->published, in->bytes,      in->copied, in->no_slot,
+        in->published + dropped, in->published, in->bytes,      in->copied, no_slot,
         in->displaced,           in->refused,   in->unreadable, writers};
     pthread_mutex_unlock(&in->lock);
     static_assert(sizeof values / sizeof *values + 1 ==
                       sizeof counter_names / sizeof *counter_names,
                   "a value for each name");
     sl_counters_set(in->counters, values);
+    if (no_slot > in->told)
+        sl_log_limited(&in->fault_log, SL_LOG_WARN,
+                       "%s: %" PRIu64 " messages from DDS found no slot: others were held, or came "
+                       "faster than they could be published",
+                       in->topic, no_slot - in->told);
+    in->told = no_slot;
 }
 
 /* What the writer offers, so that nothing is asked of it that it does not give. */

@@ -135,7 +135,8 @@ static int start_bridge(struct dds_crew *crew, const struct dds_work *work)
     int err = find("dds_bridge", path);
     if (err < 0)
         return err;
-    snprintf(rule, sizeof rule, DDS_BUS_TOPIC " reliable when-full=block depth=%u", work->depth);
+    snprintf(rule, sizeof rule, DDS_BUS_TOPIC " %s when-full=block depth=%u",
+             work->best_effort ? "best-effort" : "reliable", work->depth);
     snprintf(number, sizeof number, "%u", own_dds_domain());
     char *arguments[] = {path,
                          "--out",
@@ -220,8 +221,9 @@ static int start_ddsperf(struct dds_crew *crew, const struct dds_work *work)
     if (nowhere < 0 || pipe2(ends, O_CLOEXEC) < 0)
         return sl_error(-errno, "no pipe for ddsperf: %s", strerror(errno));
     snprintf(number, sizeof number, "%u", own_dds_domain() + 1);
-    char *subscriber[] = {"ddsperf", "-1", "-i", number, "sub", NULL};
-    char *publisher[] = {"ddsperf", "-i", number, "pub", "size", (char *)work->size, NULL};
+    char *qos = work->best_effort ? "-u" : "-kall"; /* which it is anyway */
+    char *subscriber[] = {"ddsperf", "-1", qos, "-i", number, "sub", NULL};
+    char *publisher[] = {"ddsperf", qos, "-i", number, "pub", "size", (char *)work->size, NULL};
     int err = begin(crew, DDS_PERF_SUB, ends[1], subscriber);
     if (err == 0)
         err = begin(crew, DDS_PERF_PUB, nowhere, publisher);
@@ -270,6 +272,7 @@ static int make_page(struct dds_crew *crew, const struct dds_work *work)
     crew->page = page;
     crew->page->data_bytes = work->data_bytes;
     crew->page->clouds = work->clouds;
+    crew->page->best_effort = work->best_effort;
     return 0;
 }
 

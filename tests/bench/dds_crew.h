@@ -36,6 +36,7 @@ struct dds_work {
     uint64_t data_bytes; /* of each cloud's data */
     unsigned clouds;     /* that the writer writes in turn */
     unsigned depth;      /* of the bridge: it holds 2 more */
+    bool best_effort;    /* all of it; else reliable */
 };
 
 bool dds_has_ddsperf(void);

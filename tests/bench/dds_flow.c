@@ -39,14 +39,15 @@ static const struct size {
     uint32_t bytes; /* of a body, about: as many whole points as fit */
     uint32_t quota; /* frames that the bridge may hold */
     uint32_t slots; /* so many messages the publisher may be ahead, as it sleeps when it may not */
+    bool best_effort;
 } sizes[SL_BENCH_DDS_SIZES] = {
-    {"1k", 1u << 10, 250, 4096},
-    {"64k", 64u << 10, 32, 128},
-    {"1M", 1u << 20, 8, 16},
-    {"8M", 8u << 20, 2, 4},
+    {"1k", 1u << 10, 250, 4096, false}, {"64k", 64u << 10, 32, 128, false},
+    {"1M", 1u << 20, 8, 16, false},     {"8M", 8u << 20, 2, 4, false},
+    {"8M", 8u << 20, 2, 4, true},
 };
 
-const char *const sl_bench_dds_sizes[SL_BENCH_DDS_SIZES + 1] = {"1k", "64k", "1m", "8m", NULL};
+const char *const sl_bench_dds_sizes[SL_BENCH_DDS_SIZES + 1] = {
+    "1k", "64k", "1m", "8m", "8m_best_effort", NULL};
 
 struct round {
     struct sl_bench_dds_flow flow[DDS_LANES];
@@ -205,7 +206,7 @@ static int settle(struct bench *b)
 /* Rates ---------------------------------------------------------------------------------------- */
 
 struct count {
-    uint64_t now_ns, messages, cpu_ns;
+    uint64_t now_ns, messages, sent, cpu_ns;
 };
 
 static struct count count(const struct bench *b, enum dds_lane lane)
@@ -213,6 +214,7 @@ static struct count count(const struct bench *b, enum dds_lane lane)
     return (struct count){
         .now_ns = sl_clock_monotonic_ns(),
         .messages = atomic_load(&b->crew.page->lane[lane].messages),
+        .sent = lane == DDS_BRIDGED ? b->number : atomic_load(&b->crew.page->written),
         .cpu_ns = dds_crew_cpu_ns(&b->crew, lane == DDS_BRIDGED ? DDS_BRIDGE : DDS_WRITER),
     };
 }
@@ -221,7 +223,7 @@ static struct sl_bench_dds_flow between(const struct bench *b, struct count from
 {
     double messages = (double)(to.messages - from.messages);
     double per_s = messages * 1e9 / (double)(to.now_ns - from.now_ns);
-    double mb = messages * (double)b->body_bytes / 1e6;
+    double mb = (double)(to.sent - from.sent) * (double)b->body_bytes / 1e6;
     return (struct sl_bench_dds_flow){
         .messages_per_s = per_s,
         .mb_per_s = per_s * (double)b->body_bytes / 1e6,
@@ -371,7 +373,8 @@ static int run_size(struct bench *b, const struct sl_bench_dds_options *options)
                                   .size = b->size->name,
                                   .data_bytes = b->cloud.data_size,
                                   .clouds = b->size->slots,
-                                  .depth = b->size->quota > 2 ? b->size->quota - 2 : 1};
+                                  .depth = b->size->quota > 2 ? b->size->quota - 2 : 1,
+                                  .best_effort = b->size->best_effort};
     int err = dds_crew_start(&b->crew, &work);
     if (err == 0) {
         b->crew.page->pace_ns = PACE_NS;

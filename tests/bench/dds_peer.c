@@ -55,7 +55,8 @@ static bool is_right(const struct lane *lane, const cloud *c, struct dds_mark *r
         return false;
     memcpy(ret_mark, c->data._buffer, sizeof *ret_mark);
     memcpy(&last, c->data._buffer + c->data._length - sizeof last, sizeof last);
-    return ret_mark->number == last && (lane->next == 0 || ret_mark->number == lane->next);
+    return ret_mark->number == last && (lane->next == 0 || ret_mark->number == lane->next ||
+                                        (page->best_effort && ret_mark->number > lane->next));
 }
 
 static void receive_cloud(struct lane *lane, const cloud *c)
@@ -93,7 +94,9 @@ static void see_writers(dds_entity_t reader, const dds_subscription_matched_stat
 static dds_qos_t *make_qos(void)
 {
     dds_qos_t *qos = dds_create_qos();
-    dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, BLOCKING_NS);
+    dds_qset_reliability(qos,
+                         page->best_effort ? DDS_RELIABILITY_BEST_EFFORT : DDS_RELIABILITY_RELIABLE,
+                         BLOCKING_NS);
     dds_qset_history(qos, DDS_HISTORY_KEEP_ALL, 0);
     return qos;
 }
@@ -176,6 +179,7 @@ static void write_one(dds_entity_t writer, cloud *c, uint64_t number)
     memcpy(c->data._buffer + c->data._length - sizeof number, &number, sizeof number);
     while (dds_write(writer, c) == DDS_RETCODE_TIMEOUT)
         ;
+    atomic_fetch_add(&page->written, 1);
 }
 
 static void pace(uint64_t *due_ns)

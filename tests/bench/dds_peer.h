@@ -4,8 +4,9 @@
  *
  *   dds_bench_peer reader|writer DOMAIN FD      FD: the page's memfd
  *
- * The reader reads clouds on both topics, reliable and with a history of all. The writer writes to
- * DDS_TYPED, serialising a cloud for each message; a thread of it sleeps on a futex, to compare.
+ * The reader reads clouds on both topics, with a history of all, reliable or best effort. The
+ * writer writes to DDS_TYPED, serialising a cloud for each message; a thread of it sleeps on a
+ * futex, to compare.
  *
  * A cloud's data begins with a struct dds_mark and ends with its number once more.
  */
@@ -45,6 +46,7 @@ struct dds_page {
     uint64_t data_bytes; /* of each cloud */
     uint64_t clouds;     /* that the writer has, and writes in turn */
     uint64_t pace_ns;
+    uint64_t best_effort;                /* not 0: then what is lost is no fault */
     _Alignas(64) _Atomic uint32_t order; /* enum dds_order: a futex that the writer sleeps on */
     _Alignas(64) struct {
         _Atomic uint64_t messages;
@@ -52,6 +54,7 @@ struct dds_page {
         _Atomic uint64_t wrong;   /* of these, those that were not what was to come */
         _Atomic uint32_t writers; /* matched now */
     } lane[DDS_LANES];
+    _Atomic uint64_t written; /* by the writer */
     _Atomic uint32_t readers; /* that the writer has */
     _Atomic uint32_t failed;  /* a peer could not begin, and has said why */
     /* From sending to having: of the lane that is paced, or of the bell. */

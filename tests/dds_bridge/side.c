@@ -13,14 +13,17 @@
 
 #define DOMAINS 200
 
-/* No multicast: not every loopback interface has it, and nothing gets out by it. An interface is
- * what `%s` says first, then come two addresses. */
+/* No multicast: not every loopback interface has it, and nothing gets out by it. What was lost, as
+ * it is where a reader is stopped or the machine busy, is asked for soon. An interface is what `%s`
+ * says first, then come two addresses. */
 static const char config[] =
     "<CycloneDDS><Domain id=\"any\"><General><Interfaces><NetworkInterface %s/>"
     "</Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery>"
     "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>9</MaxAutoParticipantIndex>"
     "<Peers><Peer address=\"%s\"/><Peer address=\"%s\"/></Peers>"
-    "<SPDPInterval>500ms</SPDPInterval></Discovery></Domain></CycloneDDS>";
+    "<SPDPInterval>500ms</SPDPInterval></Discovery>"
+    "<Internal><NackDelay>10ms</NackDelay><SocketReceiveBufferSize max=\"4MB\"/></Internal>"
+    "</Domain></CycloneDDS>";
 
 /* Behind it: what this process sends and receives goes to a file. */
 static const char recording[] =

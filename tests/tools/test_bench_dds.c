@@ -31,12 +31,15 @@ static void every_figure_is_told_and_nothing_is_left(void **state)
                                        "typed_writer_8m_rate_ratio",
                                        "typed_writer_8m_cpu_ratio",
                                        "bridge_8m_cpu_us_per_mb",
+                                       "typed_writer_8m_best_effort_cpu_ratio",
+                                       "bridge_8m_best_effort_cpu_us_per_mb",
                                        "bridged_latency_1k_us",
                                        "direct_latency_1k_us",
                                        "futex_wake_us",
                                        "machine_cores"};
     (void)state;
-    struct run r = run("sluice", "bench", "dds", "--quick", "--json", "--only", "1k,8m", NULL);
+    struct run r =
+        run("sluice", "bench", "dds", "--quick", "--json", "--only", "1k,8m,8m_best_effort", NULL);
     if (r.status != 0)
         fail_msg("status %d: %s", r.status, r.err);
     struct sl_yaml *json = json_parse(r.out);
