@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/frame/schema.h"
 #include "core/shm/domain.h"
+#include "core/shm/pool.h"
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/play_blocks.h"
 #include "rosbag_compat/play_keys.h"
@@ -28,7 +29,7 @@
 #define PROGRESS_NS (200 * SL_NS_PER_MS)
 #define RETRY_NS    SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
 #define LOCKSTEP_NS (20 * SL_NS_PER_US)
-#define DRAIN_NS    (10 * SL_NS_PER_S)
+#define DRAIN_NS    (30 * SL_NS_PER_S) /* in which nobody reads anything */
 #define SEEK_NS     (10 * SL_NS_PER_S)
 #define RATE_STEP   1.25
 #define RATE_LEAST  0.001
@@ -42,7 +43,8 @@ struct play {
     struct sl_option_list files, names;
     const char *regex, *exclude;
     double rate;
-    bool loop, paused, lossless, lockstep, direct;
+    bool loop, paused, lossless, lockstep, direct, buffered;
+    int reader;
     int64_t start_offset_ns, until_ns, duration_ns, delay_ns;
     int64_t clock_hz, wait_for, subscribers, quota;
     uint64_t memory_bytes;
@@ -55,6 +57,7 @@ struct play {
     unsigned out_count;
     struct sl_pool *pool;
     struct sl_publisher *clock;
+    struct read_ring *ring; /* or NULL */
     struct play_blocks *blocks;
     struct play_publisher publisher;
 
@@ -69,6 +72,13 @@ struct play {
     unsigned steps;           /* messages that may pass while it is paused */
     bool has_keys, is_terminal, has_begun;
 };
+
+enum reader {
+    READER_AUTO,
+    READER_IO_URING,
+    READER_PREAD
+};
+static const char *const reader_names[] = {"auto", "io_uring", "pread", NULL};
 
 static const struct sl_option options[] = {
     {.name = "log",
@@ -161,11 +171,22 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, lockstep),
      .help = "The next message goes out when those who read every one have released the last one"},
+    {.name = "reader",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct play, reader),
+     .fallback = "auto",
+     .choices = reader_names,
+     .help = "How what is not compressed is read: io_uring has several reads under way, pread one; "
+             "auto: io_uring where the kernel and the container let it be used"},
     {.name = "direct",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, direct),
-     .help = "Read what is not compressed past the page cache, where the file system lets it: for "
-             "logs that are not in it, and shall not take its place from others"},
+     .help = "Read all that is not compressed past the page cache, where the file system lets it. "
+             "Otherwise what is in it is read from there, and the rest past it, but with --loop"},
+    {.name = "buffered",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, buffered),
+     .help = "Read nothing past the page cache"},
     {.name = "memory",
      .kind = SL_OPTION_SIZE,
      .offset = offsetof(struct play, memory_bytes),
@@ -191,8 +212,18 @@ static const struct sl_option options[] = {
 
 /* Beginning. ----------------------------------------------------------------------------------- */
 
+/* What is played again is better read from the page cache the next time. */
+static enum sl_log_caching caching(const struct play *p)
+{
+    if (p->direct)
+        return SL_LOG_DIRECT;
+    return p->buffered || p->loop ? SL_LOG_CACHED : SL_LOG_UNCACHED;
+}
+
 static int open_logs(struct play *p)
 {
+    if (p->direct && p->buffered)
+        return sl_error(-EINVAL, "options --direct and --buffered: give one of them");
     for (unsigned i = 0; i < p->files.count; i++) {
         int err = sl_log_set_add(&p->logs, p->files.text[i], 0);
         if (err < 0)
@@ -200,7 +231,7 @@ static int open_logs(struct play *p)
     }
     if (p->logs.note[0])
         sl_log(SL_LOG_WARN, "%s", p->logs.note);
-    if (p->direct && sl_log_set_read_directly(&p->logs) < p->logs.count)
+    if (sl_log_set_read_directly(&p->logs, caching(p)) < p->logs.count && p->direct)
         sl_log(SL_LOG_WARN,
                "option --direct: not all of it can be read so, and is read through the "
                "page cache");
@@ -360,7 +391,7 @@ static int measure(struct play *p, uint64_t *ret_slot_bytes)
     if (p->log_first_ns > last_ns)
         return sl_error(-EINVAL, "option --start: nothing is left behind that");
     p->log_last_ns = last_ns;
-    *ret_slot_bytes = largest + spare_bytes(p, largest) + (p->direct ? SL_LOG_READ_ALIGNMENT : 0);
+    *ret_slot_bytes = largest + spare_bytes(p, largest) + 2 * SL_LOG_READ_ALIGNMENT;
     return 0;
 }
 
@@ -446,6 +477,23 @@ static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned 
     return sl_publisher_open(&o, &p->clock);
 }
 
+/* Without it, a thread reads one part after the other. */
+static int open_ring(struct play *p)
+{
+    int err = p->reader == READER_PREAD ? 0 : read_ring_open(&p->ring);
+    if (err < 0 && p->reader == READER_IO_URING)
+        return sl_error_at(err, "option --reader");
+    if (err < 0)
+        sl_log(SL_LOG_INFO, "%s", sl_error_text());
+    return 0;
+}
+
+static struct iovec pinnable(const struct sl_pool *pool)
+{
+    return pool->memory.can_pin ? (struct iovec){pool->memory.base, pool->memory.size_bytes}
+                                : (struct iovec){0};
+}
+
 static int open_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
@@ -455,17 +503,17 @@ static int open_play(void *state, struct sl_runtime *runtime)
     int err = sl_topic_choice_init(&p->choice, &p->names, all, p->regex, p->exclude);
     if (err < 0 || (err = open_logs(p)) < 0 || (err = choose_topics(p)) < 0 ||
         (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &loans)) < 0 ||
-        (err = open_publishers(p, runtime, loans)) < 0)
+        (err = open_publishers(p, runtime, loans)) < 0 || (err = open_ring(p)) < 0)
         return err;
     const struct play_blocks_options blocks = {
-        .logs = p->logs.logs,
-        .count = p->logs.count,
-        .first_ns = p->log_first_ns,
-        .last_ns = p->log_last_ns,
-        .wanted = p->wanted,
+        .reading = {.set = &p->logs,
+                    .wanted = p->wanted,
+                    .first_ns = p->log_first_ns,
+                    .last_ns = p->log_last_ns,
+                    .ring = p->ring,
+                    .memory = pinnable(p->pool)},
         .publisher = p->outs[0].publisher,
         .slots = loans,
-        .reads_directly = p->direct,
         .ahead = count_ahead(slot_bytes, loans),
     };
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
@@ -474,8 +522,8 @@ static int open_play(void *state, struct sl_runtime *runtime)
     p->has_keys = play_keys_open();
     if (p->has_keys && (err = sl_runtime_watch(runtime, STDIN_FILENO)) < 0)
         return err;
-    sl_log(SL_LOG_INFO, "%u topics, %.1f s", p->out_count,
-           (double)(p->log_last_ns - p->log_first_ns) / 1e9);
+    sl_log(SL_LOG_INFO, "%u topics, %.1f s, read by %s", p->out_count,
+           (double)(p->log_last_ns - p->log_first_ns) / 1e9, p->ring ? "io_uring" : "pread");
     sl_runtime_wake_at(runtime, sl_clock_monotonic_ns());
     return 0;
 }
@@ -710,19 +758,30 @@ static int work(void *state, struct sl_runtime *runtime)
     return 0;
 }
 
-/* Who reads every message is given the time to come to the end. */
+static uint64_t count_unread(const struct play *p)
+{
+    uint64_t unread = 0;
+    for (unsigned i = 0; i < p->out_count; i++) {
+        struct sl_publisher_status status = {0};
+        sl_publisher_status(p->outs[i].publisher, &status);
+        unread += status.unread;
+    }
+    return unread;
+}
+
+/* Who reads every message is given the time to come to the end, as long as somebody reads at all.
+ */
 static void wait_for_readers(const struct play *p, struct sl_runtime *runtime)
 {
-    uint64_t until_ns = sl_clock_monotonic_ns() + DRAIN_NS, unread = 1;
-    while (unread > 0 && sl_clock_monotonic_ns() < until_ns && !sl_runtime_stopping(runtime)) {
-        unread = 0;
-        for (unsigned i = 0; i < p->out_count; i++) {
-            struct sl_publisher_status status = {0};
-            sl_publisher_status(p->outs[i].publisher, &status);
-            unread += status.unread;
+    uint64_t since_ns = sl_clock_monotonic_ns(), least = UINT64_MAX, unread;
+    while ((unread = count_unread(p)) > 0 && !sl_runtime_stopping(runtime)) {
+        if (unread < least) {
+            least = unread;
+            since_ns = sl_clock_monotonic_ns();
         }
-        if (unread > 0)
-            usleep(1000);
+        if (sl_clock_monotonic_ns() - since_ns > DRAIN_NS)
+            break;
+        usleep(1000);
     }
     if (unread > 0)
         sl_log(SL_LOG_WARN, "%" PRIu64 " messages were not read to the end", unread);
@@ -757,6 +816,7 @@ static void close_play(void *state, struct sl_runtime *runtime)
                    p->publisher.rejected, p->publisher.reason);
     }
     play_blocks_destroy(p->blocks);
+    read_ring_close(p->ring);
     for (unsigned i = 0; i < p->out_count; i++)
         sl_publisher_close(p->outs[i].publisher);
     sl_publisher_close(p->clock);
