@@ -455,6 +455,25 @@ static void a_log_that_is_cut_while_it_is_played_is_told(void **state)
     free_made(made);
 }
 
+/* What is open stays readable. */
+static void a_log_that_is_removed_while_it_is_played_is_played_on(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(60, 3 << 20, 16);
+    struct receiver r;
+    make_file(harness_path("gone.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    struct child child = start("play", harness_path("gone.mcap"), "--rate=0", "--memory=40M",
+                               "--wait-for-subscribers=4", NULL);
+    receive(&r, 1);
+    assert_int_equal(remove(harness_path("gone.mcap")), 0);
+    receive(&r, made->message_count);
+    assert_int_equal(wait_for(child.pid), 0);
+    assert_played(&r, made, 0);
+    close_receiver(&r);
+    free_made(made);
+}
+
 #ifdef SLUICE_HAVE_URING
 /* As a container does: the program, its arguments behind it, may not use io_uring. */
 static int run_without_uring(char **argv)
@@ -805,6 +824,7 @@ int main(int argc, char **argv)
         TEST(auto_reads_what_is_cached_from_the_cache),
 #endif
         TEST(a_log_that_is_cut_while_it_is_played_is_told),
+        TEST(a_log_that_is_removed_while_it_is_played_is_played_on),
 #ifdef SLUICE_HAVE_URING
         TEST(where_io_uring_is_forbidden_pread_reads),
 #endif
@@ -819,5 +839,6 @@ int main(int argc, char **argv)
         TEST(damage_that_shows_late_is_passed_over),
         TEST(what_cannot_be_played_is_told),
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -757,6 +758,88 @@ static void full_disk_is_told_and_the_rest_is_readable(void **state)
     }
 }
 
+/* What a child says goes into a file from here on, until it is given up. */
+static int tell_into(const char *path)
+{
+    int kept = dup(STDERR_FILENO), fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    close(fd);
+    return kept;
+}
+
+static void tell_as_before(int kept)
+{
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+}
+
+static void assert_told(const char *path, const char *part)
+{
+    char text[4096];
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_has(text, part);
+}
+
+/* The kernel takes a part of a write, and nothing of the next one. */
+static void file_that_may_not_grow_is_told_and_the_rest_is_readable(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"limit.mcap", "limit"};
+    const struct rlimit limit = {2000003, 2000003}; /* in the middle of a message */
+    for (unsigned i = 0; i < 2; i++) {
+        char path[300], told[300];
+        struct stat file;
+        unsigned files;
+        snprintf(path, sizeof path, "%s", harness_path(names[i]));
+        snprintf(told, sizeof told, "%s", harness_path("told"));
+        struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+        int kept = tell_into(told);
+        struct child r = start("record", "/p", "-o", path, "--lossless", NULL);
+        tell_as_before(kept);
+        await_subscriber(p, 1);
+        assert_int_equal(prlimit(r.pid, RLIMIT_FSIZE, &limit, NULL), 0);
+        for (uint64_t seq = 1; seq <= 100; seq++) {
+            publish(p, seq);
+            nap_ms(1);
+        }
+        assert_int_equal(wait_for(r.pid), 1);
+        assert_told(told,
+                    "File too large after 2.0 MB; what is there is readable: 'sluice recover ");
+        if (i == 0) {
+            assert_int_equal(stat(path, &file), 0);
+            assert_int_equal(file.st_size, limit.rlim_cur);
+        }
+        assert_true(count_in_order(path, "/p", &files) >= 40);
+        sl_publisher_close(p);
+    }
+}
+
+static void read_only_folder_is_told(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"x.mcap", "x.bag", "x"};
+    static const char *const formats[] = {"auto", "auto", "auto", "rosbag2-sqlite"};
+    char folder[256], path[300], format[64];
+    snprintf(folder, sizeof folder, "%s", harness_path("fixed"));
+    assert_int_equal(mkdir(folder, 0700), 0);
+    if (mount("none", folder, "tmpfs", MS_RDONLY, "size=1m") < 0) {
+        print_message("SKIP: no tmpfs may be mounted\n");
+        skip();
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i < 2 ? i : 2]);
+        snprintf(format, sizeof format, "--format=%s", formats[i]);
+        REFUSED("Read-only file system", (char *)"/p", (char *)"-o", path, format);
+        REFUSED(path, (char *)"/p", (char *)"-o", path, format);
+    }
+    REFUSED("no snapshots can be written into", (char *)"/p", (char *)"--snapshot=1s", (char *)"-o",
+            path);
+    assert_int_equal(umount(folder), 0);
+}
+
 #ifdef FROM_POOLS
 /* What the kernel is given are the addresses of the publisher's pool: seen from outside, by a
  * writev of our own. */
@@ -859,11 +942,16 @@ static void removed_file_is_told(void **state)
 {
     (void)state;
     struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    char told[300];
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    int kept = tell_into(told);
     struct child r = start("record", "/p", "--flush=20ms", "-o", harness_path("gone.mcap"), NULL);
+    tell_as_before(kept);
     await_subscriber(p, 1);
     publish_all(p, 1, 3);
     assert_int_equal(unlink(harness_path("gone.mcap")), 0);
     assert_int_equal(wait_for(r.pid), 1);
+    assert_told(told, "gone.mcap was removed while it was written, with ");
     sl_publisher_close(p);
 }
 
@@ -887,6 +975,8 @@ int main(void)
         TEST(ended_recorder_has_what_was_published_before),
         TEST(bad_wishes_are_refused_with_a_way_out),
         TEST(full_disk_is_told_and_the_rest_is_readable),
+        TEST(file_that_may_not_grow_is_told_and_the_rest_is_readable),
+        TEST(read_only_folder_is_told),
 #ifdef MEMORY_CAN_BE_MEASURED
         TEST(memory_does_not_grow_with_the_log),
 #endif
