@@ -13,8 +13,8 @@
 #include "core/shm/domain.h"
 #include "core/shm/pool.h"
 #include "rosbag_compat/files.h"
+#include "rosbag_compat/keys.h"
 #include "rosbag_compat/play_blocks.h"
-#include "rosbag_compat/play_keys.h"
 #include "rosbag_compat/play_publish.h"
 #include "rosbag_compat/topic_choice.h"
 
@@ -519,7 +519,7 @@ static int open_play(void *state, struct sl_runtime *runtime)
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
         return err;
     p->is_terminal = isatty(STDERR_FILENO);
-    p->has_keys = play_keys_open();
+    p->has_keys = keys_open();
     if (p->has_keys && (err = sl_runtime_watch(runtime, STDIN_FILENO)) < 0)
         return err;
     sl_log(SL_LOG_INFO, "%u topics, %.1f s, read by %s", p->out_count,
@@ -608,30 +608,30 @@ static void pause_or_go_on(struct play *p, uint64_t now_ns)
 
 static int obey_keys(struct play *p, uint64_t now_ns)
 {
-    enum play_key key;
-    while (p->has_keys && (key = play_keys_next()) != PLAY_KEY_NONE) {
+    enum key key;
+    while (p->has_keys && (key = keys_next()) != KEY_NONE) {
         switch (key) {
-        case PLAY_KEY_PAUSE:
+        case KEY_SPACE:
             pause_or_go_on(p, now_ns);
             break;
-        case PLAY_KEY_STEP:
+        case KEY_RIGHT:
             if (!p->paused)
                 pause_or_go_on(p, now_ns);
             p->steps++;
             break;
-        case PLAY_KEY_FASTER:
-        case PLAY_KEY_SLOWER:
-            set_rate(p, key == PLAY_KEY_FASTER ? p->rate * RATE_STEP : p->rate / RATE_STEP, now_ns);
+        case KEY_UP:
+        case KEY_DOWN:
+            set_rate(p, key == KEY_UP ? p->rate * RATE_STEP : p->rate / RATE_STEP, now_ns);
             break;
-        case PLAY_KEY_BACK:
+        case KEY_LEFT:
             seek(p, p->now_ns > SEEK_NS ? p->now_ns - SEEK_NS : 0, now_ns);
             break;
-        case PLAY_KEY_ON:
+        case KEY_N:
             seek(p, p->now_ns + SEEK_NS, now_ns);
             break;
-        case PLAY_KEY_QUIT:
+        case KEY_Q:
             return -ECANCELED;
-        case PLAY_KEY_NONE:
+        case KEY_NONE:
             break;
         }
     }
@@ -799,7 +799,7 @@ static void close_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
     const char *reason;
-    play_keys_close();
+    keys_close();
     if (p->has_begun) {
         if (p->is_terminal)
             fprintf(stderr, "\r\033[K");

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -572,6 +574,70 @@ static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
 
 /* What would be overwritten before it is written is written first: four topics pour in more between
  * two pieces than the memory holds. */
+/* A recorder whose terminal is ours, and which draws its progress there. */
+static pid_t start_on_terminal(const char *path, int *ret_terminal)
+{
+    char *const argv[] = {(char *)harness_program("record"),
+                          (char *)"/p",
+                          (char *)"--lossless",
+                          (char *)"--snapshot-size=1M",
+                          (char *)"-o",
+                          (char *)path,
+                          NULL};
+    pid_t pid = forkpty(ret_terminal, NULL, NULL, NULL);
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+/* Read what it draws until it has drawn this. */
+static void await_drawn(int terminal, const char *text)
+{
+    char drawn[4096];
+    size_t used = 0;
+    do {
+        ssize_t got = read(terminal, drawn + used, sizeof drawn - 1 - used);
+        assert_true(got > 0);
+        used += (size_t)got;
+        drawn[used] = '\0';
+        if (used > sizeof drawn / 2) { /* the end is enough */
+            memmove(drawn, drawn + used - 512, 513);
+            used = 512;
+        }
+    } while (!strstr(drawn, text));
+}
+
+static void snapshots_are_written_at_a_key(void **state)
+{
+    (void)state;
+    char path[300];
+    int terminal, status;
+    snprintf(path, sizeof path, "%s", harness_path("k.mcap"));
+    struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+    pid_t pid = start_on_terminal(path, &terminal);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 5);
+    await_drawn(terminal, "held: 5 messages");
+    assert_int_equal(write(terminal, " ", 1), 1);
+    await_drawn(terminal, "snapshot: 5 messages");
+    publish_all(p, 6, 6);
+    await_drawn(terminal, "held: 6 messages");
+    assert_int_equal(write(terminal, "xs", 2), 2); /* x is no key */
+    await_drawn(terminal, "snapshot: 6 messages");
+    assert_int_equal(write(terminal, "q", 1), 1);
+    while (read(terminal, path, sizeof path) > 0) /* or it may wait to be read */
+        ;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(terminal);
+    assert_int_equal(read_log(harness_path("k_0.mcap"), "/p", 0).messages, 5);
+    assert_int_equal(read_log(harness_path("k_1.mcap"), "/p", 0).messages, 6);
+    sl_publisher_close(p);
+}
+
 static void snapshots_are_whole_while_messages_pour_in(void **state)
 {
     (void)state;
@@ -968,6 +1034,7 @@ int main(void)
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
+        TEST(snapshots_are_written_at_a_key),
         TEST(snapshots_are_whole_while_messages_pour_in),
         TEST(snapshots_hold_no_more_than_the_last_seconds),
         TEST(topics_that_appear_later_are_found_and_excluded_ones_are_not),
