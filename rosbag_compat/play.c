@@ -14,6 +14,7 @@
 #include "core/shm/pool.h"
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/keys.h"
+#include "rosbag_compat/log_time.h"
 #include "rosbag_compat/play_blocks.h"
 #include "rosbag_compat/play_publish.h"
 #include "rosbag_compat/topic_choice.h"
@@ -45,7 +46,8 @@ struct play {
     double rate;
     bool loop, paused, lossless, lockstep, direct, buffered;
     int reader;
-    int64_t start_offset_ns, until_ns, duration_ns, delay_ns;
+    const char *start, *until; /* as log_time.h reads them */
+    int64_t duration_ns, delay_ns;
     int64_t clock_hz, wait_for, subscribers, quota;
     uint64_t memory_bytes;
 
@@ -120,17 +122,16 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct play, loop),
      .help = "Begin again at the end"},
     {.name = "start",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct play, start_offset_ns),
-     .fallback = "0",
-     .max = 1e18,
-     .help = "Leave out so much of the logs at their beginning"},
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct play, start),
+     .value = "TIME",
+     .help = "Leave out what is older: so long after the beginning (90s), a date "
+             "(2026-03-01T14:05:09Z), or seconds since 1970 (@1772373909.5)"},
     {.name = "until",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct play, until_ns),
-     .fallback = "0",
-     .max = 1e18,
-     .help = "End so much after the logs' beginning; 0: at their end"},
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct play, until),
+     .value = "TIME",
+     .help = "Leave out what is newer, likewise; without it, to the end"},
     {.name = "duration",
      .letter = 'd',
      .kind = SL_OPTION_DURATION,
@@ -383,9 +384,17 @@ static int measure(struct play *p, uint64_t *ret_slot_bytes)
     }
     if (first_ns > last_ns)
         return sl_error(-ENODATA, "%s: there are no messages", p->files.text[0]);
-    p->log_first_ns = first_ns + (uint64_t)p->start_offset_ns;
-    if (p->until_ns > 0 && first_ns + (uint64_t)p->until_ns < last_ns)
-        last_ns = first_ns + (uint64_t)p->until_ns;
+    struct sl_log_time start, until;
+    int err = sl_log_time_parse("option --start", p->start, &start);
+    if (err < 0 || (err = sl_log_time_parse("option --until", p->until, &until)) < 0)
+        return err;
+    p->log_first_ns = sl_log_time_at(&start, first_ns);
+    if (p->log_first_ns < first_ns)
+        p->log_first_ns = first_ns;
+    if (until.is_given && sl_log_time_at(&until, first_ns) < last_ns)
+        last_ns = sl_log_time_at(&until, first_ns);
+    if (last_ns < first_ns)
+        return sl_error(-EINVAL, "option --until: is before the first message");
     if (p->duration_ns > 0 && p->log_first_ns + (uint64_t)p->duration_ns < last_ns)
         last_ns = p->log_first_ns + (uint64_t)p->duration_ns;
     if (p->log_first_ns > last_ns)

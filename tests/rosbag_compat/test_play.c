@@ -135,6 +135,20 @@ static void receive(struct receiver *r, unsigned wanted)
     }
 }
 
+/* Whatever comes until the player has ended; returns its status as waitpid. */
+static int receive_to_the_end(struct receiver *r, const struct child *child)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + LIMIT_MS * SL_NS_PER_MS;
+    int status = 0;
+    while (waitpid(child->pid, &status, WNOHANG) == 0) {
+        for (unsigned t = 0; t < TOPICS; t++)
+            receive_one(r, t);
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("the player does not end");
+    }
+    return status;
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct received *x = a, *y = b;
@@ -434,11 +448,7 @@ static void a_log_that_is_cut_while_it_is_played_is_told(void **state)
         assert_int_equal(stat(path, &file), 0);
         assert_true(file.st_size > 60 << 20);
         assert_int_equal(truncate(path, file.st_size / 6 * 5), 0);
-        uint64_t until_ns = sl_clock_monotonic_ns() + LIMIT_MS * SL_NS_PER_MS;
-        int status = 0;
-        while (waitpid(child.pid, &status, WNOHANG) == 0 && sl_clock_monotonic_ns() < until_ns)
-            for (unsigned t = 0; t < TOPICS; t++)
-                receive_one(&r, t);
+        int status = receive_to_the_end(&r, &child);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
         FILE *told = fdopen(err[0], "re");
         bool is_told = false;
@@ -602,6 +612,16 @@ static void a_part_of_the_log_may_be_played(void **state)
     receive(&r, 300);
     assert_int_equal(wait_for(child.pid), 0);
     assert_played(&r, made, 100);
+    close_receiver(&r);
+    uint64_t last_ns = made->messages[249].receive_ns; /* they are 0.5 ms apart */
+    snprintf(option, sizeof option, "--until=@%llu.%09llu",
+             (unsigned long long)(last_ns / SL_NS_PER_S),
+             (unsigned long long)(last_ns % SL_NS_PER_S));
+    open_receiver(&r, made);
+    child = start("play", path, option, "--rate=0", "--wait-for-subscribers=4", NULL);
+    assert_int_equal(receive_to_the_end(&r, &child), 0);
+    assert_int_equal(r.count, 250);
+    assert_played(&r, made, 0);
     close_receiver(&r);
     free_made(made);
 }
@@ -799,6 +819,8 @@ static void what_cannot_be_played_is_told(void **state)
     refused("junk.mcap", junk, NULL);
     refused("no topic is to be played", path, "--topic=/nowhere");
     refused("nothing is left behind that", path, "--start=1h");
+    refused("is before the first message", path, "--until=1970-01-02");
+    refused("option --start: 'noon' is no time; give it", path, "--start=noon");
     refused("is no expression", path, "--regex=(");
     refused("give --memory=", path, "--memory=1M");
     refused("is none of: auto, io_uring, pread", path, "--reader=aio");
