@@ -26,22 +26,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH       256 /* messages between two looks at signals and keys */
-#define PROGRESS_NS (200 * SL_NS_PER_MS)
-#define RETRY_NS    SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
-#define LOCKSTEP_NS (20 * SL_NS_PER_US)
-#define DRAIN_NS    (30 * SL_NS_PER_S) /* in which nobody reads anything */
-#define SEEK_NS     (10 * SL_NS_PER_S)
-#define RATE_STEP   1.25
-#define RATE_LEAST  0.001
-#define RATE_MOST   1e6
-#define CLOCK_BYTES 12
-#define SLOTS_MIN   4
-#define AHEAD_BYTES (UINT64_C(32) << 20) /* to be read ahead, but 2 parts at least */
-#define AHEAD_MAX   64
+#define BATCH        256 /* messages between two looks at signals and keys */
+#define PROGRESS_NS  (200 * SL_NS_PER_MS)
+#define RETRY_NS     SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
+#define LOCKSTEP_NS  (20 * SL_NS_PER_US)
+#define DRAIN_NS     (30 * SL_NS_PER_S) /* in which nobody reads anything */
+#define WAIT_TOLD_NS (3 * SL_NS_PER_S)
+#define SEEK_NS      (10 * SL_NS_PER_S)
+#define RATE_STEP    1.25
+#define RATE_LEAST   0.001
+#define RATE_MOST    1e6
+#define CLOCK_BYTES  12
+#define SLOTS_MIN    4
+#define AHEAD_BYTES  (UINT64_C(32) << 20) /* to be read ahead, but 2 parts at least */
+#define AHEAD_MAX    64
 
 struct play {
-    struct sl_option_list files, names;
+    struct sl_option_list files, names, awaited;
     const char *regex, *exclude;
     double rate;
     bool loop, paused, lossless, lockstep, direct, buffered;
@@ -72,6 +73,8 @@ struct play {
     uint64_t messages_before; /* this pass: one without any would be repeated for ever */
     struct play_out *last;    /* where the last message went */
     unsigned steps;           /* messages that may pass while it is paused */
+    uint64_t waits_since_ns;
+    bool is_wait_told;
     bool has_keys, is_terminal, has_begun;
 };
 
@@ -163,7 +166,13 @@ static const struct sl_option options[] = {
      .value = "N",
      .fallback = "0",
      .max = 1000,
-     .help = "Begin when so many have attached, over all topics"},
+     .help = "Begin when each topic that is played has so many; see --wait-for"},
+    {.name = "wait-for",
+     .kind = SL_OPTION_LIST,
+     .offset = offsetof(struct play, awaited),
+     .value = "TOPIC",
+     .help = "Begin when this topic has its subscribers, whatever the others have; may be given "
+             "several times"},
     {.name = "lossless",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, lossless),
@@ -355,6 +364,21 @@ static int choose_topics(struct play *p)
                           p->files.text[0]);
 }
 
+/* --wait-for alone waits for one subscriber. */
+static int check_awaited(struct play *p)
+{
+    for (unsigned i = 0; i < p->awaited.count; i++) {
+        bool is_played = false;
+        for (unsigned k = 0; k < p->out_count; k++)
+            is_played |= strcmp(p->outs[k].name, p->awaited.text[i]) == 0;
+        if (!is_played)
+            return sl_error(-ENOENT, "option --wait-for: %s is not played", p->awaited.text[i]);
+    }
+    if (p->awaited.count > 0 && p->wait_for == 0)
+        p->wait_for = 1;
+    return 0;
+}
+
 /* What slots need behind the largest part. */
 static uint64_t spare_bytes(const struct play *p, uint64_t largest_bytes)
 {
@@ -511,7 +535,8 @@ static int open_play(void *state, struct sl_runtime *runtime)
     bool all = p->names.count == 0 && !p->regex;
     int err = sl_topic_choice_init(&p->choice, &p->names, all, p->regex, p->exclude);
     if (err < 0 || (err = open_logs(p)) < 0 || (err = choose_topics(p)) < 0 ||
-        (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &loans)) < 0 ||
+        (err = check_awaited(p)) < 0 || (err = measure(p, &slot_bytes)) < 0 ||
+        (err = open_pool(p, slot_bytes, &loans)) < 0 ||
         (err = open_publishers(p, runtime, loans)) < 0 || (err = open_ring(p)) < 0)
         return err;
     const struct play_blocks_options blocks = {
@@ -665,15 +690,41 @@ static void show_progress(struct play *p, uint64_t now_ns)
 
 /* The loop. ------------------------------------------------------------------------------------ */
 
-static bool are_there_enough(const struct play *p)
+static bool is_awaited(const struct play *p, const struct play_out *out)
 {
-    int64_t count = 0;
-    for (unsigned i = 0; i < p->out_count && count < p->wait_for; i++) {
-        struct sl_publisher_status status;
-        if (sl_publisher_status(p->outs[i].publisher, &status) == 0)
-            count += status.subscribers;
+    for (unsigned i = 0; i < p->awaited.count; i++)
+        if (strcmp(p->awaited.text[i], out->name) == 0)
+            return true;
+    return p->awaited.count == 0;
+}
+
+/* A topic that has not got its subscribers yet; NULL: there is none. */
+static const struct play_out *missing(const struct play *p)
+{
+    for (unsigned i = 0; i < p->out_count && p->wait_for > 0; i++) {
+        struct sl_publisher_status status = {0};
+        sl_publisher_status(p->outs[i].publisher, &status);
+        if (is_awaited(p, &p->outs[i]) && status.subscribers < p->wait_for)
+            return &p->outs[i];
     }
-    return count >= p->wait_for;
+    return NULL;
+}
+
+/* 0: it may begin; 1: not yet. Whom it waits for is told, once, if it takes long. */
+static int wait_for_subscribers(struct play *p, uint64_t now_ns)
+{
+    const struct play_out *out = missing(p);
+    if (!out)
+        return 0;
+    if (p->waits_since_ns == 0)
+        p->waits_since_ns = now_ns;
+    if (now_ns - p->waits_since_ns > WAIT_TOLD_NS && !p->is_wait_told) {
+        sl_log(SL_LOG_INFO,
+               "waiting for %" PRId64 " subscribers of %s; --topic and --wait-for choose topics",
+               p->wait_for, out->name);
+        p->is_wait_told = true;
+    }
+    return 1;
 }
 
 static bool is_released(const struct play *p)
@@ -736,7 +787,7 @@ static int work(void *state, struct sl_runtime *runtime)
     struct play *p = state;
     uint64_t now_ns = sl_clock_monotonic_ns();
     if (!p->has_begun) {
-        if (!are_there_enough(p)) {
+        if (wait_for_subscribers(p, now_ns)) {
             sl_runtime_wake_at(runtime, now_ns + 10 * SL_NS_PER_MS);
             return 0;
         }

@@ -187,7 +187,7 @@ static void play(const struct made *made, const char *path, const char *const *a
 {
     struct receiver r;
     char *argv[ARGUMENTS_MAX] = {(char *)harness_program("play"), (char *)path,
-                                 (char *)"--wait-for-subscribers=4", (char *)"--lossless"};
+                                 (char *)"--wait-for-subscribers=1", (char *)"--lossless"};
     unsigned count = 4;
     for (unsigned i = 0; arguments[i]; i++)
         argv[count++] = (char *)arguments[i];
@@ -316,7 +316,7 @@ static void a_slow_reader_loses_nothing(void **state)
     make_file(harness_path("s.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 12000);
     open_receiver(&r, made);
     struct child child = start("play", harness_path("s.mcap"), "--rate=0", "--lossless",
-                               "--wait-for-subscribers=2", NULL);
+                               "--wait-for-subscribers=1", NULL);
     while (r.count < 800) {
         receive_one(&r, 1);
         usleep(1200);
@@ -440,7 +440,7 @@ static void a_log_that_is_cut_while_it_is_played_is_told(void **state)
         int before = dup(STDERR_FILENO);
         dup2(err[1], STDERR_FILENO);
         struct child child = start("play", path, "--rate=0", "--memory=40M",
-                                   "--wait-for-subscribers=4", readers[i], NULL);
+                                   "--wait-for-subscribers=1", readers[i], NULL);
         dup2(before, STDERR_FILENO);
         close(err[1]);
         receive(&r, 1); /* it has begun, and cannot have read more than 40 MB */
@@ -474,7 +474,7 @@ static void a_log_that_is_removed_while_it_is_played_is_played_on(void **state)
     make_file(harness_path("gone.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
     open_receiver(&r, made);
     struct child child = start("play", harness_path("gone.mcap"), "--rate=0", "--memory=40M",
-                               "--wait-for-subscribers=4", NULL);
+                               "--wait-for-subscribers=1", NULL);
     receive(&r, 1);
     assert_int_equal(remove(harness_path("gone.mcap")), 0);
     receive(&r, made->message_count);
@@ -578,7 +578,7 @@ static void latched_messages_come_to_late_subscribers(void **state)
         make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 2000);
         struct receiver r, late;
         open_receiver(&r, made);
-        struct child child = start("play", path, "--wait-for-subscribers=4", "--lossless", NULL);
+        struct child child = start("play", path, "--wait-for-subscribers=1", "--lossless", NULL);
         receive(&r, 199);
         late = (struct receiver){.messages = calloc(2, sizeof *late.messages), .room = 2};
         assert_non_null(late.messages);
@@ -608,7 +608,7 @@ static void a_part_of_the_log_may_be_played(void **state)
     snprintf(option, sizeof option, "--start=%lluns", (unsigned long long)begin_ns);
     struct receiver r;
     open_receiver(&r, made);
-    struct child child = start("play", path, option, "--rate=0", "--wait-for-subscribers=4", NULL);
+    struct child child = start("play", path, option, "--rate=0", "--wait-for-subscribers=1", NULL);
     receive(&r, 300);
     assert_int_equal(wait_for(child.pid), 0);
     assert_played(&r, made, 100);
@@ -618,11 +618,51 @@ static void a_part_of_the_log_may_be_played(void **state)
              (unsigned long long)(last_ns / SL_NS_PER_S),
              (unsigned long long)(last_ns % SL_NS_PER_S));
     open_receiver(&r, made);
-    child = start("play", path, option, "--rate=0", "--wait-for-subscribers=4", NULL);
+    child = start("play", path, option, "--rate=0", "--wait-for-subscribers=1", NULL);
     assert_int_equal(receive_to_the_end(&r, &child), 0);
     assert_int_equal(r.count, 250);
     assert_played(&r, made, 0);
     close_receiver(&r);
+    free_made(made);
+}
+
+/* Nothing goes out before each topic that is waited for has its subscribers. */
+static void every_topic_is_waited_for(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(200, 300, 17);
+    char path[300], option[128];
+    struct receiver r;
+    struct sl_frame frame;
+    snprintf(path, sizeof path, "%s", harness_path("w.mcap"));
+    snprintf(option, sizeof option, "--wait-for=%s", made->topics[2].name);
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    for (unsigned first = 0; first < 2; first++) { /* all of them; the third only */
+        open_receiver(&r, made);
+        sl_subscriber_close(r.subscriber[2]);
+        r.subscriber[2] = NULL;
+        struct child child = start("play", path, "--rate=0", "--lossless",
+                                   first == 0 ? "--wait-for-subscribers=1" : option, NULL);
+        for (unsigned t = 0; t < TOPICS; t++) { /* the others are there, and nothing comes */
+            struct sl_subscriber_status status = {0};
+            while (r.subscriber[t] && status.publishers == 0) {
+                assert_int_equal(sl_subscriber_take(r.subscriber[t], &frame), -EAGAIN);
+                assert_fine(sl_subscriber_status(r.subscriber[t], &status));
+                usleep(1000);
+            }
+        }
+        usleep(100000); /* were it to begin at once, it would have by now */
+        for (unsigned t = 0; t < TOPICS; t++)
+            if (r.subscriber[t])
+                assert_int_equal(sl_subscriber_take(r.subscriber[t], &frame), -EAGAIN);
+        const struct sl_subscriber_options o = {.topic = made->topics[2].name,
+                                                .policy = SL_LOSSLESS};
+        assert_fine(sl_subscriber_open(&o, &r.subscriber[2]));
+        receive(&r, made->message_count);
+        assert_int_equal(wait_for(child.pid), 0);
+        assert_played(&r, made, 0);
+        close_receiver(&r);
+    }
     free_made(made);
 }
 
@@ -637,7 +677,7 @@ static void it_begins_again_when_asked(void **state)
     free(r.messages);
     r.messages = calloc(r.room, sizeof *r.messages);
     struct child child = start("play", harness_path("l.mcap"), "--loop", "--lockstep", "--rate=100",
-                               "--wait-for-subscribers=4", NULL);
+                               "--wait-for-subscribers=1", NULL);
     receive(&r, 120);
     assert_int_equal(stop(&child, SIGTERM), 0);
     qsort(r.messages, r.count, sizeof *r.messages, compare);
@@ -660,7 +700,7 @@ static long most_memory_kb(unsigned count, unsigned seed)
     make_file(harness_path("m.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 40000);
     open_receiver(&r, made);
     struct child child = start("play", harness_path("m.mcap"), "--rate=0", "--memory=4M",
-                               "--wait-for-subscribers=4", NULL);
+                               "--wait-for-subscribers=1", NULL);
     receive(&r, count - 1);
     snprintf(path, sizeof path, "/proc/%d/status", child.pid);
     FILE *file = fopen(path, "re");
@@ -716,7 +756,7 @@ static pid_t start_on_terminal(const char *path, int *ret_terminal)
                           (char *)"--paused",
                           (char *)"--lossless",
                           (char *)"--clock=50",
-                          (char *)"--wait-for-subscribers=4",
+                          (char *)"--wait-for-subscribers=1",
                           NULL};
     pid_t pid = forkpty(ret_terminal, NULL, NULL, NULL);
     assert_true(pid >= 0);
@@ -821,6 +861,7 @@ static void what_cannot_be_played_is_told(void **state)
     refused("nothing is left behind that", path, "--start=1h");
     refused("is before the first message", path, "--until=1970-01-02");
     refused("option --start: 'noon' is no time; give it", path, "--start=noon");
+    refused("option --wait-for: /nowhere is not played", path, "--wait-for=/nowhere");
     refused("is no expression", path, "--regex=(");
     refused("give --memory=", path, "--memory=1M");
     refused("is none of: auto, io_uring, pread", path, "--reader=aio");
@@ -853,6 +894,7 @@ int main(int argc, char **argv)
         TEST(its_own_time_is_kept),
         TEST(latched_messages_come_to_late_subscribers),
         TEST(a_part_of_the_log_may_be_played),
+        TEST(every_topic_is_waited_for),
         TEST(it_begins_again_when_asked),
         TEST(keys_steer_it),
 #ifdef HAS_PLAIN_MEMORY
