@@ -48,7 +48,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
 if(CMAKE_CROSSCOMPILING) # dpkg-shlibdeps looks libraries up among the installed packages
   set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE arm64)
   set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "libc6 (>= 2.36), libfyaml0, libpcap0.8, libpng16-16, \
-liblz4-1, libzstd1, libbz2-1.0, libsqlite3-0")
+liblz4-1, libzstd1, libbz2-1.0, libsqlite3-0, liburing2")
 else()
   set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 endif()

@@ -9,7 +9,7 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 libfyaml-dev libpcap-dev libpng-dev libcmocka-dev
-                libxdp-dev libbpf-dev libcurl4-openssl-dev
+                libxdp-dev libbpf-dev libcurl4-openssl-dev liburing-dev
                 liblz4-dev libzstd-dev libbz2-dev libsqlite3-dev
                 libiceoryx-binding-c-dev cyclonedds-dev)
 test_packages=(git clang-format spin iproute2 nftables procps mandoc iceoryx tshark python3-rosbag sqlite3 cyclonedds-tools
@@ -21,7 +21,7 @@ test_packages+=("${deb_packages[@]}" systemd)
 # The cross compiler, and what is unpacked for it (not installed) by arm64_root.sh.
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 arm64_libraries=(libc6-dev libfyaml-dev libpcap0.8-dev libpng-dev libcmocka-dev
-                 liblz4-dev libzstd-dev libbz2-dev libsqlite3-dev)
+                 liblz4-dev libzstd-dev libbz2-dev libsqlite3-dev liburing-dev)
 # The emulated machine of tests/vm; its kernels are unpacked (not installed) by vm_kernel.sh.
 vm_packages=(qemu-system-x86 busybox-static cpio xz-utils zstd)
 

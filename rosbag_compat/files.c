@@ -13,13 +13,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MAGIC_BYTES        16
 #define PIECE_BYTES        65536
 #define METADATA_MAX_BYTES (1 << 20)
-#define DIRECT_LEAST_BYTES (1 << 17)                  /* smaller reads are not worth it */
+#define DIRECT_LEAST_BYTES (1 << 17) /* smaller reads are not worth it */
+#define CACHED_SAMPLES     8
 static const char sqlite_magic[] = "SQLite format 3"; /* and its NUL: 16 bytes */
 static const uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
 
@@ -68,12 +70,35 @@ static size_t read_directly(struct sl_log_file *file, uint64_t offset, uint8_t *
     return done;
 }
 
+/* Is most of a range in the page cache, by some of its pages? Where the kernel does not tell (a
+ * file of somebody else's), it says of all that they are. */
+static bool is_cached(const struct sl_log_file *file, uint64_t offset, uint64_t size_bytes)
+{
+    unsigned cached = 0;
+    for (unsigned i = 0; i < CACHED_SAMPLES; i++) {
+        uint64_t at = offset + size_bytes / CACHED_SAMPLES * i;
+        unsigned char page = 1;
+        at -= at % SL_LOG_READ_ALIGNMENT;
+        if (at < file->map_bytes)
+            mincore((uint8_t *)file->map + at, SL_LOG_READ_ALIGNMENT, &page);
+        cached += page & 1;
+    }
+    return cached > CACHED_SAMPLES / 2;
+}
+
+static bool goes_directly(const struct sl_log_file *file, uint64_t offset, const void *to,
+                          uint64_t size_bytes)
+{
+    return file->direct_fd >= 0 && size_bytes >= DIRECT_LEAST_BYTES &&
+           ((uintptr_t)to - offset) % SL_LOG_READ_ALIGNMENT == 0 &&
+           !(file->map && is_cached(file, offset, size_bytes));
+}
+
 static int read_at(void *state, uint64_t offset, void *to, size_t size_bytes)
 {
     struct sl_log_file *file = state;
     size_t head = (size_t)(-offset % SL_LOG_READ_ALIGNMENT);
-    if (file->direct_fd < 0 || size_bytes < DIRECT_LEAST_BYTES ||
-        ((uintptr_t)to - offset) % SL_LOG_READ_ALIGNMENT != 0)
+    if (!goes_directly(file, offset, to, size_bytes))
         return read_through(file, offset, to, size_bytes);
     int err = read_through(file, offset, to, head);
     if (err < 0)
@@ -82,16 +107,42 @@ static int read_at(void *state, uint64_t offset, void *to, size_t size_bytes)
     return read_through(file, offset + head, (uint8_t *)to + head, size_bytes - head);
 }
 
+struct sl_log_read sl_log_file_read(const struct sl_log_file *file, uint64_t offset, void *to,
+                                    uint64_t size_bytes)
+{
+    if (!goes_directly(file, offset, to, size_bytes))
+        return (struct sl_log_read){file->fd, false, offset, to, size_bytes};
+    uint64_t head = offset % SL_LOG_READ_ALIGNMENT;
+    uint64_t whole = head + size_bytes + SL_LOG_READ_ALIGNMENT - 1;
+    return (struct sl_log_read){file->direct_fd, true, offset - head, (uint8_t *)to - head,
+                                whole - whole % SL_LOG_READ_ALIGNMENT};
+}
+
 /* The same file, not what has its name by now. */
-unsigned sl_log_set_read_directly(struct sl_log_set *set)
+static void open_directly(struct sl_log_file *file, enum sl_log_caching caching)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
+    file->direct_fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+    if (file->direct_fd < 0 || caching != SL_LOG_UNCACHED)
+        return;
+    file->map_bytes = (size_t)file->log->source.size_bytes;
+    file->map = mmap(NULL, file->map_bytes, PROT_NONE, MAP_SHARED, file->fd, 0);
+    if (file->map == MAP_FAILED) { /* what is cached is not known: then all of it */
+        file->map = NULL;
+        close(file->direct_fd);
+        file->direct_fd = -1;
+    }
+}
+
+unsigned sl_log_set_read_directly(struct sl_log_set *set, enum sl_log_caching caching)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < set->count; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "/proc/self/fd/%d", set->files[i].fd);
-        if (set->files[i].direct_fd < 0 && set->files[i].log->source.read_at)
-            set->files[i].direct_fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
-        count += set->files[i].direct_fd >= 0;
+        struct sl_log_file *file = &set->files[i];
+        if (caching != SL_LOG_CACHED && file->direct_fd < 0 && file->log->source.read_at)
+            open_directly(file, caching);
+        count += file->direct_fd >= 0;
     }
     return count;
 }
@@ -258,6 +309,8 @@ static void close_file(struct sl_log_file *file)
         close(file->fd);
     if (file->direct_fd >= 0)
         close(file->direct_fd);
+    if (file->map)
+        munmap(file->map, file->map_bytes);
     free(file->path);
 }
 

@@ -14,11 +14,21 @@
 
 /* Reading ---------------------------------------------------------------------------------------*/
 
+/* Which large reads go past the page cache. */
+enum sl_log_caching {
+    SL_LOG_CACHED,   /* none */
+    SL_LOG_UNCACHED, /* of what is not in it */
+    SL_LOG_DIRECT,   /* all */
+};
+
 struct sl_log_file {
     char *path;
     uint64_t size_bytes; /* on disk */
     int fd;              /* or -1 */
     int direct_fd;       /* the same past the page cache; -1: not */
+    void
+        *map; /* of the whole file, never touched: the kernel tells by it what is cached; or NULL */
+    size_t map_bytes;
     struct sl_sqlite *db;
     struct sl_log *log;
 };
@@ -37,12 +47,26 @@ struct sl_log_set {
 int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags);
 void sl_log_set_close(struct sl_log_set *set);
 
-/* From now on large reads go past the page cache, where the file system lets them: into memory
- * whose address is congruent to the offset in the file, modulo SL_LOG_READ_ALIGNMENT (a chunk at
- * offset 5000 to a page's byte 904). Whatever is not goes through it as before. Returns how many of
- * the files can be read so. */
+/* From now on large reads go past the page cache as said, where the file system lets them: into
+ * memory whose address is congruent to the offset in the file, modulo SL_LOG_READ_ALIGNMENT (a
+ * chunk at offset 5000 to a page's byte 904). Whatever is not goes through it as before. Returns
+ * how many of the files can be read so. */
 #define SL_LOG_READ_ALIGNMENT 4096
-unsigned sl_log_set_read_directly(struct sl_log_set *set);
+unsigned sl_log_set_read_directly(struct sl_log_set *set, enum sl_log_caching caching);
+
+/* How a range of the file is read, for who does it himself. */
+struct sl_log_read {
+    int fd; /* the file's, as long as it is open */
+    bool is_direct;
+    uint64_t offset;
+    uint8_t *to;
+    uint64_t size_bytes;
+};
+/* Of `size_bytes` at `offset` into memory at `to`, congruent as above. A direct read is one of
+ * whole pages: it begins up to a page before the range and ends up to a page behind it, in the file
+ * and in memory, or where the file does. */
+struct sl_log_read sl_log_file_read(const struct sl_log_file *file, uint64_t offset, void *to,
+                                    uint64_t size_bytes);
 
 /* Writing ---------------------------------------------------------------------------------------*/
 

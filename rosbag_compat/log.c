@@ -300,6 +300,15 @@ static int load_compressed(struct sl_log *log, const struct sl_log_block *block,
     return err;
 }
 
+/* Of all its bytes. */
+static int check_sum(const struct sl_log_block *block, const void *bytes)
+{
+    if (block->crc && sl_crc32(0, bytes, block->size_bytes) != block->crc)
+        return sl_error(-EBADMSG, "the chunk at byte %" PRIu64 " has another checksum",
+                        block->offset);
+    return 0;
+}
+
 int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, void *to,
                        size_t *ret_size_bytes)
 {
@@ -326,10 +335,7 @@ int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, voi
         return sl_error(-EBADMSG,
                         "the chunk at byte %" PRIu64 " holds %zu bytes where %" PRIu64 " are said",
                         block->offset, *ret_size_bytes, block->size_bytes);
-    if (block->crc && sl_crc32(0, to, *ret_size_bytes) != block->crc)
-        return sl_error(-EBADMSG, "the chunk at byte %" PRIu64 " has another checksum",
-                        block->offset);
-    return 0;
+    return check_sum(block, to);
 }
 
 int sl_log_load(struct sl_log *log, uint32_t index, void *to, size_t *ret_size_bytes)
@@ -337,6 +343,20 @@ int sl_log_load(struct sl_log *log, uint32_t index, void *to, size_t *ret_size_b
     const struct sl_log_block *block = &log->blocks[index];
     int err = log->operations->load(log, block, to, ret_size_bytes);
     return err == -EBADMSG && block->is_damaged ? 0 : err;
+}
+
+bool sl_log_is_plain(const struct sl_log *log, uint32_t index)
+{
+    const struct sl_log_block *block = &log->blocks[index];
+    return log->operations->load == sl_log_load_stored &&
+           block->compression == SL_COMPRESSION_NONE && !block->is_damaged &&
+           block->size_bytes == block->stored_bytes && block->offset <= log->source.size_bytes &&
+           block->stored_bytes <= log->source.size_bytes - block->offset;
+}
+
+int sl_log_check_plain(const struct sl_log *log, uint32_t index, const void *bytes)
+{
+    return check_sum(&log->blocks[index], bytes);
 }
 
 int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, size_t size_bytes,

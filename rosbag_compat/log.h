@@ -190,6 +190,12 @@ int sl_rosbag2_sqlite_open(struct sl_sqlite *db, unsigned flags, struct sl_log *
  * ones are. */
 int sl_log_load(struct sl_log *log, uint32_t index, void *to, size_t *ret_size_bytes);
 
+/* Is loading this block nothing but reading its `stored_bytes` at `offset` of the source? Who has
+ * read them by other means, before or beside other blocks', has them checked as loading would:
+ * -EBADMSG as from sl_log_load. */
+bool sl_log_is_plain(const struct sl_log *log, uint32_t index);
+int sl_log_check_plain(const struct sl_log *log, uint32_t index, const void *bytes);
+
 /* The next message of a loaded block from `at` on, which begins with 0. 1, 0 at the end, or
  * -EBADMSG with `at` where it is. */
 int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, size_t size_bytes,

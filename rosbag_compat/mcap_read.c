@@ -700,13 +700,7 @@ static int read_records(struct sl_log *log)
     return err ? err : sl_log_run_end(log, &mcap->run);
 }
 
-static int load_mcap(struct sl_log *log, const struct sl_log_block *block, void *to,
-                     size_t *ret_size_bytes)
-{
-    return sl_log_load_stored(log, block, to, ret_size_bytes);
-}
-
-static const struct sl_log_operations operations = {load_mcap, walk_records, close_mcap};
+static const struct sl_log_operations operations = {sl_log_load_stored, walk_records, close_mcap};
 
 static int compare_blocks(const void *a, const void *b)
 {

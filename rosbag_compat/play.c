@@ -11,9 +11,11 @@
 #include "core/base/error.h"
 #include "core/frame/schema.h"
 #include "core/shm/domain.h"
+#include "core/shm/pool.h"
 #include "rosbag_compat/files.h"
+#include "rosbag_compat/keys.h"
+#include "rosbag_compat/log_time.h"
 #include "rosbag_compat/play_blocks.h"
-#include "rosbag_compat/play_keys.h"
 #include "rosbag_compat/play_publish.h"
 #include "rosbag_compat/topic_choice.h"
 
@@ -24,26 +26,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH       256 /* messages between two looks at signals and keys */
-#define PROGRESS_NS (200 * SL_NS_PER_MS)
-#define RETRY_NS    SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
-#define LOCKSTEP_NS (20 * SL_NS_PER_US)
-#define DRAIN_NS    (10 * SL_NS_PER_S)
-#define SEEK_NS     (10 * SL_NS_PER_S)
-#define RATE_STEP   1.25
-#define RATE_LEAST  0.001
-#define RATE_MOST   1e6
-#define CLOCK_BYTES 12
-#define SLOTS_MIN   4
-#define AHEAD_BYTES (UINT64_C(32) << 20) /* to be read ahead, but 2 parts at least */
-#define AHEAD_MAX   64
+#define BATCH        256 /* messages between two looks at signals and keys */
+#define PROGRESS_NS  (200 * SL_NS_PER_MS)
+#define RETRY_NS     SL_NS_PER_MS /* for a slot, or a subscriber that is behind */
+#define LOCKSTEP_NS  (20 * SL_NS_PER_US)
+#define DRAIN_NS     (30 * SL_NS_PER_S) /* in which nobody reads anything */
+#define WAIT_TOLD_NS (3 * SL_NS_PER_S)
+#define SEEK_NS      (10 * SL_NS_PER_S)
+#define RATE_STEP    1.25
+#define RATE_LEAST   0.001
+#define RATE_MOST    1e6
+#define CLOCK_BYTES  12
+#define SLOTS_MIN    4
+#define AHEAD_BYTES  (UINT64_C(32) << 20) /* to be read ahead, but 2 parts at least */
+#define AHEAD_MAX    64
 
 struct play {
-    struct sl_option_list files, names;
+    struct sl_option_list files, names, awaited;
     const char *regex, *exclude;
     double rate;
-    bool loop, paused, lossless, lockstep, direct;
-    int64_t start_offset_ns, until_ns, duration_ns, delay_ns;
+    bool loop, paused, lossless, lockstep, direct, buffered;
+    int reader;
+    const char *start, *until; /* as log_time.h reads them */
+    int64_t duration_ns, delay_ns;
     int64_t clock_hz, wait_for, subscribers, quota;
     uint64_t memory_bytes;
 
@@ -55,6 +60,7 @@ struct play {
     unsigned out_count;
     struct sl_pool *pool;
     struct sl_publisher *clock;
+    struct read_ring *ring; /* or NULL */
     struct play_blocks *blocks;
     struct play_publisher publisher;
 
@@ -67,8 +73,17 @@ struct play {
     uint64_t messages_before; /* this pass: one without any would be repeated for ever */
     struct play_out *last;    /* where the last message went */
     unsigned steps;           /* messages that may pass while it is paused */
+    uint64_t waits_since_ns;
+    bool is_wait_told;
     bool has_keys, is_terminal, has_begun;
 };
+
+enum reader {
+    READER_AUTO,
+    READER_IO_URING,
+    READER_PREAD
+};
+static const char *const reader_names[] = {"auto", "io_uring", "pread", NULL};
 
 static const struct sl_option options[] = {
     {.name = "log",
@@ -110,17 +125,16 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct play, loop),
      .help = "Begin again at the end"},
     {.name = "start",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct play, start_offset_ns),
-     .fallback = "0",
-     .max = 1e18,
-     .help = "Leave out so much of the logs at their beginning"},
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct play, start),
+     .value = "TIME",
+     .help = "Leave out what is older: so long after the beginning (90s), a date "
+             "(2026-03-01T14:05:09Z), or seconds since 1970 (@1772373909.5)"},
     {.name = "until",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct play, until_ns),
-     .fallback = "0",
-     .max = 1e18,
-     .help = "End so much after the logs' beginning; 0: at their end"},
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct play, until),
+     .value = "TIME",
+     .help = "Leave out what is newer, likewise; without it, to the end"},
     {.name = "duration",
      .letter = 'd',
      .kind = SL_OPTION_DURATION,
@@ -152,7 +166,13 @@ static const struct sl_option options[] = {
      .value = "N",
      .fallback = "0",
      .max = 1000,
-     .help = "Begin when so many have attached, over all topics"},
+     .help = "Begin when each topic that is played has so many; see --wait-for"},
+    {.name = "wait-for",
+     .kind = SL_OPTION_LIST,
+     .offset = offsetof(struct play, awaited),
+     .value = "TOPIC",
+     .help = "Begin when this topic has its subscribers, whatever the others have; may be given "
+             "several times"},
     {.name = "lossless",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, lossless),
@@ -161,11 +181,22 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, lockstep),
      .help = "The next message goes out when those who read every one have released the last one"},
+    {.name = "reader",
+     .kind = SL_OPTION_CHOICE,
+     .offset = offsetof(struct play, reader),
+     .fallback = "auto",
+     .choices = reader_names,
+     .help = "How what is not compressed is read: io_uring has several reads under way, pread one; "
+             "auto: io_uring where the kernel and the container let it be used"},
     {.name = "direct",
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct play, direct),
-     .help = "Read what is not compressed past the page cache, where the file system lets it: for "
-             "logs that are not in it, and shall not take its place from others"},
+     .help = "Read all that is not compressed past the page cache, where the file system lets it. "
+             "Otherwise what is in it is read from there, and the rest past it, but with --loop"},
+    {.name = "buffered",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct play, buffered),
+     .help = "Read nothing past the page cache"},
     {.name = "memory",
      .kind = SL_OPTION_SIZE,
      .offset = offsetof(struct play, memory_bytes),
@@ -191,8 +222,18 @@ static const struct sl_option options[] = {
 
 /* Beginning. ----------------------------------------------------------------------------------- */
 
+/* What is played again is better read from the page cache the next time. */
+static enum sl_log_caching caching(const struct play *p)
+{
+    if (p->direct)
+        return SL_LOG_DIRECT;
+    return p->buffered || p->loop ? SL_LOG_CACHED : SL_LOG_UNCACHED;
+}
+
 static int open_logs(struct play *p)
 {
+    if (p->direct && p->buffered)
+        return sl_error(-EINVAL, "options --direct and --buffered: give one of them");
     for (unsigned i = 0; i < p->files.count; i++) {
         int err = sl_log_set_add(&p->logs, p->files.text[i], 0);
         if (err < 0)
@@ -200,7 +241,7 @@ static int open_logs(struct play *p)
     }
     if (p->logs.note[0])
         sl_log(SL_LOG_WARN, "%s", p->logs.note);
-    if (p->direct && sl_log_set_read_directly(&p->logs) < p->logs.count)
+    if (sl_log_set_read_directly(&p->logs, caching(p)) < p->logs.count && p->direct)
         sl_log(SL_LOG_WARN,
                "option --direct: not all of it can be read so, and is read through the "
                "page cache");
@@ -323,6 +364,21 @@ static int choose_topics(struct play *p)
                           p->files.text[0]);
 }
 
+/* --wait-for alone waits for one subscriber. */
+static int check_awaited(struct play *p)
+{
+    for (unsigned i = 0; i < p->awaited.count; i++) {
+        bool is_played = false;
+        for (unsigned k = 0; k < p->out_count; k++)
+            is_played |= strcmp(p->outs[k].name, p->awaited.text[i]) == 0;
+        if (!is_played)
+            return sl_error(-ENOENT, "option --wait-for: %s is not played", p->awaited.text[i]);
+    }
+    if (p->awaited.count > 0 && p->wait_for == 0)
+        p->wait_for = 1;
+    return 0;
+}
+
 /* What slots need behind the largest part. */
 static uint64_t spare_bytes(const struct play *p, uint64_t largest_bytes)
 {
@@ -352,15 +408,23 @@ static int measure(struct play *p, uint64_t *ret_slot_bytes)
     }
     if (first_ns > last_ns)
         return sl_error(-ENODATA, "%s: there are no messages", p->files.text[0]);
-    p->log_first_ns = first_ns + (uint64_t)p->start_offset_ns;
-    if (p->until_ns > 0 && first_ns + (uint64_t)p->until_ns < last_ns)
-        last_ns = first_ns + (uint64_t)p->until_ns;
+    struct sl_log_time start, until;
+    int err = sl_log_time_parse("option --start", p->start, &start);
+    if (err < 0 || (err = sl_log_time_parse("option --until", p->until, &until)) < 0)
+        return err;
+    p->log_first_ns = sl_log_time_at(&start, first_ns);
+    if (p->log_first_ns < first_ns)
+        p->log_first_ns = first_ns;
+    if (until.is_given && sl_log_time_at(&until, first_ns) < last_ns)
+        last_ns = sl_log_time_at(&until, first_ns);
+    if (last_ns < first_ns)
+        return sl_error(-EINVAL, "option --until: is before the first message");
     if (p->duration_ns > 0 && p->log_first_ns + (uint64_t)p->duration_ns < last_ns)
         last_ns = p->log_first_ns + (uint64_t)p->duration_ns;
     if (p->log_first_ns > last_ns)
         return sl_error(-EINVAL, "option --start: nothing is left behind that");
     p->log_last_ns = last_ns;
-    *ret_slot_bytes = largest + spare_bytes(p, largest) + (p->direct ? SL_LOG_READ_ALIGNMENT : 0);
+    *ret_slot_bytes = largest + spare_bytes(p, largest) + 2 * SL_LOG_READ_ALIGNMENT;
     return 0;
 }
 
@@ -446,6 +510,23 @@ static int open_publishers(struct play *p, struct sl_runtime *runtime, unsigned 
     return sl_publisher_open(&o, &p->clock);
 }
 
+/* Without it, a thread reads one part after the other. */
+static int open_ring(struct play *p)
+{
+    int err = p->reader == READER_PREAD ? 0 : read_ring_open(&p->ring);
+    if (err < 0 && p->reader == READER_IO_URING)
+        return sl_error_at(err, "option --reader");
+    if (err < 0)
+        sl_log(SL_LOG_INFO, "%s", sl_error_text());
+    return 0;
+}
+
+static struct iovec pinnable(const struct sl_pool *pool)
+{
+    return pool->memory.can_pin ? (struct iovec){pool->memory.base, pool->memory.size_bytes}
+                                : (struct iovec){0};
+}
+
 static int open_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
@@ -454,28 +535,29 @@ static int open_play(void *state, struct sl_runtime *runtime)
     bool all = p->names.count == 0 && !p->regex;
     int err = sl_topic_choice_init(&p->choice, &p->names, all, p->regex, p->exclude);
     if (err < 0 || (err = open_logs(p)) < 0 || (err = choose_topics(p)) < 0 ||
-        (err = measure(p, &slot_bytes)) < 0 || (err = open_pool(p, slot_bytes, &loans)) < 0 ||
-        (err = open_publishers(p, runtime, loans)) < 0)
+        (err = check_awaited(p)) < 0 || (err = measure(p, &slot_bytes)) < 0 ||
+        (err = open_pool(p, slot_bytes, &loans)) < 0 ||
+        (err = open_publishers(p, runtime, loans)) < 0 || (err = open_ring(p)) < 0)
         return err;
     const struct play_blocks_options blocks = {
-        .logs = p->logs.logs,
-        .count = p->logs.count,
-        .first_ns = p->log_first_ns,
-        .last_ns = p->log_last_ns,
-        .wanted = p->wanted,
+        .reading = {.set = &p->logs,
+                    .wanted = p->wanted,
+                    .first_ns = p->log_first_ns,
+                    .last_ns = p->log_last_ns,
+                    .ring = p->ring,
+                    .memory = pinnable(p->pool)},
         .publisher = p->outs[0].publisher,
         .slots = loans,
-        .reads_directly = p->direct,
         .ahead = count_ahead(slot_bytes, loans),
     };
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
         return err;
     p->is_terminal = isatty(STDERR_FILENO);
-    p->has_keys = play_keys_open();
+    p->has_keys = keys_open();
     if (p->has_keys && (err = sl_runtime_watch(runtime, STDIN_FILENO)) < 0)
         return err;
-    sl_log(SL_LOG_INFO, "%u topics, %.1f s", p->out_count,
-           (double)(p->log_last_ns - p->log_first_ns) / 1e9);
+    sl_log(SL_LOG_INFO, "%u topics, %.1f s, read by %s", p->out_count,
+           (double)(p->log_last_ns - p->log_first_ns) / 1e9, p->ring ? "io_uring" : "pread");
     sl_runtime_wake_at(runtime, sl_clock_monotonic_ns());
     return 0;
 }
@@ -560,30 +642,30 @@ static void pause_or_go_on(struct play *p, uint64_t now_ns)
 
 static int obey_keys(struct play *p, uint64_t now_ns)
 {
-    enum play_key key;
-    while (p->has_keys && (key = play_keys_next()) != PLAY_KEY_NONE) {
+    enum key key;
+    while (p->has_keys && (key = keys_next()) != KEY_NONE) {
         switch (key) {
-        case PLAY_KEY_PAUSE:
+        case KEY_SPACE:
             pause_or_go_on(p, now_ns);
             break;
-        case PLAY_KEY_STEP:
+        case KEY_RIGHT:
             if (!p->paused)
                 pause_or_go_on(p, now_ns);
             p->steps++;
             break;
-        case PLAY_KEY_FASTER:
-        case PLAY_KEY_SLOWER:
-            set_rate(p, key == PLAY_KEY_FASTER ? p->rate * RATE_STEP : p->rate / RATE_STEP, now_ns);
+        case KEY_UP:
+        case KEY_DOWN:
+            set_rate(p, key == KEY_UP ? p->rate * RATE_STEP : p->rate / RATE_STEP, now_ns);
             break;
-        case PLAY_KEY_BACK:
+        case KEY_LEFT:
             seek(p, p->now_ns > SEEK_NS ? p->now_ns - SEEK_NS : 0, now_ns);
             break;
-        case PLAY_KEY_ON:
+        case KEY_N:
             seek(p, p->now_ns + SEEK_NS, now_ns);
             break;
-        case PLAY_KEY_QUIT:
+        case KEY_Q:
             return -ECANCELED;
-        case PLAY_KEY_NONE:
+        case KEY_NONE:
             break;
         }
     }
@@ -608,15 +690,41 @@ static void show_progress(struct play *p, uint64_t now_ns)
 
 /* The loop. ------------------------------------------------------------------------------------ */
 
-static bool are_there_enough(const struct play *p)
+static bool is_awaited(const struct play *p, const struct play_out *out)
 {
-    int64_t count = 0;
-    for (unsigned i = 0; i < p->out_count && count < p->wait_for; i++) {
-        struct sl_publisher_status status;
-        if (sl_publisher_status(p->outs[i].publisher, &status) == 0)
-            count += status.subscribers;
+    for (unsigned i = 0; i < p->awaited.count; i++)
+        if (strcmp(p->awaited.text[i], out->name) == 0)
+            return true;
+    return p->awaited.count == 0;
+}
+
+/* A topic that has not got its subscribers yet; NULL: there is none. */
+static const struct play_out *missing(const struct play *p)
+{
+    for (unsigned i = 0; i < p->out_count && p->wait_for > 0; i++) {
+        struct sl_publisher_status status = {0};
+        sl_publisher_status(p->outs[i].publisher, &status);
+        if (is_awaited(p, &p->outs[i]) && status.subscribers < p->wait_for)
+            return &p->outs[i];
     }
-    return count >= p->wait_for;
+    return NULL;
+}
+
+/* 0: it may begin; 1: not yet. Whom it waits for is told, once, if it takes long. */
+static int wait_for_subscribers(struct play *p, uint64_t now_ns)
+{
+    const struct play_out *out = missing(p);
+    if (!out)
+        return 0;
+    if (p->waits_since_ns == 0)
+        p->waits_since_ns = now_ns;
+    if (now_ns - p->waits_since_ns > WAIT_TOLD_NS && !p->is_wait_told) {
+        sl_log(SL_LOG_INFO,
+               "waiting for %" PRId64 " subscribers of %s; --topic and --wait-for choose topics",
+               p->wait_for, out->name);
+        p->is_wait_told = true;
+    }
+    return 1;
 }
 
 static bool is_released(const struct play *p)
@@ -679,7 +787,7 @@ static int work(void *state, struct sl_runtime *runtime)
     struct play *p = state;
     uint64_t now_ns = sl_clock_monotonic_ns();
     if (!p->has_begun) {
-        if (!are_there_enough(p)) {
+        if (wait_for_subscribers(p, now_ns)) {
             sl_runtime_wake_at(runtime, now_ns + 10 * SL_NS_PER_MS);
             return 0;
         }
@@ -710,19 +818,30 @@ static int work(void *state, struct sl_runtime *runtime)
     return 0;
 }
 
-/* Who reads every message is given the time to come to the end. */
+static uint64_t count_unread(const struct play *p)
+{
+    uint64_t unread = 0;
+    for (unsigned i = 0; i < p->out_count; i++) {
+        struct sl_publisher_status status = {0};
+        sl_publisher_status(p->outs[i].publisher, &status);
+        unread += status.unread;
+    }
+    return unread;
+}
+
+/* Who reads every message is given the time to come to the end, as long as somebody reads at all.
+ */
 static void wait_for_readers(const struct play *p, struct sl_runtime *runtime)
 {
-    uint64_t until_ns = sl_clock_monotonic_ns() + DRAIN_NS, unread = 1;
-    while (unread > 0 && sl_clock_monotonic_ns() < until_ns && !sl_runtime_stopping(runtime)) {
-        unread = 0;
-        for (unsigned i = 0; i < p->out_count; i++) {
-            struct sl_publisher_status status = {0};
-            sl_publisher_status(p->outs[i].publisher, &status);
-            unread += status.unread;
+    uint64_t since_ns = sl_clock_monotonic_ns(), least = UINT64_MAX, unread;
+    while ((unread = count_unread(p)) > 0 && !sl_runtime_stopping(runtime)) {
+        if (unread < least) {
+            least = unread;
+            since_ns = sl_clock_monotonic_ns();
         }
-        if (unread > 0)
-            usleep(1000);
+        if (sl_clock_monotonic_ns() - since_ns > DRAIN_NS)
+            break;
+        usleep(1000);
     }
     if (unread > 0)
         sl_log(SL_LOG_WARN, "%" PRIu64 " messages were not read to the end", unread);
@@ -740,7 +859,7 @@ static void close_play(void *state, struct sl_runtime *runtime)
 {
     struct play *p = state;
     const char *reason;
-    play_keys_close();
+    keys_close();
     if (p->has_begun) {
         if (p->is_terminal)
             fprintf(stderr, "\r\033[K");
@@ -757,6 +876,7 @@ static void close_play(void *state, struct sl_runtime *runtime)
                    p->publisher.rejected, p->publisher.reason);
     }
     play_blocks_destroy(p->blocks);
+    read_ring_close(p->ring);
     for (unsigned i = 0; i < p->out_count; i++)
         sl_publisher_close(p->outs[i].publisher);
     sl_publisher_close(p->clock);

@@ -18,19 +18,13 @@
 #define SL_ROSBAG_COMPAT_PLAY_BLOCKS_H
 
 #include "core/shm/sluice.h"
-#include "rosbag_compat/log.h"
+#include "rosbag_compat/play_reader.h"
 
 struct play_blocks_options {
-    struct sl_log *const *logs;
-    unsigned count;
-    uint64_t first_ns, last_ns;     /* only these times, both included; last_ns 0: no end */
-    bool *const *wanted;            /* by log and topic */
+    struct play_reader_options reading;
     struct sl_publisher *publisher; /* any one over the pool that the slots are of */
     unsigned slots;                 /* that may be on loan at one time */
-    /* Blocks are read to the place in their slots that files.h wants for direct reading; slots have
-     * room for it. */
-    bool reads_directly;
-    unsigned ahead; /* so many of them for reading ahead; at least 1 */
+    unsigned ahead;                 /* so many of them for reading ahead; at least 1 */
 };
 
 struct play_item {

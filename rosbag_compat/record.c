@@ -14,6 +14,7 @@
 #include "core/frame/definition.h"
 #include "core/shm/stats.h"
 #include "core/uncached/limits.h"
+#include "rosbag_compat/keys.h"
 #include "rosbag_compat/record_output.h"
 #include "rosbag_compat/record_snapshot.h"
 #include "rosbag_compat/topic_choice.h"
@@ -84,6 +85,7 @@ struct record {
     struct record_snapshot *snapshot;
     struct sl_subscriber *trigger_subscriber;
     int wish_fd; /* a snapshot is asked for, by a signal; 0: none */
+    bool has_keys;
     uint64_t taken;
     struct recorded *topics;
     unsigned topic_count;
@@ -185,7 +187,8 @@ static const struct sl_option options[] = {
      .fallback = "0",
      .max = 1e18,
      .help = "Write nothing but the last so many seconds, from a copy in memory, at each signal "
-             "USR1 or message of --trigger, into files of their own: drive_0.mcap, drive_1.mcap"},
+             "USR1, message of --trigger or key (space or s, on a terminal), into files of their "
+             "own: drive_0.mcap, drive_1.mcap"},
     {.name = "snapshot-size",
      .kind = SL_OPTION_SIZE,
      .offset = offsetof(struct record, ring_bytes),
@@ -372,6 +375,9 @@ static int open_wishes(struct record *r, struct sl_runtime *runtime)
         return sl_error(-errno, "no signal can be waited for: %s", strerror(errno));
     r->wish_fd = fd;
     int err = sl_runtime_watch(runtime, fd);
+    r->has_keys = err == 0 && keys_open();
+    if (r->has_keys)
+        err = sl_runtime_watch(runtime, STDIN_FILENO);
     if (err < 0 || !r->trigger || !*r->trigger)
         return err;
     const struct sl_subscriber_options o = {
@@ -764,7 +770,7 @@ static void show_progress(struct record *r, uint64_t now_ns)
         r->told_bytes = print_written(r, seconds);
     char text[LOSS_TEXT_MAX];
     const struct losses lost = losses_of_all(r);
-    fprintf(stderr, "  %s", loss_text(&lost, text));
+    fprintf(stderr, "  %s%s", loss_text(&lost, text), r->has_keys ? "  [space q]" : "");
 }
 
 static void sum_up_topic(const struct recorded *t)
@@ -810,12 +816,18 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* However many signals and messages have come, they are one wish. */
-static bool is_wished(struct record *r)
+/* However many signals, messages and keys have come, they are one wish. */
+static bool is_wished(struct record *r, struct sl_runtime *runtime)
 {
     struct signalfd_siginfo signal;
     struct sl_frame frame;
     bool is_wished = false;
+    enum key key;
+    while (r->has_keys && (key = keys_next()) != KEY_NONE) {
+        is_wished |= key == KEY_SPACE || key == KEY_RIGHT;
+        if (key == KEY_Q)
+            sl_runtime_stop(runtime);
+    }
     while (r->wish_fd > 0 && read(r->wish_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
         is_wished = true;
     while (r->trigger_subscriber && sl_subscriber_take(r->trigger_subscriber, &frame) == 0) {
@@ -826,11 +838,11 @@ static bool is_wished(struct record *r)
 }
 
 /* Returns whether there is more to do at once. */
-static int work_on_snapshot(struct record *r)
+static int work_on_snapshot(struct record *r, struct sl_runtime *runtime)
 {
     if (!r->snapshot)
         return 0;
-    if (is_wished(r))
+    if (is_wished(r, runtime))
         record_snapshot_ask(r->snapshot);
     return record_snapshot_work(r->snapshot, sl_clock_realtime_ns());
 }
@@ -845,7 +857,7 @@ static int work(void *state, struct sl_runtime *runtime)
             return got;
         done += got;
     }
-    done += work_on_snapshot(r);
+    done += work_on_snapshot(r, runtime);
     uint64_t now_ns = sl_clock_monotonic_ns();
     int err = do_timed(r, runtime, now_ns);
     if (err < 0)
@@ -876,9 +888,9 @@ static void finish_files(struct record *r)
            (double)c.bytes / 1e6, c.files, c.files == 1 ? "" : "s", last);
 }
 
-static void finish_snapshots(struct record *r)
+static void finish_snapshots(struct record *r, struct sl_runtime *runtime)
 {
-    work_on_snapshot(r); /* it may have been asked for just now */
+    work_on_snapshot(r, runtime); /* it may have been asked for just now */
     struct record_snapshot_counts c = record_snapshot_counts(r->snapshot);
     if (c.too_large > 0)
         sl_log(SL_LOG_WARN, "%" PRIu64 " messages are larger than --snapshot-size", c.too_large);
@@ -888,7 +900,7 @@ static void finish_snapshots(struct record *r)
 }
 
 /* What stands in the rings when the end is asked for is still of the recording. */
-static void finish(struct record *r)
+static void finish(struct record *r, struct sl_runtime *runtime)
 {
     for (unsigned i = 0; i < r->topic_count; i++)
         while (drain(r, &r->topics[i]) == BATCH)
@@ -900,14 +912,17 @@ static void finish(struct record *r)
     if (r->out)
         finish_files(r);
     if (r->snapshot)
-        finish_snapshots(r);
+        finish_snapshots(r, runtime);
 }
 
 static void close_record(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
+    if (r->has_keys)
+        sl_runtime_unwatch(runtime, STDIN_FILENO);
     if (r->out || r->snapshot)
-        finish(r);
+        finish(r, runtime);
+    keys_close();
     if (r->trigger_subscriber) {
         sl_runtime_unwatch(runtime, sl_subscriber_fd(r->trigger_subscriber));
         sl_subscriber_close(r->trigger_subscriber);
@@ -938,7 +953,9 @@ const struct sl_program record_program = {
         "A message goes from its slot to the file without being copied. What the recorder has\n"
         "not read yet stands in the publishers' slots: it loses what they overwrite, tells how\n"
         "much and why, and never lets a publisher wait (but see --lossless). Killed, it leaves\n"
-        "a file that 'sluice recover' and other readers still read.",
+        "a file that 'sluice recover' and other readers still read.\n"
+        "\n"
+        "Keys, with --snapshot: space or s: a snapshot, q: the end.",
     .example = "sluice record --all -o drive.mcap --split-size 4G",
     .options = options,
     .option_count = sizeof options / sizeof *options,

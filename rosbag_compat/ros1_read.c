@@ -528,13 +528,7 @@ static int read_file_header(struct sl_log *log)
     return err;
 }
 
-static int load_ros1(struct sl_log *log, const struct sl_log_block *block, void *to,
-                     size_t *ret_size_bytes)
-{
-    return sl_log_load_stored(log, block, to, ret_size_bytes);
-}
-
-static const struct sl_log_operations operations = {load_ros1, walk_records, close_ros1};
+static const struct sl_log_operations operations = {sl_log_load_stored, walk_records, close_ros1};
 
 static int open_once(const struct sl_log_source *source, bool use_index, struct sl_log **ret_log)
 {

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* from_pools.c - preloaded into a program of ours: which memory it gives to sendmsg, writev and
- * pread.
+/* from_pools.c - preloaded into a program of ours: which memory it gives to sendmsg, writev, pread
+ * and io_uring.
  *
- * At the process's end two numbers go to the file $FROM_POOLS_REPORT: bytes that lie in a pool's
- * mapping, its own or another's, and all other ones. */
+ * At the process's end four numbers go to the file $FROM_POOLS_REPORT: bytes that lie in a pool's
+ * mapping, its own or another's, and all other ones; of both together, those that io_uring was
+ * asked for, and those of files that are open past the page cache. Reads of io_uring are seen in
+ * the queue that liburing's io_uring_submit hands to the kernel. */
 #include <dlfcn.h>
+#include <fcntl.h>
+#ifdef SLUICE_HAVE_URING
+#include <liburing.h>
+#endif
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +28,7 @@ static struct {
     uintptr_t start, end;
 } pool[MAPPINGS_MAX];
 static unsigned pool_count;
-static uint64_t from_pools, from_elsewhere;
+static uint64_t from_pools, from_elsewhere, by_ring, directly;
 
 static bool lies_in_pool(uintptr_t at)
 {
@@ -84,6 +90,13 @@ __attribute__((visibility("default"))) ssize_t writev(int fd, const struct iovec
     return real(fd, pieces, n);
 }
 
+static void count_read(int fd, const void *to, size_t size)
+{
+    count_all(&(struct iovec){(void *)to, size}, 1);
+    if (fcntl(fd, F_GETFL) & O_DIRECT)
+        __atomic_fetch_add(&directly, size, __ATOMIC_RELAXED);
+}
+
 /* Of a file with 64-bit offsets, as all of ours are. */
 ssize_t pread64(int fd, void *to, size_t size, off_t offset);
 __attribute__((visibility("default"))) ssize_t pread64(int fd, void *to, size_t size, off_t offset)
@@ -91,9 +104,27 @@ __attribute__((visibility("default"))) ssize_t pread64(int fd, void *to, size_t 
     static ssize_t (*_Atomic real)(int fd, void *to, size_t size, off_t offset);
     if (!real)
         real = (ssize_t(*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread64");
-    count_all(&(struct iovec){to, size}, 1);
+    count_read(fd, to, size);
     return real(fd, to, size, offset);
 }
+
+#ifdef SLUICE_HAVE_URING
+__attribute__((visibility("default"))) int io_uring_submit(struct io_uring *ring)
+{
+    static int (*_Atomic real)(struct io_uring * ring);
+    const struct io_uring_sq *queue = &ring->sq;
+    if (!real)
+        real = (int (*)(struct io_uring *))dlsym(RTLD_NEXT, "io_uring_submit");
+    for (unsigned at = queue->sqe_head; at != queue->sqe_tail; at++) {
+        const struct io_uring_sqe *read = &queue->sqes[at & queue->ring_mask];
+        if (read->opcode != IORING_OP_READ && read->opcode != IORING_OP_READ_FIXED)
+            continue;
+        count_read(read->fd, (const void *)(uintptr_t)read->addr, read->len);
+        __atomic_fetch_add(&by_ring, read->len, __ATOMIC_RELAXED);
+    }
+    return real(ring);
+}
+#endif
 
 __attribute__((destructor)) static void report(void)
 {
@@ -101,6 +132,7 @@ __attribute__((destructor)) static void report(void)
     FILE *file = path ? fopen(path, "we") : NULL;
     if (!file)
         return;
-    fprintf(file, "%lu %lu\n", (unsigned long)from_pools, (unsigned long)from_elsewhere);
+    fprintf(file, "%lu %lu %lu %lu\n", (unsigned long)from_pools, (unsigned long)from_elsewhere,
+            (unsigned long)by_ring, (unsigned long)directly);
     fclose(file);
 }

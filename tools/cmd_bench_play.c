@@ -95,6 +95,10 @@ static int run(void)
     sl_bench_figure(&bench, "replay_rate_ratio", r.rate_ratio, "at least 0.85 of raw");
     sl_bench_figure(&bench, "replay_cached_rate_ratio", r.cached_rate_ratio, NULL);
     sl_bench_figure(&bench, "replay_user_cpu_s_per_gb", r.user_cpu_s_per_gb, NULL);
+    sl_bench_figure(&bench, "raw_read_uncached_bytes_per_s", r.uncached_raw_bytes_per_s, NULL);
+    sl_bench_figure(&bench, "replay_uncached_bytes_per_s", r.uncached_bytes_per_s, NULL);
+    sl_bench_figure(&bench, "replay_uncached_rate_ratio", r.uncached_rate_ratio,
+                    "at least 0.85 of raw");
     if (r.has_storage) {
         sl_bench_figure(&bench, "rosbag_storage_bytes_per_s", r.storage_bytes_per_s, NULL);
         sl_bench_figure(&bench, "read_bag_bytes_per_s", r.bag_read_bytes_per_s, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_check.c - sluice check: is a recorded log whole? Everything in it is read. */
 #include "core/base/error.h"
+#include "tools/json.h"
 #include "tools/logs.h"
 #include "tools/tool.h"
 
@@ -11,6 +12,7 @@
 
 static struct check_options {
     struct sl_option_list files;
+    bool json;
 } given;
 
 static const struct sl_option options[] = {
@@ -20,15 +22,18 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct check_options, files),
      .value = "LOG",
      .help = "A file, or a folder of rosbag2"},
+    SL_TOOL_JSON(struct check_options),
 };
 
 static const struct sl_command command = {
     .name = "sluice check",
     .summary = "Whether a recorded log is whole",
-    .details = "Goes through all records without the index, decompresses every chunk, compares "
-               "checksums, and\ncompares what is found with what the index says.\n\n"
-               "The exit status is 0 if all is well, 3 if something is damaged that sluice recover "
-               "can pass over, 1\nif nothing can be read.",
+    .details =
+        "Goes through all records without the index, decompresses every chunk, compares "
+        "checksums, and\ncompares what is found with what the index says.\n\n"
+        "The exit status is 0 if all is well, 3 if something is damaged that sluice recover "
+        "can pass over, 1\nif nothing can be read. With --json \"state\" says the same: whole, "
+        "damaged, unreadable.",
     .example = "sluice check drive.bag",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given}},
 };
@@ -109,11 +114,28 @@ static int check_file(const struct sl_log_file *indexed, struct sl_log_file *sca
     return err;
 }
 
+static void tell_json(const char *path, const char *state, const struct seen *seen,
+                      const char *reason)
+{
+    struct sl_json json;
+    sl_json_line(&json, "file", path);
+    sl_json_text(&json, "state", state);
+    sl_json_count(&json, "messages", seen->messages);
+    sl_json_count(&json, "damaged_places", seen->damaged);
+    sl_json_text(&json, "damage", reason);
+    sl_json_line_end(&json);
+}
+
 static int tell(const char *path, const struct seen *seen)
 {
     char text[256];
     snprintf(text, sizeof text, "%s", seen->first);
     sl_text_tame(text);
+    if (given.json) {
+        tell_json(path, seen->damaged ? "damaged" : "whole", seen,
+                  seen->damaged ? seen->first : NULL);
+        return seen->damaged ? SL_EXIT_LOSS : 0;
+    }
     if (seen->damaged == 0) {
         printf("%s: whole, %" PRIu64 " messages\n", path, seen->messages);
         return 0;
@@ -138,7 +160,10 @@ static int check(const char *path)
             status |= tell(scanned.files[i].path, &seen);
     }
     if (!result && indexed.note[0]) {
-        printf("%s\n", indexed.note);
+        if (given.json)
+            tell_json(path, "damaged", &(struct seen){.damaged = 1}, indexed.note);
+        else
+            printf("%s\n", indexed.note);
         status = SL_EXIT_LOSS;
     }
     sl_log_set_close(&indexed);
@@ -153,6 +178,8 @@ static int run(void)
         int result = check(given.files.text[i]);
         if (result < 0)
             fprintf(stderr, "sluice check: %s\n", sl_error_text());
+        if (result < 0 && given.json)
+            tell_json(given.files.text[i], "unreadable", &(struct seen){0}, sl_error_text());
         if (result < 0)
             status = SL_EXIT_FAILURE;
         else if (result > 0 && status == 0)

@@ -2,6 +2,7 @@
 #include "tools/logs.h"
 
 #include "core/base/error.h"
+#include "rosbag_compat/log_time.h"
 
 #include <errno.h>
 #include <regex.h>
@@ -28,11 +29,16 @@ const struct sl_option sl_log_choice_options[] = {
      .value = "REGEX",
      .help = "But none whose whole name this one matches"},
     {.name = "start",
-     .kind = SL_OPTION_DURATION,
-     .offset = offsetof(struct sl_log_choice, start_ns),
-     .min = 0,
-     .max = 1e18,
-     .help = "Leave out so much time at the beginning"},
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sl_log_choice, start),
+     .value = "TIME",
+     .help = "Leave out what is older: so long after the beginning (90s), a date "
+             "(2026-03-01T14:05:09Z), or seconds since 1970 (@1772373909.5)"},
+    {.name = "end",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct sl_log_choice, end),
+     .value = "TIME",
+     .help = "Leave out what is newer, likewise"},
     {.name = "duration",
      .kind = SL_OPTION_DURATION,
      .offset = offsetof(struct sl_log_choice, duration_ns),
@@ -130,20 +136,30 @@ bool sl_log_span(const struct sl_log *log, uint64_t *ret_first_ns, uint64_t *ret
     return has_messages;
 }
 
-static void choose_times(const struct sl_log_set *set, struct sl_log_reader_options *options)
+static int choose_times(const struct sl_log_set *set, struct sl_log_reader_options *options)
 {
     uint64_t begin_ns = UINT64_MAX;
     uint64_t first_ns;
     uint64_t last_ns;
+    struct sl_log_time start;
+    struct sl_log_time end;
+    int err = sl_log_time_parse("--start", sl_log_choice.start, &start);
+    if (!err)
+        err = sl_log_time_parse("--end", sl_log_choice.end, &end);
     for (unsigned i = 0; i < set->count; i++)
         if (sl_log_span(set->logs[i], &first_ns, &last_ns) && first_ns < begin_ns)
             begin_ns = first_ns;
-    if (begin_ns == UINT64_MAX)
-        return;
-    options->first_ns = sl_log_choice.start_ns ? begin_ns + (uint64_t)sl_log_choice.start_ns : 0;
-    if (sl_log_choice.duration_ns)
+    if (err || begin_ns == UINT64_MAX)
+        return err;
+    uint64_t start_ns = sl_log_time_at(&start, begin_ns);
+    options->first_ns = start.is_given ? start_ns : 0;
+    if (sl_log_choice.duration_ns) /* from the first message on, if --start is before it */
         options->last_ns =
-            begin_ns + (uint64_t)sl_log_choice.start_ns + (uint64_t)sl_log_choice.duration_ns;
+            (start_ns > begin_ns ? start_ns : begin_ns) + (uint64_t)sl_log_choice.duration_ns;
+    uint64_t end_ns = sl_log_time_at(&end, begin_ns);
+    if (end.is_given && (!options->last_ns || end_ns < options->last_ns))
+        options->last_ns = end_ns > 0 ? end_ns : 1; /* 0 is no end */
+    return 0;
 }
 
 int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
@@ -157,10 +173,10 @@ int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigne
         err = check_names(&view->set);
     struct sl_log_reader_options options = {
         .wants = wants, .wants_state = view->chosen, .takes_damaged = takes_damaged};
-    if (!err) {
-        choose_times(&view->set, &options);
+    if (!err)
+        err = choose_times(&view->set, &options);
+    if (!err)
         err = sl_log_reader_create(view->set.logs, view->set.count, &options, &view->reader);
-    }
     if (err)
         sl_log_view_close(view);
     return err;

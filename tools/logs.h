@@ -20,13 +20,14 @@
 struct sl_log_choice {
     struct sl_option_list topics;
     const char *regex, *exclude;
-    int64_t start_ns, duration_ns; /* from the logs' first message on */
+    const char *start, *end; /* as log_time.h reads them */
+    int64_t duration_ns;
 };
 extern struct sl_log_choice sl_log_choice;
 extern const struct sl_option sl_log_choice_options[];
 #define SL_TABLE_LOG_CHOICE                               \
     {                                                     \
-        "Which", sl_log_choice_options, 5, &sl_log_choice \
+        "Which", sl_log_choice_options, 6, &sl_log_choice \
     }
 
 struct sl_log_chosen; /* compiled */

@@ -8,6 +8,7 @@
 #include "tools/tool.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -217,6 +218,7 @@ int main(int argc, char **argv)
         print_help(NULL, stderr);
         return SL_EXIT_USAGE;
     }
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow: its writer is told */
     const char *first = argv[1];
     bool wants_help = argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
     if (strcmp(first, "help") == 0)

@@ -55,6 +55,7 @@ int sl_loop_open(struct sl_runtime *runtime)
     sigset_t set;
     end_signals(&set);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow: its writer is told */
     sigprocmask(SIG_BLOCK, &set, NULL);
     prctl(PR_SET_TIMERSLACK, 1UL);
     runtime->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

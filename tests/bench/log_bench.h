@@ -65,6 +65,10 @@ struct sl_bench_play {
     double rate_ratio;  /* median of each round's player / raw */
     double cached_rate_ratio;
     double user_cpu_s_per_gb;
+    /* Of a log that is not in the page cache, each past it. */
+    double uncached_raw_bytes_per_s;
+    double uncached_bytes_per_s;
+    double uncached_rate_ratio;
     bool has_storage;            /* librosbag_storage was there, so the next ones are told: */
     double storage_bytes_per_s;  /* a ROS 1 bag read by it, from the first message to the last */
     double bag_read_bytes_per_s; /* the same by our codec, in one process too */

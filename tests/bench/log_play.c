@@ -7,6 +7,9 @@
  * reading is one pread a frame into shared memory, in the player's process and place; into as many
  * frames in turn as the player has slots, and into a few.
  *
+ * Then the same from the disk: the log is put out of the page cache before each measurement, and
+ * plain reading goes past it as the player does.
+ *
  * Then the same messages as a ROS 1 bag, which the player plays and ROS's own library reads.
  */
 #include "tests/bench/bus_crew.h"
@@ -31,6 +34,8 @@ enum kind {
     RAW,
     RAW_CACHED,
     PLAY,
+    RAW_UNCACHED, /* these two: what is not in the page cache */
+    PLAY_UNCACHED,
     PLAY_BAG, /* these three: of the bag */
     READ_BAG,
     STORAGE,
@@ -121,15 +126,33 @@ static int read_frame(int fd, void *to, uint64_t frame_bytes, uint64_t offset)
     return 0;
 }
 
+/* Past the page cache, where the file system lets it, as the player reads then. */
+static int open_log(const struct bench *b)
+{
+    int fd = -1;
+    if (b->kind == RAW_UNCACHED)
+        fd = open(b->place.log, O_RDONLY | O_CLOEXEC | O_DIRECT);
+    return fd >= 0 ? fd : open(b->place.log, O_RDONLY | O_CLOEXEC);
+}
+
+static int forget_log(const struct bench *b)
+{
+    int fd = open(b->place.log, O_RDONLY | O_CLOEXEC);
+    int err = fd < 0 ? -errno : -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (fd >= 0)
+        close(fd);
+    return err < 0 ? sl_error(err, "%s: %s", b->place.log, strerror(-err)) : 0;
+}
+
 /* All frames but the first, as the player is timed; the heads between them are few bytes. */
 static int read_plainly(const struct bench *b)
 {
     struct log_memory memory;
-    int err =
-        log_memory_map(&memory, b->kind == RAW ? SLOTS : SLOTS_LEAST, b->options->frame_bytes);
+    int err = log_memory_map(&memory, b->kind == RAW_CACHED ? SLOTS_LEAST : SLOTS,
+                             b->options->frame_bytes);
     if (err < 0)
         return err;
-    int fd = open(b->place.log, O_RDONLY | O_CLOEXEC);
+    int fd = open_log(b);
     if (fd < 0)
         err = sl_error(-errno, "%s: %s", b->place.log, strerror(errno));
     uint64_t user_ns = log_user_ns(), start_ns = sl_clock_monotonic_ns();
@@ -246,7 +269,11 @@ static int receive(const struct bench *b)
 static int run_side(void *context, int side)
 {
     const struct bench *b = context;
-    if (b->kind == PLAY || b->kind == PLAY_BAG)
+    bool is_uncached = b->kind == RAW_UNCACHED || b->kind == PLAY_UNCACHED;
+    int err = side == 0 && is_uncached ? forget_log(b) : 0;
+    if (err < 0)
+        return err;
+    if (b->kind == PLAY || b->kind == PLAY_UNCACHED || b->kind == PLAY_BAG)
         return side == 0 ? play(b) : receive(b);
     if (side != 0)
         return 0;
@@ -257,16 +284,20 @@ static int run_side(void *context, int side)
 
 /* Rounds. -------------------------------------------------------------------------------------- */
 
-/* The kinds from `first` to `last`, in turn, of a log that is written for them. */
-static int run_rounds(struct bench *b, const char *what, enum sl_log_output_kind log,
-                      enum kind first, enum kind last)
+static int prepare_log(struct bench *b, enum sl_log_output_kind log)
 {
     int err = write_log(b, log);
     log_place_settle(&b->place);
     b->kind = RAW;
     b->round = 0;
-    if (err == 0)
-        err = bus_run_pair(run_side, b); /* warm up: all of it stands in memory */
+    return err < 0 ? err : bus_run_pair(run_side, b); /* warm up: all of it stands in memory */
+}
+
+/* The kinds from `first` to `last`, in turn. */
+static int run_rounds(struct bench *b, const char *what, enum kind first, enum kind last)
+{
+    int err = 0;
+    b->round = 0;
     for (; b->round < b->run.rounds && err == 0; b->round++) {
         if (b->options->progress)
             b->options->progress(what, b->round, b->run.rounds);
@@ -291,6 +322,11 @@ static void conclude(const struct bench *b, bool has_storage, struct sl_bench_pl
         .rate_ratio = log_ratio(play, raw, b->run.rounds),
         .user_cpu_s_per_gb =
             log_user_s_per_gb(play, b->run.rounds, b->options->frames * b->options->frame_bytes),
+        .uncached_raw_bytes_per_s =
+            log_rate(b->shared->samples[RAW_UNCACHED], b->run.rounds, timed),
+        .uncached_bytes_per_s = log_rate(b->shared->samples[PLAY_UNCACHED], b->run.rounds, timed),
+        .uncached_rate_ratio = log_ratio(b->shared->samples[PLAY_UNCACHED],
+                                         b->shared->samples[RAW_UNCACHED], b->run.rounds),
         .has_storage = has_storage,
     };
     if (!has_storage)
@@ -315,10 +351,11 @@ int sl_bench_log_play(const struct sl_bench_log_options *options, struct sl_benc
     err = bus_begin(&b.run, &bus, 1, sizeof *b.shared);
     b.shared = b.run.shared;
     bool has_ros = log_storage_is_here();
-    if (err == 0 && has_ros)
-        err = run_rounds(&b, "playing a bag", SL_LOG_OUTPUT_ROSBAG1, PLAY_BAG, STORAGE);
-    if (err == 0)
-        err = run_rounds(&b, "playing", SL_LOG_OUTPUT_MCAP, RAW, PLAY);
+    if (err == 0 && has_ros && (err = prepare_log(&b, SL_LOG_OUTPUT_ROSBAG1)) == 0)
+        err = run_rounds(&b, "playing a bag", PLAY_BAG, STORAGE);
+    if (err == 0 && (err = prepare_log(&b, SL_LOG_OUTPUT_MCAP)) == 0 &&
+        (err = run_rounds(&b, "playing", RAW, PLAY)) == 0)
+        err = run_rounds(&b, "playing from the disk", RAW_UNCACHED, PLAY_UNCACHED);
     if (err == 0)
         conclude(&b, has_ros, ret_result);
     log_place_remove(&b.place);

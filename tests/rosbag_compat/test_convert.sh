@@ -71,6 +71,16 @@ middle=$("$sluice" cat --hash mcap.mcap | sed -n 5p | cut -d' ' -f1)
 convert mcap.mcap later.mcap --start "$((middle - first))ns"
 "$sluice" cat --hash mcap.mcap | awk -v from="$middle" '$1 >= from' | LC_ALL=C sort |
     cmp - <(messages later.mcap) || fail "choosing a time"
+nanoseconds=$((middle % 1000000000))
+date=$(date -u -d "@$((middle / 1000000000))" +%Y-%m-%dT%H:%M:%S).$(printf %09d "$nanoseconds")Z
+convert mcap.mcap same.mcap --start "$date"
+messages later.mcap | cmp - <(messages same.mcap) || fail "choosing by a date"
+rm same.mcap
+convert mcap.mcap earlier.mcap --end "@$((middle / 1000000000)).$(printf %09d "$nanoseconds")"
+"$sluice" cat --hash mcap.mcap | awk -v to="$middle" '$1 <= to' | LC_ALL=C sort |
+    cmp - <(messages earlier.mcap) || fail "choosing an end"
+expect_status 1 "$sluice" convert mcap.mcap none.mcap --end teatime
+grep -q -- "--end: 'teatime' is no time; give it" said || fail "a wrong time is not told: $(cat said)"
 expect_status 1 "$sluice" convert mcap.mcap none.mcap --topic /not/there
 grep -q 'no topic /not/there' said || fail "an absent topic is not told: $(cat said)"
 [ ! -e none.mcap ] || fail "a failed conversion leaves a file"

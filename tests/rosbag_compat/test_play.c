@@ -10,14 +10,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/magic.h>
+#include <linux/seccomp.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,6 +135,20 @@ static void receive(struct receiver *r, unsigned wanted)
     }
 }
 
+/* Whatever comes until the player has ended; returns its status as waitpid. */
+static int receive_to_the_end(struct receiver *r, const struct child *child)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + LIMIT_MS * SL_NS_PER_MS;
+    int status = 0;
+    while (waitpid(child->pid, &status, WNOHANG) == 0) {
+        for (unsigned t = 0; t < TOPICS; t++)
+            receive_one(r, t);
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("the player does not end");
+    }
+    return status;
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct received *x = a, *y = b;
@@ -169,7 +187,7 @@ static void play(const struct made *made, const char *path, const char *const *a
 {
     struct receiver r;
     char *argv[ARGUMENTS_MAX] = {(char *)harness_program("play"), (char *)path,
-                                 (char *)"--wait-for-subscribers=4", (char *)"--lossless"};
+                                 (char *)"--wait-for-subscribers=1", (char *)"--lossless"};
     unsigned count = 4;
     for (unsigned i = 0; arguments[i]; i++)
         argv[count++] = (char *)arguments[i];
@@ -223,6 +241,7 @@ static void the_order_is_the_same_at_any_rate(void **state)
     PLAY(made, path, "--rate=10");
     PLAY(made, path, "--rate=100");
     PLAY(made, path, "--rate=100", "--lockstep");
+    PLAY(made, path, "--rate=100", "--reader=pread");
     free_made(made);
 }
 
@@ -249,16 +268,22 @@ static size_t cached_bytes(const char *path, bool takes_out)
     return count * 4096;
 }
 
-/* Past the page cache, on a file system that is known to do it. */
-static void play_directly(const struct made *made, const char *path)
+/* Is it known of this file system that it reads past the page cache? */
+static bool reads_directly(const char *path)
 {
     struct statfs place;
     assert_int_equal(statfs(path, &place), 0);
-    bool is_known = place.f_type == EXT4_SUPER_MAGIC || place.f_type == XFS_SUPER_MAGIC;
+    return !SLUICE_EMULATED &&
+           (place.f_type == EXT4_SUPER_MAGIC || place.f_type == XFS_SUPER_MAGIC);
+}
+
+/* What is not in the page cache does not come into it, by whatever reader. */
+static void play_uncached(const struct made *made, const char *path, const char *reader)
+{
     cached_bytes(path, true);
-    PLAY(made, path, "--rate=0", "--direct");
+    PLAY(made, path, "--rate=0", reader);
     size_t cached = cached_bytes(path, false);
-    if (is_known && !SLUICE_EMULATED && cached > 8 << 20)
+    if (reads_directly(path) && cached > 8 << 20)
         fail_msg("%zu bytes of it are in the page cache", cached);
 }
 
@@ -270,7 +295,12 @@ static void large_messages_stand_where_they_were_read_to(void **state)
     snprintf(path, sizeof path, "%s", harness_path("large.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
     PLAY(made, path, "--rate=0");
-    play_directly(made, path);
+    PLAY(made, path, "--rate=0", "--direct");
+    play_uncached(made, path, "--reader=auto");
+    play_uncached(made, path, "--reader=pread");
+    cached_bytes(path, true);
+    PLAY(made, path, "--rate=0", "--buffered");
+    assert_true(cached_bytes(path, false) > 32 << 20);
     free_made(made);
 }
 
@@ -286,7 +316,7 @@ static void a_slow_reader_loses_nothing(void **state)
     make_file(harness_path("s.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 12000);
     open_receiver(&r, made);
     struct child child = start("play", harness_path("s.mcap"), "--rate=0", "--lossless",
-                               "--wait-for-subscribers=2", NULL);
+                               "--wait-for-subscribers=1", NULL);
     while (r.count < 800) {
         receive_one(&r, 1);
         usleep(1200);
@@ -299,29 +329,205 @@ static void a_slow_reader_loses_nothing(void **state)
 }
 
 #ifdef FROM_POOLS
-/* The kernel reads the file into the pool: seen from outside, by a pread of our own. */
-static void the_file_is_read_into_the_pool(void **state)
+/* Can io_uring be had here? The kernel looks at its arguments only if so. */
+static bool has_uring(void)
 {
-    (void)state;
-    SKIP_EMULATED("the emulator would load what the program shall");
-    struct made *made = make_bytes(60, 1 << 20, 9);
-    char report[256];
-    unsigned long from_pools, from_elsewhere, bodies = 0;
-    for (unsigned i = 0; i < made->message_count; i++)
-        bodies += made->messages[i].size_bytes;
+#ifdef SLUICE_HAVE_URING
+    return syscall(SYS_io_uring_setup, 0, NULL) < 0 && errno == EFAULT;
+#else
+    return false;
+#endif
+}
+
+/* What from_pools.c has seen: bytes. */
+struct witness {
+    unsigned long in_pools, elsewhere, by_ring, directly;
+};
+
+static struct witness watch_playing(const struct made *made, const char *path, const char *reader,
+                                    const char *caching)
+{
+    char report[300];
+    struct witness w;
     snprintf(report, sizeof report, "%s", harness_path("report"));
-    make_file(harness_path("z.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
     setenv("LD_PRELOAD", FROM_POOLS, 1);
     setenv("FROM_POOLS_REPORT", report, 1);
-    PLAY(made, harness_path("z.mcap"), "--rate=0");
+    PLAY(made, path, "--rate=0", reader, caching);
     unsetenv("LD_PRELOAD");
     unsetenv("FROM_POOLS_REPORT");
     FILE *file = fopen(report, "re");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%lu %lu", &from_pools, &from_elsewhere), 2);
+    assert_int_equal(
+        fscanf(file, "%lu %lu %lu %lu", &w.in_pools, &w.elsewhere, &w.by_ring, &w.directly), 4);
     fclose(file);
-    assert_true(from_pools >= bodies);
-    assert_true(from_elsewhere < bodies / 100);
+    return w;
+}
+
+static struct made *make_watched(const char *name, unsigned long *ret_bodies)
+{
+    struct made *made = make_bytes(60, 1 << 20, 9);
+    *ret_bodies = 0;
+    for (unsigned i = 0; i < made->message_count; i++)
+        *ret_bodies += made->messages[i].size_bytes;
+    make_file(harness_path(name), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    return made;
+}
+
+/* The kernel reads the file into the pool: seen from outside, by what is put before its doors. */
+static void the_file_is_read_into_the_pool(void **state)
+{
+    (void)state;
+    SKIP_EMULATED("the emulator would load what the program shall");
+    static const char *const readers[] = {"--reader=pread", "--reader=io_uring"};
+    static const char *const ways[] = {"--buffered", "--direct"};
+    unsigned long bodies;
+    struct made *made = make_watched("z.mcap", &bodies);
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("z.mcap"));
+    for (unsigned i = 0; i < 4; i++) {
+        if (i >= 2 && !has_uring()) {
+            puts("SKIP: no io_uring is to be had");
+            skip();
+        }
+        struct witness w = watch_playing(made, path, readers[i / 2], ways[i % 2]);
+        assert_true(w.in_pools >= bodies);
+        assert_true(w.elsewhere < bodies / 100);
+        assert_true(i < 2 ? w.by_ring == 0 : w.by_ring >= bodies);
+        if (i % 2 == 0 || reads_directly(path))
+            assert_true(i % 2 == 0 ? w.directly == 0 : w.directly >= bodies / 100 * 95);
+    }
+    free_made(made);
+}
+
+/* What is in the page cache is read from there, and only that. */
+static void auto_reads_what_is_cached_from_the_cache(void **state)
+{
+    (void)state;
+    SKIP_EMULATED("the emulator would load what the program shall");
+    unsigned long bodies;
+    struct made *made = make_watched("c.mcap", &bodies);
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("c.mcap"));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    for (off_t at = 0; at < (off_t)bodies; at += 1 << 16)
+        readahead(fd, at, 1 << 16);
+    assert_true(cached_bytes(path, false) >= bodies);
+    assert_true(watch_playing(made, path, "--reader=auto", "--rate=0").directly < bodies / 50);
+    if (reads_directly(path)) {
+        cached_bytes(path, true);
+        assert_true(watch_playing(made, path, "--reader=auto", "--rate=0").directly >
+                    bodies / 100 * 95);
+    }
+    close(fd);
+    free_made(made);
+}
+#endif
+
+/* The log is cut while the player waits for a slot: what it has not read by then is missed. */
+static void a_log_that_is_cut_while_it_is_played_is_told(void **state)
+{
+    (void)state;
+    static const char *const readers[] = {"--reader=auto", "--reader=pread"};
+    struct made *made = make_bytes(60, 3 << 20, 14);
+    char path[300], line[1024] = "";
+    snprintf(path, sizeof path, "%s", harness_path("cut.mcap"));
+    for (unsigned i = 0; i < 2; i++) {
+        struct receiver r;
+        int err[2];
+        make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+        open_receiver(&r, made);
+        assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+        int before = dup(STDERR_FILENO);
+        dup2(err[1], STDERR_FILENO);
+        struct child child = start("play", path, "--rate=0", "--memory=40M",
+                                   "--wait-for-subscribers=1", readers[i], NULL);
+        dup2(before, STDERR_FILENO);
+        close(err[1]);
+        receive(&r, 1); /* it has begun, and cannot have read more than 40 MB */
+        struct stat file;
+        assert_int_equal(stat(path, &file), 0);
+        assert_true(file.st_size > 60 << 20);
+        assert_int_equal(truncate(path, file.st_size / 6 * 5), 0);
+        int status = receive_to_the_end(&r, &child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        FILE *told = fdopen(err[0], "re");
+        bool is_told = false;
+        while (fgets(line, sizeof line, told))
+            is_told |= strstr(line, "became shorter than") != NULL;
+        fclose(told);
+        assert_true(is_told);
+        assert_true(r.count < made->message_count);
+        assert_played(&r, made, 0);
+        close(before);
+        close_receiver(&r);
+        assert_int_equal(remove(path), 0);
+    }
+    free_made(made);
+}
+
+/* What is open stays readable. */
+static void a_log_that_is_removed_while_it_is_played_is_played_on(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(60, 3 << 20, 16);
+    struct receiver r;
+    make_file(harness_path("gone.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    struct child child = start("play", harness_path("gone.mcap"), "--rate=0", "--memory=40M",
+                               "--wait-for-subscribers=1", NULL);
+    receive(&r, 1);
+    assert_int_equal(remove(harness_path("gone.mcap")), 0);
+    receive(&r, made->message_count);
+    assert_int_equal(wait_for(child.pid), 0);
+    assert_played(&r, made, 0);
+    close_receiver(&r);
+    free_made(made);
+}
+
+#ifdef SLUICE_HAVE_URING
+/* As a container does: the program, its arguments behind it, may not use io_uring. */
+static int run_without_uring(char **argv)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {sizeof steps / sizeof *steps, steps};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        return 126;
+    execv(argv[0], argv);
+    return 127;
+}
+
+static void where_io_uring_is_forbidden_pread_reads(void **state)
+{
+    (void)state;
+    SKIP_EMULATED("seccomp");
+    struct made *made = make_bytes(60, 3000, 15);
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("f.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    char *argv[] = {(char *)"/proc/self/exe",
+                    (char *)"--without-uring",
+                    (char *)harness_program("play"),
+                    path,
+                    (char *)"--rate=0",
+                    NULL,
+                    NULL};
+    struct run r = run_arguments(argv);
+    assert_int_equal(r.status, 0);
+    assert_has(r.err, "io_uring: Operation not permitted (the sysctl kernel.io_uring_disabled, or");
+    assert_has(r.err, "read by pread");
+    assert_has(r.err, "60 messages, ");
+    run_free(&r);
+    argv[5] = (char *)"--reader=io_uring";
+    r = run_arguments(argv);
+    assert_int_equal(r.status, 1);
+    assert_has(r.err, "option --reader: io_uring: Operation not permitted");
+    run_free(&r);
     free_made(made);
 }
 #endif
@@ -372,7 +578,7 @@ static void latched_messages_come_to_late_subscribers(void **state)
         make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 2000);
         struct receiver r, late;
         open_receiver(&r, made);
-        struct child child = start("play", path, "--wait-for-subscribers=4", "--lossless", NULL);
+        struct child child = start("play", path, "--wait-for-subscribers=1", "--lossless", NULL);
         receive(&r, 199);
         late = (struct receiver){.messages = calloc(2, sizeof *late.messages), .room = 2};
         assert_non_null(late.messages);
@@ -402,11 +608,61 @@ static void a_part_of_the_log_may_be_played(void **state)
     snprintf(option, sizeof option, "--start=%lluns", (unsigned long long)begin_ns);
     struct receiver r;
     open_receiver(&r, made);
-    struct child child = start("play", path, option, "--rate=0", "--wait-for-subscribers=4", NULL);
+    struct child child = start("play", path, option, "--rate=0", "--wait-for-subscribers=1", NULL);
     receive(&r, 300);
     assert_int_equal(wait_for(child.pid), 0);
     assert_played(&r, made, 100);
     close_receiver(&r);
+    uint64_t last_ns = made->messages[249].receive_ns; /* they are 0.5 ms apart */
+    snprintf(option, sizeof option, "--until=@%llu.%09llu",
+             (unsigned long long)(last_ns / SL_NS_PER_S),
+             (unsigned long long)(last_ns % SL_NS_PER_S));
+    open_receiver(&r, made);
+    child = start("play", path, option, "--rate=0", "--wait-for-subscribers=1", NULL);
+    assert_int_equal(receive_to_the_end(&r, &child), 0);
+    assert_int_equal(r.count, 250);
+    assert_played(&r, made, 0);
+    close_receiver(&r);
+    free_made(made);
+}
+
+/* Nothing goes out before each topic that is waited for has its subscribers. */
+static void every_topic_is_waited_for(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(200, 300, 17);
+    char path[300], option[128];
+    struct receiver r;
+    struct sl_frame frame;
+    snprintf(path, sizeof path, "%s", harness_path("w.mcap"));
+    snprintf(option, sizeof option, "--wait-for=%s", made->topics[2].name);
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    for (unsigned first = 0; first < 2; first++) { /* all of them; the third only */
+        open_receiver(&r, made);
+        sl_subscriber_close(r.subscriber[2]);
+        r.subscriber[2] = NULL;
+        struct child child = start("play", path, "--rate=0", "--lossless",
+                                   first == 0 ? "--wait-for-subscribers=1" : option, NULL);
+        for (unsigned t = 0; t < TOPICS; t++) { /* the others are there, and nothing comes */
+            struct sl_subscriber_status status = {0};
+            while (r.subscriber[t] && status.publishers == 0) {
+                assert_int_equal(sl_subscriber_take(r.subscriber[t], &frame), -EAGAIN);
+                assert_fine(sl_subscriber_status(r.subscriber[t], &status));
+                usleep(1000);
+            }
+        }
+        usleep(100000); /* were it to begin at once, it would have by now */
+        for (unsigned t = 0; t < TOPICS; t++)
+            if (r.subscriber[t])
+                assert_int_equal(sl_subscriber_take(r.subscriber[t], &frame), -EAGAIN);
+        const struct sl_subscriber_options o = {.topic = made->topics[2].name,
+                                                .policy = SL_LOSSLESS};
+        assert_fine(sl_subscriber_open(&o, &r.subscriber[2]));
+        receive(&r, made->message_count);
+        assert_int_equal(wait_for(child.pid), 0);
+        assert_played(&r, made, 0);
+        close_receiver(&r);
+    }
     free_made(made);
 }
 
@@ -421,7 +677,7 @@ static void it_begins_again_when_asked(void **state)
     free(r.messages);
     r.messages = calloc(r.room, sizeof *r.messages);
     struct child child = start("play", harness_path("l.mcap"), "--loop", "--lockstep", "--rate=100",
-                               "--wait-for-subscribers=4", NULL);
+                               "--wait-for-subscribers=1", NULL);
     receive(&r, 120);
     assert_int_equal(stop(&child, SIGTERM), 0);
     qsort(r.messages, r.count, sizeof *r.messages, compare);
@@ -444,7 +700,7 @@ static long most_memory_kb(unsigned count, unsigned seed)
     make_file(harness_path("m.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 40000);
     open_receiver(&r, made);
     struct child child = start("play", harness_path("m.mcap"), "--rate=0", "--memory=4M",
-                               "--wait-for-subscribers=4", NULL);
+                               "--wait-for-subscribers=1", NULL);
     receive(&r, count - 1);
     snprintf(path, sizeof path, "/proc/%d/status", child.pid);
     FILE *file = fopen(path, "re");
@@ -500,7 +756,7 @@ static pid_t start_on_terminal(const char *path, int *ret_terminal)
                           (char *)"--paused",
                           (char *)"--lossless",
                           (char *)"--clock=50",
-                          (char *)"--wait-for-subscribers=4",
+                          (char *)"--wait-for-subscribers=1",
                           NULL};
     pid_t pid = forkpty(ret_terminal, NULL, NULL, NULL);
     assert_true(pid >= 0);
@@ -603,14 +859,24 @@ static void what_cannot_be_played_is_told(void **state)
     refused("junk.mcap", junk, NULL);
     refused("no topic is to be played", path, "--topic=/nowhere");
     refused("nothing is left behind that", path, "--start=1h");
+    refused("is before the first message", path, "--until=1970-01-02");
+    refused("option --start: 'noon' is no time; give it", path, "--start=noon");
+    refused("option --wait-for: /nowhere is not played", path, "--wait-for=/nowhere");
     refused("is no expression", path, "--regex=(");
     refused("give --memory=", path, "--memory=1M");
+    refused("is none of: auto, io_uring, pread", path, "--reader=aio");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
+#ifdef SLUICE_HAVE_URING
+    if (argc > 2 && strcmp(argv[1], "--without-uring") == 0)
+        return run_without_uring(argv + 2);
+#endif
+    (void)argc, (void)argv;
+
     const struct CMUnitTest tests[] = {
         TEST(every_format_is_played),
         TEST(the_order_is_the_same_at_any_rate),
@@ -618,10 +884,17 @@ int main(void)
         TEST(a_slow_reader_loses_nothing),
 #ifdef FROM_POOLS
         TEST(the_file_is_read_into_the_pool),
+        TEST(auto_reads_what_is_cached_from_the_cache),
+#endif
+        TEST(a_log_that_is_cut_while_it_is_played_is_told),
+        TEST(a_log_that_is_removed_while_it_is_played_is_played_on),
+#ifdef SLUICE_HAVE_URING
+        TEST(where_io_uring_is_forbidden_pread_reads),
 #endif
         TEST(its_own_time_is_kept),
         TEST(latched_messages_come_to_late_subscribers),
         TEST(a_part_of_the_log_may_be_played),
+        TEST(every_topic_is_waited_for),
         TEST(it_begins_again_when_asked),
         TEST(keys_steer_it),
 #ifdef HAS_PLAIN_MEMORY
@@ -630,5 +903,6 @@ int main(void)
         TEST(damage_that_shows_late_is_passed_over),
         TEST(what_cannot_be_played_is_told),
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -327,7 +327,8 @@ static void log_of_the_field_replays_as_points(void **state)
     snprintf(json, sizeof json, "%s", harness_path("os.json"));
     take_metadata(path, json);
     snprintf(metadata_option, sizeof metadata_option, "--metadata=%s", json);
-    struct child player = start("play", path, "--lossless", "--wait-for-subscribers=2", NULL);
+    struct child player = start("play", path, "--lossless", "--wait-for=/os_node0/lidar_packets",
+                                "--wait-for=/os_node0/imu_packets", NULL);
     struct run driver = run("lidar", "--topic=/os_node0/lidar_packets",
                             "--topic=/os_node0/imu_packets", "--block", metadata_option, NULL);
     assert_int_equal(wait_for(player.pid), 0);

@@ -11,12 +11,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -571,6 +574,70 @@ static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
 
 /* What would be overwritten before it is written is written first: four topics pour in more between
  * two pieces than the memory holds. */
+/* A recorder whose terminal is ours, and which draws its progress there. */
+static pid_t start_on_terminal(const char *path, int *ret_terminal)
+{
+    char *const argv[] = {(char *)harness_program("record"),
+                          (char *)"/p",
+                          (char *)"--lossless",
+                          (char *)"--snapshot-size=1M",
+                          (char *)"-o",
+                          (char *)path,
+                          NULL};
+    pid_t pid = forkpty(ret_terminal, NULL, NULL, NULL);
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+/* Read what it draws until it has drawn this. */
+static void await_drawn(int terminal, const char *text)
+{
+    char drawn[4096];
+    size_t used = 0;
+    do {
+        ssize_t got = read(terminal, drawn + used, sizeof drawn - 1 - used);
+        assert_true(got > 0);
+        used += (size_t)got;
+        drawn[used] = '\0';
+        if (used > sizeof drawn / 2) { /* the end is enough */
+            memmove(drawn, drawn + used - 512, 513);
+            used = 512;
+        }
+    } while (!strstr(drawn, text));
+}
+
+static void snapshots_are_written_at_a_key(void **state)
+{
+    (void)state;
+    char path[300];
+    int terminal, status;
+    snprintf(path, sizeof path, "%s", harness_path("k.mcap"));
+    struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+    pid_t pid = start_on_terminal(path, &terminal);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 5);
+    await_drawn(terminal, "held: 5 messages");
+    assert_int_equal(write(terminal, " ", 1), 1);
+    await_drawn(terminal, "snapshot: 5 messages");
+    publish_all(p, 6, 6);
+    await_drawn(terminal, "held: 6 messages");
+    assert_int_equal(write(terminal, "xs", 2), 2); /* x is no key */
+    await_drawn(terminal, "snapshot: 6 messages");
+    assert_int_equal(write(terminal, "q", 1), 1);
+    while (read(terminal, path, sizeof path) > 0) /* or it may wait to be read */
+        ;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(terminal);
+    assert_int_equal(read_log(harness_path("k_0.mcap"), "/p", 0).messages, 5);
+    assert_int_equal(read_log(harness_path("k_1.mcap"), "/p", 0).messages, 6);
+    sl_publisher_close(p);
+}
+
 static void snapshots_are_whole_while_messages_pour_in(void **state)
 {
     (void)state;
@@ -757,6 +824,88 @@ static void full_disk_is_told_and_the_rest_is_readable(void **state)
     }
 }
 
+/* What a child says goes into a file from here on, until it is given up. */
+static int tell_into(const char *path)
+{
+    int kept = dup(STDERR_FILENO), fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    close(fd);
+    return kept;
+}
+
+static void tell_as_before(int kept)
+{
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+}
+
+static void assert_told(const char *path, const char *part)
+{
+    char text[4096];
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_has(text, part);
+}
+
+/* The kernel takes a part of a write, and nothing of the next one. */
+static void file_that_may_not_grow_is_told_and_the_rest_is_readable(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"limit.mcap", "limit"};
+    const struct rlimit limit = {2000003, 2000003}; /* in the middle of a message */
+    for (unsigned i = 0; i < 2; i++) {
+        char path[300], told[300];
+        struct stat file;
+        unsigned files;
+        snprintf(path, sizeof path, "%s", harness_path(names[i]));
+        snprintf(told, sizeof told, "%s", harness_path("told"));
+        struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+        int kept = tell_into(told);
+        struct child r = start("record", "/p", "-o", path, "--lossless", NULL);
+        tell_as_before(kept);
+        await_subscriber(p, 1);
+        assert_int_equal(prlimit(r.pid, RLIMIT_FSIZE, &limit, NULL), 0);
+        for (uint64_t seq = 1; seq <= 100; seq++) {
+            publish(p, seq);
+            nap_ms(1);
+        }
+        assert_int_equal(wait_for(r.pid), 1);
+        assert_told(told,
+                    "File too large after 2.0 MB; what is there is readable: 'sluice recover ");
+        if (i == 0) {
+            assert_int_equal(stat(path, &file), 0);
+            assert_int_equal(file.st_size, limit.rlim_cur);
+        }
+        assert_true(count_in_order(path, "/p", &files) >= 40);
+        sl_publisher_close(p);
+    }
+}
+
+static void read_only_folder_is_told(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"x.mcap", "x.bag", "x"};
+    static const char *const formats[] = {"auto", "auto", "auto", "rosbag2-sqlite"};
+    char folder[256], path[300], format[64];
+    snprintf(folder, sizeof folder, "%s", harness_path("fixed"));
+    assert_int_equal(mkdir(folder, 0700), 0);
+    if (mount("none", folder, "tmpfs", MS_RDONLY, "size=1m") < 0) {
+        print_message("SKIP: no tmpfs may be mounted\n");
+        skip();
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i < 2 ? i : 2]);
+        snprintf(format, sizeof format, "--format=%s", formats[i]);
+        REFUSED("Read-only file system", (char *)"/p", (char *)"-o", path, format);
+        REFUSED(path, (char *)"/p", (char *)"-o", path, format);
+    }
+    REFUSED("no snapshots can be written into", (char *)"/p", (char *)"--snapshot=1s", (char *)"-o",
+            path);
+    assert_int_equal(umount(folder), 0);
+}
+
 #ifdef FROM_POOLS
 /* What the kernel is given are the addresses of the publisher's pool: seen from outside, by a
  * writev of our own. */
@@ -859,11 +1008,16 @@ static void removed_file_is_told(void **state)
 {
     (void)state;
     struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    char told[300];
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    int kept = tell_into(told);
     struct child r = start("record", "/p", "--flush=20ms", "-o", harness_path("gone.mcap"), NULL);
+    tell_as_before(kept);
     await_subscriber(p, 1);
     publish_all(p, 1, 3);
     assert_int_equal(unlink(harness_path("gone.mcap")), 0);
     assert_int_equal(wait_for(r.pid), 1);
+    assert_told(told, "gone.mcap was removed while it was written, with ");
     sl_publisher_close(p);
 }
 
@@ -880,6 +1034,7 @@ int main(void)
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
+        TEST(snapshots_are_written_at_a_key),
         TEST(snapshots_are_whole_while_messages_pour_in),
         TEST(snapshots_hold_no_more_than_the_last_seconds),
         TEST(topics_that_appear_later_are_found_and_excluded_ones_are_not),
@@ -887,6 +1042,8 @@ int main(void)
         TEST(ended_recorder_has_what_was_published_before),
         TEST(bad_wishes_are_refused_with_a_way_out),
         TEST(full_disk_is_told_and_the_rest_is_readable),
+        TEST(file_that_may_not_grow_is_told_and_the_rest_is_readable),
+        TEST(read_only_folder_is_told),
 #ifdef MEMORY_CAN_BE_MEASURED
         TEST(memory_does_not_grow_with_the_log),
 #endif

@@ -247,6 +247,37 @@ static void damaged_log_is_told_and_saved(void **state)
     run_free(&r);
 }
 
+static void check_tells_programs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *state;
+        int status;
+    } cases[] = {{"w.mcap", "whole", 0}, {"d.mcap", "damaged", 3}, {"n.mcap", "unreadable", 1}};
+    struct stat file;
+    free_made(make_file("w.mcap", 4));
+    free_made(make_file("d.mcap", 4));
+    assert_int_equal(stat(place("d.mcap"), &file), 0);
+    assert_int_equal(truncate(place("d.mcap"), file.st_size / 2), 0);
+    FILE *noise = fopen(place("n.mcap"), "wb");
+    assert_non_null(noise);
+    fputs("nothing of this is a log", noise);
+    fclose(noise);
+    for (unsigned i = 0; i < 3; i++) {
+        struct run r = SLUICE(cases[i].status, "check", "--json", place(cases[i].name));
+        struct sl_yaml *json = json_parse(r.out);
+        assert_string_equal(json_text(json, "file"), place(cases[i].name));
+        assert_string_equal(json_text(json, "state"), cases[i].state);
+        if (i == 0)
+            assert_true(json_number(json, "messages") == 200);
+        else
+            assert_true(strlen(json_text(json, "damage")) > 10);
+        assert_true((json_number(json, "damaged_places") > 0) == (i == 1));
+        sl_yaml_destroy(json);
+        run_free(&r);
+    }
+}
+
 static void damaged_folders_are_read(void **state)
 {
     (void)state;
@@ -363,6 +394,7 @@ int main(void)
         TEST(each_format_keeps_every_message),
         TEST(topics_and_times_are_chosen),
         TEST(damaged_log_is_told_and_saved),
+        TEST(check_tells_programs),
         TEST(damaged_folders_are_read),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rosbag_compat/play_keys.h"
+#include "rosbag_compat/keys.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 static struct termios before;
 static bool is_open;
 
-void play_keys_close(void)
+void keys_close(void)
 {
     if (is_open)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
@@ -18,7 +18,7 @@ void play_keys_close(void)
 }
 
 /* A program in the background is not given the terminal: asking would stop it. */
-bool play_keys_open(void)
+bool keys_open(void)
 {
     if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() ||
         tcgetattr(STDIN_FILENO, &before) < 0)
@@ -30,34 +30,33 @@ bool play_keys_open(void)
     if (tcsetattr(STDIN_FILENO, TCSANOW, &keys) < 0)
         return false;
     is_open = true;
-    atexit(play_keys_close);
+    atexit(keys_close);
     return true;
 }
 
-static enum play_key key_of(const char *bytes, size_t count)
+static enum key key_of(const char *bytes, size_t count)
 {
     static const struct {
         const char *bytes;
-        enum play_key key;
+        enum key key;
     } keys[] = {
-        {" ", PLAY_KEY_PAUSE},       {"s", PLAY_KEY_STEP},      {"+", PLAY_KEY_FASTER},
-        {"-", PLAY_KEY_SLOWER},      {"b", PLAY_KEY_BACK},      {"n", PLAY_KEY_ON},
-        {"q", PLAY_KEY_QUIT},        {"\033[C", PLAY_KEY_STEP}, {"\033[A", PLAY_KEY_FASTER},
-        {"\033[B", PLAY_KEY_SLOWER}, {"\033[D", PLAY_KEY_BACK}, {"=", PLAY_KEY_FASTER},
+        {" ", KEY_SPACE},   {"s", KEY_RIGHT},     {"+", KEY_UP},        {"-", KEY_DOWN},
+        {"b", KEY_LEFT},    {"n", KEY_N},         {"q", KEY_Q},         {"\033[C", KEY_RIGHT},
+        {"\033[A", KEY_UP}, {"\033[B", KEY_DOWN}, {"\033[D", KEY_LEFT}, {"=", KEY_UP},
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strlen(keys[i].bytes) == count && memcmp(keys[i].bytes, bytes, count) == 0)
             return keys[i].key;
-    return PLAY_KEY_NONE;
+    return KEY_NONE;
 }
 
-enum play_key play_keys_next(void)
+enum key keys_next(void)
 {
     char bytes[3];
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     if (!is_open || poll(&input, 1, 0) <= 0 || !(input.revents & POLLIN) ||
         read(STDIN_FILENO, bytes, 1) != 1)
-        return PLAY_KEY_NONE;
+        return KEY_NONE;
     if (bytes[0] == '\033' && read(STDIN_FILENO, bytes + 1, 2) == 2)
         return key_of(bytes, 3);
     return key_of(bytes, 1);
