@@ -152,13 +152,7 @@ static void decode(struct lidar_block *block, const struct lidar_block_rate *rat
     }
 }
 
-static bool is_supported(void)
-{
-    return true;
-}
-
 const struct lidar_block_kernel lidar_block_kernel_beams = {
-    .name = "beams",
-    .is_supported = is_supported,
+    .simd = LIDAR_SIMD_SCALAR,
     .decode = decode,
 };

@@ -34,6 +34,7 @@
 
 #include "drivers/lidar/model.h"
 #include "drivers/lidar/point_filter.h"
+#include "drivers/lidar/simd.h"
 
 #define LIDAR_POINT_BYTES     22
 #define LIDAR_POINT_X         0
@@ -50,6 +51,7 @@
 #define LIDAR_HALF_POINTS      16
 #define LIDAR_HALF_BYTES       (LIDAR_HALF_POINTS * LIDAR_POINT_BYTES)
 #define LIDAR_BLOCK_BYTES      (2 * LIDAR_HALF_BYTES)
+#define LIDAR_RAGGED_POINTS    8 /* a short block has a multiple of it, or is the scalar kernel's */
 /* Of `to`; a multiple of it as the halves follow one another. Half of it where lasers make no whole
  * halves. */
 #define LIDAR_HALF_ALIGNMENT 32
@@ -91,8 +93,8 @@ struct lidar_block_job {
 struct lidar_block;
 
 struct lidar_block_kernel {
-    const char *name;
-    bool (*is_supported)(void);
+    enum lidar_simd simd;
+    bool takes_ragged; /* halves at odd multiples of 16 bytes, and LIDAR_RAGGED_POINTS of a block */
     /* The place of point `position` of the kernel's order in the output; NULL = order of the wire,
      * or of the output where elements are gathered. */
     unsigned (*place)(unsigned position);
@@ -120,8 +122,10 @@ struct lidar_block {
     _Alignas(64) uint32_t element[LIDAR_BLOCK_ELEMENTS];   /* place on the wire, in the group */
     _Alignas(64) uint32_t offset[2][LIDAR_BLOCK_ELEMENTS]; /* in bytes; where is_dual the second */
     uint8_t place[LIDAR_BLOCK_ELEMENTS];                   /* place in the output */
-    uint16_t ring[LIDAR_BLOCK_ELEMENTS];                   /* by place */
-    double firing_ns[LIDAR_BLOCK_ELEMENTS];                /* after the block's first firing */
+    /* It is in the second half: all bits set, or none. */
+    _Alignas(64) uint32_t in_second_half[LIDAR_BLOCK_ELEMENTS];
+    uint16_t ring[LIDAR_BLOCK_ELEMENTS];    /* by place */
+    double firing_ns[LIDAR_BLOCK_ELEMENTS]; /* after the block's first firing */
     /* Four elements of 4 bytes, as they were gathered, to distance and intensity; see is_gathered.
      */
     _Alignas(16) uint8_t pattern[16];
@@ -139,8 +143,6 @@ struct lidar_block {
     /* Scratch of the kernels that go through the first-level cache: rings are filled in. */
     _Alignas(64) uint8_t staging[LIDAR_BLOCKS_MAX][LIDAR_BLOCK_BYTES];
 
-    uint8_t upper_half[LIDAR_BLOCK_ELEMENTS / 8]; /* a bit an element, in the order of the wire */
-
     /* Tables of the kernel that arranges whole cache lines in registers. */
     _Alignas(64) uint16_t line_point[LIDAR_HALF_LINES][LIDAR_LINE_WORDS];
     _Alignas(64) uint16_t line_time[LIDAR_HALF_LINES][LIDAR_LINE_WORDS];
@@ -156,11 +158,8 @@ struct lidar_block {
 /* Best first, ended by NULL; the last one runs everywhere. */
 extern const struct lidar_block_kernel *const lidar_block_kernels[];
 
-/* The best kernel that this CPU has. */
-const struct lidar_block_kernel *lidar_block_kernel_best(void);
-
-/* By name; NULL = the best. -EINVAL if there is none, -ENOTSUP if this CPU has it not. */
-int lidar_block_kernel_find(const char *name, const struct lidar_block_kernel **ret_kernel);
+/* The best one that needs no more than `simd`, which this processor has. */
+const struct lidar_block_kernel *lidar_block_kernel_for(enum lidar_simd simd);
 
 /* Blocks that make a group's points. */
 static inline unsigned lidar_block_count(const struct lidar_model *model)

@@ -13,8 +13,11 @@
 #if defined(__x86_64__)
 extern const struct lidar_block_kernel lidar_block_kernel_avx512;
 extern const struct lidar_block_kernel lidar_block_kernel_avx2;
+extern const struct lidar_block_kernel lidar_block_kernel_sse2;
+#elif defined(__aarch64__)
+extern const struct lidar_block_kernel lidar_block_kernel_neon;
 #endif
-extern const struct lidar_block_kernel lidar_block_kernel_plain;
+extern const struct lidar_block_kernel lidar_block_kernel_scalar;
 /* For models with beams, and for no others; not one of lidar_block_kernels. */
 extern const struct lidar_block_kernel lidar_block_kernel_beams;
 
