@@ -388,6 +388,13 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "sensor",
      .help = "The clock of the stamps: the sensor's where GPS or PTP sets it; the host's arrival "
              "times; the sensor's steps fitted to these, without their jitter"},
+    {.name = "simd",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(simd),
+     .choices = lidar_simd_names,
+     .fallback = "auto",
+     .help = "The most that the making of points may ask of the processor: all give the same "
+             "points; auto: the best that it has"},
     {.name = "packets",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(packets),
@@ -827,7 +834,10 @@ int lidar_options_check(struct lidar_options *o, const struct lidar_given *given
         o->source = LIDAR_FROM_TOPIC;
     else if (o->capture && !given->source)
         o->source = LIDAR_FROM_CAPTURE;
-    int checked = check_topics(o, given);
+    int checked = lidar_simd_check((enum lidar_simd)o->simd);
+    if (checked < 0)
+        return sl_error_at(checked, "option --simd");
+    checked = check_topics(o, given);
     if (checked < 0)
         return checked;
     if (o->source == LIDAR_FROM_CAPTURE && (!o->capture || !o->capture[0]))
@@ -1074,6 +1084,7 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
         .model = model_of(o),
         .room_bytes = cloud_bytes(o),
         .ptp_ahead_ns = o->ptp_ahead_ns,
+        .simd = (enum lidar_simd)o->simd,
         .frames = {.cut_angle_deg = o->cut_angle_deg,
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,
