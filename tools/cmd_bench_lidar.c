@@ -132,6 +132,7 @@ static int tell_simd(struct sl_bench *bench)
         struct sl_bench_lidar_options options;
     } kernels[] = {
         {"block", {0}},
+        {"beams", {.model = "helios"}},
         {"ouster", {.is_ouster = 1}},
         {"list", {.model = "mid-360"}},
     };

@@ -182,12 +182,32 @@ static void choose_kernel(struct lidar_block *block)
     bool is_ragged = lidar_model_elements(block->model) % LIDAR_HALF_POINTS != 0;
     enum lidar_simd simd =
         block->points % LIDAR_RAGGED_POINTS == 0 ? block->kernel->simd : LIDAR_SIMD_SCALAR;
-    while (is_ragged && (!(*next)->takes_ragged || !lidar_simd_allows(simd, (*next)->simd)))
+    if (!is_ragged && !block->model->beams)
+        return;
+    while (!(*next)->takes_all || !lidar_simd_allows(simd, (*next)->simd))
         next++;
-    if (is_ragged)
-        block->kernel = *next;
-    if (block->model->beams)
+    block->kernel = *next;
+    if (block->model->beams && block->kernel == &lidar_block_kernel_scalar)
         block->kernel = &lidar_block_kernel_beams;
+}
+
+static void init_beams(struct lidar_block *block)
+{
+    struct lidar_block_beams *to = &block->beams;
+    for (unsigned i = 0; block->model->beams && i < LIDAR_BLOCK_ELEMENTS; i++) {
+        const struct lidar_beam *beam =
+            &block->model->beams[block->element[i] % block->model->lasers];
+        float focus = 1 - beam->focal_distance_m / LIDAR_BEAM_RAW_MAX_M;
+        to->distance_m[i] = beam->distance_m;
+        to->distance_x_m[i] = beam->distance_x_m;
+        to->distance_y_m[i] = beam->distance_y_m;
+        to->has_near[i] = beam->has_near ? UINT32_MAX : 0;
+        to->sideways_m[i] = beam->sideways_m;
+        to->focus2[i] = focus * focus;
+        to->slope[i] = LIDAR_BEAM_FOCUS_SCALE * beam->focal_slope;
+        to->intensity_min[i] = beam->intensity_min;
+        to->intensity_max[i] = beam->intensity_max;
+    }
 }
 
 void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
@@ -210,6 +230,7 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
     init_range(block, options);
     init_gathering(block);
     init_order(block, ring);
+    init_beams(block);
     init_filter(block, options);
     init_templates(block);
     if (block->kernel->prepare)
@@ -355,6 +376,6 @@ static void scalar_decode(struct lidar_block *block, const struct lidar_block_ra
 
 const struct lidar_block_kernel lidar_block_kernel_scalar = {
     .simd = LIDAR_SIMD_SCALAR,
-    .takes_ragged = true,
+    .takes_all = true,
     .decode = scalar_decode,
 };

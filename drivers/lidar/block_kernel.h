@@ -94,7 +94,9 @@ struct lidar_block;
 
 struct lidar_block_kernel {
     enum lidar_simd simd;
-    bool takes_ragged; /* halves at odd multiples of 16 bytes, and LIDAR_RAGGED_POINTS of a block */
+    /* Halves at odd multiples of 16 bytes, LIDAR_RAGGED_POINTS of a block, and, but for the scalar
+     * one, models with beams. */
+    bool takes_all;
     /* The place of point `position` of the kernel's order in the output; NULL = order of the wire,
      * or of the output where elements are gathered. */
     unsigned (*place)(unsigned position);
@@ -108,6 +110,16 @@ struct lidar_block_kernel {
 #define LIDAR_HALF_LINES 6
 
 #define LIDAR_RATES 16 /* rates of rotation that are kept, a power of two */
+
+/* Of a model with beams, in the kernel's order: what beam_kernel.c's formulas take of each. */
+struct lidar_block_beams {
+    _Alignas(64) float distance_m[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float distance_x_m[LIDAR_BLOCK_ELEMENTS], distance_y_m[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) uint32_t has_near[LIDAR_BLOCK_ELEMENTS]; /* all bits set, or none */
+    _Alignas(64) float sideways_m[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float focus2[LIDAR_BLOCK_ELEMENTS], slope[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float intensity_min[LIDAR_BLOCK_ELEMENTS], intensity_max[LIDAR_BLOCK_ELEMENTS];
+};
 
 /* Everything that a kernel needs beside the packet. Arrays are in the kernel's order. */
 struct lidar_block {
@@ -136,6 +148,7 @@ struct lidar_block {
     bool is_filtered; /* there are points that come back and are not wanted */
     struct lidar_filter filter;
     _Alignas(64) uint32_t kept[LIDAR_BLOCK_ELEMENTS]; /* its ring is: all bits set, or none */
+    struct lidar_block_beams beams;
 
     /* A half whose points are all holes, but for the times. */
     _Alignas(64) uint8_t hole[LIDAR_BLOCK_BYTES];

@@ -194,6 +194,22 @@ LANES_INLINE lanes_f lanes_choose(lanes_i which, lanes_f yes, lanes_f no)
 #endif
 }
 
+LANES_INLINE lanes_f lanes_abs(lanes_f v)
+{
+    return (lanes_f)((lanes_i)v & 0x7FFFFFFF);
+}
+
+LANES_INLINE lanes_f lanes_sqrt(lanes_f v)
+{
+#if LANES == 8
+    return (lanes_f)_mm256_sqrt_ps((__m256)v);
+#elif defined(__SSE2__)
+    return (lanes_f)_mm_sqrt_ps((__m128)v);
+#else
+    return (lanes_f)vsqrtq_f32((float32x4_t)v);
+#endif
+}
+
 /* The lanes' sum. A mask's lanes are -1 or 0, so subtracting masks counts. */
 LANES_INLINE unsigned lanes_sum(lanes_i v)
 {

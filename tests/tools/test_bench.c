@@ -99,8 +99,8 @@ static void every_instruction_set_is_measured_in_one_run(void **state)
     struct sl_yaml *json = json_parse(r.out);
     assert_string_equal(json_text(json, "block_kernel"), lidar_simd_names[lidar_simd_best()]);
     for (enum lidar_simd simd = LIDAR_SIMD_SCALAR; simd < LIDAR_SIMDS; simd++) {
-        static const char *const kernels[] = {"block", "ouster", "list"};
-        for (unsigned i = 0; lidar_simd_is_supported(simd) && i < 3; i++) {
+        static const char *const kernels[] = {"block", "beams", "ouster", "list"};
+        for (unsigned i = 0; lidar_simd_is_supported(simd) && i < 4; i++) {
             char key[64];
             snprintf(key, sizeof key, "%s_%s_points_per_s", kernels[i], lidar_simd_names[simd]);
             assert_true(json_number(json, key) > 0);
