@@ -1,14 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_bench_lidar.c - sluice bench lidar: packets to points in a slot, measured. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 
+#include "core/base/error.h"
 #include "tests/bench/lidar_bench.h"
 #include "tests/bench/lidar_latency.h"
 #include "tools/bench.h"
 #include "tools/tool.h"
 
 #define KEY_MAX 64
+
+#define QUICK_TURNS      2
+#define QUICK_FRAMES     20
+#define QUICK_FLOW_BYTES 30000000
+
+static struct lidar_options {
+    const char *only;
+    bool quick;
+} given;
+
+static const struct sl_option choices[] = {
+    {.name = "only",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct lidar_options, only),
+     .value = "PART,...",
+     .help = "Of latency, loaded, block, ouster, simd, models, flow; all if it is not given"},
+    {.name = "quick",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct lidar_options, quick),
+     .help = "As little as there can be: does all of it work? Its figures mean nothing"},
+};
 
 static const struct sl_command command = {
     .name = "sluice bench lidar",
@@ -17,20 +40,33 @@ static const struct sl_command command = {
         "Decoding beside filling the same memory; a turn's last packet, from the socket, to its\n"
         "publishing and to a process that polls, and to eight that sleep while every processor is\n"
         "busy (SCHED_FIFO, where it is permitted); a capture through the whole driver beside\n"
-        "reading and decoding alone. Takes about a minute; the machine should be idle. Figures "
-        "that\n"
-        "are compared are medians over interleaved pairs of one run.",
+        "reading and decoding alone; and a sensor of each kernel by each instruction set that the\n"
+        "processor has. Takes a minute and a half; the machine should be idle. Figures that are\n"
+        "compared are medians over interleaved pairs of one run.",
     .example = "sluice bench lidar --json        # for a program to read",
-    .tables = {SL_TABLE_BENCH},
+    .tables = {{"What is measured", choices, 2, &given}, SL_TABLE_BENCH},
 };
 
-static int tell_decode(struct sl_bench *bench)
+static int measure(struct sl_bench_lidar_options options, struct sl_bench_lidar_result *ret_result)
+{
+    options.turns = given.quick ? QUICK_TURNS : 0;
+    return sl_bench_lidar_decode_with(&options, ret_result);
+}
+
+static int measure_latency(struct sl_bench_lidar_latency_options options,
+                           struct sl_bench_lidar_latency_result *ret_result)
+{
+    options.frames = given.quick ? QUICK_FRAMES : 0;
+    return sl_bench_lidar_latency(&options, ret_result);
+}
+
+static int tell_block(struct sl_bench *bench)
 {
     struct sl_bench_lidar_result decode;
-    int err = sl_bench_lidar_decode(&decode);
+    int err = measure((struct sl_bench_lidar_options){0}, &decode);
     if (err < 0)
         return err;
-    sl_bench_text(bench, "block_kernel", decode.kernel);
+    sl_bench_text(bench, "block_kernel", lidar_simd_names[decode.simd]);
     sl_bench_text(bench, "stream_variant", decode.stream);
     sl_bench_figure(bench, "pairs_count", decode.pairs, NULL);
     sl_bench_figure(bench, "region_bytes", (double)decode.region_bytes, NULL);
@@ -55,7 +91,7 @@ static int tell_models(struct sl_bench *bench)
         struct sl_bench_lidar_options options = {.model = *model};
         struct sl_bench_lidar_result decode;
         char points[KEY_MAX], ratio[KEY_MAX];
-        int err = sl_bench_lidar_decode_with(&options, &decode);
+        int err = measure(options, &decode);
         if (err < 0)
             return err;
         make_key(points, *model, "points_per_s");
@@ -78,7 +114,7 @@ static int tell_ouster(struct sl_bench *bench)
     for (unsigned i = 0; i < sizeof streams / sizeof *streams; i++) {
         struct sl_bench_lidar_options options = {.is_ouster = 1, .returns = streams[i].returns};
         struct sl_bench_lidar_result decode;
-        int err = sl_bench_lidar_decode_with(&options, &decode);
+        int err = measure(options, &decode);
         if (err < 0)
             return err;
         sl_bench_figure(bench, streams[i].points, decode.decode_points_per_s, "at least 500 M");
@@ -88,10 +124,43 @@ static int tell_ouster(struct sl_bench *bench)
     return 0;
 }
 
+/* A sensor of each kernel by each instruction set: "block_sse2_points_per_s" ... */
+static int tell_simd(struct sl_bench *bench)
+{
+    static const struct {
+        const char *name;
+        struct sl_bench_lidar_options options;
+    } kernels[] = {
+        {"block", {0}},
+        {"beams", {.model = "helios"}},
+        {"ouster", {.is_ouster = 1}},
+        {"list", {.model = "mid-360"}},
+    };
+    for (unsigned i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+        for (enum lidar_simd simd = LIDAR_SIMD_SCALAR; simd < LIDAR_SIMDS; simd++) {
+            struct sl_bench_lidar_options one = kernels[i].options;
+            struct sl_bench_lidar_result decode;
+            char key[KEY_MAX];
+            one.simd = simd;
+            if (!lidar_simd_is_supported(simd))
+                continue;
+            int err = measure(one, &decode);
+            if (err < 0)
+                return err;
+            snprintf(key, KEY_MAX, "%s_%s_points_per_s", kernels[i].name, lidar_simd_names[simd]);
+            sl_bench_figure(bench, key, decode.decode_points_per_s, NULL);
+            snprintf(key, KEY_MAX, "%s_%s_fill_rate_ratio", kernels[i].name,
+                     lidar_simd_names[simd]);
+            sl_bench_figure(bench, key, decode.decode_fill_rate_ratio, NULL);
+        }
+    }
+    return 0;
+}
+
 static int tell_latency(struct sl_bench *bench)
 {
     struct sl_bench_lidar_latency_result latency;
-    int err = sl_bench_lidar_latency(NULL, &latency);
+    int err = measure_latency((struct sl_bench_lidar_latency_options){0}, &latency);
     if (err < 0)
         return err;
     sl_bench_figure(bench, "latency_frames_count", latency.frames, NULL);
@@ -112,7 +181,7 @@ static int tell_loaded(struct sl_bench *bench)
     struct sl_bench_lidar_latency_options options = {
         .sleepers = 8, .is_loaded = 1, .is_relayed = 1};
     struct sl_bench_lidar_latency_result latency;
-    int err = sl_bench_lidar_latency(&options, &latency);
+    int err = measure_latency(options, &latency);
     if (err < 0)
         return err;
     sl_bench_figure(bench, "packet_to_publish_loaded_p50_us", latency.packet_to_publish_p50_us,
@@ -120,7 +189,7 @@ static int tell_loaded(struct sl_bench *bench)
     sl_bench_figure(bench, "packet_to_publish_loaded_p99_us", latency.packet_to_publish_p99_us,
                     "under 100");
     options.is_relayed = 0;
-    err = sl_bench_lidar_latency(&options, &latency);
+    err = measure_latency(options, &latency);
     if (err < 0)
         return err;
     sl_bench_figure(bench, "packet_to_publish_unrelayed_p50_us", latency.packet_to_publish_p50_us,
@@ -128,7 +197,7 @@ static int tell_loaded(struct sl_bench *bench)
     sl_bench_figure(bench, "packet_to_publish_unrelayed_p99_us", latency.packet_to_publish_p99_us,
                     NULL);
     options.is_fifo = 1;
-    err = sl_bench_lidar_latency(&options, &latency);
+    err = measure_latency(options, &latency);
     if (err == -EPERM) {
         fprintf(stderr, "%s: no figures with SCHED_FIFO, which is not permitted here\n",
                 command.name);
@@ -146,8 +215,10 @@ static int tell_loaded(struct sl_bench *bench)
 
 static int tell_flow(struct sl_bench *bench)
 {
+    const struct sl_bench_lidar_flow_options options = {.bytes =
+                                                            given.quick ? QUICK_FLOW_BYTES : 0};
     struct sl_bench_lidar_flow_result flow;
-    int err = sl_bench_lidar_flow(NULL, &flow);
+    int err = sl_bench_lidar_flow(&options, &flow);
     if (err < 0)
         return err;
     sl_bench_figure(bench, "capture_bytes", (double)flow.bytes, NULL);
@@ -157,22 +228,27 @@ static int tell_flow(struct sl_bench *bench)
     return 0;
 }
 
+/* Those that fork before those that have threads. */
+static const char *const part_names[] = {"latency", "loaded", "block", "ouster",
+                                         "simd",    "models", "flow",  NULL};
+static int (*const parts[])(struct sl_bench *bench) = {
+    tell_latency, tell_loaded, tell_block, tell_ouster, tell_simd, tell_models, tell_flow,
+};
+
 static int run(void)
 {
     struct sl_bench bench;
+    unsigned chosen = 0;
+    int err = sl_bench_choose(given.only, part_names, &chosen);
+    if (err < 0) {
+        fprintf(stderr, "%s: %s\n", command.name, sl_error_text());
+        return SL_EXIT_USAGE;
+    }
     sl_bench_begin(&bench, command.name);
-    /* those that fork before those that have threads */
-    int err = tell_latency(&bench);
-    if (err == 0)
-        err = tell_loaded(&bench);
-    if (err == 0)
-        err = tell_decode(&bench);
-    if (err == 0)
-        err = tell_ouster(&bench);
-    if (err == 0)
-        err = tell_models(&bench);
-    if (err == 0)
-        err = tell_flow(&bench);
+    for (unsigned i = 0; err == 0 && i < sizeof parts / sizeof *parts; i++) {
+        if (chosen & 1u << i)
+            err = parts[i](&bench);
+    }
     if (err < 0)
         return err;
     sl_bench_end(&bench);

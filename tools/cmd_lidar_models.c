@@ -2,7 +2,9 @@
 /* cmd_lidar_models.c - sluice lidar models: what the decoders know, straight from their tables. */
 #include <stdio.h>
 
+#include "drivers/lidar/block_kernel.h"
 #include "drivers/lidar/hesai.h"
+#include "drivers/lidar/list_kernel.h"
 #include "drivers/lidar/livox.h"
 #include "drivers/lidar/robosense.h"
 #include "drivers/lidar/velodyne.h"
@@ -27,9 +29,9 @@ static const struct sl_command command = {
         "rings, and points a second with one return; metres of the wire's unit; how the model is\n"
         "told (id: by the packets; name: it has to be configured, the packets do not tell it from\n"
         "another one); where its angles come from (table; a file of the sensor's own, or else a\n"
-        "table; both: such a file, or its packets; none: it computes its points itself). An Ouster "
-        "is\n"
-        "what its metadata says.",
+        "table; both: such a file, or its packets; none: it computes its points itself); what its\n"
+        "points are made by on this processor (--simd of lidar). An Ouster is what its metadata\n"
+        "says.",
     .example = "sluice lidar models | grep Hesai",
     .tables = {{"Output", options, 1, &given}},
 };
@@ -52,8 +54,16 @@ struct row {
     const char *vendor, *model;
     unsigned rings, returns;
     double points_per_s, unit_m;
-    const char *told_by, *angles;
+    const char *told_by, *angles, *simd;
 };
+
+static const char *simd_of(const struct lidar_model *model)
+{
+    static const struct lidar_block_options unchanged;
+    static struct lidar_block block;
+    lidar_block_init(&block, NULL, model, &unchanged, 0);
+    return lidar_simd_names[block.kernel->simd];
+}
 
 static struct row row_of(const struct family *family, const struct lidar_model *model)
 {
@@ -66,6 +76,7 @@ static struct row row_of(const struct family *family, const struct lidar_model *
         .unit_m = (double)model->range_unit_m,
         .told_by = model->must_be_named ? "name" : "id",
         .angles = model->must_be_calibrated ? "both" : family->angles,
+        .simd = simd_of(model),
     };
 }
 
@@ -80,13 +91,14 @@ static struct row row_of_livox(const struct livox_model *model)
         .unit_m = LIVOX_UNIT_M,
         .told_by = "name",
         .angles = "none",
+        .simd = lidar_simd_names[lidar_list_kernel_for(LIDAR_SIMD_AUTO)->simd],
     };
 }
 
 static void print_line(const struct row *row)
 {
-    printf("%-9s %-14s %5u %9.0f  %.4f %7u  %-5s %s\n", row->vendor, row->model, row->rings,
-           row->points_per_s, row->unit_m, row->returns, row->told_by, row->angles);
+    printf("%-9s %-14s %5u %9.0f  %.4f %7u  %-5s %-6s  %s\n", row->vendor, row->model, row->rings,
+           row->points_per_s, row->unit_m, row->returns, row->told_by, row->angles, row->simd);
 }
 
 static void print_json(const struct row *row)
@@ -100,6 +112,7 @@ static void print_json(const struct row *row)
     sl_json_count(&json, "returns", row->returns);
     sl_json_text(&json, "told_by", row->told_by);
     sl_json_text(&json, "angles", row->angles);
+    sl_json_text(&json, "simd", row->simd);
     sl_json_line_end(&json);
 }
 
@@ -111,7 +124,7 @@ static void print(struct row row)
 static int run(void)
 {
     if (!given.json)
-        puts("VENDOR    MODEL          RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES");
+        puts("VENDOR    MODEL          RINGS  POINTS/S  UNIT/m RETURNS  TOLD  ANGLES  SIMD");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         for (const struct lidar_model *const *model = families[i].models; *model; model++)
             print(row_of(&families[i], *model));

@@ -9,6 +9,8 @@
 #include "core/base/error.h"
 #include "core/uncached/limits.h"
 #include "core/uncached/memory.h"
+#include "core/uncached/stream.h"
+#include "drivers/lidar/simd.h"
 #include "tools/tool.h"
 
 #include <dirent.h>
@@ -303,6 +305,15 @@ static void examine_governor(const struct examination *e)
                       slow, seen);
 }
 
+/* What points are made with, and written past the caches. */
+static void examine_simd(const struct examination *e)
+{
+    char list[LIDAR_SIMD_LIST_MAX];
+    lidar_simd_list(list);
+    sl_doctor_add(e->doctor, SL_DOCTOR_OK, "simd", NULL, "%s; past the caches by %s", list,
+                  sl_stream_variant());
+}
+
 static void examine_clock(const struct examination *e)
 {
     char name[32];
@@ -482,9 +493,9 @@ static void examine_inotify(const struct examination *e)
 void sl_doctor_examine(const char *root, const char *domain, struct sl_doctor *ret_doctor)
 {
     static void (*const parts[])(const struct examination *) = {
-        examine_memory,      examine_swap,     examine_hugepages, examine_pools, examine_memlock,
-        examine_priority,    examine_governor, examine_clock,     examine_futex, examine_maps,
-        examine_descriptors, examine_sockets,  examine_inotify,
+        examine_memory,   examine_swap,        examine_hugepages, examine_pools,   examine_memlock,
+        examine_priority, examine_governor,    examine_simd,      examine_clock,   examine_futex,
+        examine_maps,     examine_descriptors, examine_sockets,   examine_inotify,
     };
     const struct examination e = {.root = root, .doctor = ret_doctor};
     *ret_doctor = (struct sl_doctor){0};

@@ -51,10 +51,10 @@ static int block_open(void *state, const struct lidar_decoder_config *config,
                       const struct lidar_frame_sink *sink)
 {
     struct block_decoder *d = state;
-    int err = lidar_block_kernel_find(config->kernel, &d->kernel);
+    d->kernel = lidar_block_kernel_for(config->simd);
     d->config = *config;
     d->sink = *sink;
-    return err;
+    return 0;
 }
 
 static enum lidar_count parse(const struct block_decoder *d, const uint8_t *bytes,
@@ -284,6 +284,12 @@ static const struct velodyne_telemetry *block_telemetry(const void *state)
     return d->has_telemetry ? &d->telemetry : NULL;
 }
 
+static enum lidar_simd block_simd(const void *state)
+{
+    const struct block_decoder *d = state;
+    return d->assembly.blocks[0].kernel->simd;
+}
+
 static const struct lidar_counts *block_counts(const void *state)
 {
     const struct block_decoder *d = state;
@@ -346,6 +352,7 @@ const struct lidar_family lidar_block_family = {
     .product = block_product,
     .model = block_model,
     .telemetry = block_telemetry,
+    .simd = block_simd,
     .counts = block_counts,
     .deadline = block_deadline,
     .due_ns = block_due_ns,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* block_kernel.c - the tables that kernels work with, and the kernel in plain C. */
+/* block_kernel.c - the tables that kernels work with, and the kernel that goes by single numbers.
+ */
 #include "drivers/lidar/block_kernel.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/base/bytes.h"
-#include "core/base/error.h"
 #include "core/uncached/stream.h"
 #include "drivers/lidar/block_kernels.h"
 
@@ -37,45 +36,20 @@ static void put_float(uint8_t *to, float value)
 
 const struct lidar_block_kernel *const lidar_block_kernels[] = {
 #if defined(__x86_64__)
-    &lidar_block_kernel_avx512,
-    &lidar_block_kernel_avx2,
+    &lidar_block_kernel_avx512, &lidar_block_kernel_avx2,
+    &lidar_block_kernel_sse2,
+#elif defined(__aarch64__)
+    &lidar_block_kernel_neon,
 #endif
-    &lidar_block_kernel_plain,
-    NULL,
+    &lidar_block_kernel_scalar, NULL,
 };
 
-const struct lidar_block_kernel *lidar_block_kernel_best(void)
+const struct lidar_block_kernel *lidar_block_kernel_for(enum lidar_simd simd)
 {
     const struct lidar_block_kernel *const *kernel = lidar_block_kernels;
-    while (!(*kernel)->is_supported())
+    while (!lidar_simd_allows(simd, (*kernel)->simd))
         kernel++;
     return *kernel;
-}
-
-int lidar_block_kernel_find(const char *name, const struct lidar_block_kernel **ret_kernel)
-{
-    if (!name) {
-        *ret_kernel = lidar_block_kernel_best();
-        return 0;
-    }
-    for (const struct lidar_block_kernel *const *kernel = lidar_block_kernels; *kernel; kernel++) {
-        if (strcmp((*kernel)->name, name) != 0)
-            continue;
-        if (!(*kernel)->is_supported())
-            return sl_error(-ENOTSUP, "decoding kernel \"%s\": not on this CPU", name);
-        *ret_kernel = *kernel;
-        return 0;
-    }
-    return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
-}
-
-static const struct lidar_block_kernel *kernel_for_ragged(void)
-{
-#if defined(__x86_64__)
-    if (lidar_block_kernel_avx2.is_supported())
-        return &lidar_block_kernel_avx2;
-#endif
-    return &lidar_block_kernel_plain;
 }
 
 /* Distances that are no holes, as they stand on the wire. */
@@ -162,6 +136,7 @@ static void init_order(struct lidar_block *block, const uint8_t ring[LIDAR_LASER
         block->offset[0][position] = offset_of(model, element, 1);
         block->offset[1][position] = offset_of(model, element, model->returns_by_column ? 1 : 2);
         block->place[position] = (uint8_t)place;
+        block->in_second_half[position] = place < LIDAR_HALF_POINTS ? 0 : UINT32_MAX;
         block->ring[place] = ring[laser];
         block->v[position] = model->vertical_offset_mm[laser] * METRES_PER_MM;
         for (unsigned order = 0; order < lidar_model_orders(model); order++)
@@ -199,16 +174,40 @@ static void init_templates(struct lidar_block *block)
         memcpy(block->staging[i], block->hole, sizeof block->hole);
 }
 
-/* Only the plain one writes less than whole halves, and only that and AVX2's where a row begins at
- * an odd multiple of 16 bytes, as every other one does where lasers make no whole halves. */
+/* Lasers that make no whole halves leave a short block at the end, and begin every other row
+ * between two places. */
 static void choose_kernel(struct lidar_block *block)
 {
+    const struct lidar_block_kernel *const *next = lidar_block_kernels;
     bool is_ragged = lidar_model_elements(block->model) % LIDAR_HALF_POINTS != 0;
-    if (is_ragged && block->kernel != &lidar_block_kernel_plain)
-        block->kernel =
-            block->points == LIDAR_BLOCK_ELEMENTS ? kernel_for_ragged() : &lidar_block_kernel_plain;
-    if (block->model->beams)
+    enum lidar_simd simd =
+        block->points % LIDAR_RAGGED_POINTS == 0 ? block->kernel->simd : LIDAR_SIMD_SCALAR;
+    if (!is_ragged && !block->model->beams)
+        return;
+    while (!(*next)->takes_all || !lidar_simd_allows(simd, (*next)->simd))
+        next++;
+    block->kernel = *next;
+    if (block->model->beams && block->kernel == &lidar_block_kernel_scalar)
         block->kernel = &lidar_block_kernel_beams;
+}
+
+static void init_beams(struct lidar_block *block)
+{
+    struct lidar_block_beams *to = &block->beams;
+    for (unsigned i = 0; block->model->beams && i < LIDAR_BLOCK_ELEMENTS; i++) {
+        const struct lidar_beam *beam =
+            &block->model->beams[block->element[i] % block->model->lasers];
+        float focus = 1 - beam->focal_distance_m / LIDAR_BEAM_RAW_MAX_M;
+        to->distance_m[i] = beam->distance_m;
+        to->distance_x_m[i] = beam->distance_x_m;
+        to->distance_y_m[i] = beam->distance_y_m;
+        to->has_near[i] = beam->has_near ? UINT32_MAX : 0;
+        to->sideways_m[i] = beam->sideways_m;
+        to->focus2[i] = focus * focus;
+        to->slope[i] = LIDAR_BEAM_FOCUS_SCALE * beam->focal_slope;
+        to->intensity_min[i] = beam->intensity_min;
+        to->intensity_max[i] = beam->intensity_max;
+    }
 }
 
 void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel *kernel,
@@ -217,7 +216,7 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
 {
     uint8_t ring[LIDAR_LASERS_MAX];
     memset(block, 0, sizeof *block);
-    block->kernel = kernel ? kernel : lidar_block_kernel_best();
+    block->kernel = kernel ? kernel : lidar_block_kernel_for(LIDAR_SIMD_AUTO);
     block->model = model;
     block->first = index * LIDAR_BLOCK_ELEMENTS;
     block->points = lidar_model_elements(model) - block->first;
@@ -231,6 +230,7 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
     init_range(block, options);
     init_gathering(block);
     init_order(block, ring);
+    init_beams(block);
     init_filter(block, options);
     init_templates(block);
     if (block->kernel->prepare)
@@ -280,7 +280,7 @@ void lidar_block_hole(struct lidar_block *block, uint8_t *to, float time_s)
     sl_stream_copy(to, block->hole, (size_t)points * LIDAR_POINT_BYTES);
 }
 
-/* The plain kernel. */
+/* The scalar kernel. */
 
 struct position {
     float x, y, z;
@@ -319,8 +319,8 @@ static uint32_t distance_of(const struct lidar_block *block, const uint8_t *elem
     return block->model->is_big_endian ? sl_get_be16(element) : sl_get_le16(element);
 }
 
-INLINE void plain_job(struct lidar_block *block, const struct lidar_block_rate *rate,
-                      struct lidar_block_job *job, bool is_filtered)
+INLINE void scalar_job(struct lidar_block *block, const struct lidar_block_rate *rate,
+                       struct lidar_block_job *job, bool is_filtered)
 {
     uint8_t *staging = block->staging[0];
     unsigned points = block->points;
@@ -363,24 +363,19 @@ INLINE void plain_job(struct lidar_block *block, const struct lidar_block_rate *
     }
 }
 
-static void plain_decode(struct lidar_block *block, const struct lidar_block_rate *rate,
-                         struct lidar_block_job *jobs, unsigned count)
+static void scalar_decode(struct lidar_block *block, const struct lidar_block_rate *rate,
+                          struct lidar_block_job *jobs, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         if (block->is_filtered)
-            plain_job(block, rate, &jobs[i], true);
+            scalar_job(block, rate, &jobs[i], true);
         else
-            plain_job(block, rate, &jobs[i], false);
+            scalar_job(block, rate, &jobs[i], false);
     }
 }
 
-static bool plain_is_supported(void)
-{
-    return true;
-}
-
-const struct lidar_block_kernel lidar_block_kernel_plain = {
-    .name = "plain",
-    .is_supported = plain_is_supported,
-    .decode = plain_decode,
+const struct lidar_block_kernel lidar_block_kernel_scalar = {
+    .simd = LIDAR_SIMD_SCALAR,
+    .takes_all = true,
+    .decode = scalar_decode,
 };

@@ -34,6 +34,7 @@
 
 #include "drivers/lidar/model.h"
 #include "drivers/lidar/point_filter.h"
+#include "drivers/lidar/simd.h"
 
 #define LIDAR_POINT_BYTES     22
 #define LIDAR_POINT_X         0
@@ -50,6 +51,7 @@
 #define LIDAR_HALF_POINTS      16
 #define LIDAR_HALF_BYTES       (LIDAR_HALF_POINTS * LIDAR_POINT_BYTES)
 #define LIDAR_BLOCK_BYTES      (2 * LIDAR_HALF_BYTES)
+#define LIDAR_RAGGED_POINTS    8 /* a short block has a multiple of it, or is the scalar kernel's */
 /* Of `to`; a multiple of it as the halves follow one another. Half of it where lasers make no whole
  * halves. */
 #define LIDAR_HALF_ALIGNMENT 32
@@ -91,8 +93,10 @@ struct lidar_block_job {
 struct lidar_block;
 
 struct lidar_block_kernel {
-    const char *name;
-    bool (*is_supported)(void);
+    enum lidar_simd simd;
+    /* Halves at odd multiples of 16 bytes, LIDAR_RAGGED_POINTS of a block, and, but for the scalar
+     * one, models with beams. */
+    bool takes_all;
     /* The place of point `position` of the kernel's order in the output; NULL = order of the wire,
      * or of the output where elements are gathered. */
     unsigned (*place)(unsigned position);
@@ -107,6 +111,16 @@ struct lidar_block_kernel {
 
 #define LIDAR_RATES 16 /* rates of rotation that are kept, a power of two */
 
+/* Of a model with beams, in the kernel's order: what beam_kernel.c's formulas take of each. */
+struct lidar_block_beams {
+    _Alignas(64) float distance_m[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float distance_x_m[LIDAR_BLOCK_ELEMENTS], distance_y_m[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) uint32_t has_near[LIDAR_BLOCK_ELEMENTS]; /* all bits set, or none */
+    _Alignas(64) float sideways_m[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float focus2[LIDAR_BLOCK_ELEMENTS], slope[LIDAR_BLOCK_ELEMENTS];
+    _Alignas(64) float intensity_min[LIDAR_BLOCK_ELEMENTS], intensity_max[LIDAR_BLOCK_ELEMENTS];
+};
+
 /* Everything that a kernel needs beside the packet. Arrays are in the kernel's order. */
 struct lidar_block {
     const struct lidar_block_kernel *kernel;
@@ -120,8 +134,10 @@ struct lidar_block {
     _Alignas(64) uint32_t element[LIDAR_BLOCK_ELEMENTS];   /* place on the wire, in the group */
     _Alignas(64) uint32_t offset[2][LIDAR_BLOCK_ELEMENTS]; /* in bytes; where is_dual the second */
     uint8_t place[LIDAR_BLOCK_ELEMENTS];                   /* place in the output */
-    uint16_t ring[LIDAR_BLOCK_ELEMENTS];                   /* by place */
-    double firing_ns[LIDAR_BLOCK_ELEMENTS];                /* after the block's first firing */
+    /* It is in the second half: all bits set, or none. */
+    _Alignas(64) uint32_t in_second_half[LIDAR_BLOCK_ELEMENTS];
+    uint16_t ring[LIDAR_BLOCK_ELEMENTS];    /* by place */
+    double firing_ns[LIDAR_BLOCK_ELEMENTS]; /* after the block's first firing */
     /* Four elements of 4 bytes, as they were gathered, to distance and intensity; see is_gathered.
      */
     _Alignas(16) uint8_t pattern[16];
@@ -132,14 +148,13 @@ struct lidar_block {
     bool is_filtered; /* there are points that come back and are not wanted */
     struct lidar_filter filter;
     _Alignas(64) uint32_t kept[LIDAR_BLOCK_ELEMENTS]; /* its ring is: all bits set, or none */
+    struct lidar_block_beams beams;
 
     /* A half whose points are all holes, but for the times. */
     _Alignas(64) uint8_t hole[LIDAR_BLOCK_BYTES];
 
     /* Scratch of the kernels that go through the first-level cache: rings are filled in. */
     _Alignas(64) uint8_t staging[LIDAR_BLOCKS_MAX][LIDAR_BLOCK_BYTES];
-
-    uint8_t upper_half[LIDAR_BLOCK_ELEMENTS / 8]; /* a bit an element, in the order of the wire */
 
     /* Tables of the kernel that arranges whole cache lines in registers. */
     _Alignas(64) uint16_t line_point[LIDAR_HALF_LINES][LIDAR_LINE_WORDS];
@@ -156,11 +171,8 @@ struct lidar_block {
 /* Best first, ended by NULL; the last one runs everywhere. */
 extern const struct lidar_block_kernel *const lidar_block_kernels[];
 
-/* The best kernel that this CPU has. */
-const struct lidar_block_kernel *lidar_block_kernel_best(void);
-
-/* By name; NULL = the best. -EINVAL if there is none, -ENOTSUP if this CPU has it not. */
-int lidar_block_kernel_find(const char *name, const struct lidar_block_kernel **ret_kernel);
+/* The best one that needs no more than `simd`, which this processor has. */
+const struct lidar_block_kernel *lidar_block_kernel_for(enum lidar_simd simd);
 
 /* Blocks that make a group's points. */
 static inline unsigned lidar_block_count(const struct lidar_model *model)

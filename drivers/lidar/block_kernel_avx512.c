@@ -283,14 +283,8 @@ static void decode(struct lidar_block *block, const struct lidar_block_rate *rat
         decode_jobs(block, rate, jobs, count, false, false, false);
 }
 
-static bool is_supported(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-}
-
 const struct lidar_block_kernel lidar_block_kernel_avx512 = {
-    .name = "avx512",
-    .is_supported = is_supported,
+    .simd = LIDAR_SIMD_AVX512,
     .place = place_of,
     .prepare = prepare,
     .decode = decode,

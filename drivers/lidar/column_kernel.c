@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* column_kernel.c - the tables that kernels work with, and the kernel in plain C. */
+/* column_kernel.c - the tables that kernels work with, and the kernel that goes by single numbers.
+ */
 #include "drivers/lidar/column_kernel.h"
 
 #include <assert.h>
@@ -28,17 +29,18 @@ static void put_float(uint8_t *to, float value)
 
 const struct lidar_column_kernel *const lidar_column_kernels[] = {
 #if defined(__x86_64__)
-    &lidar_column_kernel_avx512,
-    &lidar_column_kernel_avx2,
+    &lidar_column_kernel_avx512, &lidar_column_kernel_avx2,
+    &lidar_column_kernel_sse2,
+#elif defined(__aarch64__)
+    &lidar_column_kernel_neon,
 #endif
-    &lidar_column_kernel_plain,
-    NULL,
+    &lidar_column_kernel_scalar, NULL,
 };
 
-const struct lidar_column_kernel *lidar_column_kernel_best(void)
+const struct lidar_column_kernel *lidar_column_kernel_for(enum lidar_simd simd)
 {
     const struct lidar_column_kernel *const *kernel = lidar_column_kernels;
-    while (!(*kernel)->is_supported())
+    while (!lidar_simd_allows(simd, (*kernel)->simd))
         kernel++;
     return *kernel;
 }
@@ -117,7 +119,7 @@ void lidar_column_init(struct lidar_column *column, const struct lidar_column_ke
     assert(config->pixel_words > 0 && config->pixel_words <= LIDAR_COLUMN_WORDS_MAX);
     assert(config->returns > 0 && config->returns <= LIDAR_RETURNS_MAX);
     memset(column, 0, sizeof *column);
-    column->kernel = kernel ? kernel : lidar_column_kernel_best();
+    column->kernel = kernel ? kernel : lidar_column_kernel_for(LIDAR_SIMD_AUTO);
     column->rows = config->rows;
     column->pixel_words = config->pixel_words;
     column->returns = config->returns;
@@ -145,7 +147,7 @@ void lidar_column_hole(struct lidar_column *column, uint8_t *to, float time_s)
     sl_stream_copy(to, column->hole, (size_t)column->rows * LIDAR_POINT_BYTES);
 }
 
-/* The plain kernel. */
+/* The scalar kernel. */
 
 static uint32_t get_bits(const uint8_t *pixel, struct lidar_column_bits bits)
 {
@@ -187,7 +189,7 @@ static struct position position_of(const struct lidar_column *column,
     };
 }
 
-static void plain_return(struct lidar_column *column, struct lidar_column_job *job, unsigned which)
+static void scalar_return(struct lidar_column *column, struct lidar_column_job *job, unsigned which)
 {
     const struct lidar_column_turn turn = lidar_column_turn(column, job);
     const struct position hole = {quiet_nan(), quiet_nan(), quiet_nan()};
@@ -216,23 +218,18 @@ static void plain_return(struct lidar_column *column, struct lidar_column_job *j
     sl_stream_copy(job->to[which], column->staging, (size_t)column->rows * LIDAR_POINT_BYTES);
 }
 
-static void plain_decode(struct lidar_column *column, struct lidar_column_job *jobs, unsigned count)
+static void scalar_decode(struct lidar_column *column, struct lidar_column_job *jobs,
+                          unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         for (unsigned which = 0; which < column->returns; which++) {
             if (jobs[i].to[which])
-                plain_return(column, &jobs[i], which);
+                scalar_return(column, &jobs[i], which);
         }
     }
 }
 
-static bool plain_is_supported(void)
-{
-    return true;
-}
-
-const struct lidar_column_kernel lidar_column_kernel_plain = {
-    .name = "plain",
-    .is_supported = plain_is_supported,
-    .decode = plain_decode,
+const struct lidar_column_kernel lidar_column_kernel_scalar = {
+    .simd = LIDAR_SIMD_SCALAR,
+    .decode = scalar_decode,
 };

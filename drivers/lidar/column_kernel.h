@@ -83,8 +83,7 @@ struct lidar_column_job {
 struct lidar_column;
 
 struct lidar_column_kernel {
-    const char *name;
-    bool (*is_supported)(void);
+    enum lidar_simd simd;
     /* The row in its group of 16 that stands at this position of the kernel's order; NULL = the
      * same. */
     unsigned (*place)(unsigned position);
@@ -129,8 +128,8 @@ struct lidar_column {
 /* Best first, ended by NULL; the last one runs everywhere. */
 extern const struct lidar_column_kernel *const lidar_column_kernels[];
 
-/* The best kernel that this CPU has. */
-const struct lidar_column_kernel *lidar_column_kernel_best(void);
+/* The best one that needs no more than `simd`, which this processor has. */
+const struct lidar_column_kernel *lidar_column_kernel_for(enum lidar_simd simd);
 
 /* `kernel` NULL = the best. */
 void lidar_column_init(struct lidar_column *column, const struct lidar_column_kernel *kernel,

@@ -377,14 +377,8 @@ static void decode(struct lidar_column *column, struct lidar_column_job *jobs, u
     by_words[column->pixel_words - 1](column, jobs, count);
 }
 
-static bool is_supported(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-}
-
 const struct lidar_column_kernel lidar_column_kernel_avx512 = {
-    .name = "avx512",
-    .is_supported = is_supported,
+    .simd = LIDAR_SIMD_AVX512,
     .place = place_of,
     .prepare = prepare,
     .decode = decode,

@@ -35,7 +35,10 @@ static inline struct lidar_column_turn lidar_column_turn(const struct lidar_colu
 #if defined(__x86_64__)
 extern const struct lidar_column_kernel lidar_column_kernel_avx512;
 extern const struct lidar_column_kernel lidar_column_kernel_avx2;
+extern const struct lidar_column_kernel lidar_column_kernel_sse2;
+#elif defined(__aarch64__)
+extern const struct lidar_column_kernel lidar_column_kernel_neon;
 #endif
-extern const struct lidar_column_kernel lidar_column_kernel_plain;
+extern const struct lidar_column_kernel lidar_column_kernel_scalar;
 
 #endif

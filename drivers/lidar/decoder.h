@@ -72,12 +72,13 @@ struct lidar_decoder_config {
     struct lidar_ouster_config ouster;
     struct lidar_livox_config livox;
     struct lidar_fix_sink fix; /* what its GPS receiver tells, where its packets carry that */
-    const char *kernel;        /* NULL = the best; for tests and benches */
+    enum lidar_simd simd;      /* that kernels may need at most */
 };
 
 struct lidar_decoder;
 
-/* -EINVAL with sl_error_text() for a configuration that makes no sense, -ENOMEM. */
+/* -EINVAL with sl_error_text() for a configuration that makes no sense, -ENOTSUP if this processor
+ * has not what `simd` asks for, -ENOMEM. */
 int lidar_decoder_create(const struct lidar_decoder_config *config,
                          const struct lidar_frame_sink *sink, struct lidar_decoder **ret_decoder);
 
@@ -104,6 +105,9 @@ const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_deco
 
 /* What a person should know of the points though they are decoded, in one line; NULL = nothing. */
 const char *lidar_decoder_note(const struct lidar_decoder *decoder);
+
+/* What its kernels are written for; LIDAR_SIMD_AUTO as long as the product is not told. */
+enum lidar_simd lidar_decoder_simd(const struct lidar_decoder *decoder);
 
 const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *decoder);
 

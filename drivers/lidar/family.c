@@ -39,6 +39,8 @@ int lidar_decoder_create(const struct lidar_decoder_config *config,
                          const struct lidar_frame_sink *sink, struct lidar_decoder **ret_decoder)
 {
     int err = check_config(config);
+    if (err == 0)
+        err = lidar_simd_check(config->simd);
     if (err < 0)
         return err;
     const struct lidar_family *const *family = lidar_families;
@@ -92,6 +94,11 @@ const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_deco
 const char *lidar_decoder_note(const struct lidar_decoder *d)
 {
     return d->family->note ? d->family->note(d->state) : NULL;
+}
+
+enum lidar_simd lidar_decoder_simd(const struct lidar_decoder *d)
+{
+    return lidar_decoder_product(d) ? d->family->simd(d->state) : LIDAR_SIMD_AUTO;
 }
 
 const struct lidar_counts *lidar_decoder_counts(const struct lidar_decoder *d)

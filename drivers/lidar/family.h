@@ -29,6 +29,7 @@ struct lidar_family {
     const struct lidar_model *(*model)(const void *state);            /* NULL = has none */
     const struct velodyne_telemetry *(*telemetry)(const void *state); /* NULL = has none */
     const char *(*note)(const void *state);                           /* NULL = has none */
+    enum lidar_simd (*simd)(const void *state); /* asked once the product is told */
     const struct lidar_counts *(*counts)(const void *state);
     void (*deadline)(void *state, uint64_t now_ns);
     uint64_t (*due_ns)(const void *state);

@@ -61,9 +61,7 @@ static int hesai_open(void *state, const struct lidar_decoder_config *config,
                       const struct lidar_frame_sink *sink)
 {
     struct hesai_decoder *d = state;
-    int err = lidar_block_kernel_find(config->kernel, &d->kernel);
-    if (err < 0)
-        return err;
+    d->kernel = lidar_block_kernel_for(config->simd);
     d->config = *config;
     d->sink = *sink;
     d->clock.ahead_ns = config->ptp_ahead_ns;
@@ -160,6 +158,12 @@ static const struct lidar_model *hesai_model(const void *state)
     return d->is_told ? d->model : NULL;
 }
 
+static enum lidar_simd hesai_simd(const void *state)
+{
+    const struct hesai_decoder *d = state;
+    return d->assembly.blocks[0].kernel->simd;
+}
+
 static const struct lidar_counts *hesai_counts(const void *state)
 {
     const struct hesai_decoder *d = state;
@@ -202,6 +206,7 @@ const struct lidar_family lidar_hesai_family = {
     .is_candidate = hesai_is_candidate,
     .product = hesai_product,
     .model = hesai_model,
+    .simd = hesai_simd,
     .counts = hesai_counts,
     .deadline = hesai_deadline,
     .due_ns = hesai_due_ns,

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list_kernel.c - rows, and the kernel in plain C. */
+/* list_kernel.c - rows, and the kernel that goes by single numbers. */
 #include "drivers/lidar/list_kernel.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/base/bytes.h"
-#include "core/base/error.h"
 #include "core/uncached/stream.h"
 #include "drivers/lidar/list_kernels.h"
 
@@ -19,24 +17,20 @@ const uint8_t lidar_list_stride[LIDAR_LIST_TYPES] = {14, 8, 10};
 const struct lidar_list_kernel *const lidar_list_kernels[] = {
 #if defined(__x86_64__)
     &lidar_list_kernel_avx2,
+    &lidar_list_kernel_sse2,
+#elif defined(__aarch64__)
+    &lidar_list_kernel_neon,
 #endif
-    &lidar_list_kernel_plain,
+    &lidar_list_kernel_scalar,
     NULL,
 };
 
-int lidar_list_kernel_find(const char *name, const struct lidar_list_kernel **ret_kernel)
+const struct lidar_list_kernel *lidar_list_kernel_for(enum lidar_simd simd)
 {
-    for (const struct lidar_list_kernel *const *kernel = lidar_list_kernels; *kernel; kernel++) {
-        if (name && strcmp((*kernel)->name, name) != 0)
-            continue;
-        if ((*kernel)->is_supported()) {
-            *ret_kernel = *kernel;
-            return 0;
-        }
-        if (name)
-            return sl_error(-ENOTSUP, "decoding kernel \"%s\": not on this CPU", name);
-    }
-    return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
+    const struct lidar_list_kernel *const *kernel = lidar_list_kernels;
+    while (!lidar_simd_allows(simd, (*kernel)->simd))
+        kernel++;
+    return *kernel;
 }
 
 static float quiet_nan(void)
@@ -95,7 +89,7 @@ void lidar_list_decode(struct lidar_list *list, struct lidar_list_job *job, uint
     sl_stream_copy(to, list->staging, (size_t)width * LIDAR_POINT_BYTES);
 }
 
-/* The plain kernel: columns of numbers, which a compiler can put into whatever lanes there are. */
+/* The scalar kernel: columns of numbers, which a compiler can put into whatever lanes there are. */
 
 struct columns {
     float x[LIDAR_LIST_POINTS_MAX], y[LIDAR_LIST_POINTS_MAX], z[LIDAR_LIST_POINTS_MAX];
@@ -182,7 +176,7 @@ static unsigned filter(const struct lidar_list *list, struct columns *c, unsigne
     return filtered;
 }
 
-static void plain_decode(struct lidar_list *list, struct lidar_list_job *job)
+static void scalar_decode(struct lidar_list *list, struct lidar_list_job *job)
 {
     struct columns c;
     if (job->type == LIDAR_LIST_MM)
@@ -214,13 +208,7 @@ static void plain_decode(struct lidar_list *list, struct lidar_list_job *job)
     }
 }
 
-static bool plain_is_supported(void)
-{
-    return true;
-}
-
-const struct lidar_list_kernel lidar_list_kernel_plain = {
-    .name = "plain",
-    .is_supported = plain_is_supported,
-    .decode = plain_decode,
+const struct lidar_list_kernel lidar_list_kernel_scalar = {
+    .simd = LIDAR_SIMD_SCALAR,
+    .decode = scalar_decode,
 };

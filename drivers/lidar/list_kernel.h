@@ -57,8 +57,7 @@ struct lidar_list_job {
 struct lidar_list;
 
 struct lidar_list_kernel {
-    const char *name;
-    bool (*is_supported)(void);
+    enum lidar_simd simd;
     /* Fill the staging: all of each point but its ring. */
     void (*decode)(struct lidar_list *list, struct lidar_list_job *job);
 };
@@ -81,8 +80,8 @@ struct lidar_list {
 /* Best first, ended by NULL; the last one runs everywhere. */
 extern const struct lidar_list_kernel *const lidar_list_kernels[];
 
-/* By name; NULL = the best. -EINVAL if there is none, -ENOTSUP if this CPU has it not. */
-int lidar_list_kernel_find(const char *name, const struct lidar_list_kernel **ret_kernel);
+/* The best one that needs no more than `simd`, which this processor has. */
+const struct lidar_list_kernel *lidar_list_kernel_for(enum lidar_simd simd);
 
 /* `lines` are the sensor's lasers, which fire in turn. */
 void lidar_list_init(struct lidar_list *list, const struct lidar_list_kernel *kernel,

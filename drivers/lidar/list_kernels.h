@@ -15,7 +15,10 @@
 
 #if defined(__x86_64__)
 extern const struct lidar_list_kernel lidar_list_kernel_avx2;
+extern const struct lidar_list_kernel lidar_list_kernel_sse2;
+#elif defined(__aarch64__)
+extern const struct lidar_list_kernel lidar_list_kernel_neon;
 #endif
-extern const struct lidar_list_kernel lidar_list_kernel_plain;
+extern const struct lidar_list_kernel lidar_list_kernel_scalar;
 
 #endif

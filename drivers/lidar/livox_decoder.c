@@ -24,10 +24,6 @@ static int livox_open(void *state, const struct lidar_decoder_config *config,
                       const struct lidar_frame_sink *sink)
 {
     struct livox_decoder *d = state;
-    const struct lidar_list_kernel *kernel = NULL;
-    int err = lidar_list_kernel_find(config->kernel, &kernel);
-    if (err < 0)
-        return err;
     const struct livox_frames_options options = {
         .period_ns = config->livox.period_ns,
         .stamp = config->frames.stamp,
@@ -38,7 +34,8 @@ static int livox_open(void *state, const struct lidar_decoder_config *config,
     d->config = config->livox;
     d->points = config->frames.block;
     livox_crc_init(&d->crc);
-    livox_frames_init(&d->frames, d->config.model, &options, sink, &d->counts, kernel);
+    livox_frames_init(&d->frames, d->config.model, &options, sink, &d->counts,
+                      lidar_list_kernel_for(config->simd));
     return 0;
 }
 
@@ -101,6 +98,12 @@ static const char *livox_product(const void *state)
     return d->is_told ? d->config.model->name : NULL;
 }
 
+static enum lidar_simd livox_simd(const void *state)
+{
+    const struct livox_decoder *d = state;
+    return d->frames.list.kernel->simd;
+}
+
 static const struct lidar_counts *livox_counts(const void *state)
 {
     const struct livox_decoder *d = state;
@@ -141,6 +144,7 @@ const struct lidar_family lidar_livox_family = {
     .push = livox_push,
     .is_candidate = livox_is_candidate,
     .product = livox_product,
+    .simd = livox_simd,
     .counts = livox_counts,
     .deadline = livox_deadline,
     .due_ns = livox_due_ns,

@@ -357,6 +357,13 @@ const struct sl_option lidar_option_table[] = {
      .fallback = "sensor",
      .help = "The clock of the stamps: the sensor's where GPS or PTP sets it; the host's arrival "
              "times; the sensor's steps fitted to these, without their jitter"},
+    {.name = "simd",
+     .kind = SL_OPTION_CHOICE,
+     .offset = FIELD(simd),
+     .choices = lidar_simd_names,
+     .fallback = "auto",
+     .help = "The most that the making of points may ask of the processor: all give the same "
+             "points; auto: the best that it has"},
     {.name = "packets",
      .kind = SL_OPTION_FLAG,
      .offset = FIELD(packets),

@@ -67,6 +67,7 @@ struct lidar_options {
     double scan_step_deg;
     double x_m, y_m, z_m, roll_deg, pitch_deg, yaw_deg;
     int stamp; /* enum lidar_clock_choice */
+    int simd;  /* enum lidar_simd */
     bool packets, tf;
 
     int64_t slice_columns; /* 0 = whole turns */
@@ -84,7 +85,7 @@ struct lidar_options {
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 61
+#define LIDAR_OPTION_COUNT 62
 extern const struct sl_option lidar_option_table[]; /* so many; options.c asserts it */
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and

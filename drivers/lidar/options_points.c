@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "drivers/lidar/option_ranges.h"
+#include "drivers/lidar/simd.h"
 
 #define PI                3.14159265358979323846
 #define SLICE_RETURNS_MAX 2  /* a range of a gathered message each */
@@ -131,7 +132,10 @@ static int check_slices(const struct lidar_options *o)
 
 int lidar_options_check_points(struct lidar_options *o)
 {
-    int err = check_slices(o);
+    int err = lidar_simd_check((enum lidar_simd)o->simd);
+    if (err < 0)
+        return sl_error_at(err, "option --simd");
+    err = check_slices(o);
     if (err == 0)
         err = read_filter(o);
     return err < 0 ? err : read_scan(o);
@@ -167,6 +171,7 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
         .model = lidar_options_model(o),
         .room_bytes = lidar_options_cloud_bytes(o),
         .ptp_ahead_ns = o->ptp_ahead_ns,
+        .simd = (enum lidar_simd)o->simd,
         .frames = {.cut_angle_deg = o->cut_angle_deg,
                    .stamp = (enum lidar_clock_choice)o->stamp,
                    .block = {.range_min_m = (float)o->range_min_m,

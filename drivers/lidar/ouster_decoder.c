@@ -28,23 +28,6 @@ struct ouster_decoder {
     struct ouster_frames frames;
 };
 
-static int find_kernel(const char *name, const struct lidar_column_kernel **ret_kernel)
-{
-    *ret_kernel = NULL;
-    if (!name)
-        return 0;
-    for (const struct lidar_column_kernel *const *kernel = lidar_column_kernels; *kernel;
-         kernel++) {
-        if (strcmp((*kernel)->name, name) != 0)
-            continue;
-        if (!(*kernel)->is_supported())
-            return sl_error(-ENOTSUP, "decoding kernel \"%s\": not on this CPU", name);
-        *ret_kernel = *kernel;
-        return 0;
-    }
-    return sl_error(-EINVAL, "decoding kernel \"%s\" does not exist", name);
-}
-
 /* From the IMU's axes to those of the points. */
 static void set_imu_axes(const struct ouster_metadata *metadata,
                          const struct lidar_block_options *points, double axes[9])
@@ -69,10 +52,6 @@ static int ouster_open(void *state, const struct lidar_decoder_config *config,
                        const struct lidar_frame_sink *sink)
 {
     struct ouster_decoder *d = state;
-    const struct lidar_column_kernel *kernel;
-    int err = find_kernel(config->kernel, &kernel);
-    if (err < 0)
-        return err;
     struct ouster_frames_options options = {
         .stamp = config->frames.stamp,
         .ptp_ahead_ns = config->ptp_ahead_ns,
@@ -85,7 +64,8 @@ static int ouster_open(void *state, const struct lidar_decoder_config *config,
     d->fix = config->fix;
     ouster_crc_init(&d->crc);
     set_imu_axes(d->config.metadata, &config->frames.block, d->imu_axes);
-    ouster_frames_init(&d->frames, d->config.metadata, &options, sink, &d->counts, kernel);
+    ouster_frames_init(&d->frames, d->config.metadata, &options, sink, &d->counts,
+                       lidar_column_kernel_for(config->simd));
     d->config.metadata = &d->frames.metadata; /* the copy lives as long as we do */
     return 0;
 }
@@ -221,6 +201,12 @@ static const char *ouster_product(const void *state)
     return d->config.metadata->product[0] ? d->config.metadata->product : "Ouster";
 }
 
+static enum lidar_simd ouster_simd(const void *state)
+{
+    const struct ouster_decoder *d = state;
+    return d->frames.column.kernel->simd;
+}
+
 static const struct lidar_counts *ouster_counts(const void *state)
 {
     const struct ouster_decoder *d = state;
@@ -263,6 +249,7 @@ const struct lidar_family lidar_ouster_family = {
     .push = ouster_push,
     .is_candidate = ouster_is_candidate,
     .product = ouster_product,
+    .simd = ouster_simd,
     .counts = ouster_counts,
     .deadline = ouster_deadline,
     .due_ns = ouster_due_ns,

@@ -164,7 +164,9 @@ static void tell_model(struct lidar_report *report)
         return;
     report->told_model = true;
     erase(report);
-    say(report, SL_LOG_INFO, "packets of a%s %s", strchr("AEIOU", product[0]) ? "n" : "", product);
+    say(report, SL_LOG_INFO, "packets of a%s %s; its points are made by %s",
+        strchr("AEIOU", product[0]) ? "n" : "", product,
+        lidar_simd_names[lidar_decoder_simd(report->flow->decoder)]);
 }
 
 static void tell_note(struct lidar_report *report)

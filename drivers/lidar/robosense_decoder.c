@@ -59,9 +59,7 @@ static int robosense_open(void *state, const struct lidar_decoder_config *config
                           const struct lidar_frame_sink *sink)
 {
     struct robosense_decoder *d = state;
-    int err = lidar_block_kernel_find(config->kernel, &d->kernel);
-    if (err < 0)
-        return err;
+    d->kernel = lidar_block_kernel_for(config->simd);
     d->config = *config;
     d->clock.ahead_ns = config->ptp_ahead_ns;
     d->sink = *sink;
@@ -275,6 +273,12 @@ static const char *robosense_note(const void *state)
            "--telemetry-port its port?";
 }
 
+static enum lidar_simd robosense_simd(const void *state)
+{
+    const struct robosense_decoder *d = state;
+    return d->assembly.blocks[0].kernel->simd;
+}
+
 static const struct lidar_counts *robosense_counts(const void *state)
 {
     const struct robosense_decoder *d = state;
@@ -323,6 +327,7 @@ const struct lidar_family lidar_robosense_family = {
     .product = robosense_product,
     .model = robosense_model,
     .note = robosense_note,
+    .simd = robosense_simd,
     .counts = robosense_counts,
     .deadline = robosense_deadline,
     .due_ns = robosense_due_ns,

@@ -437,7 +437,7 @@ int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
     struct lidar_decoder_config config = {.frames.stamp = LIDAR_STAMP_SENSOR};
     if (!options)
         options = &defaults;
-    config.kernel = options->kernel;
+    config.simd = options->simd;
     config.frames.block.has_extrinsics = options->has_extrinsics != 0;
     memcpy(config.frames.block.extrinsics, turned, sizeof turned);
 
@@ -473,17 +473,10 @@ int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
     if (err == 0)
         err = measure(b, options->turns ? options->turns : default_turns(b), ret_result);
     if (err == 0)
-        ret_result->kernel = options->kernel      ? options->kernel
-                             : options->is_ouster ? lidar_column_kernel_best()->name
-                                                  : lidar_block_kernel_best()->name;
+        ret_result->simd = options->simd == LIDAR_SIMD_AUTO ? lidar_simd_best() : options->simd;
     lidar_decoder_destroy(b->decoder);
     if (b->region)
         munmap(b->region, REGION_BYTES);
     free(b);
     return err;
-}
-
-int sl_bench_lidar_decode(struct sl_bench_lidar_result *ret_result)
-{
-    return sl_bench_lidar_decode_with(NULL, ret_result);
 }

@@ -17,24 +17,26 @@
 
 #include <stdint.h>
 
+#include "drivers/lidar/simd.h"
+
 #define SL_BENCH_LIDAR_PAIRS 9 /* of decoding and filling; figures are medians over them */
 
 struct sl_bench_lidar_options {
-    const char *kernel; /* NULL = the best */
-    const char *model;  /* of sl_bench_lidar_models, with one return; NULL = a VLP-16 */
-    unsigned returns;   /* 1 or 2; 0 = 1 */
-    unsigned turns;     /* of the sensor in each measurement; 0 = 400 */
-    int has_extrinsics; /* points moved into another frame in the same pass */
-    int is_ouster;      /* of 128 beams and 1024 columns, with one profile a number of returns;
-                           otherwise what `model` says */
+    enum lidar_simd simd; /* that kernels may need at most */
+    const char *model;    /* of sl_bench_lidar_models, with one return; NULL = a VLP-16 */
+    unsigned returns;     /* 1 or 2; 0 = 1 */
+    unsigned turns;       /* of the sensor in each measurement; 0 = 400 */
+    int has_extrinsics;   /* points moved into another frame in the same pass */
+    int is_ouster;        /* of 128 beams and 1024 columns, with one profile a number of returns;
+                             otherwise what `model` says */
 };
 
 /* Sensors beside the VLP-16 and Ousters, as options spell them, ended by NULL. */
 extern const char *const sl_bench_lidar_models[];
 
 struct sl_bench_lidar_result {
-    const char *kernel; /* that decoded */
-    const char *stream; /* variant that filled */
+    enum lidar_simd simd; /* that it was allowed to need */
+    const char *stream;   /* variant that filled */
     unsigned pairs;
     uint64_t region_bytes; /* that is written over and over */
     uint64_t points;       /* in each measurement, valid or not */
@@ -44,10 +46,8 @@ struct sl_bench_lidar_result {
     double decode_fill_rate_ratio; /* bytes decoded to bytes filled per second, of each pair */
 };
 
-/* `options` NULL = the defaults. -EINVAL: no such model. */
+/* `options` NULL = the defaults. -EINVAL: no such model; -ENOTSUP: this processor has it not. */
 int sl_bench_lidar_decode_with(const struct sl_bench_lidar_options *options,
                                struct sl_bench_lidar_result *ret_result);
-
-int sl_bench_lidar_decode(struct sl_bench_lidar_result *ret_result);
 
 #endif

@@ -139,7 +139,7 @@ static int open_lidar(struct flow_driver *d, const char *domain)
     /* The kernel that stores by sl_stream_copy alone, whose way can be chosen. */
     const struct lidar_flow_config config = {
         .source = d->source,
-        .decoder.kernel = "plain",
+        .decoder.simd = LIDAR_SIMD_SCALAR,
         .publish = {.points = d->publisher, .frame_id = FRAME_ID},
     };
     return err < 0 ? err : lidar_flow_open(&d->lidar, &config);

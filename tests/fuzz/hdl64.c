@@ -16,13 +16,13 @@ static void check_frame(const void *context, const uint8_t *data,
     CHECK(info->width == 64);
 }
 
-static void push_packets(const struct velodyne_calibration *calibration, const uint8_t *bytes,
-                         size_t count)
+static uint64_t push_packets(const struct velodyne_calibration *calibration, const uint8_t *bytes,
+                             size_t count, enum lidar_simd simd)
 {
     struct rooms rooms = {.bytes = ROOM_BYTES, .check = check_frame};
     const struct lidar_frame_sink sink = rooms_sink(&rooms);
-    const struct lidar_decoder_config config = {.model = velodyne_model_find("hdl-64e-s3"),
-                                                .calibration = calibration};
+    const struct lidar_decoder_config config = {
+        .model = velodyne_model_find("hdl-64e-s3"), .calibration = calibration, .simd = simd};
     struct lidar_decoder *decoder = NULL;
     rooms_make(&rooms);
     CHECK(lidar_decoder_create(&config, &sink, &decoder) == 0);
@@ -41,22 +41,27 @@ static void push_packets(const struct velodyne_calibration *calibration, const u
     (void)lidar_decoder_flush(decoder);
     lidar_decoder_destroy(decoder);
     rooms_end(&rooms);
+    return rooms.sum;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+static uint64_t decode(const uint8_t *bytes, size_t size_bytes, enum lidar_simd simd)
 {
     static const uint8_t some[200] = {'1', 'U', '2', 'N', 5, 9};
     static struct velodyne_calibration calibration;
     if (size_bytes == 0)
         return 0;
-    if (bytes[0] % 2 == 1) {
-        push_packets(NULL, bytes + 1, (size_bytes - 1) / 2);
-        return 0;
-    }
+    if (bytes[0] % 2 == 1)
+        return push_packets(NULL, bytes + 1, (size_bytes - 1) / 2, simd);
     const char *text = (const char *)bytes + 1;
     if (velodyne_calibration_read(velodyne_model_find("hdl-64e-s2"), "fuzz", text, size_bytes - 1,
                                   &calibration) == 0)
-        push_packets(&calibration, some, sizeof some / 2);
+        return push_packets(&calibration, some, sizeof some / 2, simd);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    compare_kernels(decode, bytes, size_bytes);
     return 0;
 }

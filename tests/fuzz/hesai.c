@@ -36,6 +36,7 @@ struct stream {
     uint8_t mode;
     double stamp_us, azimuth, step;
     bool is_begun;
+    enum lidar_simd simd;
     const struct lidar_model *model;
     struct lidar_clock clock;
     struct lidar_counts counts;
@@ -54,7 +55,8 @@ static void push_parsed(struct stream *s, const uint8_t *bytes, size_t size)
         const struct lidar_frame_sink sink = rooms_sink(&s->rooms);
         s->is_begun = true;
         s->model = told;
-        lidar_assembly_init(&s->assembly, told, &options, &sink, &s->clock, &s->counts, NULL);
+        lidar_assembly_init(&s->assembly, told, &options, &sink, &s->clock, &s->counts,
+                            lidar_block_kernel_for(s->simd));
     }
     if (told != s->model || hesai_data_parse(told, bytes, size, &packet) != LIDAR_PACKETS)
         return;
@@ -129,8 +131,7 @@ static void read_correction(const uint8_t *bytes, size_t size, unsigned kind)
         CHECK(model.vertical_deg[i] >= -90 && model.vertical_deg[i] <= 90);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+static uint64_t decode(const uint8_t *bytes, size_t size_bytes, enum lidar_simd simd)
 {
     static const uint8_t modes[] = {0x37, 0x39, 0x3B, 0x3D};
     if (size_bytes == 0)
@@ -147,6 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     s->made = &made[kind % 8 % (sizeof made / sizeof *made)];
     s->mode = modes[kind / 8 % 4];
     s->step = 18;
+    s->simd = simd;
     s->rooms = (struct rooms){.bytes = ROOM_BYTES, .check = check_rings};
     rooms_make(&s->rooms);
     for (unsigned i = 0; i < RECORDS_MAX && s->in.at < s->in.end; i++)
@@ -155,7 +157,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         lidar_assembly_flush(&s->assembly);
     if (s->is_begun)
         lidar_assembly_discard(&s->assembly);
+    uint64_t sum = s->rooms.sum;
     rooms_end(&s->rooms);
     free(s);
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    compare_kernels(decode, bytes, size_bytes);
     return 0;
 }

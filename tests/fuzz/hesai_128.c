@@ -168,10 +168,10 @@ static void read_changed(const uint8_t *bytes, size_t size, unsigned kind)
     free(copy);
 }
 
-static void open_decoder(struct stream *s)
+static void open_decoder(struct stream *s, enum lidar_simd simd)
 {
     const struct lidar_frame_sink sink = rooms_sink(&s->rooms);
-    struct lidar_decoder_config config = {.model = hesai_model_find(s->made->name)};
+    struct lidar_decoder_config config = {.model = hesai_model_find(s->made->name), .simd = simd};
     if (s->made->major == 4) {
         make_file();
         CHECK(hesai_mirror_read(config.model, file, FILE_BYTES, &s->calibration.mirror,
@@ -181,8 +181,7 @@ static void open_decoder(struct stream *s)
     CHECK(lidar_decoder_create(&config, &sink, &s->decoder) == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+static uint64_t decode(const uint8_t *bytes, size_t size_bytes, enum lidar_simd simd)
 {
     if (size_bytes == 0)
         return 0;
@@ -200,13 +199,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     s->azimuth = 3000;
     s->rooms = (struct rooms){.bytes = ROOM_BYTES, .check = check_rings};
     rooms_make(&s->rooms);
-    open_decoder(s);
+    open_decoder(s, simd);
     for (unsigned i = 0; i < RECORDS_MAX && s->in.at < s->in.end; i++)
         record(s);
     if (kind & 0x80)
         lidar_decoder_flush(s->decoder);
     lidar_decoder_destroy(s->decoder);
+    uint64_t sum = s->rooms.sum;
     rooms_end(&s->rooms);
     free(s);
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    compare_kernels(decode, bytes, size_bytes);
     return 0;
 }

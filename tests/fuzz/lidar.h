@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lidar.h - what the fuzz targets of lidars share: the input, taken bit by bit, and rooms for
- * frames.
+/* lidar.h - what the fuzz targets of lidars share: the input, taken bit by bit, rooms for frames,
+ * and kernels that must agree.
  *
  * An input is a configuration and records, so that deep states are a few bytes away, and any bytes
  * may still come. Where it has ended, zeros go on.
@@ -10,6 +10,7 @@
 
 #include "core/base/bytes.h"
 #include "drivers/lidar/assembly.h"
+#include "drivers/lidar/simd.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ struct rooms {
     /* looks at each frame that is closed */
     void (*check)(const void *context, const uint8_t *data, const struct lidar_frame_info *info);
     const void *context;
+    uint64_t sum; /* of all frames that were closed */
 };
 
 static inline int rooms_open_one(void *context, struct lidar_frame_room *ret_room)
@@ -95,11 +97,30 @@ static inline void rooms_discard_one(void *context, void *handle)
     *in_use = false;
 }
 
+static inline void rooms_add(struct rooms *rooms, uint64_t word)
+{
+    rooms->sum = (rooms->sum ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    rooms->sum ^= rooms->sum >> 29;
+}
+
+static inline void rooms_add_frame(struct rooms *rooms, const uint8_t *data,
+                                   const struct lidar_frame_info *info)
+{
+    for (size_t at = 0; at + 8 <= info->size_bytes; at += 8)
+        rooms_add(rooms, sl_get_le64(data + at));
+    for (size_t at = info->size_bytes / 8 * 8; at < info->size_bytes; at++)
+        rooms_add(rooms, data[at]);
+    rooms_add(rooms, info->valid);
+    rooms_add(rooms, info->size_bytes);
+}
+
 static inline void rooms_close_one(void *context, void *handle, const struct lidar_frame_info *info)
 {
-    const struct rooms *rooms = context;
+    struct rooms *rooms = context;
+    const uint8_t *data = rooms->data[(bool *)handle - rooms->in_use];
     CHECK(info->size_bytes <= rooms->bytes);
-    rooms->check(rooms->context, rooms->data[(bool *)handle - rooms->in_use], info);
+    rooms->check(rooms->context, data, info);
+    rooms_add_frame(rooms, data, info);
     rooms_discard_one(context, handle);
 }
 
@@ -135,6 +156,18 @@ static inline void rooms_end(struct rooms *rooms)
         CHECK(!rooms->in_use[i]);
         free(rooms->data[i]);
     }
+}
+
+/* ---- kernels ----------------------------------------------------------------------------------*/
+
+/* `decode` gives its rooms' sum: kernels of all that this CPU has make the same frames. */
+static inline void compare_kernels(uint64_t (*decode)(const uint8_t *bytes, size_t size_bytes,
+                                                      enum lidar_simd simd),
+                                   const uint8_t *bytes, size_t size_bytes)
+{
+    uint64_t sum = decode(bytes, size_bytes, LIDAR_SIMD_SCALAR);
+    for (enum lidar_simd simd = LIDAR_SIMD_SCALAR + 1; simd < LIDAR_SIMDS; simd++)
+        CHECK(!lidar_simd_is_supported(simd) || decode(bytes, size_bytes, simd) == sum);
 }
 
 /* Columns of `width` points, each with its ring. */

@@ -131,8 +131,7 @@ static void record(struct stream *s)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+static uint64_t decode(const uint8_t *bytes, size_t size_bytes, enum lidar_simd simd)
 {
     if (size_bytes == 0)
         return 0;
@@ -153,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
                   .unwanted_tags = 0x2A,
                   .checks_crc = kind / 8 % 2,
                   .imu = {.take = take_imu}},
-        .kernel = size_bytes % 3 == 1 ? "plain" : NULL, /* not only the best one of this CPU */
+        .simd = simd,
     };
     if (kind / 64 % 2)
         config.frames.block.filter = (struct lidar_filter_options){
@@ -171,5 +170,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         record(&s);
     lidar_decoder_destroy(s.decoder);
     rooms_end(&s.rooms);
+    return s.rooms.sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    compare_kernels(decode, bytes, size_bytes);
     return 0;
 }

@@ -187,18 +187,7 @@ static bool configure(struct stream *s, struct ouster_frames_options *options)
     return true;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
-/* Each of those that this CPU has; NULL = the best. */
-static const struct lidar_column_kernel *kernel_of(size_t size_bytes)
-{
-    size_t which = size_bytes % 3;
-    const struct lidar_column_kernel *kernel = lidar_column_kernels[0];
-    for (size_t i = 1; kernel && i <= which; i++)
-        kernel = lidar_column_kernels[i];
-    return kernel && kernel->is_supported() ? kernel : NULL;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+static uint64_t decode(const uint8_t *bytes, size_t size_bytes, enum lidar_simd simd)
 {
     static struct ouster_frames frames;
     static struct lidar_counts counts;
@@ -214,10 +203,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     rooms.bytes = ouster_frame_bytes(&s.metadata);
     rooms_make(&rooms);
     struct lidar_frame_sink sink = rooms_sink(&rooms);
-    ouster_frames_init(&frames, &s.metadata, &options, &sink, &counts, kernel_of(size_bytes));
+    ouster_frames_init(&frames, &s.metadata, &options, &sink, &counts,
+                       lidar_column_kernel_for(simd));
     for (unsigned i = 0; i < RECORDS_MAX && s.in.at < s.in.end; i++)
         record(&s);
     ouster_frames_discard(&frames);
     rooms_end(&rooms);
+    return rooms.sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    compare_kernels(decode, bytes, size_bytes);
     return 0;
 }

@@ -146,8 +146,7 @@ static void record(struct stream *s)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+static uint64_t decode(const uint8_t *bytes, size_t size_bytes, enum lidar_simd simd)
 {
     if (size_bytes == 0)
         return 0;
@@ -159,7 +158,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         .rooms = {.bytes = ROOM_BYTES, .check = check_rings},
         .now_ns = UINT64_C(1709208007000000000),
     };
-    const struct lidar_decoder_config config = {.model = robosense_models[bytes[0] % 3]};
+    const struct lidar_decoder_config config = {.model = robosense_models[bytes[0] % 3],
+                                                .simd = simd};
     const struct lidar_frame_sink sink = rooms_sink(&s.rooms);
     rooms_make(&s.rooms);
     CHECK(lidar_decoder_create(&config, &sink, &s.decoder) == 0);
@@ -167,5 +167,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         record(&s);
     lidar_decoder_destroy(s.decoder);
     rooms_end(&s.rooms);
+    return s.rooms.sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    compare_kernels(decode, bytes, size_bytes);
     return 0;
 }

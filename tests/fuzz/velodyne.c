@@ -40,14 +40,6 @@ static void take_fix(void *context, const struct lidar_fix *fix)
               fix->longitude_deg <= 180);
 }
 
-/* Not only the best one of this CPU. */
-static const char *kernel_of(size_t size_bytes)
-{
-    const struct lidar_block_kernel *kernel;
-    bool takes_second = size_bytes % 2 == 1;
-    return takes_second && lidar_block_kernel_find("avx2", &kernel) == 0 ? "avx2" : NULL;
-}
-
 struct stream {
     struct input in;
     struct lidar_decoder *decoder;
@@ -126,8 +118,7 @@ static void record(struct stream *s)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+static uint64_t decode(const uint8_t *bytes, size_t size_bytes, enum lidar_simd simd)
 {
     static const uint8_t modes[] = {0x37, 0x38, 0x39, 0x37};
     static const uint8_t ids[] = {0x22, 0x24, 0x21, 0x28};
@@ -151,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
             .every_nth = 1 + flags % 3,
         };
     config.frames.block.has_extrinsics = (flags & 0x40) != 0;
-    config.kernel = flags & 0x80 ? "plain" : kernel_of(size_bytes);
+    config.simd = simd;
     config.fix = (struct lidar_fix_sink){.context = &rooms, .take = take_fix};
     config.frames.cut_angle_deg = take(&s.in);
     if (config.frames.cut_angle_deg == CUT_OF_128)
@@ -165,5 +156,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
         record(&s);
     lidar_decoder_destroy(s.decoder);
     rooms_end(&rooms);
+    return rooms.sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    compare_kernels(decode, bytes, size_bytes);
     return 0;
 }

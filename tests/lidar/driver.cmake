@@ -6,7 +6,7 @@ target_compile_definitions(sluice_lidar_test_driving
 add_dependencies(sluice_lidar_test_driving program_lidar)
 sluice_test(lidar_driver SOURCES test_driver.c LINK sluice_lidar_test_driving sluice_lidar_driver)
 sluice_test(lidar_driver_refusals SOURCES test_driver_refusals.c
-            LINK sluice_lidar_test_driving sluice_lidar_source)
+            LINK sluice_lidar_test_driving sluice_lidar_source sluice_lidar_decode)
 sluice_test(lidar_driver_live SOURCES test_driver_live.c
             LINK sluice_lidar_test_driving sluice_lidar_source)
 sluice_test(lidar_driver_captures SOURCES test_driver_captures.c LINK sluice_lidar_test_driving)

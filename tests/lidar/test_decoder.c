@@ -443,11 +443,31 @@ static void configuration_that_makes_no_sense_is_refused(void **state)
         {.frames.cut_angle_deg = (double)NAN},
         {.frames.block.range_min_m = -1},
         {.frames.block.range_min_m = 5, .frames.block.range_max_m = 4},
-        {.kernel = "mmx"},
     };
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(lidar_decoder_create(&bad[i], &sink, &decoder), -EINVAL);
     lidar_decoder_destroy(NULL);
+}
+
+static void instruction_sets_that_are_absent_are_refused_with_what_there_is(void **state)
+{
+    (void)state;
+    struct lidar_frame_sink sink = frames_sink(&frames);
+    unsigned refused = 0;
+    for (enum lidar_simd simd = LIDAR_SIMD_AUTO; simd < LIDAR_SIMDS; simd++) {
+        const struct lidar_decoder_config config = {.simd = simd};
+        int err = lidar_decoder_create(&config, &sink, &decoder);
+        if (lidar_simd_is_supported(simd)) {
+            assert_int_equal(err, 0);
+            lidar_decoder_destroy(decoder);
+            continue;
+        }
+        assert_int_equal(err, -ENOTSUP);
+        assert_non_null(strstr(sl_error_text(), lidar_simd_names[simd]));
+        assert_non_null(strstr(sl_error_text(), "scalar"));
+        refused++;
+    }
+    assert_true(refused > 0); /* no processor has both AVX-512 and NEON */
 }
 
 int main(void)
@@ -468,6 +488,7 @@ int main(void)
         cmocka_unit_test(sensor_that_has_to_be_named_is_refused_by_name),
         cmocka_unit_test(stream_too_short_to_tell_its_model),
         cmocka_unit_test(configuration_that_makes_no_sense_is_refused),
+        cmocka_unit_test(instruction_sets_that_are_absent_are_refused_with_what_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@
 #include "drivers/lidar/options.h"
 #include "drivers/lidar/robosense.h"
 #include "drivers/lidar/sim/send.h"
+#include "drivers/lidar/simd.h"
 
 #define SIM_PACKETS   "800"
 #define SIM_FRAMES    11 /* 800 packets of 24 columns, 1808.4 columns a turn */
@@ -83,6 +84,23 @@ static void simulated_turns_arrive_whole_and_in_place(void **state)
     driver_said(&d->driver[0], "11 frames (1 partial)");
     driver_said(&d->driver[0], "from 800 data and 160 telemetry packets; lost: nothing");
     domain_is_empty(d);
+}
+
+static void what_points_are_made_by_can_be_chosen_and_is_told(void **state)
+{
+    struct driving *d = *state;
+    char option[32], text[64];
+    for (enum lidar_simd simd = LIDAR_SIMD_AUTO; simd < LIDAR_SIMDS; simd++) {
+        enum lidar_simd used = simd == LIDAR_SIMD_AUTO ? lidar_simd_best() : simd;
+        struct turns turns = {0};
+        if (!lidar_simd_is_supported(simd))
+            continue;
+        snprintf(option, sizeof option, "--simd=%s", lidar_simd_names[simd]);
+        snprintf(text, sizeof text, "its points are made by %s", lidar_simd_names[used]);
+        DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, option);
+        assert_int_equal(all_frames(&d->driver[0], 1, look_at_turn, &turns), SIM_FRAMES);
+        driver_said(&d->driver[0], text);
+    }
 }
 
 static void look_at_clock(void *context, const struct sl_frame *frame,
@@ -776,6 +794,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(simulated_turns_arrive_whole_and_in_place),
+        TEST(what_points_are_made_by_can_be_chosen_and_is_told),
         TEST(the_source_of_stamps_is_told),
         TEST(a_ring_or_a_band_is_published_as_a_scan),
         TEST(slices_of_a_turn_make_up_the_turn),

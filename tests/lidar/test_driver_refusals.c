@@ -14,6 +14,7 @@
 #include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "drivers/lidar/sim/send.h"
+#include "drivers/lidar/simd.h"
 
 #define WRONG_OPTIONS 2
 #define FAILED        1
@@ -79,6 +80,17 @@ static void unknown_model_and_contradictory_options_are_wrong_usage(void **state
     REFUSED(FAILED, "option --sim-faults: fault loss=2: give 0 to 1", "--source=sim",
             "--sim-faults=loss=2");
     REFUSED(FAILED, "must be above the minimum", "--source=sim", "--min-range=5", "--max-range=4");
+}
+
+static void instruction_sets_of_another_processor_are_told_with_what_there_is(void **state)
+{
+    struct driving *d = *state;
+    const char *absent = lidar_simd_is_supported(LIDAR_SIMD_NEON) ? "avx2" : "neon";
+    char option[32], text[64];
+    snprintf(option, sizeof option, "--simd=%s", absent);
+    snprintf(text, sizeof text, "option --simd: %s: this processor has it not; it has ", absent);
+    REFUSED(FAILED, text, "--source=sim", option);
+    REFUSED(WRONG_OPTIONS, "option --simd: 'mmx'", "--simd=mmx");
 }
 
 static void at128_without_its_file_or_with_another_one_is_refused(void **state)
@@ -279,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(unknown_model_and_contradictory_options_are_wrong_usage),
+        TEST(instruction_sets_of_another_processor_are_told_with_what_there_is),
         TEST(at128_without_its_file_or_with_another_one_is_refused),
         TEST(filters_that_make_no_sense_are_refused),
         TEST(port_in_use_is_told),

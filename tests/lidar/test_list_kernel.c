@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_list_kernel.c - every kernel against the plain one, bit by bit, and the plain one against
+/* test_list_kernel.c - every kernel against the scalar one, bit by bit, and that one against
  * the formulas.
  */
 // clang-format off
@@ -10,7 +10,6 @@
 #include <cmocka.h>
 // clang-format on
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +126,7 @@ static void all_kernels_give_the_same_bits(void **unused)
     (void)unused;
     build_wall();
     for (const struct lidar_list_kernel *const *kernel = lidar_list_kernels; *kernel; kernel++) {
-        if (!(*kernel)->is_supported())
+        if (!lidar_simd_is_supported((*kernel)->simd))
             continue;
         for (unsigned round = 0; round < ROUNDS; round++) {
             if (round % 64 == 0) {
@@ -135,7 +134,7 @@ static void all_kernels_give_the_same_bits(void **unused)
                 uint8_t tags = (uint8_t)(random_next() % 4 ? random_next() & 0x3F : 0);
                 unsigned lines = 1 + random_next() % 6;
                 lidar_list_init(&one, *kernel, &options, tags, lines);
-                lidar_list_init(&other, &lidar_list_kernel_plain, &options, tags, lines);
+                lidar_list_init(&other, &lidar_list_kernel_scalar, &options, tags, lines);
             }
             unsigned count = random_next() % 3 ? 96 : random_next() % (LIDAR_LIST_POINTS_MAX + 1);
             unsigned width = count + random_next() % (LIDAR_LIST_POINTS_MAX - count + 1);
@@ -188,7 +187,7 @@ static void points_are_where_the_formulas_say(void **unused)
     sl_put_le32(polar + 20, 12345);
     sl_put_le16(polar + 26, 36001);
     for (const struct lidar_list_kernel *const *kernel = lidar_list_kernels; *kernel; kernel++) {
-        if (!(*kernel)->is_supported())
+        if (!lidar_simd_is_supported((*kernel)->simd))
             continue;
         lidar_list_init(&one, *kernel, &options, 0, 4);
         struct lidar_list_job job = job_of(mm, LIDAR_LIST_MM, 2);
@@ -236,7 +235,7 @@ static void points_out_of_range_or_with_unwanted_tags_are_holes(void **unused)
 {
     (void)unused;
     for (const struct lidar_list_kernel *const *kernel = lidar_list_kernels; *kernel; kernel++) {
-        if (!(*kernel)->is_supported())
+        if (!lidar_simd_is_supported((*kernel)->simd))
             continue;
         assert_int_equal(valid_of(*kernel, 0, 0, 0, 0xFF), 1);
         assert_int_equal(valid_of(*kernel, 12.99f, 13.01f, 0, 0), 1);
@@ -255,7 +254,7 @@ static void limits_are_within(void **unused)
     uint8_t points[8] = {100};
     for (const struct lidar_list_kernel *const *kernel = lidar_list_kernels; *kernel; kernel++) {
         const struct lidar_block_options options = {.range_min_m = 1, .range_max_m = 1};
-        if (!(*kernel)->is_supported())
+        if (!lidar_simd_is_supported((*kernel)->simd))
             continue;
         lidar_list_init(&one, *kernel, &options, 0, 4);
         struct lidar_list_job job = job_of(points, LIDAR_LIST_CM, 1);
@@ -307,20 +306,10 @@ static void what_is_not_wanted_is_never_a_point(void **unused)
 {
     (void)unused;
     for (const struct lidar_list_kernel *const *kernel = lidar_list_kernels; *kernel; kernel++) {
-        for (unsigned round = 0; (*kernel)->is_supported() && round < FILTER_ROUNDS; round++)
+        for (unsigned round = 0; lidar_simd_is_supported((*kernel)->simd) && round < FILTER_ROUNDS;
+             round++)
             compare_filtered(*kernel, (enum lidar_list_type)(round % LIDAR_LIST_TYPES));
     }
-}
-
-static void kernels_are_found_by_name(void **unused)
-{
-    (void)unused;
-    const struct lidar_list_kernel *kernel = NULL;
-    assert_int_equal(lidar_list_kernel_find(NULL, &kernel), 0);
-    assert_non_null(kernel);
-    assert_int_equal(lidar_list_kernel_find("plain", &kernel), 0);
-    assert_ptr_equal(kernel, &lidar_list_kernel_plain);
-    assert_int_equal(lidar_list_kernel_find("none", &kernel), -EINVAL);
 }
 
 int main(void)
@@ -331,7 +320,6 @@ int main(void)
         cmocka_unit_test(points_out_of_range_or_with_unwanted_tags_are_holes),
         cmocka_unit_test(limits_are_within),
         cmocka_unit_test(what_is_not_wanted_is_never_a_point),
-        cmocka_unit_test(kernels_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,17 +230,6 @@ static void the_imu_is_turned_into_the_axes_of_the_points(void **state)
     }
 }
 
-static void kernels_are_chosen_by_name(void **state)
-{
-    (void)state;
-    struct lidar_frame_sink sink = frames_sink(&kept);
-    config.kernel = "abacus";
-    assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), -EINVAL);
-    config.kernel = "plain";
-    start();
-    stop();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,7 +239,6 @@ int main(void)
         TEST(another_sensor_is_an_error_until_this_one_is_heard),
         TEST(two_sensors_at_one_port_are_told_apart_by_serial_number),
         TEST(the_imu_is_turned_into_the_axes_of_the_points),
-        TEST(kernels_are_chosen_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

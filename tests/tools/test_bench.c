@@ -3,6 +3,8 @@
 #include "tests/emulated.h"
 #include "tests/tools/harness.h"
 
+#include "core/base/yaml.h"
+#include "drivers/lidar/simd.h"
 #include "tools/json.h"
 #include "tools/machine.h"
 #include "tools/process.h"
@@ -88,6 +90,30 @@ static void own_process_is_read_from_proc(void **state)
     assert_non_null(strstr(machine.kernel, "Linux"));
 }
 
+static void every_instruction_set_is_measured_in_one_run(void **state)
+{
+    (void)state;
+    struct run r =
+        run("sluice", "bench", "lidar", "--quick", "--only", "block,simd", "--json", NULL);
+    assert_int_equal(r.status, 0);
+    struct sl_yaml *json = json_parse(r.out);
+    assert_string_equal(json_text(json, "block_kernel"), lidar_simd_names[lidar_simd_best()]);
+    for (enum lidar_simd simd = LIDAR_SIMD_SCALAR; simd < LIDAR_SIMDS; simd++) {
+        static const char *const kernels[] = {"block", "beams", "ouster", "list"};
+        for (unsigned i = 0; lidar_simd_is_supported(simd) && i < 4; i++) {
+            char key[64];
+            snprintf(key, sizeof key, "%s_%s_points_per_s", kernels[i], lidar_simd_names[simd]);
+            assert_true(json_number(json, key) > 0);
+        }
+    }
+    sl_yaml_destroy(json);
+    run_free(&r);
+    r = run("sluice", "bench", "lidar", "--only", "nothing", NULL);
+    assert_int_equal(r.status, 2);
+    assert_has(r.err, "nothing");
+    run_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +121,8 @@ int main(void)
         cmocka_unit_test(json_writes_what_a_reader_reads),
         cmocka_unit_test(figures_are_shown_with_three_digits_and_a_unit),
         cmocka_unit_test(own_process_is_read_from_proc),
+        cmocka_unit_test_setup_teardown(every_instruction_set_is_measured_in_one_run, harness_setup,
+                                        harness_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,7 @@ static void good_machine_has_no_problem(void **state)
     expect(SL_DOCTOR_OK, "real-time", "95% of a processor", NULL);
     expect(SL_DOCTOR_OK, "governor", "performance, on 2 processors", NULL);
     expect(SL_DOCTOR_OK, "clock", "tsc", NULL);
+    expect(SL_DOCTOR_OK, "simd", "scalar; past the caches by ", NULL);
     expect(SL_DOCTOR_OK, "mappings", "65530", NULL);
     /* 2 * 32 MiB / (1508 packets a second * 4352 bytes) */
     expect(SL_DOCTOR_OK, "sockets", "32.0 MiB holds 10225 ms", NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_lidar_models.c - the list of lidars, for people and for programs. */
 #include "core/base/yaml.h"
+#include "drivers/lidar/simd.h"
 #include "tests/tools/harness.h"
 
 #include <string.h>
@@ -9,12 +10,12 @@ static void models_are_listed_by_vendor(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "\nVelodyne  VLP-16            16    289352  0.0020       2  id    table\n",
-        "\nVelodyne  VLP-32A           32    578704  0.0040       2  name  table\n",
-        "\nVelodyne  VLS-128          128   2401501  0.0040       2  id    table\n",
-        "\nRoboSense RS-Helios-5515    32    575954  0.0025       2  id    both\n",
-        "\nLivox     Mid-360            4    200000  0.0010       1  name  none\n",
-        "\nHesai     PandarXT32        32    640000  0.0040       2  id    file\n",
+        "\nVelodyne  VLP-16            16    289352  0.0020       2  id    table   ",
+        "\nVelodyne  VLP-32A           32    578704  0.0040       2  name  table   ",
+        "\nVelodyne  VLS-128          128   2401501  0.0040       2  id    table   ",
+        "\nRoboSense RS-Helios-5515    32    575954  0.0025       2  id    both    ",
+        "\nLivox     Mid-360            4    200000  0.0010       1  name  none    ",
+        "\nHesai     PandarXT32        32    640000  0.0040       2  id    file    ",
     };
     struct run r = run("sluice", "lidar", "models", NULL);
     assert_int_equal(r.status, 0);
@@ -33,6 +34,7 @@ static void each_model_is_an_object_for_programs(void **state)
     assert_string_equal(json_text(json, "model"), "VLP-16");
     assert_string_equal(json_text(json, "vendor"), "Velodyne");
     assert_true(json_number(json, "rings") == 16);
+    assert_string_equal(json_text(json, "simd"), lidar_simd_names[lidar_simd_best()]);
     sl_yaml_destroy(json);
     run_free(&r);
 }
