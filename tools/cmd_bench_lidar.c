@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_bench_lidar.c - sluice bench lidar: packets to points in a slot, measured. */
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "core/base/error.h"
@@ -11,6 +14,27 @@
 
 #define KEY_MAX 64
 #define NICE    (-20) /* what the docs advise */
+
+#define QUICK_FRAMES 20
+#define QUICK_TURNS  2
+#define QUICK_BYTES  UINT64_C(30000000)
+
+static struct lidar_options {
+    const char *only;
+    bool quick;
+} given;
+
+static const struct sl_option options[] = {
+    {.name = "only",
+     .kind = SL_OPTION_TEXT,
+     .offset = offsetof(struct lidar_options, only),
+     .value = "PART,...",
+     .help = "Of latency, loaded, decode, flow; all if it is not given"},
+    {.name = "quick",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct lidar_options, quick),
+     .help = "A little of each: does all of it work? Its figures mean nothing"},
+};
 
 static const struct sl_command command = {
     .name = "sluice bench lidar",
@@ -23,13 +47,14 @@ static const struct sl_command command = {
         "half; the machine should be idle. Figures that are compared are medians over interleaved\n"
         "pairs of one run.",
     .example = "sluice bench lidar --json        # for a program to read",
-    .tables = {SL_TABLE_BENCH},
+    .tables = {SL_TABLE_BENCH, {"Effort", options, sizeof options / sizeof *options, &given}},
 };
 
 static int tell_decode(struct sl_bench *bench)
 {
+    const struct sl_bench_lidar_options effort = {.turns = given.quick ? QUICK_TURNS : 0};
     struct sl_bench_lidar_result decode;
-    int err = sl_bench_lidar_decode(&decode);
+    int err = sl_bench_lidar_decode_with(&effort, &decode);
     if (err < 0)
         return err;
     sl_bench_text(bench, "block_kernel", decode.kernel);
@@ -54,10 +79,11 @@ static void make_key(char key[KEY_MAX], const char *model, const char *unit)
 static int tell_models(struct sl_bench *bench)
 {
     for (const char *const *model = sl_bench_lidar_models; *model; model++) {
-        struct sl_bench_lidar_options options = {.model = *model};
+        struct sl_bench_lidar_options effort = {.model = *model,
+                                                .turns = given.quick ? QUICK_TURNS : 0};
         struct sl_bench_lidar_result decode;
         char points[KEY_MAX], ratio[KEY_MAX];
-        int err = sl_bench_lidar_decode_with(&options, &decode);
+        int err = sl_bench_lidar_decode_with(&effort, &decode);
         if (err < 0)
             return err;
         make_key(points, *model, "points_per_s");
@@ -78,9 +104,10 @@ static int tell_ouster(struct sl_bench *bench)
         {2, "ouster_dual_points_per_s", "ouster_dual_bytes_per_s", "ouster_dual_fill_rate_ratio"},
     };
     for (unsigned i = 0; i < sizeof streams / sizeof *streams; i++) {
-        struct sl_bench_lidar_options options = {.is_ouster = 1, .returns = streams[i].returns};
+        struct sl_bench_lidar_options effort = {
+            .is_ouster = 1, .returns = streams[i].returns, .turns = given.quick ? QUICK_TURNS : 0};
         struct sl_bench_lidar_result decode;
-        int err = sl_bench_lidar_decode_with(&options, &decode);
+        int err = sl_bench_lidar_decode_with(&effort, &decode);
         if (err < 0)
             return err;
         sl_bench_figure(bench, streams[i].points, decode.decode_points_per_s, "at least 500 M");
@@ -92,8 +119,9 @@ static int tell_ouster(struct sl_bench *bench)
 
 static int tell_latency(struct sl_bench *bench)
 {
+    const struct sl_bench_lidar_latency_options effort = {.frames = given.quick ? QUICK_FRAMES : 0};
     struct sl_bench_lidar_latency_result latency;
-    int err = sl_bench_lidar_latency(NULL, &latency);
+    int err = sl_bench_lidar_latency(&effort, &latency);
     if (err < 0)
         return err;
     sl_bench_figure(bench, "latency_frames_count", latency.frames, NULL);
@@ -110,11 +138,11 @@ static int tell_latency(struct sl_bench *bench)
 /* Eight sleep, every processor is busy. From the packet in hand, which is what the bars are for,
  * and from its arrival, so that the driver's own waiting for a processor shows. */
 static int tell_loaded_with(struct sl_bench *bench,
-                            const struct sl_bench_lidar_latency_options *options, const char *how,
+                            const struct sl_bench_lidar_latency_options *effort, const char *how,
                             const char *bar, struct sl_bench_lidar_latency_result *latency)
 {
     char key[KEY_MAX];
-    int err = sl_bench_lidar_latency(options, latency);
+    int err = sl_bench_lidar_latency(effort, latency);
     if (err == -EPERM) {
         fprintf(stderr, "%s: no figures of '%s': %s\n", command.name, how, sl_error_text());
         return err;
@@ -139,19 +167,20 @@ static int tell_loaded(struct sl_bench *bench)
                  {"unrelayed", NULL, 0, 0},
                  {"nice", "under 100", 1, NICE},
                  {"nice_unrelayed", NULL, 0, NICE}};
-    struct sl_bench_lidar_latency_options options = {.sleepers = 8, .is_loaded = 1};
+    struct sl_bench_lidar_latency_options effort = {
+        .frames = given.quick ? QUICK_FRAMES : 0, .sleepers = 8, .is_loaded = 1};
     struct sl_bench_lidar_latency_result latency;
     int err;
     for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) {
-        options.is_relayed = lanes[i].is_relayed;
-        options.nice = lanes[i].nice;
-        err = tell_loaded_with(bench, &options, lanes[i].how, lanes[i].bar, &latency);
+        effort.is_relayed = lanes[i].is_relayed;
+        effort.nice = lanes[i].nice;
+        err = tell_loaded_with(bench, &effort, lanes[i].how, lanes[i].bar, &latency);
         if (err < 0 && err != -EPERM)
             return err;
     }
-    options.is_relayed = options.nice = 0;
-    options.is_fifo = 1;
-    err = tell_loaded_with(bench, &options, "fifo", NULL, &latency);
+    effort.is_relayed = effort.nice = 0;
+    effort.is_fifo = 1;
+    err = tell_loaded_with(bench, &effort, "fifo", NULL, &latency);
     if (err < 0)
         return err == -EPERM ? 0 : err;
     sl_bench_figure(bench, "packet_to_visible_loaded_p50_us", latency.packet_to_visible_p50_us,
@@ -164,7 +193,8 @@ static int tell_loaded(struct sl_bench *bench)
 static int tell_flow(struct sl_bench *bench)
 {
     struct sl_bench_lidar_flow_result flow;
-    int err = sl_bench_lidar_flow(NULL, &flow);
+    const struct sl_bench_lidar_flow_options effort = {.bytes = given.quick ? QUICK_BYTES : 0};
+    int err = sl_bench_lidar_flow(&effort, &flow);
     if (err < 0)
         return err;
     sl_bench_figure(bench, "capture_bytes", (double)flow.bytes, NULL);
@@ -174,22 +204,34 @@ static int tell_flow(struct sl_bench *bench)
     return 0;
 }
 
+static int tell_kernels(struct sl_bench *bench)
+{
+    int err = tell_decode(bench);
+    if (err == 0)
+        err = tell_ouster(bench);
+    return err == 0 ? tell_models(bench) : err;
+}
+
+/* Those that fork before those that have threads. */
+static const char *const part_names[] = {"latency", "loaded", "decode", "flow", NULL};
+static int (*const parts[])(struct sl_bench *bench) = {tell_latency, tell_loaded, tell_kernels,
+                                                       tell_flow};
+
 static int run(void)
 {
     struct sl_bench bench;
+    unsigned chosen = 0;
+    int err = sl_bench_choose(given.only, part_names, &chosen);
+    if (err < 0) {
+        fprintf(stderr, "%s: %s\n", command.name, sl_error_text());
+        return SL_EXIT_USAGE;
+    }
     sl_bench_begin(&bench, command.name);
-    /* those that fork before those that have threads */
-    int err = tell_latency(&bench);
-    if (err == 0)
-        err = tell_loaded(&bench);
-    if (err == 0)
-        err = tell_decode(&bench);
-    if (err == 0)
-        err = tell_ouster(&bench);
-    if (err == 0)
-        err = tell_models(&bench);
-    if (err == 0)
-        err = tell_flow(&bench);
+    for (unsigned i = 0; i < sizeof parts / sizeof *parts && err == 0; i++) {
+        fflush(stdout); /* a part may fork */
+        if (chosen & 1u << i)
+            err = parts[i](&bench);
+    }
     if (err < 0)
         return err;
     sl_bench_end(&bench);
