@@ -91,6 +91,8 @@ static void child_main(struct sl_child *child, const char *domain, pid_t launche
         child_fail("start", sl_error_text());
     if (node->is_plain && node->sched && sl_process_set_sched(node->sched) < 0)
         child_fail("start", sl_error_text());
+    if (node->is_plain && node->nice && sl_process_set_nice(atoi(node->nice)) < 0)
+        child_fail("start", sl_error_text());
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

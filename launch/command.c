@@ -59,6 +59,8 @@ static void add_own_options(struct builder *b, const struct sl_plan_node *node, 
         add(b, "--cpus=%s", node->cpus);
     if (node->sched)
         add(b, "--sched=%s", node->sched);
+    if (node->nice)
+        add(b, "--nice=%s", node->nice);
     if (node->mlock)
         add(b, "--mlock");
     if (node->pool_memory)
@@ -191,6 +193,7 @@ static const struct sl_yaml_node *option_place(const struct sl_plan_node *node, 
         const struct sl_yaml_node *place;
     } others[] = {{"cpus", node->cpus_place},
                   {"sched", node->sched_place},
+                  {"nice", node->nice_place},
                   {"mlock", node->mlock_place},
                   {"memory", node->memory_place},
                   {"memory-fallback", node->fallback_place},

@@ -58,6 +58,7 @@ struct sl_plan_node {
     struct sl_plan_settings after; /* names of nodes */
     const char *cpus;              /* "0,1", or NULL */
     const char *sched;             /* "fifo:10", or NULL */
+    const char *nice;              /* "-20", or NULL */
     enum sl_bus bus;               /* SL_BUS_DEFAULT = as the file; sl_plan_choose_bus puts it in */
     const struct sl_yaml_node *bus_place; /* NULL = nowhere in the file */
     /* What its pools are made of; NULL, 0 = as the program says. */
@@ -70,7 +71,8 @@ struct sl_plan_node {
     int64_t restart_max; /* in a row; 0 = no limit */
     int64_t ready_timeout_ns;
 
-    const struct sl_yaml_node *place, *exec_place, *cpus_place, *sched_place, *mlock_place;
+    const struct sl_yaml_node *place, *exec_place, *cpus_place, *sched_place, *nice_place,
+        *mlock_place;
     const struct sl_yaml_node *pool_place, *memory_place, *fallback_place, *slots_place,
         *slot_size_place; /* in the pool's mapping; NULL = not there */
 };

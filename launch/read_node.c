@@ -94,6 +94,31 @@ static int read_sched(struct sl_scope *scope, const struct sl_yaml_node *value, 
     return 0;
 }
 
+static int read_nice(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    int64_t nice;
+    int err = sl_scope_text(scope, value, "nice", &node->nice);
+    if (err < 0)
+        return err;
+    node->nice_place = value;
+    if (sl_parse_int(node->nice, &nice) < 0 || sl_process_check_nice(nice, NULL) < 0)
+        return sl_yaml_error(value, -EINVAL, "nice: '%.40s' is no number from %d to %d", node->nice,
+                             SL_PROCESS_NICE_MIN, SL_PROCESS_NICE_MAX);
+    return 0;
+}
+
+/* The two keys may stand in either order. */
+static int check_nice(const struct sl_plan_node *node)
+{
+    if (!node->nice || !node->sched || sl_process_check_nice(0, node->sched) == 0)
+        return 0;
+    return sl_yaml_error(node->nice_place, -EINVAL,
+                         "nice counts for the scheduling other and batch, not for sched: %s; leave "
+                         "one of them out",
+                         node->sched);
+}
+
 static int read_mlock(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
 {
     struct sl_plan_node *node = target;
@@ -273,6 +298,7 @@ static const struct sl_schema node_schema[] = {{"exec", read_exec},
                                                {"env", read_env},
                                                {"cpus", read_cpus},
                                                {"sched", read_sched},
+                                               {"nice", read_nice},
                                                {"mlock", read_mlock},
                                                {"restart", read_restart},
                                                {"bus", read_bus},
@@ -338,6 +364,8 @@ int sl_scope_node(struct sl_scope *scope, const struct sl_yaml_node *name,
         return sl_yaml_error(name, -EINVAL, "node %s: exec: is missing, the program to start",
                              node->name);
     err = check_plain(node, value);
+    if (err == 0)
+        err = check_nice(node);
     if (err == 0)
         plan->node_count++;
     return err;

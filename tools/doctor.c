@@ -42,6 +42,7 @@
 #define MAPS_WARN            65530 /* the kernel's default */
 #define INOTIFY_WARN_PERCENT 80
 #define PRIORITY_WARN        10 /* below it, launch files' fifo:10 fails */
+#define NICE_LIMIT_ALL       40 /* RLIMIT_NICE counts from 19 = 1 to -20 = 40 */
 
 /* A VLP-16 with two returns: 1508 packets of 1206 bytes a second; the kernel charges a packet its
  * buffer, two pages at most with usual drivers. Somebody held up for a turn must lose none. */
@@ -232,6 +233,24 @@ static void examine_memlock(const struct examination *e)
 }
 
 /* Processor -------------------------------------------------------------------------------------*/
+
+static void examine_nice(const struct examination *e)
+{
+    uint64_t most = sl_capability_has(CAP_SYS_NICE) ? NICE_LIMIT_ALL : limit_of(RLIMIT_NICE);
+    if (most >= NICE_LIMIT_ALL)
+        sl_doctor_add(e->doctor, SL_DOCTOR_OK, "nice", NULL, "any nice value may be had");
+    else
+        sl_doctor_add(e->doctor, SL_DOCTOR_WARNING, "nice",
+                      "/etc/security/limits.d/sluice.conf: '* hard nice -20', and log in anew; for "
+                      "a service LimitNICE=-20",
+                      "nice values below %d may not be had: nodes with nice: -20 fail",
+                      most > 20 ? 20 - (int)most : 0); /* 0 is what it is started with */
+    int64_t autogroup = 0;
+    if (read_number(e, "/proc/sys/kernel/sched_autogroup_enabled", &autogroup) && autogroup != 0)
+        sl_doctor_add(e->doctor, SL_DOCTOR_OK, "nice", NULL,
+                      "it counts among the processes of a session; other sessions have their share "
+                      "all the same (kernel.sched_autogroup_enabled is 1)");
+}
 
 static void examine_priority(const struct examination *e)
 {
@@ -493,9 +512,9 @@ static void examine_inotify(const struct examination *e)
 void sl_doctor_examine(const char *root, const char *domain, struct sl_doctor *ret_doctor)
 {
     static void (*const parts[])(const struct examination *) = {
-        examine_memory,   examine_swap,        examine_hugepages, examine_pools,   examine_memlock,
-        examine_priority, examine_governor,    examine_simd,      examine_clock,   examine_futex,
-        examine_maps,     examine_descriptors, examine_sockets,   examine_inotify,
+        examine_memory, examine_swap,     examine_hugepages,   examine_pools,   examine_memlock,
+        examine_nice,   examine_priority, examine_governor,    examine_simd,    examine_clock,
+        examine_futex,  examine_maps,     examine_descriptors, examine_sockets, examine_inotify,
     };
     const struct examination e = {.root = root, .doctor = ret_doctor};
     *ret_doctor = (struct sl_doctor){0};

@@ -25,6 +25,7 @@ struct common_options {
     int log_level; /* enum sl_log_level */
     const char *cpus;
     const char *sched;
+    int64_t nice; /* counts if it was given */
     bool mlock, huge_pages;
     const char *memory, *memory_fallback;
     int64_t slots;      /* 0 = as the program says */

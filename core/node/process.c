@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,6 +130,36 @@ int sl_process_set_sched(const char *text)
     return sl_error(
         -errno, "option --sched: %s: %s; raise the limit rtprio (ulimit -r) or give CAP_SYS_NICE",
         text, strerror(errno));
+}
+
+int sl_process_check_nice(int64_t nice, const char *policy_text)
+{
+    int policy = SCHED_OTHER, priority = 0;
+    int err = policy_text ? parse_sched(policy_text, &policy, &priority) : 0;
+    if (err < 0)
+        return err;
+    if (nice < SL_PROCESS_NICE_MIN || nice > SL_PROCESS_NICE_MAX)
+        return sl_error(-EINVAL, "option --nice: %" PRId64 " is out of range; give %d to %d", nice,
+                        SL_PROCESS_NICE_MIN, SL_PROCESS_NICE_MAX);
+    if (policy != SCHED_OTHER && policy != SCHED_BATCH)
+        return sl_error(-EINVAL,
+                        "option --nice: it counts for the scheduling other and batch, not for %s; "
+                        "leave one of them out",
+                        policy_text);
+    return 0;
+}
+
+int sl_process_set_nice(int64_t nice)
+{
+    int err = sl_process_check_nice(nice, NULL);
+    if (err < 0)
+        return err;
+    if (setpriority(PRIO_PROCESS, 0, (int)nice) == 0)
+        return 0;
+    return sl_error(-errno,
+                    "option --nice: %" PRId64 ": %s; raise the limit nice (ulimit -e %" PRId64
+                    ") or give CAP_SYS_NICE",
+                    nice, strerror(errno), 20 - nice);
 }
 
 /* Memory and parents ----------------------------------------------------------------------------*/

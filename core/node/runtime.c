@@ -57,6 +57,15 @@ static const struct sl_option common_table[] = {
      .offset = COMMON(sched),
      .value = "POLICY",
      .help = "The scheduling: other, batch, idle, fifo:N or rr:N (N 1 to 99)"},
+    {.name = "nice",
+     .kind = SL_OPTION_INT,
+     .offset = COMMON(nice),
+     .value = "N",
+     .fallback = "0",
+     .min = SL_PROCESS_NICE_MIN,
+     .max = SL_PROCESS_NICE_MAX,
+     .help = "The share of a processor, -20 to 19: with -20 it is woken at once beside what is "
+             "never done (default: as it was started)"},
     {.name = "mlock",
      .kind = SL_OPTION_FLAG,
      .offset = COMMON(mlock),
@@ -257,7 +266,10 @@ static int check_common(struct sl_runtime *runtime)
         return err;
     if ((err = check_pool(runtime)) < 0)
         return err;
-    return common->sched ? sl_process_check_sched(common->sched) : 0;
+    if (common->sched && (err = sl_process_check_sched(common->sched)) < 0)
+        return err;
+    return sl_runtime_given(runtime, "nice") ? sl_process_check_nice(common->nice, common->sched)
+                                             : 0;
 }
 
 /* Ends ------------------------------------------------------------------------------------------*/
@@ -425,6 +437,8 @@ static int apply_common(struct sl_runtime *runtime)
         err = sl_process_set_cpus(common->cpus);
     if (err == 0 && common->sched)
         err = sl_process_set_sched(common->sched);
+    if (err == 0 && sl_runtime_given(runtime, "nice"))
+        err = sl_process_set_nice(common->nice);
     return err;
 }
 

@@ -59,8 +59,8 @@ struct sl_option_table sl_program_common_options(void);
 
 /* ---- for open, work and close ------------------------------------------------------------------
  * The common options, in every program's --help: --name, --domain, --remap FROM:=TO (repeated),
- * --bus native|iceoryx, --log-level, --cpus LIST, --sched fifo:N|rr:N|other, --mlock, --huge-pages,
- * --memory, --memory-fallback, --slots, --slot-size, --spin, --stats-period. */
+ * --bus native|iceoryx, --log-level, --cpus LIST, --sched fifo:N|rr:N|other, --nice N, --mlock,
+ * --huge-pages, --memory, --memory-fallback, --slots, --slot-size, --spin, --stats-period. */
 
 const char *sl_runtime_name(const struct sl_runtime *runtime);
 

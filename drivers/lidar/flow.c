@@ -31,6 +31,7 @@ static bool was_data(const struct lidar_flow *flow, const struct sl_datagram *da
 static int push(struct lidar_flow *flow, const struct sl_datagram *datagram)
 {
     uint64_t before = lidar_decoder_counts(flow->decoder)->count[LIDAR_PACKETS];
+    flow->publish.arrived_ns = datagram->time_ns;
     int err = lidar_decoder_push(flow->decoder, datagram);
     if (err == 0 && was_data(flow, datagram, before))
         lidar_publish_packet(&flow->publish, datagram);

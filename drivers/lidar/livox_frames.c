@@ -184,7 +184,7 @@ static void cut(struct livox_frames *f, const struct livox_packet *packet, unsig
 static void write_row(struct livox_frames *f, struct livox_frame *frame,
                       const struct livox_packet *packet, unsigned from, unsigned count)
 {
-    double since_ns = (double)packet->stamp_ns - (double)start_of(f, frame);
+    double since_ns = (double)(int64_t)(packet->stamp_ns - start_of(f, frame));
     double step_s = packet->interval_ns * S_PER_NS / packet->count;
     struct lidar_list_job job = {
         .points = packet->points + (size_t)from * lidar_list_stride[packet->type],

@@ -105,6 +105,7 @@ struct lidar_publish {
     struct lidar_open_scan scan;
     int failure;                 /* -errno: no slot is to be had any more (-ENODEV) */
     uint64_t received_ns;        /* monotonic; set by the caller when datagrams arrived; 0 = no */
+    uint64_t arrived_ns;         /* realtime; likewise, of the one datagram that is being decoded */
     uint64_t published_ns;       /* monotonic; when points were last published */
     struct sl_histogram delay;   /* from there to the end of publishing points */
     enum lidar_clock_kind clock; /* of the newest frame's stamp, once one was published */

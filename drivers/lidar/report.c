@@ -12,12 +12,13 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
-#define TICK_NS    (200 * SL_NS_PER_MS)
-#define LOSS_NS    SL_NS_PER_S
-#define SILENCE_NS (5 * SL_NS_PER_S)
-#define LINE_BYTES 400
-#define TEXT_BYTES 900 /* a sentence with such a line in it */
-#define ERASE_LINE "\r\033[K"
+#define TICK_NS         (200 * SL_NS_PER_MS)
+#define LOSS_NS         SL_NS_PER_S
+#define SILENCE_NS      (5 * SL_NS_PER_S)
+#define ODD_PACKETS_MAX 16 /* while a rotor starts, say */
+#define LINE_BYTES      400
+#define TEXT_BYTES      900 /* a sentence with such a line in it */
+#define ERASE_LINE      "\r\033[K"
 
 static void add_loss(struct lidar_losses *to, const char *name, uint64_t count)
 {
@@ -199,11 +200,25 @@ static void tell_clock(struct lidar_report *report)
         sentences[report->clock]);
 }
 
+/* Each packet is counted, too, but that does not say what to do. */
+static void tell_rotation(const struct lidar_report *report)
+{
+    const uint64_t *count = lidar_decoder_counts(report->flow->decoder)->count;
+    if (count[LIDAR_FRAMES] == 0 && count[LIDAR_BAD_ROTATION] > ODD_PACKETS_MAX)
+        say(report, SL_LOG_WARN,
+            "no frame came of the first %d s, as in %" PRIu64
+            " packets the azimuth stands still or goes backwards; only sensors that turn "
+            "clockwise, "
+            "seen from above, are decoded: is this one set to turn the other way?",
+            (int)(SILENCE_NS / SL_NS_PER_S), count[LIDAR_BAD_ROTATION]);
+}
+
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)
 {
     if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
         return;
     report->told_silence = true;
+    tell_rotation(report);
     if (report->flow->datagrams > 0 || lidar_source_fd(report->flow->source) < 0)
         return;
     say(report, SL_LOG_WARN, "no packet came in the first %d s; %s",

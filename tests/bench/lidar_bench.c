@@ -78,8 +78,8 @@ static const struct block_sensor block_sensors[] = {
 #define BLOCK_SENSORS (sizeof block_sensors / sizeof *block_sensors)
 
 const char *const sl_bench_lidar_models[] = {
-    "hdl-32e", "vlp-32c", "vls-128", "pandar40p", "pandar64", "qt64", "xt16",
-    "xt32",    "xt32m2x", "qt128",   "pandar128", "ot128",    NULL};
+    "hdl-32e", "vlp-32c", "vls-128",   "pandar40p", "pandar64", "qt64",    "xt16", "xt32",
+    "xt32m2x", "qt128",   "pandar128", "ot128",     "helios",   "mid-360", NULL};
 
 struct bench {
     uint8_t *region;

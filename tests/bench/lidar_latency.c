@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@
 /* All times are monotonic, by the frame's sequence number. */
 struct shared {
     _Atomic int readers_ready, reader_error, stop;
+    uint64_t arrived_ns[FRAMES_MAX + 1];
     uint64_t received_ns[FRAMES_MAX + 1];
     uint64_t published_ns[FRAMES_MAX + 1];
     _Atomic uint64_t visible_ns[READERS_MAX][FRAMES_MAX + 1];
@@ -48,6 +50,7 @@ struct shared {
 
 struct bench {
     struct sl_bench_lidar_latency_options options;
+    int nice;        /* everybody's but the driver's */
     unsigned frames; /* to be published, the first ones not counted */
     char domain[32];
     struct shared *shared;
@@ -86,6 +89,14 @@ static int become_fifo(const struct bench *b, int priority)
     if (!b->options.is_fifo || sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) == 0)
         return 0;
     return sl_error(-errno, "lidar bench: SCHED_FIFO: %s", strerror(errno));
+}
+
+/* This thread, and what it starts. */
+static int become_nice(int nice)
+{
+    if (getpriority(PRIO_PROCESS, 0) == nice || setpriority(PRIO_PROCESS, 0, nice) == 0)
+        return 0;
+    return sl_error(-EPERM, "lidar bench: a nice value of %d: %s", nice, strerror(errno));
 }
 
 /* Those who read. */
@@ -171,13 +182,13 @@ static int start_reader(struct bench *b, unsigned reader)
 /* Load. */
 
 /* Never before others: under a real-time class that was inherited, nothing else would run again. */
-_Noreturn static void be_busy(int cpu)
+_Noreturn static void be_busy(const struct bench *b, int cpu)
 {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     if (sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0}) < 0 ||
-        sched_setaffinity(0, sizeof one, &one) < 0)
+        become_nice(b->nice) < 0 || sched_setaffinity(0, sizeof one, &one) < 0)
         _exit(1);
     for (;;)
         atomic_signal_fence(memory_order_seq_cst);
@@ -201,7 +212,7 @@ static int start_busy(struct bench *b)
             continue;
         }
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        be_busy(cpu);
+        be_busy(b, cpu);
     }
     return 0;
 }
@@ -229,7 +240,9 @@ static int start_sender(struct bench *b, uint16_t port)
     if (b->sender != 0)
         return b->sender < 0 ? sl_error(-errno, "lidar bench: no child: %s", strerror(errno)) : 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int err = lidar_sim_send(&config, NULL);
+    int err = become_nice(b->nice);
+    if (err == 0)
+        err = lidar_sim_send(&config, NULL);
     if (err < 0)
         fprintf(stderr, "lidar bench: %s\n", sl_error_text());
     _exit(err < 0);
@@ -304,6 +317,11 @@ static void wait_for_packets(struct bench *b)
     poll(&ready, 1, 1);
 }
 
+static uint64_t to_monotonic(uint64_t realtime_ns)
+{
+    return sl_clock_monotonic_ns() - (sl_clock_realtime_ns() - realtime_ns);
+}
+
 static int drive(struct bench *b)
 {
     double sensor_s = (double)b->frames / TURN_HZ / b->options.rate;
@@ -316,6 +334,7 @@ static int drive(struct bench *b)
             return done;
         uint64_t seq = out->counts.frames;
         if (seq > before && seq <= b->frames) {
+            b->shared->arrived_ns[seq] = to_monotonic(out->arrived_ns);
             b->shared->received_ns[seq] = out->received_ns;
             b->shared->published_ns[seq] = out->published_ns;
         }
@@ -347,7 +366,7 @@ static bool is_seen_by_all(const struct bench *b, unsigned seq)
     return b->shared->received_ns[seq] != 0;
 }
 
-static void conclude_with(struct bench *b, double *publish, double *visible,
+static void conclude_with(struct bench *b, double *arrival, double *publish, double *visible,
                           struct sl_bench_lidar_latency_result *result)
 {
     const struct shared *s = b->shared;
@@ -355,6 +374,7 @@ static void conclude_with(struct bench *b, double *publish, double *visible,
     for (unsigned seq = WARM_UP_FRAMES + 1; seq <= b->frames; seq++) {
         if (!is_seen_by_all(b, seq))
             continue;
+        arrival[n] = (double)(s->published_ns[seq] - s->arrived_ns[seq]) / 1e3;
         publish[n++] = (double)(s->published_ns[seq] - s->received_ns[seq]) / 1e3;
         for (unsigned reader = 0; reader < b->readers; reader++) {
             uint64_t seen_ns = atomic_load(&s->visible_ns[reader][seq]);
@@ -364,9 +384,12 @@ static void conclude_with(struct bench *b, double *publish, double *visible,
     *result = (struct sl_bench_lidar_latency_result){.frames = n};
     if (n == 0)
         return;
+    qsort(arrival, n, sizeof *arrival, compare_double);
     qsort(publish, n, sizeof *publish, compare_double);
     qsort(visible, seen, sizeof *visible, compare_double);
     result->turns_per_s = TURN_HZ * b->options.rate;
+    result->arrival_to_publish_p50_us = arrival[n / 2];
+    result->arrival_to_publish_p99_us = arrival[n * 99 / 100];
     result->packet_to_publish_p50_us = publish[n / 2];
     result->packet_to_publish_p99_us = publish[n * 99 / 100];
     result->packet_to_visible_p50_us = visible[seen / 2];
@@ -375,13 +398,15 @@ static void conclude_with(struct bench *b, double *publish, double *visible,
 
 static int conclude(struct bench *b, struct sl_bench_lidar_latency_result *result)
 {
+    double *arrival = calloc(b->frames, sizeof *arrival);
     double *publish = calloc(b->frames, sizeof *publish);
     double *visible = calloc((size_t)b->frames * b->readers, sizeof *visible);
-    int err = publish && visible ? 0 : sl_error(-ENOMEM, "lidar bench: no memory");
+    int err = arrival && publish && visible ? 0 : sl_error(-ENOMEM, "lidar bench: no memory");
     if (err == 0)
-        conclude_with(b, publish, visible, result);
+        conclude_with(b, arrival, publish, visible, result);
     if (err == 0 && result->frames == 0)
         err = sl_error(-ENODATA, "lidar bench: no frame was seen by every reader");
+    free(arrival);
     free(publish);
     free(visible);
     return err;
@@ -407,7 +432,7 @@ static int end_children(struct bench *b, int err)
 /* As this thread was before, whoever calls. */
 struct before {
     cpu_set_t processors;
-    int policy;
+    int policy, nice;
     struct sched_param param;
 };
 
@@ -415,12 +440,14 @@ static void keep_before(struct before *before)
 {
     sched_getaffinity(0, sizeof before->processors, &before->processors);
     before->policy = sched_getscheduler(0);
+    before->nice = getpriority(PRIO_PROCESS, 0);
     sched_getparam(0, &before->param);
 }
 
 static void go_back(const struct before *before)
 {
     sched_setscheduler(0, before->policy, &before->param);
+    setpriority(PRIO_PROCESS, 0, before->nice);
     sched_setaffinity(0, sizeof before->processors, &before->processors);
 }
 
@@ -430,9 +457,12 @@ static int measure(struct bench *b, struct sl_bench_lidar_latency_result *result
     keep_before(&before);
     int err = become_fifo(b, DRIVER_FIFO); /* may it? */
     go_back(&before);
+    b->nice = before.nice;
     /* before there are handles, which must not be forked */
     for (unsigned reader = 0; err == 0 && reader < b->readers; reader++)
         err = start_reader(b, reader);
+    if (err == 0 && b->options.nice != 0)
+        err = become_nice(b->options.nice);
     if (err == 0)
         err = open_driver(b);
     if (err == 0)

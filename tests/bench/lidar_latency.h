@@ -10,7 +10,8 @@
  * taken the frame. Idle, one reader polls on a processor of its own. Loaded, several readers each
  * sleep in sl_subscriber_wait, every one of their frames counts, and a process that never rests
  * stands on each processor; with SCHED_FIFO the driver's thread goes before the readers', and all
- * of them before everything else.
+ * of them before everything else; with a nice value the driver alone has more of the processors.
+ * "arrival" is before all that: the kernel's stamp of that packet.
  *
  * Flow: a capture, read again and again as fast as it goes, through source, decoder and both
  * topics; beside it the same source and decoder into the same number of slots of plain shared
@@ -33,17 +34,19 @@ struct sl_bench_lidar_latency_options {
     int is_loaded;     /* a busy process on each processor */
     int is_fifo;       /* SCHED_FIFO on both ends */
     int is_relayed;    /* sleepers are woken by the publisher's relay */
+    int nice;          /* the driver's, relay included, below that of the others; 0 = as they */
 };
 
 struct sl_bench_lidar_latency_result {
     unsigned frames; /* that were published, and seen by each reader */
     double turns_per_s;
+    double arrival_to_publish_p50_us, arrival_to_publish_p99_us;
     double packet_to_publish_p50_us, packet_to_publish_p99_us;
     double packet_to_visible_p50_us, packet_to_visible_p99_us;
 };
 
-/* `options` NULL = the defaults. -EPERM: SCHED_FIFO is not permitted (CAP_SYS_NICE, RLIMIT_RTPRIO).
- */
+/* `options` NULL = the defaults. -EPERM: SCHED_FIFO or that nice value is not permitted
+ * (CAP_SYS_NICE, RLIMIT_RTPRIO, RLIMIT_NICE). */
 int sl_bench_lidar_latency(const struct sl_bench_lidar_latency_options *options,
                            struct sl_bench_lidar_latency_result *ret_result);
 

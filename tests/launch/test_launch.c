@@ -103,6 +103,18 @@ static void any_program_runs_with_args(void **state)
     assert_said(f, "sh | clean\n");
 }
 
+static void nice_and_scheduling_are_any_program_s_too(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(launch(f,
+                            "nodes:\n"
+                            "  sh: {exec: sh, args: [-c, 'echo it has $$(nice)'], sched: batch, "
+                            "nice: 19}\n",
+                            NULL),
+                     0);
+    assert_said(f, "sh | it has 19\n");
+}
+
 /* Failures --------------------------------------------------------------------------------------*/
 
 static void a_failure_before_ready_is_told_with_last_words(void **state)
@@ -478,6 +490,7 @@ int main(void)
         TEST(the_end_of_all_is_the_end),
         TEST(arguments_and_lists_reach_the_program),
         TEST(any_program_runs_with_args),
+        TEST(nice_and_scheduling_are_any_program_s_too),
         TEST(a_failure_before_ready_is_told_with_last_words),
         TEST(a_required_node_that_fails_ends_the_launch),
         TEST(a_required_node_that_never_starts_ends_the_launch),

@@ -89,7 +89,8 @@ static void every_key_of_a_node_is_read(void **state)
                                 "    remap: {points: /p}\n"
                                 "    env: {A: 1}\n"
                                 "    cpus: 0\n"
-                                "    sched: fifo:10\n"
+                                "    sched: batch\n"
+                                "    nice: -20\n"
                                 "    mlock: yes\n"
                                 "    pool: {memory: vgem, slots: 12, slot_size: 8M,\n"
                                 "           fallback: [hugetlb, 'bar:00:04.0/2']}\n"
@@ -113,13 +114,15 @@ static void every_key_of_a_node_is_read(void **state)
     assert_string_equal(n->remap.at[0].value, "/p");
     assert_string_equal(n->env.at[0].name, "A");
     assert_string_equal(n->cpus, "0");
-    assert_string_equal(n->sched, "fifo:10");
+    assert_string_equal(n->sched, "batch");
+    assert_string_equal(n->nice, "-20");
     assert_true(n->mlock);
     assert_string_equal(n->pool_memory, "vgem");
     assert_int_equal(n->pool_slots, 12);
     assert_int_equal(n->pool_slot_size, 8 << 20);
     assert_string_equal(n->pool_fallback, "hugetlb,bar:00:04.0/2");
     check_command(plan, n,
+                  "--cpus=0 --sched=batch --nice=-20 --mlock "
                   "--memory=vgem --memory-fallback=hugetlb,bar:00:04.0/2 --slots=12 "
                   "--slot-size=8388608 --model");
     assert_int_equal(n->restart, SL_RESTART_ON_FAILURE);
@@ -252,7 +255,7 @@ static void an_unknown_key_is_told_with_the_nearest(void **state)
         "                                   ^");
     bad("nodes: {a: {exec: b, zzz: 1}}\n",
         "f.yaml:1:22: a node has no key 'zzz'; it may have: exec, params, args, remap, env, cpus, "
-        "sched, mlock, restart, bus, pool, after, required, ready_timeout\n"
+        "sched, nice, mlock, restart, bus, pool, after, required, ready_timeout\n"
         "    nodes: {a: {exec: b, zzz: 1}}\n"
         "                         ^");
 }
@@ -323,6 +326,15 @@ static void wrong_values_are_told_at_the_value(void **state)
         "f.yaml:1:29: sched: 'fifo' is none of: other, batch, idle, fifo:N, rr:N (N 1 to 99)\n"
         "    nodes: {a: {exec: b, sched: fifo}}\n"
         "                                ^");
+    bad("nodes: {a: {exec: b, nice: -21}}\n",
+        "f.yaml:1:28: nice: '-21' is no number from -20 to 19\n"
+        "    nodes: {a: {exec: b, nice: -21}}\n"
+        "                               ^");
+    bad("nodes: {a: {exec: b, nice: -5, sched: fifo:1}}\n",
+        "f.yaml:1:28: nice counts for the scheduling other and batch, not for sched: fifo:1; leave "
+        "one of them out\n"
+        "    nodes: {a: {exec: b, nice: -5, sched: fifo:1}}\n"
+        "                               ^");
     bad("nodes: {a: {exec: b, cpus: [x]}}\n",
         "f.yaml:1:28: cpus: 'x' are no processors of this machine; write [0, 1] or 0-3\n"
         "    nodes: {a: {exec: b, cpus: [x]}}\n"

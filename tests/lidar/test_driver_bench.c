@@ -14,8 +14,10 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "core/base/capability.h"
 #include "core/base/error.h"
 #include "tests/bench/lidar_bench.h"
 #include "tests/bench/lidar_latency.h"
@@ -75,6 +77,26 @@ static void both_ends_may_go_first(void **state)
 }
 #endif
 
+static void driver_may_have_more_of_the_processors(void **state)
+{
+    (void)state;
+    const struct sl_bench_lidar_latency_options options = {
+        .frames = 20, .rate = 2, .sleepers = 8, .is_loaded = 1, .is_relayed = 1, .nice = -20};
+    struct sl_bench_lidar_latency_result result;
+    const int nice = getpriority(PRIO_PROCESS, 0);
+    int err = sl_bench_lidar_latency(&options, &result);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), nice);
+    if (err == -EPERM && !sl_capability_has(CAP_SYS_NICE)) {
+        print_message("a nice value of -20 is not permitted: %s\n", sl_error_text());
+        return;
+    }
+    if (err < 0)
+        fail_msg("%s", sl_error_text());
+    assert_in_range(result.frames, 1, 20);
+    assert_true(result.arrival_to_publish_p50_us > result.packet_to_publish_p50_us);
+    assert_true(result.arrival_to_publish_p99_us >= result.arrival_to_publish_p50_us);
+}
+
 static void decodes(const struct sl_bench_lidar_options *options)
 {
     struct sl_bench_lidar_result result;
@@ -125,6 +147,7 @@ int main(void)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(both_ends_may_go_first),
 #endif
+        cmocka_unit_test(driver_may_have_more_of_the_processors),
         cmocka_unit_test(every_model_is_decoded_without_loss),
         cmocka_unit_test(capture_goes_through_the_driver_and_alone),
     };

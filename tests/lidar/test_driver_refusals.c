@@ -286,6 +286,48 @@ static void wrong_packets_are_counted_by_cause_and_nothing_else_happens(void **s
     domain_is_empty(d);
 }
 
+/* The azimuths of its twelve blocks go down, as those of a sensor that was set to turn the other
+ * way. */
+static void turn_back(uint8_t *bytes)
+{
+    for (unsigned block = 0; block < 12; block++) {
+        uint8_t *azimuth = bytes + block * 100 + 2;
+        sl_put_le16(azimuth, (uint16_t)((36000 - sl_get_le16(azimuth)) % 36000));
+    }
+}
+
+static void sensor_that_turns_the_other_way_is_told(void **state)
+{
+    SKIP_EMULATED("SO_TIMESTAMPNS, SO_RXQ_OVFL");
+    struct driving *d = *state;
+    struct driver *driver = &d->driver[0];
+    DRIVE(driver, "--port=0", "--telemetry-port=0", "--bind=127.0.0.1");
+    driver_wait_ready(driver);
+    long port = strtol(driver_wait_said(driver, "listening at 127.0.0.1 port "), NULL, 10);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct lidar_sim_config config;
+    struct lidar_sim *sim = NULL;
+    struct lidar_sim_packet packet;
+    lidar_sim_config_default(&config);
+    config.telemetry_every = 0;
+    assert_int_equal(lidar_sim_create(&config, &sim), 0);
+    for (int i = 0; i < 40; i++) {
+        lidar_sim_next(sim, &packet);
+        turn_back(packet.bytes);
+        send_bytes(fd, &to, packet.bytes, 1206);
+    }
+    driver_wait_said(driver, "is this one set to turn the other way?");
+    kill(driver->pid, SIGTERM);
+    driver_finish(driver);
+    driver_said(driver, "no frame came of the first 5 s, as in ");
+    lidar_sim_destroy(sim);
+    close(fd);
+    domain_is_empty(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +346,7 @@ int main(void)
         TEST(another_sensor_than_the_configured_one_is_told),
         TEST(pool_that_does_not_fit_is_told_before_anything_is_made),
         TEST(wrong_packets_are_counted_by_cause_and_nothing_else_happens),
+        TEST(sensor_that_turns_the_other_way_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

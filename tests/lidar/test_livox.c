@@ -36,14 +36,19 @@ static struct lidar_decoder *decoder;
 static struct lidar_livox_config livox;
 static struct lidar_decoder_config config;
 
-static void start(void)
+static void start_as(const char *model, uint64_t period_ns)
 {
     struct lidar_frame_sink sink = frames_sink(&frames);
-    livox.model = livox_model_find("mid-360");
-    livox.period_ns = 100 * MS;
+    livox.model = livox_model_find(model);
+    livox.period_ns = period_ns;
     config.livox = livox;
     frames_init(&frames, ROOM_BYTES);
     assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
+}
+
+static void start(void)
+{
+    start_as("mid-360", 100 * MS);
 }
 
 static void stop(void)
@@ -444,6 +449,38 @@ static void imu_is_given_in_si_units_and_in_the_frame_of_the_points(void **state
     }
 }
 
+/* 452,000 points a second of six lasers in turn: 96 take 212.4 us, and 20 ms have 94.2 packets. */
+static void hap_has_six_lasers_and_a_pace_of_its_own(void **state)
+{
+    (void)state;
+    const uint64_t step_ns = 212400;
+    start_as("hap", 20 * MS);
+    for (unsigned n = 0; n < 120; n++) {
+        uint8_t bytes[BYTES];
+        struct made m = packet_at(n);
+        m.stamp_ns = START_NS + n * step_ns;
+        make(&m, bytes);
+        sl_put_le16(bytes + 3, (uint16_t)(step_ns / 100));
+        push_bytes(bytes, BYTES, HOST_NS + (n + 1) * step_ns + DELAY_NS);
+    }
+    end();
+    assert_int_equal(count_of(LIDAR_PACKETS), 120);
+    assert_int_equal(count_of(LIDAR_GAP), 0);
+    assert_int_equal(frames.closed, 2);
+    assert_int_equal(frames.kept[0].info.height, 95);
+    assert_int_equal(frames.kept[1].info.height, 25);
+    for (unsigned n = 0; n < 120; n++) {
+        for (unsigned i = 0; i < POINTS; i++) {
+            struct point p = frame_point(&frames.kept[n / 95], n % 95, i);
+            double time_s = (double)(n * step_ns) * 1e-9 + i * 2.2125e-6 - n / 95 * 20e-3;
+            assert_int_equal(p.ring, i % 6);
+            assert_true(fabs((double)p.x - (i + 1) * 1e-3) < 1e-6);
+            assert_true(fabs((double)p.time - time_s) < 1e-8);
+        }
+    }
+    stop();
+}
+
 /* What is wrong. */
 
 static enum lidar_count parse_changed(uint8_t data, unsigned at, uint8_t byte, int longer)
@@ -539,6 +576,7 @@ int main(void)
         cmocka_unit_test(frame_that_is_full_ends_and_another_begins),
         cmocka_unit_test(frames_without_room_are_counted),
         cmocka_unit_test(imu_is_given_in_si_units_and_in_the_frame_of_the_points),
+        cmocka_unit_test(hap_has_six_lasers_and_a_pace_of_its_own),
         cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
         cmocka_unit_test(imu_whose_numbers_are_none_is_left_out),
         cmocka_unit_test(checksums_are_checked_if_asked_for_and_there),

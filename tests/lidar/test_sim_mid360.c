@@ -29,6 +29,7 @@
 static struct frames frames;
 static struct lidar_decoder *decoder;
 static unsigned imu_count;
+static enum lidar_clock_kind clock_kind = LIDAR_CLOCK_GPS; /* of the IMU's stamps */
 
 static void config_of(struct lidar_sim_config *config)
 {
@@ -106,7 +107,7 @@ static void take_imu(void *context, const struct lidar_imu *imu)
     (void)context;
     assert_true(fabs(imu->acceleration[2] - 9.80665) < 1e-6);
     assert_true(imu->acceleration[0] == 0 && imu->rate[2] == 0);
-    assert_int_equal(imu->clock, LIDAR_CLOCK_GPS);
+    assert_int_equal(imu->clock, clock_kind);
     imu_count++;
 }
 
@@ -204,6 +205,59 @@ static void faults_are_found_by_the_decoder(void **state)
     stop();
 }
 
+/* 1042 packets, 0.5 s; what goes wrong does so after 0.25 s, or 521. */
+static void run_with(const char *faults, struct lidar_sim_counts *ret_counts)
+{
+    struct lidar_sim_config config;
+    config_of(&config);
+    config.data_packets_max = 1042;
+    config.gps = false;
+    config.free_running_start_us = 60000000;
+    assert_int_equal(lidar_sim_faults_parse(faults, &config.faults), 0);
+    clock_kind = LIDAR_CLOCK_FREE_RUNNING;
+    run(&config, ret_counts);
+    clock_kind = LIDAR_CLOCK_GPS;
+    assert_int_equal(count_of(LIDAR_PACKETS), ret_counts->data);
+}
+
+static unsigned rows_of_all(void)
+{
+    unsigned rows = 0;
+    for (unsigned i = 0; i < frames.closed; i++)
+        rows += frames.kept[i].info.height;
+    return rows;
+}
+
+static void faults_of_its_clock_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *faults;
+        unsigned back, ahead;
+    } cases[] = {{"drift=100", 0, 0},
+                 {"wrap=0.25", 0, 0},
+                 {"jump=-5,at=0.25", 1, 0},
+                 {"jump=5,at=0.25", 0, 1},
+                 {"restart=0.5,at=0.25", 1, 0}};
+    struct lidar_sim_counts counts;
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run_with(cases[i].faults, &counts);
+        assert_int_equal(count_of(LIDAR_RESTART_BACK), cases[i].back);
+        assert_int_equal(count_of(LIDAR_RESTART_AHEAD), cases[i].ahead);
+        assert_int_equal(count_of(LIDAR_GAP), 0); /* its packets are numbered */
+        assert_int_equal(count_of(LIDAR_DUPLICATE) + count_of(LIDAR_REORDERED), 0);
+        assert_int_equal(rows_of_all(), counts.data);
+        stop();
+    }
+    /* The same stamp again is a copy; after some in a row, a clock that was set back, by nothing.
+     */
+    run_with("stuck=0.03,at=0.25", &counts);
+    uint64_t back = count_of(LIDAR_RESTART_BACK), copies = count_of(LIDAR_DUPLICATE);
+    assert_true(back > 0 && copies + back >= 60 && copies + back <= 64); /* 62.5 packets long */
+    assert_int_equal(rows_of_all(), counts.data - copies);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +266,7 @@ int main(void)
         cmocka_unit_test(two_returns_are_refused),
         cmocka_unit_test(points_lie_on_what_there_is),
         cmocka_unit_test(faults_are_found_by_the_decoder),
+        cmocka_unit_test(faults_of_its_clock_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

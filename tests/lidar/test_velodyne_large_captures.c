@@ -154,6 +154,57 @@ static void hdl32e_is_decoded_from_three_captures(void **state)
     }
 }
 
+/* The inertial sensors of an HDL-32E, as docs/lidar.md says which way they stand. */
+
+#define TELEMETRY_BYTES 512
+
+struct inertia {
+    unsigned count;
+    double rate[3], x[3], y[3]; /* means: degrees/s, g, g */
+    double off_x, off_y;        /* the most that two of them disagree */
+    double highest, lowest;     /* of 1 Y */
+};
+
+/* Twelve bits, two's complement. */
+static double signed12(const uint8_t *at)
+{
+    int value = sl_get_le16(at) & 0xFFF;
+    return value - (value & 0x800) * 2;
+}
+
+static void add_inertia(void *context, const struct sl_datagram *datagram)
+{
+    struct inertia *in = context;
+    double x[3], y[3];
+    if (datagram->size_bytes != TELEMETRY_BYTES)
+        return;
+    in->count++;
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *at = datagram->bytes + 14 + 8 * i;
+        x[i] = signed12(at + 4) * 0.001221;
+        y[i] = signed12(at + 6) * 0.001221;
+        in->rate[i] += (signed12(at) * 0.09766 - in->rate[i]) / in->count;
+        in->x[i] += (x[i] - in->x[i]) / in->count;
+        in->y[i] += (y[i] - in->y[i]) / in->count;
+    }
+    in->off_x = fmax(in->off_x, fabs(y[0] + x[2]));
+    in->off_y = fmax(in->off_y, fabs(y[1] - y[2]));
+    in->highest = fmax(in->highest, y[0]);
+    in->lowest = fmin(in->lowest, y[0]);
+}
+
+static void hdl32e_inertial_sensors_stand_as_the_docs_say(void **state)
+{
+    (void)state;
+    struct inertia in = {0};
+    each_packet("rust-lidar-utils/hdl32_example.pcap", add_inertia, &in);
+    assert_int_equal(in.count, 100);
+    assert_true(in.x[0] > 0.92 && in.x[0] < 0.98 && in.x[1] > 0.92 && in.x[1] < 0.98);
+    assert_true(in.highest - in.lowest > 0.5); /* it is shaken ten times a second */
+    assert_true(in.off_x < 0.1 && in.off_y < 0.1);
+    assert_true(in.rate[2] > -31 && in.rate[2] < -29);
+}
+
 static void hdl32e_rings_look_where_their_lasers_do(void **state)
 {
     (void)state;
@@ -227,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hdl32e_is_decoded_from_three_captures),
+        cmocka_unit_test(hdl32e_inertial_sensors_stand_as_the_docs_say),
         cmocka_unit_test(hdl32e_rings_look_where_their_lasers_do),
         cmocka_unit_test(vlp32c_has_the_ranges_and_elevations_of_another_decoder),
         cmocka_unit_test(vls128_has_the_ranges_and_elevations_of_another_decoder),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/capability.h"
 #include "core/base/clock.h"
 #include "core/shm/sluice.h"
 
@@ -19,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,6 +90,10 @@ static void start(struct fixture *f, const char *const *args)
         if (getenv("SLUICE_TEST_LAUNCHED")) {
             snprintf(number, sizeof number, "%d", (int)self);
             setenv("SLUICE_LAUNCHED", number, 1);
+        }
+        if (getenv("SLUICE_TEST_MEEK")) {
+            prctl(PR_CAPBSET_DROP, CAP_SYS_NICE, 0, 0, 0);
+            setrlimit(RLIMIT_NICE, &(struct rlimit){0, 0});
         }
         const char *argv[ARGS_MAX + 2] = {"program"};
         for (int i = 0; args[i] && i < ARGS_MAX; i++)
@@ -493,6 +500,7 @@ static void wrong_options_are_told_and_end_with_2(void **state)
         {"--cpus=1000", "program: error: option --cpus: none of 1000 can be used here; there are "},
         {"--sched=fifo:100", "program: error: option --sched: 'fifo:100' is none of: other, batch, "
                              "idle, fifo:N, rr:N (N 1 to 99)\n"},
+        {"--nice=-21", "program: error: option --nice: -21 is out of range; give -20 to 19\n"},
         {"--bus=ros", "program: error: option --bus: 'ros' is none of: native, iceoryx\n"},
         {"--memory=vgen", "program: error: option --memory: there is no memory of kind 'vgen'; did "
                           "you mean 'vgem'?\n"},
@@ -541,6 +549,30 @@ static void processors_and_scheduling_are_set(void **state)
     assert_int_equal(finish(f), 0);
 }
 
+static void nice_is_set_or_it_is_told_what_it_takes(void **state)
+{
+    struct fixture *f = *state;
+    const bool may = sl_capability_has(CAP_SYS_NICE);
+    START(may ? "--nice=-20" : "--nice=19", "--sched=other", "--mode=wait");
+    wait_ready(f);
+    assert_int_equal(getpriority(PRIO_PROCESS, (id_t)f->pid), may ? -20 : 19);
+    kill(f->pid, SIGTERM);
+    assert_int_equal(finish(f), 0);
+    again(f);
+    START("--nice=-1", "--sched=rr:1", "--mode=wait");
+    assert_int_equal(finish(f), 2);
+    assert_string_equal(f->output,
+                        "program: error: option --nice: it counts for the scheduling other and "
+                        "batch, not for rr:1; leave one of them out\n");
+    again(f);
+    setenv("SLUICE_TEST_MEEK", "1", 1);
+    START("--nice=-20", "--mode=wait");
+    unsetenv("SLUICE_TEST_MEEK");
+    assert_int_equal(finish(f), 1);
+    assert_string_equal(f->output, "program: error: option --nice: -20: Permission denied; raise "
+                                   "the limit nice (ulimit -e 40) or give CAP_SYS_NICE\n");
+}
+
 static void help_shows_own_and_common_options(void **state)
 {
     struct fixture *f = *state;
@@ -582,6 +614,7 @@ int main(void)
         TEST(wrong_options_are_told_and_end_with_2),
         TEST(check_options_names_the_option_for_the_launcher),
         TEST(processors_and_scheduling_are_set),
+        TEST(nice_is_set_or_it_is_told_what_it_takes),
         TEST(help_shows_own_and_common_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,7 +179,9 @@ static void kernel_settings_that_lose_frames_are_told(void **state)
            "cpupower frequency-set -g performance");
     expect(SL_DOCTOR_WARNING, "clock", "hpet", "dmesg");
     put("/proc/sys/kernel/sched_rt_runtime_us", "0\n");
+    put("/proc/sys/kernel/sched_autogroup_enabled", "1\n");
     examine();
+    expect(SL_DOCTOR_OK, "nice", "it counts among the processes of a session", NULL);
     expect(SL_DOCTOR_PROBLEM, "real-time", "no process may be real-time", "950000");
 }
 
@@ -269,12 +271,15 @@ static void limits_of_the_user_are_told_with_what_raises_them(void **state)
     struct rlimit small = {1 << 20, 1 << 20}, none = {0, 0};
     assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &small), 0);
     assert_int_equal(setrlimit(RLIMIT_RTPRIO, &none), 0);
+    assert_int_equal(setrlimit(RLIMIT_NICE, &none), 0);
     check_right(CAP_IPC_LOCK, "memlock", "(CAP_IPC_LOCK)",
                 "a process may lock 1.00 MiB: nodes with mlock: true fail",
                 "LimitMEMLOCK=infinity");
     check_right(CAP_SYS_NICE, "priority", "(CAP_SYS_NICE)",
                 "real-time priorities up to 0 may be had: nodes with sched: fifo:N fail",
                 "LimitRTPRIO=50");
+    check_right(CAP_SYS_NICE, "nice", "any nice value may be had",
+                "nice values below 0 may not be had: nodes with nice: -20 fail", "LimitNICE=-20");
     put("/proc/sys/net/core/rmem_max", "212992\n"); /* 2 * 208 KiB are 64 ms */
     check_right(CAP_NET_ADMIN, "sockets", "may exceed it (CAP_NET_ADMIN)",
                 "208 KiB holds 64 ms of a lidar's packets (VLP-16, two returns): a driver that is "
