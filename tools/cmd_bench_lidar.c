@@ -41,7 +41,7 @@ static const struct sl_command command = {
         "publishing and to a process that polls, and to eight that sleep while every processor is\n"
         "busy (SCHED_FIFO, where it is permitted); a capture through the whole driver beside\n"
         "reading and decoding alone; and a sensor of each kernel by each instruction set that the\n"
-        "processor has. Takes a minute and a half; the machine should be idle. Figures that are\n"
+        "processor has. Takes more than a minute; the machine should be idle. Figures that are\n"
         "compared are medians over interleaved pairs of one run.",
     .example = "sluice bench lidar --json        # for a program to read",
     .tables = {{"What is measured", choices, 2, &given}, SL_TABLE_BENCH},
