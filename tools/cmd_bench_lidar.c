@@ -41,11 +41,9 @@ static const struct sl_command command = {
         "Decoding beside filling the same memory; a turn's last packet, from the socket, to its\n"
         "publishing and to a process that polls, and to eight that sleep while every processor is\n"
         "busy (with a nice value and with SCHED_FIFO too, where these are permitted); a capture\n"
-        "through the whole driver beside reading and decoding alone; and a sensor of each kernel "
-        "by\n"
-        "each instruction set that the processor has. Takes a minute and a half; the machine "
-        "should\n"
-        "be idle. Figures that are compared are medians over interleaved pairs of one run.",
+        "through the whole driver beside reading and decoding alone; and a sensor of each kernel\n"
+        "by each instruction set that the processor has. Takes about two minutes; the machine\n"
+        "should be idle. Figures that are compared are medians over interleaved pairs of one run.",
     .example = "sluice bench lidar --json        # for a program to read",
     .tables = {{"What is measured", choices, 2, &given}, SL_TABLE_BENCH},
 };

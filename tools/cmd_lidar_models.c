@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_lidar_models.c - sluice lidar models: what the decoders know, straight from their tables. */
 #include <stdio.h>
+#include <string.h>
 
 #include "drivers/lidar/block_kernel.h"
 #include "drivers/lidar/hesai.h"
@@ -57,16 +58,21 @@ struct row {
     const char *told_by, *angles, *simd;
 };
 
-static const char *simd_of(const struct lidar_model *model)
+/* Of sensors whose angles come from themselves, each laser is measured (beams). */
+static const char *simd_of(const struct lidar_model *model, bool has_beams)
 {
+    static const struct lidar_beam beams[LIDAR_LASERS_MAX];
     static const struct lidar_block_options unchanged;
     static struct lidar_block block;
-    lidar_block_init(&block, NULL, model, &unchanged, 0);
+    struct lidar_model measured = *model;
+    measured.beams = has_beams ? beams : NULL;
+    lidar_block_init(&block, NULL, &measured, &unchanged, 0);
     return lidar_simd_names[block.kernel->simd];
 }
 
 static struct row row_of(const struct family *family, const struct lidar_model *model)
 {
+    const char *angles = model->must_be_calibrated ? "both" : family->angles;
     return (struct row){
         .vendor = family->vendor,
         .model = model->name,
@@ -75,8 +81,8 @@ static struct row row_of(const struct family *family, const struct lidar_model *
         .points_per_s = model->lasers * COLUMN_NS_TO_POINTS / model->column_period_ns,
         .unit_m = (double)model->range_unit_m,
         .told_by = model->must_be_named ? "name" : "id",
-        .angles = model->must_be_calibrated ? "both" : family->angles,
-        .simd = simd_of(model),
+        .angles = angles,
+        .simd = simd_of(model, strcmp(angles, "both") == 0),
     };
 }
 

@@ -21,6 +21,10 @@ static void models_are_listed_by_vendor(void **state)
     assert_int_equal(r.status, 0);
     for (unsigned i = 0; i < sizeof lines / sizeof *lines; i++)
         assert_has(r.out, lines[i]);
+    /* each laser of it is measured, for which there is no kernel of AVX-512 */
+    const char *avx2 = lidar_simd_is_supported(LIDAR_SIMD_AVX2) ? "both    avx2\n" : "both    ";
+    assert_has(strstr(r.out, "RS-Helios-5515"), avx2);
+    assert_null(strstr(strstr(r.out, "\nRoboSense"), "both    avx512"));
     run_free(&r);
 }
 
