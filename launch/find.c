@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* find.c - where a program named by `exec:` lies. */
+/* find.c - where a program named by `exec:` lies, and what lies beside it. */
 #include "core/base/error.h"
 #include "core/base/words.h"
 #include "launch/plan.h"
@@ -72,10 +72,15 @@ static void list_places(struct places *places, bool is_plain)
     }
 }
 
-static bool is_program(const char *path)
+static bool is_file(const char *path, int access_mode)
 {
     struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, access_mode) == 0;
+}
+
+static bool is_program(const char *path)
+{
+    return is_file(path, X_OK);
 }
 
 /* "did you mean", from what lies in the places of Sluice's own programs. */
@@ -113,12 +118,13 @@ static int not_found(const struct sl_plan_node *node, const struct places *place
                          node->exec, near, looked);
 }
 
-static bool search(const struct places *places, const char *name, char *ret_path, size_t size)
+static bool search(const struct places *places, const char *name, int access_mode, char *ret_path,
+                   size_t size)
 {
     for (unsigned i = 0; i < places->count; i++) {
         char path[2 * PATH_MAX];
         snprintf(path, sizeof path, "%s/%s", places->path[i], name);
-        if (!is_program(path) || strlen(path) >= size)
+        if (!is_file(path, access_mode) || strlen(path) >= size)
             continue;
         memcpy(ret_path, path, strlen(path) + 1);
         return true;
@@ -147,18 +153,29 @@ int sl_program_find(const struct sl_plan_node *node, char *ret_path, size_t size
     if (!places)
         return sl_error(-ENOMEM, "no memory to look for %s", node->exec);
     list_places(places, node->is_plain);
-    int err = search(places, node->exec, ret_path, size) ? 0 : not_found(node, places);
+    int err = search(places, node->exec, X_OK, ret_path, size) ? 0 : not_found(node, places);
     free(places);
     return err;
 }
 
-bool sl_program_search(const char *name, bool is_plain, char *ret_path, size_t size)
+static bool search_silently(const char *name, bool is_plain, int access_mode, char *ret_path,
+                            size_t size)
 {
     struct places *places = malloc(sizeof *places);
     if (!places)
         return false;
     list_places(places, is_plain);
-    bool is_there = search(places, name, ret_path, size);
+    bool is_there = search(places, name, access_mode, ret_path, size);
     free(places);
     return is_there;
+}
+
+bool sl_program_search(const char *name, bool is_plain, char *ret_path, size_t size)
+{
+    return search_silently(name, is_plain, X_OK, ret_path, size);
+}
+
+bool sl_library_search(const char *name, char *ret_path, size_t size)
+{
+    return search_silently(name, false, R_OK, ret_path, size);
 }

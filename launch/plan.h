@@ -141,6 +141,8 @@ void *sl_plan_allocate(struct sl_plan *plan, size_t size_bytes);
 int sl_program_find(const struct sl_plan_node *node, char *ret_path, size_t size);
 /* A name without '/', silently. `is_plain`: also beside this program and in $PATH. */
 bool sl_program_search(const char *name, bool is_plain, char *ret_path, size_t size);
+/* A library beside Sluice's own programs, silently. */
+bool sl_library_search(const char *name, char *ret_path, size_t size);
 
 /* command.c: the command line and the additions to the environment of a node's process. Arrays and
  * texts are the plan's, ended by NULL. `check` = for its answer to --plan. */

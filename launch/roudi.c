@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define PROGRAM          "iox-roudi"
+#define LIBRARY          "libsluice_roudi.so" /* core/shm/roudi_library.c */
 #define READY_WORD       "RouDi is ready for clients"
 #define SECOND_WORD      "Could not acquire lock"
 #define LOOK_AGAIN_MS    10
@@ -396,12 +397,35 @@ static int tell_failure(struct sl_roudi_host *host, int err, int signal_fd)
                     last_words(&host->child));
 }
 
+/* What keeps it from waiting for the locks of the killed, before what else is to be preloaded. */
+static bool write_preload(char *to, size_t size)
+{
+    char path[PATH_MAX];
+    const char *others = getenv("LD_PRELOAD");
+    bool has_others = others && others[0];
+    /* blanks and colons part one library from the next */
+    if (!sl_library_search(LIBRARY, path, sizeof path) || path[strcspn(path, " :")])
+        return false;
+    return (size_t)snprintf(to, size, "%s%s%s", path, has_others ? ":" : "",
+                            has_others ? others : "") < size;
+}
+
 static int start(struct sl_roudi_host *host, char *config, int signal_fd)
 {
     char *argv[] = {(char *)PROGRAM, (char *)"-c", config, (char *)"-m", (char *)"off", NULL};
+    char libraries[2 * PATH_MAX];
+    struct sl_plan_setting preload = {.name = "LD_PRELOAD", .value = libraries};
     host->child.argv = argv;
+    host->node.env = (struct sl_plan_settings){.at = &preload};
+    host->node.env.count = write_preload(libraries, sizeof libraries);
+    if (host->node.env.count == 0)
+        sl_output_note(SL_LOG_WARN,
+                       LIBRARY " is not where Sluice's programs are: a node that is killed while "
+                               "it publishes may leave RouDi waiting for ever; install Sluice "
+                               "anew, in a folder without blank or colon");
     int err = sl_child_start(&host->child, NULL);
     host->child.argv = NULL;
+    host->node.env = (struct sl_plan_settings){0};
     if (err < 0)
         return err;
     err = wait_for_word(&host->child, signal_fd);

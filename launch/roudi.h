@@ -2,11 +2,12 @@
 /* roudi.h - iceoryx's daemon, for launches with nodes on that bus.
  *
  * One that runs already is used as it is and never stopped. Otherwise one is started with a small
- * memory pool and without monitoring, and ended when the nodes have ended. It ends by SIGKILL, and
- * what it leaves is removed here: asked to end, RouDi 2.0 sends SIGTERM, later SIGKILL, to every
- * process that ever connected to it, those of other people included, and aborts if one of them is
- * gone. If this process is killed, the kernel ends RouDi, and a small process that was left behind
- * for this removes the rest.
+ * memory pool, without monitoring and with libsluice_roudi.so (core/shm/roudi_library.c), so that
+ * it does not wait for nodes that were killed, and ended when the nodes have ended. It ends by
+ * SIGKILL, and what it leaves is removed here: asked to end, RouDi 2.0 sends SIGTERM, later
+ * SIGKILL, to every process that ever connected to it, those of other people included, and aborts
+ * if one of them is gone. If this process is killed, the kernel ends RouDi, and a small process
+ * that was left behind for this removes the rest.
  *
  * Life:    init -> open -> look now and then -> reap when it has ended -> close
  * Owner:   the started process, its guard, and what it leaves in /dev/shm and /tmp.

@@ -13,6 +13,8 @@
 #   SLUICE_ROUDI_CHUNKS=N     chunks of its memory pool (default: 40000, enough for 70 publishers)
 #   SLUICE_ROUDI_OPTIONS=...  instead of `-m off`
 #
+# It has the build's libsluice_roudi.so, as the launcher's: of $SLUICE_BUILD, else of the build that
+# the command lies in.
 # The command finds the configuration in $SLUICE_ROUDI_CONFIG.
 set -euo pipefail
 
@@ -31,6 +33,10 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 
+command -v -- "$1" >/dev/null || {
+    echo "with_roudi: no program $1" >&2
+    exit 127
+}
 if [ "${SLUICE_ROUDI_INSIDE:-}" != 1 ]; then
     command -v iox-roudi >/dev/null || skip "iox-roudi (Debian: iceoryx) is not installed"
     private=(unshare --mount --propagation private)
@@ -75,14 +81,27 @@ version = 1
 size = 576
 count = ${SLUICE_ROUDI_CHUNKS:-40000}
 END
+build=${SLUICE_BUILD:-$(dirname "$(realpath -- "$(command -v -- "$1")")")}
+library=libexec/sluice/libsluice_roudi.so
+while [ ! -e "$build/$library" ] && [ "$build" != / ]; do
+    build=$(dirname "$build")
+done
+SLUICE_ROUDI_LIBRARY=
+[ ! -e "$build/$library" ] || SLUICE_ROUDI_LIBRARY=$build/$library
+export SLUICE_ROUDI_LIBRARY
 if [ "$bare" ]; then
     exec "$@"
 fi
 
 # What is tested here is not RouDi's speed; how long a silent one is waited for, --bare tests show.
 export SLUICE_ROUDI_PATIENCE_MS=20000
+: >/tmp/roudi.log
 read -ra options <<<"${SLUICE_ROUDI_OPTIONS:--m off}"
-iox-roudi "${options[@]}" -c "$SLUICE_ROUDI_CONFIG" >/tmp/roudi.log 2>&1 &
+[ "$SLUICE_ROUDI_LIBRARY" ] || {
+    echo "with_roudi: no libsluice_roudi.so: neither SLUICE_BUILD nor where $1 lies is a build" >&2
+    exit 1
+}
+LD_PRELOAD=$SLUICE_ROUDI_LIBRARY iox-roudi "${options[@]}" -c "$SLUICE_ROUDI_CONFIG" >/tmp/roudi.log 2>&1 &
 roudi=$!
 stop_roudi() {
     kill "$roudi" 2>/dev/null || true

@@ -11,7 +11,19 @@
 #define SL_SHM_FAILPOINT_H
 
 /* Which process passes it: a publisher's, a subscriber's, or either's; and whether at each message
- * (OFTEN) or once in the life of a connection or of an end (RARE). In the order of their steps. */
+ * (OFTEN) or once in the life of a connection or of an end (RARE). In the order of their steps.
+ *
+ * Over iceoryx alone, inside of it: all but the first are the test's own, before or behind calls
+ * from one of iceoryx's libraries to another. */
+#define SL_FAIL_POINTS_ICEORYX(X)                                                                 \
+    X(ICEORYX_CHUNK, "iceoryx-chunk", PUBLISHER, OFTEN) /* out of the pool, nobody's yet */       \
+    X(ICEORYX_LOCKED, "iceoryx-locked", PUBLISHER, OFTEN)                                         \
+    X(ICEORYX_PLACE, "iceoryx-place", EITHER, OFTEN)   /* out of a queue, free or with a chunk */ \
+    X(ICEORYX_PLACED, "iceoryx-placed", EITHER, OFTEN) /* in a queue, with a chunk or free */     \
+    X(ICEORYX_OWNED, "iceoryx-owned", EITHER, OFTEN)   /* the count of owners not yet less */     \
+    X(ICEORYX_UNLOCKING, "iceoryx-unlocking", PUBLISHER, OFTEN)                                   \
+    X(ICEORYX_FREED, "iceoryx-freed", PUBLISHER, OFTEN) /* a chunk, in the pool again */
+
 #define SL_FAIL_POINTS(X)                                                                     \
     /* loan and take back, slots.c */                                                         \
     X(LOAN_ASKED, "loan-asked", PUBLISHER, OFTEN)                                             \
@@ -81,7 +93,8 @@
     X(LEAVE_UNWATCHED, "leave-unwatched", SUBSCRIBER, RARE)                                   \
     X(LEAVE_UNMAPPED, "leave-unmapped", SUBSCRIBER, RARE) /* before the connection's end */   \
     X(LEAVE_LEFT, "leave-left", SUBSCRIBER, RARE)                                             \
-    X(LEAVE_DONE, "leave-done", SUBSCRIBER, RARE)
+    X(LEAVE_DONE, "leave-done", SUBSCRIBER, RARE)                                             \
+    SL_FAIL_POINTS_ICEORYX(X)
 
 #ifdef SLUICE_FAIL_POINTS
 

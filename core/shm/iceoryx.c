@@ -10,12 +10,15 @@
  * - Closing asks RouDi nothing: a flag is set in shared memory, and RouDi frees the end within 0.1
  *   s. Whoever opens and closes faster than that runs out of ends.
  * - A receiver that is killed while it takes leaves a queue in which a sender would be caught.
+ * - A sender that is killed while it hands over leaves its mutex locked, for which RouDi waits.
  * - Everything else that iceoryx says to RouDi goes through iceoryx_proxy.c.
  */
 #include "core/shm/iceoryx.h"
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/shm/failpoint.h"
+#include "core/shm/iceoryx_mutex.h"
 #include "core/shm/iceoryx_proxy.h"
 #include "core/shm/roudi.h"
 
@@ -171,16 +174,17 @@ void sl_iceoryx_react(uint32_t level, const char *text)
         pause();
 }
 
-/* ---- Dead receivers --------------------------------------------------------------------------*/
+/* ---- The dead --------------------------------------------------------------------------------*/
 
 /* A queue of iceoryx has as many numbered places as it holds descriptors; a receiver takes what is
  * in a place, then gives its number back. Who is killed between the two takes the number along, and
  * the next to send into that queue once it has filled tries for ever to take the oldest "if it is
  * full": a place short, it never is. He does so with his publisher's mutex locked, for which RouDi
- * then waits. (iceoryx's own source knows it: lockfree_queue.inl, pushImpl.) So in our processes
- * the oldest goes without that condition. If its receiver has taken another meanwhile, one goes
- * needlessly, and is read by the ring. These are iox::concurrent::IndexQueue<256, uint64_t>::
- * popIfSizeIsAtLeast and ::pop; the program's definition comes before the library's. */
+ * then waits, and he lives, so nobody hands it on. (iceoryx's own source knows it:
+ * lockfree_queue.inl, pushImpl.) So in our processes the oldest goes without that condition. If its
+ * receiver has taken another meanwhile, one goes needlessly, and is read by the ring. These are
+ * iox::concurrent::IndexQueue<256, uint64_t>::popIfSizeIsAtLeast and ::pop; the program's
+ * definition comes before the library's. */
 #define INDEX_QUEUE "_ZN3iox10concurrent10IndexQueueILm256EmE"
 __attribute__((visibility("default"))) bool
 sl_iceoryx_take_oldest(void *queue, uint64_t least,
@@ -193,6 +197,18 @@ bool sl_iceoryx_take_oldest(void *queue, uint64_t least, uint64_t *ret_index)
     return iceoryx_pop(queue, ret_index);
 }
 static_assert(SL_ICEORYX_QUEUE == 256, "a queue of another size has another name");
+
+/* A RouDi with our library (roudi_library.c) has mutexes that the kernel hands on when their owner
+ * dies: RouDi itself, for a sender of ours. iceoryx would take that for an error, and abort. */
+__attribute__((visibility("default"))) bool
+sl_iceoryx_lock(pthread_mutex_t *mutex) __asm__(SL_ICEORYX_MUTEX_LOCK);
+
+bool sl_iceoryx_lock(pthread_mutex_t *mutex)
+{
+    bool is_locked = sl_iceoryx_mutex_is_ours(mutex, pthread_mutex_lock(mutex));
+    SL_FAIL_POINT(ICEORYX_LOCKED);
+    return is_locked;
+}
 
 /* ---- Calls that ask RouDi --------------------------------------------------------------------*/
 

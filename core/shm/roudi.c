@@ -8,9 +8,9 @@
  * and of what it does: its thread IPC-msg-process waits for messages, 100 ms at a time, and handles
  * them under a lock of the list of processes; Mon+Discover connects publishers and subscribers
  * every 100 ms, under the same lock. Both take the mutex that each publisher has in shared memory,
- * which its process holds while it hands a message over, and which is not robust: if that process
- * is killed there, or does not come back (iceoryx.c, dead receivers), one of the two waits for
- * ever, and then the other, which gdb shows.
+ * which its process holds while it hands a message over. If that process is stopped there, or does
+ * not come back (iceoryx.c, the dead), one of the two waits, and then the other, which gdb shows;
+ * if it is killed there, too, unless RouDi runs with libsluice_roudi.so.
  */
 #include "core/shm/roudi.h"
 
@@ -312,7 +312,7 @@ const char *sl_roudi_trouble(enum sl_roudi_health health)
     case SL_ROUDI_STOPPED:
         return "does not answer: it is stopped (SIGSTOP, a debugger)";
     case SL_ROUDI_STUCK:
-        return "does not answer: it waits for a lock of a process that was killed, or is caught, "
+        return "does not answer: it waits for a lock of a process that is stopped, or was killed, "
                "in iceoryx";
     default:
         return NULL;
@@ -325,7 +325,8 @@ const char *sl_roudi_remedy(enum sl_roudi_health health)
     case SL_ROUDI_STOPPED:
         return "let it go on (kill -CONT), or end it and restart what uses it";
     case SL_ROUDI_STUCK:
-        return "end it (kill -KILL), start it again, and restart what uses it";
+        return "let stopped processes go on (kill -CONT); else end it (kill -KILL), start it again "
+               "with libsluice_roudi.so preloaded, and restart what uses it";
     default:
         return NULL;
     }

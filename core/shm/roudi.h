@@ -34,7 +34,7 @@ int sl_roudi_identify(uint64_t *ret_identity);
 enum sl_roudi_health {
     SL_ROUDI_WELL,    /* or it cannot be seen: in another pid namespace, or behind hidepid */
     SL_ROUDI_STOPPED, /* by SIGSTOP or a debugger */
-    SL_ROUDI_STUCK /* it waits for a lock of a process that was killed, or is caught, in iceoryx */
+    SL_ROUDI_STUCK    /* it waits for a lock of a process that is stopped or was killed */
 };
 #define SL_ROUDI_STILL_MS 600
 #define SL_ROUDI_PULSE_MS 150 /* a look as often as this sees each stand-still within 0.8 s */

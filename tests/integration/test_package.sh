@@ -28,6 +28,9 @@ for path in usr/bin/sluice usr/libexec/sluice/lidar 'usr/lib/libsluice\.so\.[0-9
     usr/lib/systemd/system/sluice@.service usr/lib/tmpfiles.d/sluice.conf usr/lib/sysusers.d/sluice.conf; do
     holds "$main" "$path"
 done
+if [ -f "$SLUICE_BUILD/libexec/sluice/libsluice_roudi.so" ]; then # with iceoryx
+    holds "$main" usr/libexec/sluice/libsluice_roudi.so
+fi
 for path in usr/include/sluice.h usr/lib/libsluice.so usr/lib/pkgconfig/sluice.pc \
     usr/lib/cmake/sluice/sluiceConfig.cmake usr/share/doc/libsluice-dev/copyright; do
     holds "$dev" "$path"

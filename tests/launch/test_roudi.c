@@ -191,6 +191,7 @@ static int teardown_all(void **state)
     if (path_before[0])
         setenv("PATH", path_before, 1);
     path_before[0] = '\0';
+    setenv("SLUICE_LIBEXEC", LIBEXEC, 1);
     unsetenv("SLUICE_BUS");
     return teardown(state);
 }
@@ -421,6 +422,39 @@ static void a_node_killed_on_iceoryx_leaves_nothing(void **state)
     assert_int_equal(finish(f), 1);
     assert_no_sockets();
     assert_nothing_is_left(f);
+}
+
+/* It dies with a lock that RouDi needs when the next one comes. */
+static void a_node_killed_while_it_publishes_is_followed(void **state)
+{
+    struct fixture *f = *state;
+    char text[400], died[128];
+    snprintf(died, sizeof died, "%s/died", f->folder);
+    snprintf(text, sizeof text,
+             "bus: iceoryx\n"
+             "nodes: {cam: {exec: child, params: {mode: publish, count: 10, period: 10ms}, "
+             "required: true,\n"
+             "  restart: {delay: 10ms}, env: {DIE_SENDING: %s}}}\n",
+             died);
+    assert_int_equal(launch(f, text, NULL), 0);
+    assert_int_equal(access(died, F_OK), 0);
+    assert_said(f, "signal 9");
+    assert_said(f, "  /cam/data: 10 frames");
+    assert_nothing_is_left(f);
+}
+
+static void roudi_without_our_library_is_warned_of(void **state)
+{
+    struct fixture *f = *state;
+    static const char text[] = "bus: iceoryx\nnodes: {a: {exec: sh, args: [-c, true]}}\n";
+    static const char warning[] = "libsluice_roudi.so is not where Sluice's programs are";
+    assert_int_equal(launch(f, text, NULL), 0);
+    assert_null(strstr(f->output, warning));
+    if (access(INSTALLED_LIBEXEC "/libsluice_roudi.so", F_OK) == 0)
+        return; /* it is found there */
+    setenv("SLUICE_LIBEXEC", f->folder, 1);
+    assert_int_equal(launch(f, text, NULL), 0);
+    assert_said(f, warning);
 }
 
 /* What clients that were killed leave; the one that lives holds its lock. */
@@ -687,6 +721,8 @@ int main(void)
         TEST(nodes_meet_over_iceoryx),
         TEST(a_program_that_is_told_its_bus_does_not_fall_back),
         TEST(a_node_killed_on_iceoryx_leaves_nothing),
+        TEST(a_node_killed_while_it_publishes_is_followed),
+        TEST(roudi_without_our_library_is_warned_of),
         TEST(traces_of_dead_clients_are_removed_and_of_live_ones_kept),
         TEST(a_killed_launcher_takes_roudi_along),
         TEST(a_killed_roudi_is_told_and_the_nodes_go_on),

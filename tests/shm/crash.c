@@ -291,6 +291,8 @@ static bool is_wanted(enum sl_failpoint point, bool publishers_die)
 {
     if (wish.point && strcmp(wish.point, sl_failpoint_name(point)) != 0)
         return false;
+    if (sl_failpoint_is_iceoryxs(point) && !is_over_iceoryx())
+        return false;
     return publishers_die ? sl_failpoint_is_publishers(point) : sl_failpoint_is_subscribers(point);
 }
 
@@ -470,6 +472,10 @@ static int read_wish(int argc, char **argv)
             wish.point = argv[i + 1], wish.every = 1;
         else
             return usage(argv[0]);
+    }
+    if (wish.point && sl_failpoint_is_iceoryxs(sl_failpoint_of(wish.point)) && !is_over_iceoryx()) {
+        fprintf(stderr, "%s is passed only over iceoryx: add --bus iceoryx\n", wish.point);
+        return 2;
     }
     return 0;
 }

@@ -3,7 +3,6 @@
 #include "core/shm/service.h"
 #include "tests/shm/crash.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +15,6 @@ struct end {
 };
 
 static struct end *victims_end; /* whose messages count when this process is killed */
-
-/* Held while iceoryx hands a message over. It has locked a mutex in shared memory then, for which
- * RouDi would wait for ever if the process died: that is how iceoryx is (ARCHITECTURE.md), and no
- * step of ours. */
-static pthread_mutex_t handing_over = PTHREAD_MUTEX_INITIALIZER;
 
 static uint32_t length_of(uint64_t seed)
 {
@@ -58,10 +52,7 @@ static void fill_and_publish(struct end *e, struct sl_loan *loan)
     pattern_fill(loan->data, length, seed);
     struct sl_message m = {.stamp_ns = seed, .body_length = length};
     atomic_store(&run->begun, e->seq);
-    pthread_mutex_lock(&handing_over);
-    int err = sl_publisher_publish(e->publisher, loan, &m);
-    pthread_mutex_unlock(&handing_over);
-    must(err);
+    must(sl_publisher_publish(e->publisher, loan, &m));
     atomic_store(&run->shown, e->seq);
     atomic_fetch_add(&board->published, 1);
 }
@@ -73,12 +64,12 @@ static void die(enum sl_failpoint point)
     struct end *e = victims_end;
     struct run *run = &board->run[e->run];
     bool is_own_step = gettid() == getpid();
-    if (!is_own_step && is_over_iceoryx())
-        pthread_mutex_lock(&handing_over); /* and die with it */
     /* At a step of its own thread it is known what was shown, but for the message whose entry
      * stands and whose head does not: who looks finds it, who waits need not. The service thread's
      * steps are passed while the other one goes on. */
-    if (is_own_step && point != SL_FAIL_PUBLISH_P4 && point != SL_FAIL_PUBLISH_SENT)
+    bool is_between = point == SL_FAIL_PUBLISH_P4 || point == SL_FAIL_PUBLISH_SENT ||
+                      sl_failpoint_is_iceoryxs(point);
+    if (is_own_step && !is_between)
         atomic_store(&run->shown, sl_failpoint_passings(SL_FAIL_PUBLISH_P5) - e->shown_before);
     else
         atomic_store(&run->is_uncertain, true);

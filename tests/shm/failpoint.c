@@ -93,6 +93,18 @@ bool sl_failpoint_is_subscribers(enum sl_failpoint point)
     return points[point].where & SUBSCRIBER;
 }
 
+bool sl_failpoint_is_iceoryxs(enum sl_failpoint point)
+{
+    switch (point) {
+#define CASE(name, text, where, how_often) case SL_FAIL_##name:
+        SL_FAIL_POINTS_ICEORYX(CASE)
+#undef CASE
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool sl_failpoint_is_often(enum sl_failpoint point)
 {
     return points[point].how_often == OFTEN;

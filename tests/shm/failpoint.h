@@ -29,6 +29,8 @@ const char *sl_failpoint_name(enum sl_failpoint point);
 enum sl_failpoint sl_failpoint_of(const char *name);
 bool sl_failpoint_is_publishers(enum sl_failpoint point);
 bool sl_failpoint_is_subscribers(enum sl_failpoint point);
+/* Inside of iceoryx: passed only over that. */
+bool sl_failpoint_is_iceoryxs(enum sl_failpoint point);
 /* Is it passed at each message, or once in the life of a connection? */
 bool sl_failpoint_is_often(enum sl_failpoint point);
 

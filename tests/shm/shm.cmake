@@ -32,7 +32,12 @@ if(SLUICE_ICEORYX_INCLUDE)
   target_include_directories(sluice_shm_failpoints SYSTEM PRIVATE "${SLUICE_ICEORYX_INCLUDE}")
 endif()
 target_compile_definitions(sluice_shm_failpoints PRIVATE ${shm_definitions} PUBLIC SLUICE_FAIL_POINTS)
-sluice_test(shm_crash SOURCES crash.c crash_board.c crash_publish.c crash_read.c ${shm_support}
+get_property(iceoryx GLOBAL PROPERTY SLUICE_ICEORYX_LINK)
+set(crash_iceoryx "")
+if(iceoryx)
+  set(crash_iceoryx failpoint_iceoryx.c)
+endif()
+sluice_test(shm_crash SOURCES crash.c crash_board.c crash_publish.c crash_read.c ${crash_iceoryx} ${shm_support}
             LINK sluice_shm_failpoints TIMEOUT 300)
 # One that dies while it holds, often enough that a loan which does not ask for the dead is seen.
 if(TARGET test_shm_crash AND NOT SLUICE_EMULATED)
@@ -43,7 +48,6 @@ endif()
 # What is the same over both transports: the suite of shm.cmake once more, each program with a RouDi
 # of its own.
 function(over_iceoryx name)
-  get_property(iceoryx GLOBAL PROPERTY SLUICE_ICEORYX_LINK)
   if(NOT iceoryx OR NOT TARGET test_shm_${name})
     return()
   endif()

@@ -49,7 +49,6 @@ struct board {
     _Atomic uint64_t read[READERS + EVERY_READERS + 2];
     _Atomic uint64_t lost[READERS + EVERY_READERS + 2];
     _Atomic bool stop;
-    _Atomic bool is_handing_over; /* the publisher is inside sl_publisher_publish */
 };
 
 static struct board *board;
@@ -94,9 +93,7 @@ static void fill_and_publish(struct sl_publisher *p, struct sl_loan *loan, uint6
 {
     pattern_fill(loan->data, length, seed);
     struct sl_message m = {.stamp_ns = seed, .body_length = (uint32_t)length};
-    atomic_store(&board->is_handing_over, true);
     must(sl_publisher_publish(p, loan, &m));
-    atomic_store(&board->is_handing_over, false);
 }
 
 /* All readers are gone: is every slot there? */
@@ -285,24 +282,6 @@ static void expect_alive(const struct child *child)
         fail_msg("process %d has ended", (int)child->pid);
 }
 
-/* At any moment; but over iceoryx not while it hands a message over: it owns a mutex in shared
- * memory then, for which RouDi would wait for ever. That is how iceoryx is (ARCHITECTURE.md;
- * tests/shm/test_iceoryx.c kills there). Readers own none. */
-static void kill_publisher(struct child *child)
-{
-    while (is_over_iceoryx()) {
-        kill(child->pid, SIGSTOP);
-        siginfo_t info = {0};
-        await(waitid(P_PID, (id_t)child->pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0);
-        if (!atomic_load(&board->is_handing_over))
-            break;
-        kill(child->pid, SIGCONT);
-        nap(next_random(&wish.random) % 1000);
-    }
-    child_kill(child);
-    atomic_store(&board->is_handing_over, false);
-}
-
 static void everybody_is_whole_while_one_is_killed_again_and_again(void **state)
 {
     (void)state;
@@ -328,7 +307,7 @@ static void everybody_is_whole_while_one_is_killed_again_and_again(void **state)
             child_hear(&reader[which]);
         if (kills % PUBLISHER_EVERY == 0) {
             atomic_store(&board->killed_ns, 0);
-            kill_publisher(&publisher);
+            child_kill(&publisher);
             publisher_kills++;
             sweep_kinds(&publisher);
             seed_base += UINT64_C(1) << 40;

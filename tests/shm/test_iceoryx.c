@@ -4,17 +4,20 @@
  * processes of their own; what they write on stderr must be nothing. */
 #include "core/base/error.h"
 #include "core/shm/iceoryx.h"
+#include "core/shm/iceoryx_mutex.h"
 #include "core/shm/roudi.h"
 #include "tests/shm/support.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,7 +47,8 @@ static void take_precedence(void)
     sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
 }
 
-static void start_roudi_watching(const char *on_or_off)
+/* `library`: preloaded; "" = none. */
+static void start_roudi_as(const char *on_or_off, const char *library)
 {
     const char *config = getenv("SLUICE_ROUDI_CONFIG");
     assert_non_null(config);
@@ -56,6 +60,7 @@ static void start_roudi_watching(const char *on_or_off)
         dup2(log, 2);
         if (strcmp(on_or_off, "on") == 0)
             take_precedence();
+        setenv("LD_PRELOAD", library, 1);
         execlp("iox-roudi", "iox-roudi", "-m", on_or_off, "-c", config, (char *)NULL);
         _exit(127);
     }
@@ -65,7 +70,7 @@ static void start_roudi_watching(const char *on_or_off)
 
 static void start_roudi(void)
 {
-    start_roudi_watching("off");
+    start_roudi_as("off", "");
 }
 
 static int setup(void **state)
@@ -384,19 +389,18 @@ static int run_stand(uint64_t instance)
     return 0;
 }
 
-/* iox::posix::mutex::lock, of the mutexes that iceoryx has in shared memory. The program's comes
- * before the library's: a role that is told to ends when it has one. */
-static bool dies_with_lock;
-#define LOCK_SYMBOL "_ZN3iox5posix5mutex4lockEv"
-__attribute__((visibility("default"))) bool lock_mutex(void *mutex) __asm__(LOCK_SYMBOL);
+/* iox::posix::mutex::unlock, of the mutexes that iceoryx has in shared memory. The program's comes
+ * before the library's: a role that is told to ends in place of the so-many-th. */
+static unsigned dies_unlocking;
+#define UNLOCK_SYMBOL "_ZN3iox5posix5mutex6unlockEv"
+__attribute__((visibility("default"))) bool unlock_mutex(void *mutex) __asm__(UNLOCK_SYMBOL);
 
-bool lock_mutex(void *mutex)
+bool unlock_mutex(void *mutex)
 {
-    bool (*original)(void *) = (bool (*)(void *))dlsym(RTLD_NEXT, LOCK_SYMBOL);
-    bool is_locked = original(mutex);
-    if (dies_with_lock)
+    bool (*original)(void *) = (bool (*)(void *))dlsym(RTLD_NEXT, UNLOCK_SYMBOL);
+    if (dies_unlocking > 0 && --dies_unlocking == 0)
         kill(getpid(), SIGKILL);
-    return is_locked;
+    return original(mutex);
 }
 
 /* Of the queue's places: given back when what was in it has been taken, and, by senders, made
@@ -452,16 +456,26 @@ static int run_send_on(uint64_t unused)
     return 0;
 }
 
-static int run_die_locked(uint64_t unused)
+/* Where a sender is killed: it has locked its publisher's mutex, and taken a place of the queue;
+ * has the queue's mutex, too; not any more; and has its own again, for the history. */
+enum {
+    DIES_WITH_PLACE,
+    DIES_WITH_BOTH,
+    DIES_DELIVERED,
+    DIES_AT_HISTORY,
+    DEATHS
+};
+
+static int run_die_sending(uint64_t death)
 {
-    (void)unused;
     struct sl_iceoryx_sender *sender;
     struct sl_iceoryx_receiver *receiver;
     begin_role();
     open_pair(INSTANCE, &sender, &receiver);
     say(1);
     hear();
-    dies_with_lock = true;
+    dies_with_place = death == DIES_WITH_PLACE;
+    dies_unlocking = (unsigned)death;
     send_plain(sender, 1);
     return 1;
 }
@@ -663,7 +677,7 @@ static const struct role roles[] = {
     {"crowd_of_writers", run_crowd_of_writers},
     {"start", run_start},
     {"stand", run_stand},
-    {"die_locked", run_die_locked},
+    {"die_sending", run_die_sending},
     {"die_taking", run_die_taking},
     {"send_on", run_send_on},
     {"fork", run_fork},
@@ -798,21 +812,82 @@ static void a_stopped_roudi_is_waited_for_once(void **state)
     end_well(&writers);
 }
 
-/* Why RouDi may hang for good (ARCHITECTURE.md): the next process takes the name of the dead one,
- * whose publisher RouDi then clears away, for which it needs the mutex. */
-static void one_killed_with_its_lock_leaves_roudi_stuck_which_is_told(void **state)
+static void die_sending(uint64_t death)
 {
-    (void)state;
-    struct child dying = child_start("die_locked", 0);
+    struct child dying = child_start("die_sending", death);
     assert_int_equal(child_hear(&dying), 1);
     assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL);
     child_tell(&dying, 1);
     assert_int_equal(child_end(&dying), 256 + SIGKILL);
+}
+
+/* Why RouDi without our library may hang for good (ARCHITECTURE.md): the next process takes the
+ * name of the dead one, whose publisher RouDi then clears away, for which it needs the mutex. */
+static void one_killed_with_its_lock_leaves_roudi_stuck_which_is_told(void **state)
+{
+    (void)state;
+    die_sending(DIES_WITH_BOTH);
     assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL); /* as long as nobody needs it */
     struct child next = child_start("start", ETIMEDOUT);
     assert_int_equal(child_hear(&next), 1);
     assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_STUCK);
     child_kill(&next);
+}
+
+static const char *our_library(void)
+{
+    const char *library = getenv("SLUICE_ROUDI_LIBRARY");
+    assert_true(library && library[0]);
+    return library;
+}
+
+static void one_killed_with_its_lock_stops_no_roudi_with_our_library(void **state)
+{
+    (void)state;
+    start_roudi_as("off", our_library());
+    for (uint64_t death = 0; death < DEATHS; death++) {
+        die_sending(death);
+        struct child next = child_start("stand", INSTANCE + 1 + death);
+        assert_int_equal(child_hear(&next), INSTANCE + 1 + death);
+        child_tell(&next, 1);
+        end_well(&next);
+    }
+    assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL);
+}
+
+typedef bool (*lock_function)(pthread_mutex_t *mutex);
+
+/* As RouDi has it from our library, and as this program has it, for when RouDi is the dead one. */
+static void a_mutex_of_the_dead_is_locked_as_any_other(void **state)
+{
+    (void)state;
+    void *library = dlopen(our_library(), RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(library);
+    void (*init)(pthread_mutex_t *, bool) =
+        (void (*)(pthread_mutex_t *, bool))dlsym(library, SL_ICEORYX_MUTEX_INIT);
+    const lock_function locks[] = {
+        (lock_function)dlsym(library, SL_ICEORYX_MUTEX_LOCK),
+        (lock_function)dlsym(library, SL_ICEORYX_MUTEX_TRY_LOCK),
+        (lock_function)dlsym(RTLD_DEFAULT, SL_ICEORYX_MUTEX_LOCK),
+    };
+    pthread_mutex_t *mutex =
+        mmap(NULL, sizeof *mutex, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(mutex != MAP_FAILED && init);
+    init(mutex, true);
+    for (size_t i = 0; i < sizeof locks / sizeof *locks; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            pthread_mutex_lock(mutex);
+            kill(getpid(), SIGKILL);
+        }
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_true(locks[i](mutex));
+        assert_true(locks[i](mutex)); /* as often as one likes */
+        assert_int_equal(pthread_mutex_unlock(mutex), 0);
+        assert_int_equal(pthread_mutex_unlock(mutex), 0);
+    }
+    munmap(mutex, sizeof *mutex);
+    dlclose(library);
 }
 
 static void one_killed_while_it_takes_catches_no_sender(void **state)
@@ -875,7 +950,7 @@ static bool roudi_says(const char *words)
 static void one_that_roudi_gave_up_goes_on_without_it(void **state)
 {
     (void)state;
-    start_roudi_watching("on");
+    start_roudi_as("on", "");
     struct child child = child_start("given_up", 300); /* more than the queue would hold */
     assert_int_equal(child_hear(&child), 1);
     assert_int_equal(kill(child.pid, SIGSTOP), 0);
@@ -1057,6 +1132,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_stopped_roudi_is_waited_for_once, setup, teardown),
         cmocka_unit_test_setup_teardown(one_killed_with_its_lock_leaves_roudi_stuck_which_is_told,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(one_killed_with_its_lock_stops_no_roudi_with_our_library,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mutex_of_the_dead_is_locked_as_any_other, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(one_killed_while_it_takes_catches_no_sender, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_publisher_met_while_roudi_is_late_is_read_by_the_ring,
