@@ -73,8 +73,12 @@ static void start_roudi(void)
     start_roudi_as("off", "");
 }
 
+/* RouDi is late on a busy machine; what is not about that waits for it. */
+#define PATIENCE_VARIABLE "SLUICE_ROUDI_PATIENCE_MS"
+
 static int setup(void **state)
 {
+    setenv(PATIENCE_VARIABLE, "20000", 1);
     start_roudi();
     unlink(WORDS_FILE);
     return shm_setup(state);
@@ -775,12 +779,14 @@ static void suspend_roudi(void)
 static void a_stopped_roudi_hangs_nobody(void **state)
 {
     (void)state;
+    unsetenv(PATIENCE_VARIABLE);
     trouble(ETIMEDOUT, suspend_roudi);
 }
 
 static void a_stopped_roudi_is_told_at_the_start(void **state)
 {
     (void)state;
+    unsetenv(PATIENCE_VARIABLE);
     suspend_roudi();
     struct child child = child_start("start", ETIMEDOUT);
     uint64_t start = sl_clock_monotonic_ns();
@@ -796,6 +802,7 @@ static void a_stopped_roudi_is_told_at_the_start(void **state)
 static void a_stopped_roudi_is_waited_for_once(void **state)
 {
     (void)state;
+    unsetenv(PATIENCE_VARIABLE);
     struct child writers = child_start("crowd_of_writers", 8);
     assert_int_equal(child_hear(&writers), 1);
     struct child reader = child_start("crowded_reader", 0);
@@ -826,6 +833,7 @@ static void die_sending(uint64_t death)
 static void one_killed_with_its_lock_leaves_roudi_stuck_which_is_told(void **state)
 {
     (void)state;
+    unsetenv(PATIENCE_VARIABLE);
     die_sending(DIES_WITH_BOTH);
     assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL); /* as long as nobody needs it */
     struct child next = child_start("start", ETIMEDOUT);
@@ -915,6 +923,7 @@ static void one_killed_while_it_takes_catches_no_sender(void **state)
 static void a_publisher_met_while_roudi_is_late_is_read_by_the_ring(void **state)
 {
     (void)state;
+    unsetenv(PATIENCE_VARIABLE);
     struct child reader = child_start("late_reader", 0);
     assert_int_equal(child_hear(&reader), 1);
     kill(reader.pid, SIGSTOP);
