@@ -10,8 +10,8 @@
  * Waiting is the same for both: the ring's head moves when the message can be received.
  *
  * Life:    the publisher's end is a ring map and, for iceoryx, a sender; the subscriber's a ring
- * map and, for iceoryx, an inbox Threads: send from the publishing thread, receive from the taking
- * thread
+ *          map and, for iceoryx, an inbox
+ * Threads: send from the publishing thread, receive from the taking thread
  */
 #ifndef SL_SHM_TRANSPORT_H
 #define SL_SHM_TRANSPORT_H
