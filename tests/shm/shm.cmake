@@ -57,6 +57,7 @@ function(over_iceoryx name)
   set_property(TEST shm_${name}_iceoryx APPEND PROPERTY ENVIRONMENT SLUICE_BUS=iceoryx)
 endfunction()
 
-foreach(name publish policy lossless wait wait_many batch relay lease life domain stats death stress crash)
+foreach(name publish frames policy lossless wait wait_many batch relay lease life domain stats death lies hostile
+        pieces stress crash)
   over_iceoryx(${name})
 endforeach()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_lies.c - publishers that speak another version, send wrong segments, or fill their ring with
- * anything: what a subscriber must not believe. */
+/* test_lies.c - publishers that speak another version, send wrong segments, or fill their ring, or
+ * a queue of iceoryx's, with anything: what a subscriber must not believe. */
+#include "core/shm/iceoryx.h"
 #include "core/shm/layout.h"
 #include "tests/shm/impostor.h"
 
@@ -652,6 +653,83 @@ static void random_words_in_the_ring_are_survived(void **state)
     impostor_leave(&i);
 }
 
+/* An honest word of the slot's, for the descriptors that come by a queue. */
+static void set_slot_word(struct impostor *i, uint32_t slot, uint32_t generation)
+{
+    _Atomic uint64_t *states = (void *)(i->control.base + sizeof(struct sl_control));
+    atomic_store(&states[slot], (uint64_t)generation << 1 | 1);
+}
+
+static void send_by_queue(struct impostor *i, struct sl_iceoryx_sender *sender,
+                          const struct sl_descriptor *d, const struct sl_range *ranges)
+{
+    static const unsigned char inline_body[64];
+    assert_ok(sl_iceoryx_reserve(sender));
+    sl_iceoryx_send(sender, d, ranges, SL_RANGES_MAX, inline_body);
+    sl_ring_move_head(&i->map, d->seq);
+}
+
+/* The ring has nothing here: what is taken has come by iceoryx. */
+static void random_descriptors_in_a_queue_are_survived(void **state)
+{
+    (void)state;
+    if (!is_over_iceoryx()) /* no queue */
+        return;
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){.quota = 4});
+    struct impostor i;
+    struct sl_iceoryx_sender *sender;
+    struct sl_frame f;
+    struct sl_range ranges[SL_RANGES_MAX] = {{0}};
+    attach_impostor(&i, s);
+    assert_ok(sl_iceoryx_sender_open(&i.domain, TOPIC, i.welcome.instance, 64, &sender));
+    struct places places = guard_all(&i);
+    struct sl_descriptor d = {.generation = 1, .body_length = 8};
+    set_slot_word(&i, 0, 1);
+    await((d.seq++, send_by_queue(&i, sender, &d, ranges), sl_subscriber_take(s, &f) == 0));
+    sl_frame_release(&f);
+    uint64_t taken = 0, sum = 0;
+    for (int round = 0; round < WILD_ROUNDS; round++) {
+        uint64_t seq = d.seq + 1;
+        uint64_t *words = (uint64_t *)(void *)&d;
+        for (size_t w = 0; w < sizeof d / sizeof *words; w++)
+            words[w] = wild_word();
+        for (int r = 0; r < SL_RANGES_MAX; r++)
+            ranges[r] = (struct sl_range){(uint32_t)wild_word() % 3, (uint32_t)wild_word(),
+                                          (uint32_t)wild_word()};
+        if (round % 4) { /* a chance */
+            d.pool = 0;
+            d.slot = (uint32_t)random_word() % (IMPOSTOR_SLOTS + 1);
+            d.generation = (uint32_t)random_word() % 4;
+            d.flags = (uint32_t)random_word() & 0x70;
+            d.body_offset = (uint32_t)random_word() % SLOT_SIZE;
+            d.body_length = (uint32_t)random_word() % SLOT_SIZE;
+            d.data_offset = (uint32_t)random_word() % 100;
+            d.data_length = (uint32_t)random_word() % SLOT_SIZE;
+        }
+        if (d.flags & SL_DESCRIPTOR_INLINE) /* our own sender copies it */
+            d.body_length %= 65;
+        d.seq = seq;
+        set_slot_word(&i, (uint32_t)round % IMPOSTOR_SLOTS, (uint32_t)random_word() % 4);
+        send_by_queue(&i, sender, &d, ranges);
+        if (round % 100 == 99) /* once more */
+            send_by_queue(&i, sender, &d, ranges);
+        for (int n = 0; n < 3 && sl_subscriber_take(s, &f) == 0; n++) {
+            taken++;
+            sum += read_inside(&places, &f);
+            sl_frame_release(&f);
+        }
+    }
+    print_message("%llu of %d messages were readable (%llu)\n", (unsigned long long)taken,
+                  WILD_ROUNDS, (unsigned long long)sum);
+    assert_true(taken > 100);
+    assert_int_equal(reader_status_of(s).held, 0);
+    assert_true(reader_status_of(s).lost[SL_LOSS_INVALID] > 100);
+    unguard_all(&places);
+    sl_subscriber_close(s);
+    sl_iceoryx_sender_close(sender);
+    impostor_leave(&i);
+}
+
 static atomic_bool moving;
 
 /* Stores to the entries around the reader's cursor, for as long as it moves. */
@@ -755,6 +833,7 @@ int main(void)
         TEST(descriptors_that_come_uninvited_do_not_stay),
         TEST(descriptors_that_point_outside_are_counted),
         TEST(random_words_in_the_ring_are_survived),
+        TEST(random_descriptors_in_a_queue_are_survived),
         TEST(words_that_change_while_they_are_read_are_survived),
         TEST(head_that_never_stands_still_does_not_hold_the_process),
     };
