@@ -33,6 +33,10 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 
+command -v -- "$1" >/dev/null || {
+    echo "with_roudi: no program $1" >&2
+    exit 127
+}
 if [ "${SLUICE_ROUDI_INSIDE:-}" != 1 ]; then
     command -v iox-roudi >/dev/null || skip "iox-roudi (Debian: iceoryx) is not installed"
     private=(unshare --mount --propagation private)

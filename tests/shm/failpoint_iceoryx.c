@@ -7,27 +7,29 @@
 #include "tests/shm/failpoint.h"
 
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define VISIBLE(symbol) __asm__(symbol) __attribute__((visibility("default")))
 
-static void *original_of(const char *symbol)
+/* Looked up once; two threads find the same. */
+static void *original_of(const char *symbol, void *_Atomic *found)
 {
-    void *original = dlsym(RTLD_NEXT, symbol);
+    void *original = atomic_load(found);
+    if (!original)
+        original = dlsym(RTLD_NEXT, symbol);
     if (!original) {
         fprintf(stderr, "iceoryx has no %s\n", symbol);
         abort();
     }
+    atomic_store(found, original);
     return original;
 }
-
-/* Looked up once; two threads find the same. */
-#define ORIGINAL(type, symbol)                                         \
-    ({                                                                 \
-        static void *_Atomic found;                                    \
-        void *original_ = found;                                       \
-        (type)(original_ ? original_ : (found = original_of(symbol))); \
+#define ORIGINAL(type, symbol)              \
+    ({                                      \
+        static void *_Atomic found;         \
+        (type) original_of(symbol, &found); \
     })
 
 /* iox::posix::mutex::unlock; its lock is in core/shm/iceoryx.c. */
