@@ -37,6 +37,7 @@
 #define DRIVER_FIFO    11 /* before the readers: one that it wakes does not hold it up */
 #define READER_FIFO    10
 #define ATTACH_LOOK_NS (2 * SL_NS_PER_MS)
+#define ERROR_TEXT_MAX 400
 #define STOP_LOOK_NS   (100 * SL_NS_PER_MS)
 
 /* All times are monotonic, by the frame's sequence number. */
@@ -322,8 +323,18 @@ static uint64_t to_monotonic(uint64_t realtime_ns)
     return sl_clock_monotonic_ns() - (sl_clock_realtime_ns() - realtime_ns);
 }
 
+static bool sensor_has_ended(const struct bench *b)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)b->sender, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid != 0;
+}
+
+/* Until all turns have come, or the sensor has sent its last one: on a busy machine some may be
+ * lost on the way. */
 static int drive(struct bench *b)
 {
+    bool is_last = false;
     double sensor_s = (double)b->frames / TURN_HZ / b->options.rate;
     uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)(sensor_s * 1e9) + PATIENCE_NS;
     struct lidar_publish *out = &b->flow.publish;
@@ -338,8 +349,12 @@ static int drive(struct bench *b)
             b->shared->received_ns[seq] = out->received_ns;
             b->shared->published_ns[seq] = out->published_ns;
         }
-        if (done == 0)
+        if (done == 0 && is_last)
+            return 0;
+        if (done == 0) {
+            is_last = sensor_has_ended(b);
             wait_for_packets(b);
+        }
         if (sl_clock_monotonic_ns() > until_ns)
             return sl_error(-ETIMEDOUT, "lidar bench: %llu of %u turns came",
                             (unsigned long long)out->counts.frames, b->frames);
@@ -415,6 +430,8 @@ static int conclude(struct bench *b, struct sl_bench_lidar_latency_result *resul
 static int end_children(struct bench *b, int err)
 {
     int children_err = 0;
+    char first[ERROR_TEXT_MAX];
+    snprintf(first, sizeof first, "%s", sl_error_text());
     end_busy(b);
     atomic_store(&b->shared->stop, 1);
     for (unsigned reader = 0; reader < b->readers; reader++) {
@@ -425,7 +442,7 @@ static int end_children(struct bench *b, int err)
         kill(b->sender, SIGKILL);
     int sender_err = await_child(b->sender, "the simulated sensor");
     if (err < 0)
-        return err;
+        return sl_error(err, "%s", first); /* what came of it is no news */
     return children_err < 0 ? children_err : sender_err;
 }
 
