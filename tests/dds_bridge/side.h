@@ -11,7 +11,7 @@
 
 #include <dds/dds.h>
 
-#define SIDE_PATIENCE_NS DDS_SECS(30)
+#define SIDE_PATIENCE_NS DDS_SECS(60)
 
 /* cmocka's fixtures: the harness's, a DDS domain, and CYCLONEDDS_URI for this process's children.
  */

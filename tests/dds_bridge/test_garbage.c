@@ -33,7 +33,7 @@
 #define PACKET_MAX   65507u
 #define QUOTA        4
 #define PACKETS      60000 /* of a short run */
-#define PATIENCE_NS  (30 * SL_NS_PER_S)
+#define PATIENCE_NS  (60 * SL_NS_PER_S)
 #define LOOK_PACKETS 200 /* between two looks at the bus */
 
 static double seconds; /* of a long run; 0 = a short one */

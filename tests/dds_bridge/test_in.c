@@ -26,7 +26,7 @@
 #define CLOUD &sensor_msgs_msg_dds__PointCloud2__desc
 #define IMU   &sensor_msgs_msg_dds__Imu__desc
 
-#define PATIENCE_NS (30 * (int64_t)SL_NS_PER_S)
+#define PATIENCE_NS (60 * (int64_t)SL_NS_PER_S)
 #define SHORT_NS    (300 * (int64_t)SL_NS_PER_MS)
 
 static struct sl_subscriber *subscribe(const char *topic)

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/yaml.h"
+#include "core/capture/datagrams.h"
 #include "core/frame/message.h"
 #include "tests/dds_bridge/content.h"
 #include "tests/dds_bridge/side.h"
@@ -48,6 +49,16 @@ static struct sl_publisher *open_topic(const char *topic, const char *type, uint
 static struct child bridge(const char *rule)
 {
     return start("dds_bridge", "--out", rule, side_domain_option(), NULL);
+}
+
+/* Those that are started from now on. */
+static void configure(const char *more)
+{
+    char uri[1024], *plain = strdup(getenv("CYCLONEDDS_URI"));
+    snprintf(uri, sizeof uri, "%s,<CycloneDDS><Domain id=\"any\">%s</Domain></CycloneDDS>", plain,
+             more);
+    setenv("CYCLONEDDS_URI", uri, 1);
+    free(plain);
 }
 
 static uint32_t held_of(struct sl_publisher *publisher)
@@ -222,6 +233,41 @@ static void payload_behind_another_frame_id_is_too(void **state)
     content_frame_prefix = "";
 }
 #endif
+
+/* The largest packet that was sent or received while clouds of many packets passed. */
+static size_t largest_packet(void)
+{
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 4);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    struct child child = bridge("/points reliable depth=2");
+    pass(publisher, publish_cloud, reader, check_cloud, 60000, 3);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+    side_next_participant();
+
+    struct sl_datagram_reader *packets;
+    struct sl_datagram packet;
+    size_t largest = 0;
+    if (sl_datagram_reader_open(harness_path("packets.pcap"), NULL, &packets) < 0)
+        fail_msg("%s", sl_error_text());
+    while (sl_datagram_reader_next(packets, &packet) == 1)
+        largest = packet.size_bytes > largest ? packet.size_bytes : largest;
+    sl_datagram_reader_close(packets);
+    return largest;
+}
+
+static void one_fragment_fills_a_packet(void **state)
+{
+    (void)state;
+    assert_in_range(largest_packet(), 14001, 14720);
+}
+
+static void packets_are_as_small_as_they_are_to_be(void **state)
+{
+    (void)state;
+    configure("<General><MaxMessageSize>1400B</MaxMessageSize></General>");
+    assert_in_range(largest_packet(), 1200, 1472);
+}
 
 /* Rules -----------------------------------------------------------------------------------------*/
 
@@ -433,18 +479,6 @@ static void keeping_all_does_not_grow_for_late_joiners(void **state)
     few_are_held_and_late_joiners_get_six("/map transient-local keep-all depth=6");
 }
 
-/* One that gave no sign of life for so long counts no more. Cyclone's own time is 10 s. */
-static void set_lease(const char *time)
-{
-    char uri[1024], *plain = strdup(getenv("CYCLONEDDS_URI"));
-    snprintf(uri, sizeof uri,
-             "%s,<CycloneDDS><Domain id=\"any\"><Discovery><LeaseDuration>%s</LeaseDuration>"
-             "</Discovery></Domain></CycloneDDS>",
-             plain, time);
-    setenv("CYCLONEDDS_URI", uri, 1);
-    free(plain);
-}
-
 static struct child start_reader(const char *topic)
 {
     char domain[16], program[512];
@@ -549,7 +583,8 @@ static void killed_reader_leaves_no_hold(void **state)
     (void)state;
     struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 4);
     bridge("/points reliable depth=20");
-    set_lease("2s");
+    /* without a sign of life for so long it counts no more; Cyclone's own time is 10 s */
+    configure("<Discovery><LeaseDuration>2s</LeaseDuration></Discovery>");
     struct child killed = start_reader("rt/points");
     dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
     uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, 0);
@@ -635,7 +670,8 @@ static void publisher_may_come_and_go(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
+#define CASE(name)     cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
+#define RECORDED(name) cmocka_unit_test_setup_teardown(name, side_setup_recorded, side_teardown)
     const struct CMUnitTest tests[] = {
         CASE(messages_arrive_as_they_are),
         CASE(messages_may_get_another_frame_id),
@@ -645,6 +681,8 @@ int main(void)
         CASE(payload_is_sent_from_the_pool),
         CASE(payload_behind_another_frame_id_is_too),
 #endif
+        RECORDED(one_fragment_fills_a_packet),
+        RECORDED(packets_are_as_small_as_they_are_to_be),
         CASE(rules_say_what_goes_out_and_as_what),
         CASE(rate_is_not_exceeded),
         CASE(latest_leaves_out_what_was_overtaken),
