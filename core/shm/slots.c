@@ -16,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 
+#define PASSED_MAX 16 /* slots that may not go, looked at for more than one that may */
+
 /* The order of recycling: a list through the slots. ------------------------------------------- */
 
 static void order_link(struct sl_slots *slots, uint32_t older, uint32_t newer)
@@ -164,18 +166,6 @@ static void retire(struct sl_slots *slots, uint32_t index)
 
 /* Loaning. ------------------------------------------------------------------------------------- */
 
-/* May the slot be taken back, by a look that commits to nothing? */
-static bool is_free_to_take(struct sl_slots *slots, const struct sl_scan *scan, uint32_t index,
-                            bool ahead)
-{
-    const struct sl_slot *slot = &slots->slot[index];
-    if (slot->status == SL_SLOT_FREE)
-        return true;
-    if (anyone_holds(scan, index))
-        return false;
-    return slot->status == SL_SLOT_RETIRED || may_recycle(scan, slot, ahead);
-}
-
 /* How long the holds of a slot may last once it is retired: the longest lease of those who hold it;
  * INT64_MAX = as long as they like. */
 static int64_t lease_of_holds(const struct sl_scan *scan, uint32_t slot)
@@ -213,19 +203,29 @@ static bool begin_lease(struct sl_slots *slots, const struct sl_scan *scan, uint
     return true;
 }
 
-/* Retire up to `most` of the oldest slots that may go: which ones, the oldest first. */
+/* Retire up to `most` of the oldest slots that may go, by looks that commit to nothing: which ones,
+ * the oldest first. For more than one it does not look long: where readers hold hundreds, each
+ * message would pass them all. */
 static uint32_t retire_oldest(struct sl_slots *slots, const struct sl_scan *scan, uint32_t most,
                               bool ahead, uint32_t retired[SL_SLOTS_AHEAD_MAX], bool *ret_began)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, passed = 0;
     *ret_began = false;
-    for (uint32_t i = slots->oldest; i != SL_NO_SLOT && count < most; i = slots->slot[i].newer) {
-        if (!is_free_to_take(slots, scan, i, ahead)) {
+    for (uint32_t i = slots->oldest;
+         i != SL_NO_SLOT && count < most && (count == 0 || passed < PASSED_MAX);
+         i = slots->slot[i].newer) {
+        const struct sl_slot *slot = &slots->slot[i];
+        if (slot->status == SL_SLOT_PUBLISHED && !may_recycle(scan, slot, ahead)) {
+            if (!slots->is_mixed)
+                break; /* the newer ones may go even less */
+            passed++;
+        } else if (slot->status != SL_SLOT_FREE && anyone_holds(scan, i)) {
             *ret_began |= begin_lease(slots, scan, i, ahead);
-            continue;
+            passed++;
+        } else {
+            retire(slots, i);
+            retired[count++] = i;
         }
-        retire(slots, i);
-        retired[count++] = i;
     }
     return count;
 }
@@ -599,6 +599,8 @@ int sl_slots_publish(struct sl_slots *slots, struct sl_channel *channel, uint32_
         slot->is_shared |= !last;
         if (slot->is_shared)
             d->flags |= SL_DESCRIPTOR_SHARED;
+        slots->is_mixed |= slot->is_shared || (slots->only && slots->only != channel);
+        slots->only = channel;
         d->slot = index;
         d->generation = slot->generation;
         /* Relaxed: the entry's state (P4) is stored after it, and shows it. */

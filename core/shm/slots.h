@@ -102,6 +102,8 @@ struct sl_slots {
     uint32_t ahead[SL_SLOTS_AHEAD_MAX]; /* taken back ahead of need */
     uint32_t ahead_count, ahead_most;
     uint32_t loaned;
+    const struct sl_channel *only; /* whose messages stand here */
+    bool is_mixed; /* there were others', or several in a slot: slots are not in the order of seq */
     uint64_t blocked_since_ns; /* lossless subscribers keep slots that are needed; 0 = none does */
     uint32_t died, revoked;
     uint32_t expired; /* slots that were taken from those who held them, by their lease */

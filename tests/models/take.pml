@@ -220,7 +220,7 @@ inline retire(k)
 #define EARLY_WRITE(k) skip
 #endif
 
-/* slots.c: recycle, with is_free_to_take and retire_oldest */
+/* slots.c: recycle, with retire_oldest */
 inline recycle(is_ahead, most)
 {
     i = 0; count = 0; cleared = false;

@@ -199,6 +199,59 @@ static void lossless_reader_keeps_its_slots(void **state)
     bench_end(&b);
 }
 
+static void return_all(struct bench *b)
+{
+    for (uint32_t i = 0; i < SLOTS; i++)
+        if (b->slots.slot[i].status == SL_SLOT_LOANED)
+            sl_slots_discard(&b->slots, i);
+}
+
+/* Slots stand in the order in which they were let go. Where that is not the order of what they
+ * hold, one that may go stands behind one that must stay. */
+static void slot_behind_a_retained_one_is_found(void **state)
+{
+    (void)state;
+    static const struct sl_ring_payload none;
+    struct bench b;
+    struct sl_descriptor d = {.body_length = 8};
+    uint32_t slot, found;
+    bench_start(&b, 0, 0, SL_KEEP_LAST);
+    b.channel.retain = 1;
+    assert_ok(sl_slots_loan(&b.slots, &b.channel, &slot));
+    assert_ok(sl_slots_publish(&b.slots, &b.channel, slot, false, &d, &none));
+    show(&b, true);
+    sl_slots_discard(&b.slots, slot); /* no more of it; the message stands */
+    for (int i = 0; i < SLOTS - 1; i++)
+        assert_ok(sl_slots_loan(&b.slots, &b.channel, &found));
+    assert_int_equal(found, slot);
+    return_all(&b);
+    bench_end(&b);
+}
+
+static void slot_of_another_topic_behind_a_retained_one_is_found(void **state)
+{
+    (void)state;
+    static const struct sl_ring_payload none;
+    struct bench b;
+    struct sl_descriptor d = {.body_length = 8};
+    uint32_t slot, found;
+    bench_start(&b, 0, 0, SL_KEEP_LAST);
+    b.channel.retain = 1;
+    struct sl_channel other = {.lossless_timeout_ns = INT64_MAX};
+    void *ring = lines(sl_ring_size(ENTRIES, 64, 1));
+    sl_ring_format(ring, 2, ENTRIES, 64, 1, &other.ring);
+    show(&b, true);
+    assert_ok(sl_slots_loan(&b.slots, &other, &slot));
+    assert_ok(sl_slots_publish(&b.slots, &other, slot, true, &d, &none));
+    for (int i = 0; i < SLOTS - 1; i++)
+        assert_ok(sl_slots_loan(&b.slots, &b.channel, &found));
+    assert_int_equal(found, slot);
+    return_all(&b);
+    sl_slots_forget(&b.slots, &other);
+    bench_end(&b);
+    free(ring);
+}
+
 /* Leases. ----------------------------------------------------------------------------------------
  */
 
@@ -241,13 +294,6 @@ static uint32_t loan_all(struct bench *b)
         assert_true(++count <= SLOTS);
     assert_int_equal(sl_slots_loan(&b->slots, &b->channel, &slot), -EAGAIN);
     return count;
-}
-
-static void return_all(struct bench *b)
-{
-    for (uint32_t i = 0; i < SLOTS; i++)
-        if (b->slots.slot[i].status == SL_SLOT_LOANED)
-            sl_slots_discard(&b->slots, i);
 }
 
 static void holds_end_with_their_lease_one_by_one_the_oldest_first(void **state)
@@ -377,6 +423,8 @@ int main(void)
         cmocka_unit_test(hold_without_a_message_is_let_go),
         cmocka_unit_test(retiring_an_old_message_spares_the_younger_one_in_its_entry),
         cmocka_unit_test(lossless_reader_keeps_its_slots),
+        cmocka_unit_test(slot_behind_a_retained_one_is_found),
+        cmocka_unit_test(slot_of_another_topic_behind_a_retained_one_is_found),
         cmocka_unit_test(holds_end_with_their_lease_one_by_one_the_oldest_first),
         cmocka_unit_test(message_in_the_slot_of_an_expired_hold_is_taken_and_held),
         cmocka_unit_test(hold_of_one_without_a_lease_does_not_expire),
