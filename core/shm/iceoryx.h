@@ -26,10 +26,12 @@
  *          -EUSERS     too many processes
  *          -EPERM      this is a forked child
  *          -EIO        anything else that iceoryx complains of
- *          Ends that are open when RouDi dies, stops or is replaced go on as they are, can be
- * closed as always, and the process exits as always: in RouDi's place, this module answers.
- *          A RouDi with monitoring on declares dead who was stopped for 1.5 s, and frees what he
- * used. From then on nothing is sent or received by queue; publish and take go on by the ring.
+ *
+ * Ends that are open when RouDi dies, stops or is replaced go on as they are, can be closed as
+ * always, and the process exits as always: in RouDi's place, this module answers.
+ *
+ * A RouDi with monitoring on declares dead who was stopped for 1.5 s, and frees what he used. From
+ * then on nothing is sent or received by queue; publish and take go on by the ring.
  *
  * A RouDi that is asked to end (SIGTERM) sends SIGTERM to every process that is registered: end it
  * last.

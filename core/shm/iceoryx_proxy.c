@@ -176,10 +176,21 @@ void sl_iceoryx_proxy_leave(unsigned patience_ms)
         return; /* full: it is awake */
 }
 
+/* The locks are the parent's too; they shall end with it. */
+static void drop_locks(void)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nothing < 0)
+        return;
+    if (proxy.lock >= 0)
+        dup3(nothing, proxy.lock, O_CLOEXEC);
+    if (proxy.place >= 0)
+        dup3(nothing, proxy.place, O_CLOEXEC);
+    close(nothing);
+}
+
 /* In a forked child: its runtime shall neither reach RouDi nor hear it. Both sockets lead to us
  * now, where the one answer that it will wait for, at its exit, lies ready. */
-static void drop_locks(void);
-
 static void become_child(void)
 {
     int said[2], heard[2];
@@ -200,19 +211,6 @@ static void become_child(void)
     close(heard[1]);
     close(proxy.roudi);
     proxy.roudi = -1;
-}
-
-/* The locks are the parent's too; they shall end with it. */
-static void drop_locks(void)
-{
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (nothing < 0)
-        return;
-    if (proxy.lock >= 0)
-        dup3(nothing, proxy.lock, O_CLOEXEC);
-    if (proxy.place >= 0)
-        dup3(nothing, proxy.place, O_CLOEXEC);
-    close(nothing);
 }
 
 static bool leads_to(const struct sockaddr_un *address, socklen_t size, const char *path)

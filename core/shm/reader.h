@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reader.h - one subscriber at one ring: take, hold, release, and asking to be woken.
  *
- * Life:    sl_ring_reader_init over mapped segments -> take ... -> the holds end -> unmap
+ * Life:    filled in over mapped segments -> attach -> take ... -> the holds end -> unmap
  * Owner:   writes its ledger, nothing else.
  * Threads: take and arm from one thread; release and check from any.
  * Errors:  as named.

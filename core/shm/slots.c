@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PASSED_MAX 16 /* slots that may not go, looked at for more than one that may */
+#define PASSED_MAX 16 /* slots passed in vain for more than one that may go */
 
 /* The order of recycling: a list through the slots. ------------------------------------------- */
 
@@ -157,6 +157,7 @@ static void retire(struct sl_slots *slots, uint32_t index)
     if (slot->status != SL_SLOT_PUBLISHED)
         return;
     slot->status = SL_SLOT_RETIRED;
+    slots->retired++;
     /* A shared slot is retired by its own word, however many entries tell of it. */
     atomic_store_explicit(&slots->state[index], (uint64_t)slot->generation << 1,
                           memory_order_relaxed);
@@ -183,11 +184,10 @@ static int64_t lease_of_holds(const struct sl_scan *scan, uint32_t slot)
     return longest_ns;
 }
 
-/* The slot is held, and older than one that is taken back now. If its holds have a lease, that one
- * begins: the slot is retired, and the time is noted at the next look, behind a fence. True: it was
- * retired, the fence must follow. */
-static bool begin_lease(struct sl_slots *slots, const struct sl_scan *scan, uint32_t index,
-                        bool ahead)
+/* The slot may go but is held, and older than one that is taken back now. If its holds have a
+ * lease, that one begins: the slot is retired, and the time is noted at the next look, behind a
+ * fence. True: it was retired, the fence must follow. */
+static bool begin_lease(struct sl_slots *slots, const struct sl_scan *scan, uint32_t index)
 {
     struct sl_slot *slot = &slots->slot[index];
     int64_t lease_ns = slot->retired_at_ns == 0 ? lease_of_holds(scan, index) : 0;
@@ -197,35 +197,35 @@ static bool begin_lease(struct sl_slots *slots, const struct sl_scan *scan, uint
         slot->retired_at_ns = sl_clock_monotonic_ns();
         return false;
     }
-    if (!may_recycle(scan, slot, ahead))
-        return false;
     retire(slots, index);
     return true;
 }
 
-/* Retire up to `most` of the oldest slots that may go, by looks that commit to nothing: which ones,
- * the oldest first. For more than one it does not look long: where readers hold hundreds, each
- * message would pass them all. */
+/* Retire up to `most` of the oldest slots that may go: which ones, the oldest first. Once one is
+ * found it does not look long for more: where readers hold hundreds, each message would pass them
+ * all. */
 static uint32_t retire_oldest(struct sl_slots *slots, const struct sl_scan *scan, uint32_t most,
                               bool ahead, uint32_t retired[SL_SLOTS_AHEAD_MAX], bool *ret_began)
 {
+    /* Messages of one topic stand here in their order, so behind the first that must stay there is
+     * none that may go; but for those that were retired in vain, as a lossless subscriber that has
+     * come since may begin before them. */
+    const bool ends_at_first_that_stays = !slots->is_mixed && slots->retired == 0;
     uint32_t count = 0, passed = 0;
     *ret_began = false;
-    for (uint32_t i = slots->oldest;
-         i != SL_NO_SLOT && count < most && (count == 0 || passed < PASSED_MAX);
+    for (uint32_t i = slots->oldest; i != SL_NO_SLOT && count < most && passed < PASSED_MAX;
          i = slots->slot[i].newer) {
         const struct sl_slot *slot = &slots->slot[i];
-        if (slot->status == SL_SLOT_PUBLISHED && !may_recycle(scan, slot, ahead)) {
-            if (!slots->is_mixed)
-                break; /* the newer ones may go even less */
-            passed++;
-        } else if (slot->status != SL_SLOT_FREE && anyone_holds(scan, i)) {
-            *ret_began |= begin_lease(slots, scan, i, ahead);
-            passed++;
-        } else {
+        bool stays = slot->status == SL_SLOT_PUBLISHED && !may_recycle(scan, slot, ahead);
+        if (stays && ends_at_first_that_stays)
+            break;
+        if (!stays && (slot->status == SL_SLOT_FREE || !anyone_holds(scan, i))) {
             retire(slots, i);
             retired[count++] = i;
+            continue;
         }
+        *ret_began |= !stays && begin_lease(slots, scan, i);
+        passed += count > 0;
     }
     return count;
 }
@@ -446,6 +446,7 @@ int sl_slots_may_publish(struct sl_slots *slots, struct sl_channel *channel)
 static void hand_out(struct sl_slots *slots, struct sl_channel *channel, uint32_t index)
 {
     struct sl_slot *slot = &slots->slot[index];
+    slots->retired -= slot->status == SL_SLOT_RETIRED;
     slot->status = SL_SLOT_LOANED;
     slot->generation++;
     slot->retired_at_ns = 0;
@@ -644,6 +645,8 @@ void sl_slots_forget(struct sl_slots *slots, struct sl_channel *channel)
             sl_slots_discard(slots, i);
         forget_use(slots, channel, i);
     }
+    if (slots->only == channel)
+        slots->only = NULL;
 }
 
 /* Peers. --------------------------------------------------------------------------------------- */

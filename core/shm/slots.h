@@ -101,7 +101,7 @@ struct sl_slots {
     uint32_t oldest, newest; /* of the slots that are neither loaned nor ahead; or SL_NO_SLOT */
     uint32_t ahead[SL_SLOTS_AHEAD_MAX]; /* taken back ahead of need */
     uint32_t ahead_count, ahead_most;
-    uint32_t loaned;
+    uint32_t loaned, retired;      /* so many are in that state */
     const struct sl_channel *only; /* whose messages stand here */
     bool is_mixed; /* there were others', or several in a slot: slots are not in the order of seq */
     uint64_t blocked_since_ns; /* lossless subscribers keep slots that are needed; 0 = none does */

@@ -10,13 +10,6 @@
 /* A queue holds no more than this; a hostile publisher that goes on for ever shall not hold us. */
 #define DRAIN_MAX (2 * SL_ICEORYX_QUEUE)
 
-static const char *const names[] = {"default", "native", "iceoryx"};
-
-const char *sl_bus_name(enum sl_bus bus)
-{
-    return (unsigned)bus < sizeof names / sizeof names[0] ? names[bus] : "unknown";
-}
-
 int sl_bus_choose(enum sl_bus bus, enum sl_bus *ret_bus)
 {
     if ((unsigned)bus > SL_BUS_ICEORYX)
@@ -24,9 +17,9 @@ int sl_bus_choose(enum sl_bus bus, enum sl_bus *ret_bus)
     if (bus == SL_BUS_DEFAULT) {
         const char *text = getenv("SLUICE_BUS");
         bus = SL_BUS_NATIVE;
-        if (text && strcmp(text, names[SL_BUS_ICEORYX]) == 0)
+        if (text && strcmp(text, "iceoryx") == 0)
             bus = SL_BUS_ICEORYX;
-        else if (text && *text && strcmp(text, names[SL_BUS_NATIVE]) != 0)
+        else if (text && *text && strcmp(text, "native") != 0)
             return sl_error(-EINVAL, "SLUICE_BUS is '%s'; set it to native or iceoryx", text);
     }
     *ret_bus = bus;

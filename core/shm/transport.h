@@ -41,7 +41,6 @@ struct sl_inbox {
 
 /* Which one is meant: `bus`, or $SLUICE_BUS, or native. -EINVAL: the variable names neither. */
 int sl_bus_choose(enum sl_bus bus, enum sl_bus *ret_bus);
-const char *sl_bus_name(enum sl_bus bus);
 
 /* Publisher: message d->seq can be received when this returns, and the head tells of it. With
  * iceoryx a chunk must have been reserved. */

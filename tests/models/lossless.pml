@@ -279,16 +279,25 @@ inline loan()
     :: else ->
         SCAN_FENCE; /* recycle_now */
         i = 0;
+        d_step {
+            had_retired = false;
+            do
+            :: i < order_count -> had_retired = had_retired || is_retired[order[i]]; i++
+            :: else -> i = 0; break
+            od
+        };
         do
         :: i < order_count && k == S ->
             k = order[i];
+            if :: use[k] != 0 && !is_retired[k] -> FLOOR :: else fi;
             if
             :: use[k] == 0 -> skip
-            :: use[k] != 0 && LD(PUB, HELD(k)) != 0 -> k = S
+            :: use[k] != 0 && !is_retired[k] && UNREAD(use[k], cursor) ->
+                k = S;
+                if :: !had_retired -> i = order_count :: else fi /* none behind it may go */
             :: else ->
-                FLOOR;
                 if
-                :: !is_retired[k] && UNREAD(use[k], cursor) -> k = S
+                :: LD(PUB, HELD(k)) != 0 -> k = S
                 :: else ->
                     if
                     :: !is_retired[k] && LD(PUB, STATE(use[k])) == (use[k] << 1 | 1) ->
@@ -300,7 +309,7 @@ inline loan()
                     if :: LD(PUB, HELD(k)) != 0 -> k = S :: else fi /* R3 */
                 fi
             fi;
-            if :: k == S -> i++ :: else fi
+            if :: k == S && i < order_count -> i++ :: else fi
         :: else -> break
         od;
         if
@@ -318,6 +327,7 @@ inline loan()
 proctype Publisher()
 {
     byte i, j, k, cursor;
+    bool had_retired;
     d_step {
         do
         :: order_count < S -> order[order_count] = order_count; order_count++

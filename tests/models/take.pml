@@ -220,7 +220,7 @@ inline retire(k)
 #define EARLY_WRITE(k) skip
 #endif
 
-/* slots.c: recycle, with retire_oldest */
+/* slots.c: recycle, with retire_oldest (PASSED_MAX only lets it pass more) */
 inline recycle(is_ahead, most)
 {
     i = 0; count = 0; cleared = false;
@@ -228,7 +228,7 @@ inline recycle(is_ahead, most)
     :: i < order_count && count < most ->
         k = order[i];
         if
-        :: status[k] == FREE -> held = false
+        :: status[k] == FREE || status[k] == PUBLISHED && is_ahead && use[k] == head -> held = false
         :: else -> look(k) /* commits to nothing */
         fi;
         if

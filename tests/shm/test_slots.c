@@ -8,15 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HOUR_NS INT64_C(3600000000000)
+
 enum {
     SLOTS = 4,
+    MANY = 40,
     ENTRIES = 8
 };
 
 /* Both ends of a topic over private memory. */
 struct bench {
     struct sl_slots slots;
-    _Atomic uint64_t state[SLOTS];
+    _Atomic uint64_t state[MANY];
     struct sl_channel channel;
     struct sl_peer peer;
     struct sl_ring_reader reader;
@@ -31,17 +34,18 @@ static void *lines(size_t size)
     return memset(memory, 0, size);
 }
 
-static void bench_start(struct bench *b, uint64_t head, uint32_t generation, enum sl_policy policy)
+static void bench_start_with(struct bench *b, uint32_t slots, uint64_t head, uint32_t generation,
+                             enum sl_policy policy)
 {
     memset(b, 0, sizeof *b);
     b->ring = lines(sl_ring_size(ENTRIES, 64, 1));
-    b->ledger = lines(sizeof(struct sl_ledger) + SLOTS);
+    b->ledger = lines(sizeof(struct sl_ledger) + slots);
     sl_ring_format(b->ring, 1, ENTRIES, 64, 1, &b->channel.ring);
     b->channel.head = head;
     b->channel.lossless_timeout_ns = INT64_MAX;
     atomic_store(&b->channel.ring.ring->head, head);
-    assert_ok(sl_slots_init(&b->slots, SLOTS, b->state));
-    for (int i = 0; i < SLOTS; i++)
+    assert_ok(sl_slots_init(&b->slots, slots, b->state));
+    for (uint32_t i = 0; i < slots; i++)
         b->slots.slot[i].generation = generation;
     b->peer = (struct sl_peer){.channel = &b->channel,
                                .ledger = b->ledger,
@@ -56,11 +60,16 @@ static void bench_start(struct bench *b, uint64_t head, uint32_t generation, enu
                                         .ledger = b->ledger,
                                         .word = &b->channel.ring.words[0],
                                         .state = b->state,
-                                        .slot_count = SLOTS,
+                                        .slot_count = slots,
                                         .slot_size = SLOT_SIZE,
                                         .policy = policy,
                                         .quota = 2};
     assert_ok(sl_ring_reader_attach(&b->reader, UINT64_MAX));
+}
+
+static void bench_start(struct bench *b, uint64_t head, uint32_t generation, enum sl_policy policy)
+{
+    bench_start_with(b, SLOTS, head, generation, policy);
 }
 
 static void bench_end(struct bench *b)
@@ -199,11 +208,71 @@ static void lossless_reader_keeps_its_slots(void **state)
     bench_end(&b);
 }
 
+/* Loan until none is left, and once more, so that the time of what is held is noted. */
+static uint32_t loan_all(struct bench *b)
+{
+    uint32_t count = 0, slot;
+    while (sl_slots_loan(&b->slots, &b->channel, &slot) == 0)
+        assert_true(++count <= SLOTS);
+    assert_int_equal(sl_slots_loan(&b->slots, &b->channel, &slot), -EAGAIN);
+    return count;
+}
+
 static void return_all(struct bench *b)
 {
     for (uint32_t i = 0; i < SLOTS; i++)
         if (b->slots.slot[i].status == SL_SLOT_LOANED)
             sl_slots_discard(&b->slots, i);
+}
+
+/* Behind those that somebody keeps for long, as many are taken back at a time as without them. */
+static void many_that_are_held_are_passed_over(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start_with(&b, MANY, 0, 0, SL_KEEP_LAST);
+    struct sl_ledger *ledger = b.ledger;
+    for (int i = 0; i < MANY; i++)
+        atomic_store(&ledger->held[show(&b, true)], i < MANY / 2);
+    uint32_t most = 0;
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(atomic_load(&ledger->held[show(&b, true)]), 0);
+        most = b.slots.ahead_count > most ? b.slots.ahead_count : most;
+    }
+    assert_int_equal(most, b.slots.ahead_most);
+    bench_end(&b);
+}
+
+/* A slot that was retired in vain is found once it is let go, also where a lossless subscriber has
+ * come since that begins before its message and before others that it has not read. */
+static void slot_retired_in_vain_is_found_behind_what_is_unread(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_start(&b, 0, 0, SL_KEEP_LAST);
+    struct sl_ledger *ledger = b.ledger;
+    uint32_t older = show(&b, true), younger = show(&b, true), slot;
+    atomic_store(&ledger->held[older], 1);
+    atomic_store(&ledger->held[younger], 1);
+    b.peer.lease_ns = HOUR_NS; /* a lease retires what is held */
+    loan_all(&b);
+    return_all(&b);
+    assert_int_equal(b.slots.slot[younger].status, SL_SLOT_RETIRED);
+    b.peer.lease_ns =
+        0; /* now as if it had been the younger's hold that came while it was retired */
+    b.slots.slot[younger].retired_at_ns = 0;
+    b.slots.slot[older].status = SL_SLOT_PUBLISHED;
+    b.slots.retired--;
+    atomic_store(&ledger->cursor, 0);
+    atomic_store(&b.peer.lossless, true);
+    atomic_store(&b.channel.lossless_count, 1);
+    atomic_store(&ledger->held[younger], 0);
+    bool is_found = false;
+    while (sl_slots_loan(&b.slots, &b.channel, &slot) == 0)
+        is_found |= slot == younger;
+    assert_true(is_found);
+    assert_int_equal(b.slots.slot[older].status, SL_SLOT_PUBLISHED);
+    bench_end(&b);
 }
 
 /* Slots stand in the order in which they were let go. Where that is not the order of what they
@@ -255,8 +324,6 @@ static void slot_of_another_topic_behind_a_retained_one_is_found(void **state)
 /* Leases. ----------------------------------------------------------------------------------------
  */
 
-#define HOUR_NS INT64_C(3600000000000)
-
 static void bench_start_with_lease(struct bench *b)
 {
     bench_start(b, 0, UINT32_MAX - 1, SL_KEEP_LAST); /* the generation wraps on the way */
@@ -284,16 +351,6 @@ static struct sl_taken show_and_hold(struct bench *b, bool last)
 static bool is_whole(const struct bench *b, const struct sl_taken *t)
 {
     return b->state[t->d.slot] >> 1 == t->d.generation;
-}
-
-/* Loan until none is left, and once more, so that the time of what is held is noted. */
-static uint32_t loan_all(struct bench *b)
-{
-    uint32_t count = 0, slot;
-    while (sl_slots_loan(&b->slots, &b->channel, &slot) == 0)
-        assert_true(++count <= SLOTS);
-    assert_int_equal(sl_slots_loan(&b->slots, &b->channel, &slot), -EAGAIN);
-    return count;
 }
 
 static void holds_end_with_their_lease_one_by_one_the_oldest_first(void **state)
@@ -423,6 +480,8 @@ int main(void)
         cmocka_unit_test(hold_without_a_message_is_let_go),
         cmocka_unit_test(retiring_an_old_message_spares_the_younger_one_in_its_entry),
         cmocka_unit_test(lossless_reader_keeps_its_slots),
+        cmocka_unit_test(many_that_are_held_are_passed_over),
+        cmocka_unit_test(slot_retired_in_vain_is_found_behind_what_is_unread),
         cmocka_unit_test(slot_behind_a_retained_one_is_found),
         cmocka_unit_test(slot_of_another_topic_behind_a_retained_one_is_found),
         cmocka_unit_test(holds_end_with_their_lease_one_by_one_the_oldest_first),

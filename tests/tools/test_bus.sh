@@ -62,7 +62,7 @@ expect 0 'published 1' topic pub /t std_msgs/msg/String "$message" --once --keep
 expect 1 'no topic' topic echo /t --once --timeout 10ms
 unset SLUICE_BUS
 
-iox-roudi -c "$SLUICE_ROUDI_CONFIG" -m off >roudi.log 2>&1 &
+LD_PRELOAD=$SLUICE_ROUDI_LIBRARY iox-roudi -c "$SLUICE_ROUDI_CONFIG" -m off >roudi.log 2>&1 &
 roudi=$!
 await_roudi
 
