@@ -41,7 +41,7 @@ static const struct size {
     uint32_t slots; /* so many messages the publisher may be ahead, as it sleeps when it may not */
     bool best_effort;
 } sizes[SL_BENCH_DDS_SIZES] = {
-    {"1k", 1u << 10, 250, 4096, false}, {"64k", 64u << 10, 32, 128, false},
+    {"1k", 1u << 10, 250, 512, false}, {"64k", 64u << 10, 32, 128, false},
     {"1M", 1u << 20, 8, 16, false},     {"8M", 8u << 20, 2, 4, false},
     {"8M", 8u << 20, 2, 4, true},
 };

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dds_peer.c - see dds_peer.h. As ddsperf does, the reader takes in a listener, by the thread that
- * receives, into memory that is used again. */
+ * receives, into memory that is used again. What ddsperf takes is flat, a number and bytes: so is a
+ * serialised message, which is copied and not made into strings, fields and data. */
 #include "tests/bench/dds_peer.h"
 
 #include "core/base/clock.h"
+#include "core/frame/pointcloud2.h"
 #include "core/shm/wake.h"
 
 #include <dds/dds.h>
+#include <dds/ddsi/ddsi_serdata.h>
 #include <sensor_msgs.h>
 
 #include <pthread.h>
@@ -18,9 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TAKEN_MAX   32 /* at one time */
-#define BLOCKING_NS DDS_SECS(10)
-#define FIELDS      4
+#define TAKEN_MAX    32 /* at one time */
+#define BLOCKING_NS  DDS_SECS(10)
+#define FIELDS       4
+#define MESSAGE_MORE 1024 /* more than a message has besides its data */
 
 typedef sensor_msgs_msg_dds__PointCloud2_ cloud;
 
@@ -40,29 +44,35 @@ static void note(uint64_t since_ns)
 
 struct lane {
     enum dds_lane name;
-    cloud taken[TAKEN_MAX];
-    void *room[TAKEN_MAX];
+    unsigned char *message; /* as it was taken; of message_bytes */
+    size_t message_bytes;
     uint64_t next; /* 0: any, for the first ones may have been sent to nobody */
 };
 
 static struct lane lanes[DDS_LANES];
 
-static bool is_right(const struct lane *lane, const cloud *c, struct dds_mark *ret_mark)
+static bool is_right(const struct lane *lane, size_t size, struct dds_mark *ret_mark)
 {
+    struct sl_pointcloud2 c;
     uint64_t last;
-    if (c->data._length != page->data_bytes || c->fields._length != FIELDS ||
-        strcmp(c->header.frame_id, DDS_FRAME_ID) != 0)
+    if (sl_pointcloud2_read(lane->message, size, &c) < 0 || c.data_size != page->data_bytes ||
+        c.field_count != FIELDS || c.frame_id.size != sizeof DDS_FRAME_ID - 1 ||
+        memcmp(c.frame_id.at, DDS_FRAME_ID, c.frame_id.size) != 0)
         return false;
-    memcpy(ret_mark, c->data._buffer, sizeof *ret_mark);
-    memcpy(&last, c->data._buffer + c->data._length - sizeof last, sizeof last);
+    memcpy(ret_mark, c.data, sizeof *ret_mark);
+    memcpy(&last, c.data + c.data_size - sizeof last, sizeof last);
     return ret_mark->number == last && (lane->next == 0 || ret_mark->number == lane->next ||
                                         (page->best_effort && ret_mark->number > lane->next));
 }
 
-static void receive_cloud(struct lane *lane, const cloud *c)
+static void receive_cloud(struct lane *lane, const struct ddsi_serdata *serialised)
 {
     struct dds_mark mark = {0};
-    if (!is_right(lane, c, &mark))
+    size_t size = ddsi_serdata_size(serialised);
+    bool fits = size <= lane->message_bytes;
+    if (fits)
+        ddsi_serdata_to_ser(serialised, 0, size, lane->message);
+    if (!fits || !is_right(lane, size, &mark))
         atomic_fetch_add(&page->lane[lane->name].wrong, 1);
     else
         note(mark.sent_ns);
@@ -72,12 +82,15 @@ static void receive_cloud(struct lane *lane, const cloud *c)
 static void receive(dds_entity_t reader, void *context)
 {
     struct lane *lane = context;
+    struct ddsi_serdata *taken[TAKEN_MAX];
     dds_sample_info_t info[TAKEN_MAX];
     int got;
-    while ((got = dds_take(reader, lane->room, info, TAKEN_MAX, TAKEN_MAX)) > 0) {
-        for (int i = 0; i < got; i++)
+    while ((got = dds_takecdr(reader, taken, TAKEN_MAX, info, DDS_ANY_STATE)) > 0) {
+        for (int i = 0; i < got; i++) {
             if (info[i].valid_data)
-                receive_cloud(lane, lane->room[i]);
+                receive_cloud(lane, taken[i]);
+            ddsi_serdata_unref(taken[i]);
+        }
         atomic_store(&page->lane[lane->name].next, lane->next);
         atomic_fetch_add(&page->lane[lane->name].messages, (unsigned)got);
     }
@@ -111,8 +124,10 @@ static dds_entity_t open_reader(dds_entity_t participant, enum dds_lane name)
 {
     struct lane *lane = &lanes[name];
     lane->name = name;
-    for (unsigned i = 0; i < TAKEN_MAX; i++)
-        lane->room[i] = &lane->taken[i];
+    lane->message_bytes = page->data_bytes + MESSAGE_MORE;
+    lane->message = malloc(lane->message_bytes);
+    if (!lane->message)
+        return DDS_RETCODE_OUT_OF_RESOURCES;
     dds_listener_t *listener = dds_create_listener(lane);
     dds_lset_data_available(listener, receive);
     dds_lset_subscription_matched(listener, see_writers);
