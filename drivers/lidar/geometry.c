@@ -81,7 +81,7 @@ static bool goes_on(const struct lidar_track *track, const struct lidar_packet *
     double steps = (double)(packet->time_ns - track->time_ns[newest]) / group_ns;
     if (!(steps > 0.5 && steps < LIDAR_TRACK_STEPS))
         return false;
-    if (track->steps == 0)
+    if (track->steps == 0 || track->count == 1) /* or it is the rate of another time, or a guess */
         return true;
     double expected = steps * track->advance / track->steps;
     double off = forward(track->azimuth[newest], packet->azimuth[0]) - expected;
@@ -144,7 +144,7 @@ static void follow(struct lidar_track *track, const struct lidar_packet *packet)
 }
 
 /* The one step that is too long for an even rotation; 0 = none. False if there are several, or one
- * that is too short. */
+ * that is too short or goes back. */
 static bool find_short_jump(const struct lidar_packet *packet, double even, unsigned *ret_jump)
 {
     *ret_jump = 0;
@@ -152,8 +152,8 @@ static bool find_short_jump(const struct lidar_packet *packet, double even, unsi
         double off = forward(packet->azimuth[i - 1], packet->azimuth[i]) - even;
         if (fabs(off) <= LIDAR_JITTER_UNITS)
             continue;
-        if (off > LIDAR_AZIMUTH_UNITS - LIDAR_JITTER_UNITS - even || *ret_jump > 0)
-            return false; /* a little backwards, or again */
+        if (off < 0 || off > LIDAR_AZIMUTH_UNITS - LIDAR_JITTER_UNITS - even || *ret_jump > 0)
+            return false;
         *ret_jump = i;
     }
     return true;
@@ -164,7 +164,13 @@ static bool short_geometry_of(const struct lidar_packet *packet, struct lidar_tr
 {
     unsigned jump = 0;
     bool is_known = track->steps > 0;
-    if (is_known && !find_short_jump(packet, (double)track->advance / track->steps, &jump))
+    bool is_odd =
+        is_known && !find_short_jump(packet, (double)track->advance / track->steps, &jump);
+    if (is_next && track->count == 0 && (is_odd || jump > 0)) {
+        is_odd = true; /* as the one before it was: it turns otherwise than it did */
+        track->steps = 0;
+    }
+    if (is_odd)
         return false;
     if (is_next && jump == 0)
         follow(track, packet);
