@@ -77,6 +77,10 @@ static void unknown_model_and_contradictory_options_are_wrong_usage(void **state
     REFUSED(FAILED, "strongest return, or dual", "--source=sim", "--sim-model=os1-64",
             "--sim-return=last");
     REFUSED(FAILED, "it makes 10 or 20", "--source=sim", "--sim-model=os1-64", "--sim-rpm=660");
+    REFUSED(FAILED, "no os1-64 turns counterclockwise", "--source=sim", "--sim-model=os1-64",
+            "--sim-counterclockwise");
+    REFUSED(FAILED, "no os1-64 turns counterclockwise", "--source=sim", "--sim-model=os1-64",
+            "--sim-faults=speed=-1");
     REFUSED(FAILED, "option --sim-faults: fault loss=2: give 0 to 1", "--source=sim",
             "--sim-faults=loss=2");
     REFUSED(FAILED, "must be above the minimum", "--source=sim", "--min-range=5", "--max-range=4");
