@@ -16,6 +16,7 @@ static struct sim_options {
     int model, return_mode;
     double rpm, rate, noise_m;
     int64_t seed, duration_ns;
+    bool is_counterclockwise;
 } given;
 
 static const char *const return_names[] = {"strongest", "last", "dual", NULL};
@@ -44,6 +45,10 @@ static const struct sl_option sensor_options[] = {
      .min = 60 * LIDAR_SIM_HZ_MIN,
      .max = 60 * LIDAR_SIM_HZ_MAX,
      .help = "Turns a minute"},
+    {.name = "counterclockwise",
+     .kind = SL_OPTION_FLAG,
+     .offset = offsetof(struct sim_options, is_counterclockwise),
+     .help = "It turns the other way, seen from above; vlp-16, puck-hi-res, xt32"},
     {.name = "noise",
      .kind = SL_OPTION_REAL,
      .offset = offsetof(struct sim_options, noise_m),
@@ -119,6 +124,7 @@ static int make_sensor(struct lidar_sim_config *sim)
     lidar_sim_config_of((enum lidar_sim_model)given.model, sim);
     sim->return_mode = returns[given.return_mode];
     sim->rotation_hz = given.rpm / 60;
+    sim->is_counterclockwise = given.is_counterclockwise;
     sim->range_noise_m = given.noise_m;
     sim->seed = (uint64_t)given.seed;
     int err = lidar_sim_faults_parse(given.faults, &sim->faults);

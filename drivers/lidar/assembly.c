@@ -56,10 +56,11 @@ void lidar_assembly_init(struct lidar_assembly *assembly, const struct lidar_mod
         lidar_block_init(&assembly->blocks[i], kernel, model, &options->block, i);
 }
 
-/* Azimuth after the cut, 0 ... 36000. */
+/* How far after the cut that is in its course, 0 ... 36000. */
 static double past_cut(const struct lidar_assembly *a, double units)
 {
-    double past = units - a->cut_units;
+    double past =
+        units - (a->track.is_reversed ? LIDAR_AZIMUTH_UNITS - a->cut_units : a->cut_units);
     while (past < 0)
         past += LIDAR_AZIMUTH_UNITS;
     while (past >= LIDAR_AZIMUTH_UNITS)
@@ -362,8 +363,9 @@ static void decode_jobs(const struct lidar_packet *packet, const struct lidar_ge
                         unsigned count)
 {
     const struct lidar_mirror *mirror = packet->model->mirror;
+    int32_t advance = g->is_reversed ? -(int32_t)g->advance : (int32_t)g->advance;
     if (!mirror)
-        lidar_block_decode(block, lidar_block_rate(block, g->advance, g->steps), jobs, count);
+        lidar_block_decode(block, lidar_block_rate(block, advance, g->steps), jobs, count);
     for (unsigned i = 0; mirror && i < count; i++)
         lidar_block_decode(block, lidar_mirror_rate(mirror, packet->mirror[group + i], block),
                            &jobs[i], 1);
@@ -566,11 +568,10 @@ static void settle_jump(struct lidar_assembly *a, const struct lidar_packet *pac
     a->next_ns += off_ns;
 }
 
-/* Is the azimuth where the rotation must have come to since the last packet? */
-static bool is_on_course(const struct lidar_assembly *a, const struct lidar_packet *packet,
-                         double expected_units)
+/* Is the packet's beginning where the rotation must have come to since the last one? */
+static bool is_on_course(const struct lidar_assembly *a, double first_units, double expected_units)
 {
-    double actual = packet->azimuth[0] - a->last_units;
+    double actual = first_units - a->last_units;
     double off = fmod(actual - expected_units, LIDAR_AZIMUTH_UNITS);
     if (off > LIDAR_AZIMUTH_UNITS / 2.0)
         off -= LIDAR_AZIMUTH_UNITS;
@@ -584,7 +585,7 @@ static void step_to_packet(struct lidar_assembly *a, const struct lidar_packet *
                            const struct lidar_geometry *g)
 {
     unsigned gap = 0;
-    double past = past_cut(a, lidar_column_units(packet, g, 0));
+    double first_units = lidar_column_units(packet, g, 0), past = past_cut(a, first_units);
     /* a mirror's sweep ends where it ends, and the next one begins some time later */
     bool is_sweep =
         a->model->mirror && a->has_rotation && is_crossing(past_cut(a, a->last_units), past);
@@ -595,7 +596,7 @@ static void step_to_packet(struct lidar_assembly *a, const struct lidar_packet *
         gap = is_sweep ? 0 : gap_before(a, packet, g);
         if (expected_units >= LIDAR_AZIMUTH_UNITS)
             restart(a, LIDAR_RESTART_AHEAD);
-        else if (!is_on_course(a, packet, expected_units))
+        else if (!is_on_course(a, first_units, expected_units))
             restart(a, LIDAR_RESTART_ROTATION);
     }
     if (!current_frame(a)->is_open) {
@@ -674,6 +675,7 @@ void lidar_assembly_push(struct lidar_assembly *a, const struct lidar_packet *pa
                          enum lidar_clock_step step)
 {
     struct lidar_geometry geometry;
+    bool was_reversed = a->track.is_reversed;
     begin_step(a, packet, step);
     if (!lidar_geometry_of(packet, &a->track, step != LIDAR_STEP_LATE, &geometry)) {
         lidar_count(a->counts, LIDAR_BAD_ROTATION);
@@ -683,6 +685,8 @@ void lidar_assembly_push(struct lidar_assembly *a, const struct lidar_packet *pa
         }
         return;
     }
+    if (a->has_rotation && geometry.is_reversed != was_reversed)
+        restart(a, LIDAR_RESTART_ROTATION);
     if (step == LIDAR_STEP_LATE)
         place_late(a, packet, &geometry);
     else

@@ -2,10 +2,11 @@
 /* assembly.h - frames out of packets: every column at its final place in memory that a sink lends.
  *
  * A frame is one turn, from the exact column that crosses the cut angle to the one before the next
- * crossing. A column's row follows from its time, not from its order of arrival: what was lost
- * leaves holes, what was overtaken finds its place, what comes twice is left out. So two frames are
- * open for a moment after a cut, if packets of the older one are missing; if none is, it is handed
- * on at once.
+ * crossing. Columns are in the order of their time, so those of a sensor that turns
+ * counterclockwise go round the other way; where it begins to, a frame ends. A column's row follows
+ * from its time, not from its order of arrival: what was lost leaves holes, what was overtaken
+ * finds its place, what comes twice is left out. So two frames are open for a moment after a cut,
+ * if packets of the older one are missing; if none is, it is handed on at once.
  *
  *      row 0:         ring 0 | ring 1 | ... | ring 15 ...  22 bytes a point, block_kernel.h
  *      row 1:         ...
@@ -145,7 +146,7 @@ struct lidar_assembly {
     /* Where the rotation stands, after the newest packet in order. */
     bool has_rotation;
     int64_t last_ns;   /* its last column */
-    double last_units; /* and that one's azimuth */
+    double last_units; /* and that one's place in its course (geometry.h) */
     int64_t next_ns;   /* when the column after it is due */
     int64_t blind_ns;  /* that the last packet jumped over, by its own rate; 0 = it did not */
     uint64_t last_host_ns;

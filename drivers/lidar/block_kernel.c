@@ -252,13 +252,13 @@ static void compute_rate(const struct lidar_block *block, double units_per_ns,
     }
 }
 
-const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint32_t advance,
+const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, int32_t advance,
                                                 uint32_t steps)
 {
     if (block->model->has_one_azimuth)
-        advance = steps = 1;                         /* all rates give the same */
-    uint32_t key = advance * RATE_STEPS_MAX + steps; /* never 0: steps is at least 1 */
-    uint32_t at = (advance ^ steps) & (LIDAR_RATES - 1);
+        advance = steps = 1;                                   /* all rates give the same */
+    uint32_t key = (uint32_t)advance * RATE_STEPS_MAX + steps; /* never 0: steps is at least 1 */
+    uint32_t at = ((uint32_t)advance ^ steps) & (LIDAR_RATES - 1);
     if (block->rate_key[at] != key) {
         double step_ns = (double)lidar_model_group_ns(block->model);
         compute_rate(block, advance / (steps * step_ns), &block->rate[at]);

@@ -185,10 +185,10 @@ void lidar_block_init(struct lidar_block *block, const struct lidar_block_kernel
                       const struct lidar_model *model, const struct lidar_block_options *options,
                       unsigned index);
 
-/* A and B for a rotation of `advance` 0.01 degrees in `steps` groups' time, fewer than 64. Kept,
- * because a steady motor gives the same few values again and again. Valid until LIDAR_RATES other
- * calls. */
-const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, uint32_t advance,
+/* A and B for a rotation of `advance` 0.01 degrees (below 0: counterclockwise) in `steps` groups'
+ * time, fewer than 64. Kept, because a steady motor gives the same few values again and again.
+ * Valid until LIDAR_RATES other calls. */
+const struct lidar_block_rate *lidar_block_rate(struct lidar_block *block, int32_t advance,
                                                 uint32_t steps);
 
 static inline void lidar_block_decode(struct lidar_block *block,

@@ -28,7 +28,7 @@ enum lidar_count {
     LIDAR_BAD_SENTENCE, /* telemetry whose NMEA text is damaged; the rest of it was used */
     LIDAR_OTHER_MODEL,
     LIDAR_UNIDENTIFIED, /* came before the model was told, and were too many to keep */
-    LIDAR_BAD_ROTATION, /* stopped, reversed, too slow or too fast, azimuths out of line */
+    LIDAR_BAD_ROTATION, /* stopped, too slow or too fast, azimuths out of line */
     /* Order. What was lost in the end is GAP minus REORDERED. */
     LIDAR_GAP,       /* packets that the stamps say were left out */
     LIDAR_REORDERED, /* came late and found their place */
@@ -37,7 +37,7 @@ enum lidar_count {
     /* Times that the stream was begun anew. */
     LIDAR_RESTART_BACK,     /* stamps jumped back */
     LIDAR_RESTART_AHEAD,    /* stamps or rotation left out about a turn or more */
-    LIDAR_RESTART_ROTATION, /* azimuth is not where the rotation rate says */
+    LIDAR_RESTART_ROTATION, /* azimuth is not where the rotation rate says, or it was reversed */
     LIDAR_RESTART_MODE,     /* single and dual return changed */
     LIDAR_RESTART_SENSOR,   /* the sensor says that it has started anew */
     /* Frames. */

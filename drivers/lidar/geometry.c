@@ -6,9 +6,10 @@
 
 #include "core/base/clock.h"
 
-static int32_t forward(uint16_t from, uint16_t to)
+/* The way that the sensor turns. */
+static int32_t forward(bool is_reversed, uint16_t from, uint16_t to)
 {
-    int32_t units = (int32_t)to - (int32_t)from;
+    int32_t units = is_reversed ? (int32_t)from - (int32_t)to : (int32_t)to - (int32_t)from;
     return units < 0 ? units + LIDAR_AZIMUTH_UNITS : units;
 }
 
@@ -20,10 +21,12 @@ static bool is_believed(const struct lidar_model *model, int32_t advance, int32_
 }
 
 /* Do all azimuths lie on a line from the first to the last? */
-static bool is_even(const struct lidar_packet *packet, int32_t advance, int32_t steps)
+static bool is_even(const struct lidar_packet *packet, bool is_reversed, int32_t advance,
+                    int32_t steps)
 {
     for (int32_t i = 1; i < steps; i++) {
-        int32_t off = forward(packet->azimuth[0], packet->azimuth[i]) * steps - advance * i;
+        int32_t off =
+            forward(is_reversed, packet->azimuth[0], packet->azimuth[i]) * steps - advance * i;
         if (off > LIDAR_JITTER_UNITS * steps || off < -LIDAR_JITTER_UNITS * steps)
             return false;
     }
@@ -48,9 +51,10 @@ static void set_rate(const struct lidar_packet *packet, int32_t advance, int32_t
 static bool find_jump(const struct lidar_packet *packet, int32_t steps,
                       struct lidar_geometry *geometry)
 {
+    bool is_reversed = geometry->is_reversed;
     int32_t step[LIDAR_BLOCKS_MAX], sum = 0, longest = 0;
     for (int32_t i = 0; i < steps; i++) {
-        step[i] = forward(packet->azimuth[i], packet->azimuth[i + 1]);
+        step[i] = forward(is_reversed, packet->azimuth[i], packet->azimuth[i + 1]);
         sum += step[i];
         if (step[i] > step[longest])
             longest = i;
@@ -81,10 +85,10 @@ static bool goes_on(const struct lidar_track *track, const struct lidar_packet *
     double steps = (double)(packet->time_ns - track->time_ns[newest]) / group_ns;
     if (!(steps > 0.5 && steps < LIDAR_TRACK_STEPS))
         return false;
-    if (track->steps == 0)
+    if (track->steps == 0 || track->count == 1) /* or it is the rate of another time, or a guess */
         return true;
     double expected = steps * track->advance / track->steps;
-    double off = forward(track->azimuth[newest], packet->azimuth[0]) - expected;
+    double off = forward(track->is_reversed, track->azimuth[newest], packet->azimuth[0]) - expected;
     if (off > LIDAR_AZIMUTH_UNITS / 2.0)
         off -= LIDAR_AZIMUTH_UNITS;
     return fabs(off) <= LIDAR_JITTER_UNITS + expected / 2;
@@ -98,7 +102,23 @@ static void remember(struct lidar_track *track, uint16_t azimuth, int64_t time_n
     track->count += track->count < LIDAR_TRACK_GROUPS;
 }
 
-/* The rate from the oldest group that is near enough to the newest one. */
+/* Is that a rate in one of the two ways? Nothing reverses a mirror (mirror.h). */
+static void believe_rate(struct lidar_track *track, const struct lidar_model *model,
+                         int32_t advance, int32_t steps)
+{
+    bool is_reversed = !model->mirror && advance > LIDAR_AZIMUTH_UNITS / 2;
+    if (is_reversed)
+        advance = LIDAR_AZIMUTH_UNITS - advance;
+    if (steps >= 1 && is_believed(model, advance, steps)) {
+        track->advance = (uint32_t)advance;
+        track->steps = (uint32_t)steps;
+        track->is_reversed = is_reversed;
+    } else {
+        track->advance = track->steps = 0; /* it has stopped */
+    }
+}
+
+/* The rate and the way from the oldest group that is near enough to the newest one. */
 static void update_rate(struct lidar_track *track, const struct lidar_model *model)
 {
     double group_ns = (double)lidar_model_group_ns(model);
@@ -106,15 +126,10 @@ static void update_rate(struct lidar_track *track, const struct lidar_model *mod
     for (; track->count >= 2; track->count--) {
         unsigned oldest = (track->next + LIDAR_TRACK_GROUPS - track->count) % LIDAR_TRACK_GROUPS;
         double steps = round((double)(track->time_ns[newest] - track->time_ns[oldest]) / group_ns);
-        int32_t advance = forward(track->azimuth[oldest], track->azimuth[newest]);
         if (steps >= LIDAR_TRACK_STEPS)
             continue;
-        if (steps >= 1 && is_believed(model, advance, (int32_t)steps)) {
-            track->advance = (uint32_t)advance;
-            track->steps = (uint32_t)steps;
-        } else {
-            track->advance = track->steps = 0; /* it has stopped, or turns the other way */
-        }
+        int32_t advance = forward(false, track->azimuth[oldest], track->azimuth[newest]);
+        believe_rate(track, model, advance, (int32_t)steps);
         return;
     }
 }
@@ -144,16 +159,20 @@ static void follow(struct lidar_track *track, const struct lidar_packet *packet)
 }
 
 /* The one step that is too long for an even rotation; 0 = none. False if there are several, or one
- * that is too short. */
-static bool find_short_jump(const struct lidar_packet *packet, double even, unsigned *ret_jump)
+ * that is too short or goes back. */
+static bool find_short_jump(const struct lidar_packet *packet, const struct lidar_track *track,
+                            unsigned *ret_jump)
 {
+    double even = (double)track->advance / track->steps;
     *ret_jump = 0;
     for (unsigned i = 1; i < packet->group_count; i++) {
-        double off = forward(packet->azimuth[i - 1], packet->azimuth[i]) - even;
-        if (fabs(off) <= LIDAR_JITTER_UNITS)
+        int32_t step = forward(track->is_reversed, packet->azimuth[i - 1], packet->azimuth[i]);
+        int32_t back = LIDAR_AZIMUTH_UNITS - step;
+        if (fabs(step - even) <= LIDAR_JITTER_UNITS)
             continue;
-        if (off > LIDAR_AZIMUTH_UNITS - LIDAR_JITTER_UNITS - even || *ret_jump > 0)
-            return false; /* a little backwards, or again */
+        if (step < even || back < LIDAR_JITTER_UNITS || is_believed(packet->model, back, 1) ||
+            *ret_jump > 0)
+            return false;
         *ret_jump = i;
     }
     return true;
@@ -163,8 +182,12 @@ static bool short_geometry_of(const struct lidar_packet *packet, struct lidar_tr
                               bool is_next, struct lidar_geometry *geometry)
 {
     unsigned jump = 0;
-    bool is_known = track->steps > 0;
-    if (is_known && !find_short_jump(packet, (double)track->advance / track->steps, &jump))
+    bool is_odd = track->steps > 0 && !find_short_jump(packet, track, &jump);
+    if (is_next && track->count == 0 && (is_odd || jump > 0)) {
+        is_odd = true; /* as the one before it was: it turns otherwise than it did */
+        track->steps = 0;
+    }
+    if (is_odd)
         return false;
     if (is_next && jump == 0)
         follow(track, packet);
@@ -172,11 +195,13 @@ static bool short_geometry_of(const struct lidar_packet *packet, struct lidar_tr
         lidar_track_restart(track);
     if (track->steps == 0)
         return false;
+    geometry->is_reversed = track->is_reversed;
     set_rate(packet, (int32_t)track->advance, (int32_t)track->steps, geometry);
     geometry->span_units = (geometry->column_count - 1) * geometry->units_per_column;
     if (jump > 0) {
         double even = (double)track->advance / track->steps;
-        double blind = forward(packet->azimuth[jump - 1], packet->azimuth[jump]) - even;
+        double blind =
+            forward(track->is_reversed, packet->azimuth[jump - 1], packet->azimuth[jump]) - even;
         double columns = round(blind / geometry->units_per_column);
         geometry->jump_column = jump * packet->model->columns_per_block;
         geometry->jump_ns = (int64_t)columns * packet->model->column_period_ns;
@@ -185,20 +210,33 @@ static bool short_geometry_of(const struct lidar_packet *packet, struct lidar_tr
     return true;
 }
 
+/* Is the packet that of a sensor that turns this way? */
+static bool is_this_way(const struct lidar_packet *packet, bool is_reversed,
+                        struct lidar_geometry *geometry)
+{
+    int32_t steps = packet->group_count - 1;
+    int32_t advance = forward(is_reversed, packet->azimuth[0], packet->azimuth[steps]);
+    geometry->is_reversed = is_reversed;
+    if (!is_even(packet, is_reversed, advance, steps))
+        return find_jump(packet, steps, geometry);
+    if (!is_believed(packet->model, advance, steps))
+        return false;
+    set_rate(packet, advance, steps, geometry);
+    return true;
+}
+
 bool lidar_geometry_of(const struct lidar_packet *packet, struct lidar_track *track, bool is_next,
                        struct lidar_geometry *ret_geometry)
 {
     if (lidar_packet_is_short(packet))
         return short_geometry_of(packet, track, is_next, ret_geometry);
-    int32_t steps = packet->group_count - 1;
-    int32_t advance = forward(packet->azimuth[0], packet->azimuth[steps]);
-    if (is_even(packet, advance, steps)) {
-        if (!is_believed(packet->model, advance, steps))
-            return false;
-        set_rate(packet, advance, steps, ret_geometry);
+    if (is_this_way(packet, track->is_reversed, ret_geometry))
         return true;
-    }
-    return find_jump(packet, steps, ret_geometry);
+    if (!is_next || packet->model->mirror ||
+        !is_this_way(packet, !track->is_reversed, ret_geometry))
+        return false;
+    track->is_reversed = !track->is_reversed;
+    return true;
 }
 
 void lidar_turn_init(struct lidar_turn *turn)

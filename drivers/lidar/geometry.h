@@ -6,6 +6,10 @@
  * groups, of whatever packets. A sensor whose field of view is limited goes on with the same packet
  * after the blind part, so azimuth and time may jump once inside it.
  *
+ * A sensor that turns counterclockwise sends azimuths that fall. Its way is told from each packet,
+ * or of short ones from the last groups. How far it has come is counted the way it turns, so that
+ * this grows in either case: its course, which is 36000 less the azimuth if it is reversed.
+ *
  * Life:    values; nothing to free. A lidar_track starts as zeros.
  * Owner:   the caller.
  * Threads: any.
@@ -26,7 +30,8 @@
 #define LIDAR_JITTER_UNITS 30
 
 struct lidar_geometry {
-    uint32_t advance; /* 0.01 degrees in `steps` blocks' time, without the jump */
+    bool is_reversed; /* the sensor turns counterclockwise */
+    uint32_t advance; /* 0.01 degrees in `steps` blocks' time, without the jump; either way */
     uint32_t steps;
     double units_per_column;
     double span_units;     /* from the first column to the last, with the jump */
@@ -35,7 +40,7 @@ struct lidar_geometry {
     int64_t jump_ns; /* that columns from there on are later than their place in the packet says */
 };
 
-/* The rotation over the packets before; of no use where packets are long enough. */
+/* The rotation over the packets before; where packets are long enough only the way it goes. */
 #define LIDAR_TRACK_GROUPS 12
 #define LIDAR_TRACK_STEPS  64 /* groups' times that it may span, where packets were lost */
 struct lidar_track {
@@ -43,6 +48,7 @@ struct lidar_track {
     uint16_t azimuth[LIDAR_TRACK_GROUPS];
     int64_t time_ns[LIDAR_TRACK_GROUPS];
     uint32_t advance, steps; /* the rate last believed; 0 = none yet */
+    bool is_reversed;        /* the way last believed */
 };
 
 /* Does the rate of such a sensor have to be taken over several packets? */
@@ -70,12 +76,13 @@ static inline int64_t lidar_column_ns(const struct lidar_packet *packet,
            (column >= geometry->jump_column ? geometry->jump_ns : 0);
 }
 
-/* In 0.01 degrees, 0 <= a < 36000 + a column's advance. */
+/* How far in its course, in 0.01 degrees, 0 <= a <= 36000 + a column's advance. */
 static inline double lidar_column_units(const struct lidar_packet *packet,
                                         const struct lidar_geometry *geometry, unsigned column)
 {
     unsigned per_block = packet->model->columns_per_block;
-    return packet->azimuth[column / per_block] +
+    unsigned azimuth = packet->azimuth[column / per_block];
+    return (geometry->is_reversed ? LIDAR_AZIMUTH_UNITS - azimuth : azimuth) +
            (double)(column % per_block) * geometry->units_per_column;
 }
 

@@ -54,6 +54,7 @@ struct lidar_options {
 
     int sim_model; /* of lidar_sim_choices; 0 = the one that `model` names */
     double sim_rpm, sim_noise_m;
+    bool sim_is_counterclockwise;
     const char *sim_faults;
     int sim_return;
     int64_t sim_packets, sim_seed;
@@ -85,7 +86,7 @@ struct lidar_options {
     struct ouster_metadata metadata;
 };
 
-#define LIDAR_OPTION_COUNT 62
+#define LIDAR_OPTION_COUNT 63
 extern const struct sl_option lidar_option_table[]; /* so many; options.c asserts it */
 
 /* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and

@@ -14,6 +14,7 @@ int lidar_options_sim_config(const struct lidar_options *o, struct lidar_sim_con
     lidar_sim_config_of((enum lidar_sim_model)(o->sim_model - 1), ret_sim);
     ret_sim->return_mode = returns[o->sim_return];
     ret_sim->rotation_hz = o->sim_rpm / 60;
+    ret_sim->is_counterclockwise = o->sim_is_counterclockwise;
     ret_sim->range_noise_m = o->sim_noise_m;
     ret_sim->data_packets_max = (uint64_t)o->sim_packets;
     ret_sim->seed = (uint64_t)o->sim_seed;

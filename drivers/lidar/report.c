@@ -207,10 +207,10 @@ static void tell_rotation(const struct lidar_report *report)
     if (count[LIDAR_FRAMES] == 0 && count[LIDAR_BAD_ROTATION] > ODD_PACKETS_MAX)
         say(report, SL_LOG_WARN,
             "no frame came of the first %d s, as in %" PRIu64
-            " packets the azimuth stands still or goes backwards; only sensors that turn "
-            "clockwise, "
-            "seen from above, are decoded: is this one set to turn the other way?",
-            (int)(SILENCE_NS / SL_NS_PER_S), count[LIDAR_BAD_ROTATION]);
+            " packets the azimuth stands still or does not go on evenly at %g to %g turns a "
+            "second: does the sensor's motor turn?",
+            (int)(SILENCE_NS / SL_NS_PER_S), count[LIDAR_BAD_ROTATION], LIDAR_ROTATION_MIN_HZ,
+            LIDAR_ROTATION_MAX_HZ);
 }
 
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)

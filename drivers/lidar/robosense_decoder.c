@@ -25,6 +25,7 @@
 #define SAME_TIME_NS  (60 * (int64_t)SL_NS_PER_S)
 #define HOUR_US       UINT32_C(3600000000)
 #define STEP_US_MAX   20000 /* less than half a turn */
+#define HALF_TURN     (LIDAR_AZIMUTH_UNITS / 2)
 #define BLOCKS        12
 #define ANGLES_WAIT_S 3 /* of points: then a person is told that their angles are the type's */
 
@@ -125,9 +126,14 @@ static unsigned returns_by_rate(struct robosense_decoder *d, const uint8_t *byte
     d->turned = now;
     uint32_t step_us = (now.stamp_us + HOUR_US - before.stamp_us) % HOUR_US;
     uint32_t step = (now.first + LIDAR_AZIMUTH_UNITS - before.first) % LIDAR_AZIMUTH_UNITS;
+    uint32_t advance = now.advance;
     if (step_us == 0 || step_us > STEP_US_MAX || step == 0)
         return 0;
-    double block_us = (double)now.advance / (BLOCKS - 1) * step_us / step;
+    if (advance > HALF_TURN && step > HALF_TURN) { /* counterclockwise */
+        advance = LIDAR_AZIMUTH_UNITS - advance;
+        step = LIDAR_AZIMUTH_UNITS - step;
+    }
+    double block_us = (double)advance / (BLOCKS - 1) * step_us / step;
     double share = block_us * (double)SL_NS_PER_US / (double)lidar_model_group_ns(&d->type);
     if (fabs(share - 1) < 0.15)
         return 1;

@@ -19,6 +19,7 @@
 #define START_UTC_S  1709208007 /* 2024-02-29 12:00:07 */
 #define START_DEG    350.003
 #define DEG_A_US     3600e-6 /* ten turns a second */
+#define TURNS_BACK   100     /* more than there are */
 #define RAW          900
 #define SECOND_IS_BY 300
 
@@ -31,6 +32,7 @@ struct sensor {
     double period_us, unit_m, lens_m;
     double vertical_deg[32], azimuth_deg[32], firing_us[32];
     unsigned returns;
+    int way; /* 1, or -1: counterclockwise */
 };
 
 /* clang-format off */
@@ -54,7 +56,9 @@ struct sensor {
      41.42, 43.91}
 
 static const struct sensor sensors[] = {
-    {RS16, 1}, {RS16, 2}, {HELIOS, 1}, {HELIOS, 2}, {HELIOS16P, 1}, {HELIOS16P, 2},
+    {RS16, 1, 1}, {RS16, 2, 1}, {HELIOS, 1, 1}, {HELIOS, 2, 1}, {HELIOS16P, 1, 1},
+    {HELIOS16P, 2, 1}, {RS16, 1, -1}, {RS16, 2, -1}, {HELIOS, 1, -1}, {HELIOS, 2, -1},
+    {HELIOS16P, 1, -1}, {HELIOS16P, 2, -1},
 };
 /* clang-format on */
 
@@ -63,9 +67,16 @@ static inline unsigned columns_in_packet(const struct sensor *s)
     return 12 * 32 / s->lasers / s->returns;
 }
 
+static inline double turned_deg(const struct sensor *s, double us)
+{
+    return s->way * us * DEG_A_US;
+}
+
+/* 9.997 degrees before the first cut, either way, and above 0. */
 static inline double azimuth_deg(const struct sensor *s, unsigned column)
 {
-    return START_DEG + column * s->period_us * DEG_A_US;
+    double start = s->way > 0 ? START_DEG : TURNS_BACK * 360 - START_DEG;
+    return start + turned_deg(s, column * s->period_us);
 }
 
 /* Distance of a laser's return in a column: no two neighbours are alike. */

@@ -17,4 +17,6 @@ sluice_test(lidar_source_sim SOURCES test_source_sim.c LINK sluice_lidar_source)
 sluice_test(lidar_source_capture SOURCES test_source_capture.c LINK sluice_lidar_source)
 sluice_test(lidar_source_real SOURCES test_source_real.c LINK sluice_lidar_source)
 sluice_test(lidar_round_trip SOURCES test_round_trip.c LINK sluice_lidar_source sluice_lidar_decode)
+sluice_test(lidar_counterclockwise SOURCES test_counterclockwise.c
+            LINK sluice_lidar_source sluice_lidar_test_frames)
 set(SLUICE_ONE_THREAD OFF)

@@ -284,10 +284,10 @@ static void cut_frame_with_a_gap_waits_for_its_deadline_only(void **state)
 
 /* Rotation. */
 
-static void stopped_and_reversed_rotation_end_the_frame(void **state)
+static void stopped_and_unbelievable_rotation_ends_the_frame(void **state)
 {
     (void)state;
-    static const double speeds[] = {0, -10, 0.5, 45};
+    static const double speeds[] = {0, 0.5, -0.5, 45, -45};
     for (unsigned i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
         struct fake_sensor sensor = fake_vlp16(), odd = sensor;
         odd.turn_hz = speeds[i];
@@ -306,6 +306,45 @@ static void stopped_and_reversed_rotation_end_the_frame(void **state)
     }
 }
 
+/* From packet 60 to 90 it turns the other way; no motor does it from one packet to the next one. */
+static void check_reversed(double azimuth_deg)
+{
+    struct fake_sensor sensor = fake_vlp16(), reversed = sensor;
+    reversed.turn_hz = -10;
+    reversed.azimuth_deg = azimuth_deg;
+    start(&frames);
+    push_range(&sensor, 0, 60);
+    push_range(&reversed, 60, 75);
+    assert_int_equal(frames.closed, 2);
+    assert_int_equal(frames.kept[1].info.partial, LIDAR_PARTIAL_END);
+    assert_int_equal(frames.kept[1].info.columns, 60 * 24 - 51);
+    push_range(&reversed, 75, 90);
+    push_range(&sensor, 90, 100);
+    end();
+    assert_int_equal(count_of(LIDAR_BAD_ROTATION), 0);
+    assert_int_equal(count_of(LIDAR_RESTART_ROTATION), 2);
+    assert_int_equal(count_of(LIDAR_GAP), 0);
+    unsigned columns = 0;
+    for (unsigned k = 0; k < frames.closed; k++) {
+        columns += frames.kept[k].info.columns;
+        assert_int_equal(frames.kept[k].info.missing, 0);
+    }
+    assert_int_equal(columns, 100 * 24);
+    assert_int_equal(frames.kept[2].info.partial & LIDAR_PARTIAL_START, LIDAR_PARTIAL_START);
+    struct point first = frame_point(&frames.kept[2], 0, 0);
+    double degrees = azimuth_deg - 60 * 24 * COLUMN_DEG;
+    double got = atan2(-(double)first.y, (double)first.x) * 180 / 3.14159265358979323846;
+    assert_true(fabs(remainder(got - degrees, 360)) < 0.01);
+    drop(&frames);
+}
+
+static void reversed_rotation_ends_the_frame_and_begins_one_that_goes_back(void **state)
+{
+    (void)state;
+    check_reversed(3600 + 100);
+    check_reversed(3600 - fake_vlp16().azimuth_deg); /* as far in its course, the other way */
+}
+
 static void azimuth_off_course_begins_anew(void **state)
 {
     (void)state;
@@ -322,10 +361,9 @@ static void azimuth_off_course_begins_anew(void **state)
 }
 
 /* A sensor that is told to send 90 ... 270 degrees only: its packets go on behind the blind half.
- */
-static void limited_field_of_view_leaves_a_blind_part(void **state)
+ * `way`: 1, or -1 if it turns counterclockwise. */
+static void check_limited_field_of_view(int way)
 {
-    (void)state;
     struct fake_sensor sensor = fake_vlp16();
     uint8_t bytes[FAKE_PACKET_BYTES] = {0};
     unsigned block = 0, blocks = 0;
@@ -340,7 +378,8 @@ static void limited_field_of_view_leaves_a_blind_part(void **state)
             fake_packet(&sensor, 0, bytes);
             sl_put_le32(bytes + 1200, (uint32_t)time_us);
         }
-        sl_put_le16(bytes + block * 100 + 2, (uint16_t)(lround(azimuth * 100) % 36000));
+        sl_put_le16(bytes + block * 100 + 2,
+                    (uint16_t)(lround((way * azimuth + 360) * 100) % 36000));
         azimuth += 2 * COLUMN_DEG;
         time_us += 2 * COLUMN_US;
         blocks++;
@@ -365,11 +404,18 @@ static void limited_field_of_view_leaves_a_blind_part(void **state)
                 assert_int_equal(point_is_hole(&p), degrees < 90 || degrees > 270);
             if (!point_is_hole(&p)) {
                 double got = atan2(-(double)p.y, (double)p.x) * 180 / 3.14159265358979323846;
-                assert_true(fabs(remainder(got - degrees, 360)) < 0.5);
+                assert_true(fabs(remainder(got - way * degrees, 360)) < 0.5);
             }
         }
     }
     drop(&frames);
+}
+
+static void limited_field_of_view_leaves_a_blind_part(void **state)
+{
+    (void)state;
+    check_limited_field_of_view(1);
+    check_limited_field_of_view(-1);
 }
 
 int main(void)
@@ -387,7 +433,8 @@ int main(void)
         cmocka_unit_test(gap_of_a_turn_or_more_begins_anew),
         cmocka_unit_test(silence_closes_the_frame_at_its_deadline),
         cmocka_unit_test(cut_frame_with_a_gap_waits_for_its_deadline_only),
-        cmocka_unit_test(stopped_and_reversed_rotation_end_the_frame),
+        cmocka_unit_test(stopped_and_unbelievable_rotation_ends_the_frame),
+        cmocka_unit_test(reversed_rotation_ends_the_frame_and_begins_one_that_goes_back),
         cmocka_unit_test(azimuth_off_course_begins_anew),
         cmocka_unit_test(limited_field_of_view_leaves_a_blind_part),
     };

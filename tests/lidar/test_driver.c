@@ -86,6 +86,16 @@ static void simulated_turns_arrive_whole_and_in_place(void **state)
     domain_is_empty(d);
 }
 
+static void turns_the_other_way_arrive_whole_and_in_place(void **state)
+{
+    struct driving *d = *state;
+    struct turns turns = {0};
+    DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, "--sim-counterclockwise");
+    assert_int_equal(all_frames(&d->driver[0], 1, look_at_turn, &turns), SIM_FRAMES);
+    driver_said(&d->driver[0], "from 800 data and 160 telemetry packets; lost: nothing");
+    domain_is_empty(d);
+}
+
 static void what_points_are_made_by_can_be_chosen_and_is_told(void **state)
 {
     struct driving *d = *state;
@@ -431,6 +441,7 @@ static void slices_of_a_turn_make_up_the_turn(void **state)
     } cases[] = {
         {"--sim-model=vlp-16", "--sim-return=strongest", 16, 1, SIM_FRAMES, 203},
         {"--sim-model=vlp-16", "--sim-return=dual", 16, 2, 6, 102},
+        {"--sim-counterclockwise", "--sim-return=dual", 16, 2, 6, 102},
         {"--sim-model=os1-64", "--sim-return=strongest", 64, 1, 4, 44},
         {"--sim-model=os1-64", "--sim-return=dual", 64, 2, 4, 44},
     };
@@ -794,6 +805,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driving_setup, driving_teardown)
         TEST(simulated_turns_arrive_whole_and_in_place),
+        TEST(turns_the_other_way_arrive_whole_and_in_place),
         TEST(what_points_are_made_by_can_be_chosen_and_is_told),
         TEST(the_source_of_stamps_is_told),
         TEST(a_ring_or_a_band_is_published_as_a_scan),

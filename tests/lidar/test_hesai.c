@@ -21,6 +21,7 @@
 #define RADIANS    (3.14159265358979323846 / 180)
 #define START_US   7.5e6 /* since the top of the hour */
 #define START_DEG  358.003
+#define TURNS_BACK 40 /* more than there are */
 #define RAW        5000
 #define SIZE_MAX_  1300
 #define ROWS_MAX   8000 /* of all returns */
@@ -92,6 +93,7 @@ static const struct sensor sensors[] = {
 /* clang-format on */
 
 static struct frames frames;
+static double turn_hz = 10; /* below 0: counterclockwise */
 
 static unsigned returns_of(const struct sensor *s)
 {
@@ -117,9 +119,11 @@ static void put_header(const struct sensor *s, uint8_t *packet)
     }
 }
 
+/* A few degrees before the first cut, either way, and above 0. */
 static double azimuth_deg(unsigned column, const struct sensor *s)
 {
-    return START_DEG + column * s->period_us * 1e-6 * 3600;
+    double start = turn_hz > 0 ? START_DEG : TURNS_BACK * 360 - START_DEG;
+    return start + column * s->period_us * 1e-6 * 360 * turn_hz;
 }
 
 static void put_block(const struct sensor *s, uint8_t *block, double azimuth, unsigned raw)
@@ -168,7 +172,8 @@ static void make_packet(const struct sensor *s, unsigned n, uint8_t packet[SIZE_
 static void check_turn(const struct sensor *s, const struct kept_frame *frame)
 {
     unsigned first = 0, returns = returns_of(s);
-    while (lround(azimuth_deg(first, s) * 100) < 36000)
+    while (turn_hz > 0 ? lround(azimuth_deg(first, s) * 100) < 36000
+                       : lround(azimuth_deg(first, s) * 100) > (TURNS_BACK - 1) * 36000)
         first++;
     double range = RAW * s->unit_m, vertical = s->vertical_deg * RADIANS;
     assert_int_equal(frame->info.partial, 0);
@@ -212,10 +217,69 @@ static void rays_lie_where_the_manuals_say(void **state)
         assert_true(hesai_models_agree(way.told, hesai_model_find(s->name)));
         assert_true(way.first_utc_ns / 1000000000 == 1582981207); /* 2020-02-29 13:00:07 */
         assert_int_equal(way.counts.count[LIDAR_GAP], 0);
-        assert_int_equal(frames.closed, 3);
-        check_turn(s, &frames.kept[1]);
+        assert_int_equal(way.counts.count[LIDAR_BAD_ROTATION], 0);
+        /* where a packet is one column, only the second one tells the way that the sensor turns */
+        unsigned late_told = turn_hz < 0 && columns == 1;
+        assert_int_equal(frames.closed, 3 + late_told);
+        assert_int_equal(way.counts.count[LIDAR_RESTART_ROTATION], late_told);
+        check_turn(s, &frames.kept[1 + late_told]);
         frames_finish(&frames);
     }
+}
+
+static void rays_of_sensors_that_turn_counterclockwise_lie_there_too(void **state)
+{
+    turn_hz = -10;
+    rays_lie_where_the_manuals_say(state);
+    turn_hz = 10;
+}
+
+/* Packets of two columns, and of one: nobody saw how the speed changed, so no rate is known but one
+ * that is wrong. */
+static void qt128_that_turns_otherwise_after_a_gap_is_followed(void **state)
+{
+    (void)state;
+    static const double speeds[][2] = {{5, 20},  {20, 5},  {20, -20},   {-20, 20},
+                                       {-5, 20}, {20, -5}, {-7.3, -7.3}};
+    /* of two columns; a step that is only longer may be a blind part, for once */
+    static const unsigned bad_packets[] = {1, 2, 2, 2, 2, 2, 0};
+    for (unsigned i = 0; i < 2 * sizeof speeds / sizeof speeds[0]; i++) {
+        const struct sensor *s = &sensors[11 + i % 2];
+        uint8_t packet[SIZE_MAX_];
+        unsigned columns = s->blocks / returns_of(s), n = 0, whole = 0;
+        assert_string_equal(s->name, "QT128");
+        memset(&way, 0, sizeof way);
+        way.model = *hesai_model_find(s->name);
+        frames_init(&frames, (size_t)ROWS_MAX * s->lasers * 22);
+        for (unsigned part = 0; part < 2; part++, n += 40) {
+            turn_hz = speeds[i / 2][part];
+            for (unsigned end = n + 5000 / columns; n < end; n++) {
+                make_packet(s, n, packet);
+                assert_int_equal(way_push(&frames, packet, s->size, 0), LIDAR_PACKETS);
+            }
+        }
+        lidar_assembly_flush(&way.assembly);
+        uint64_t bad = way.counts.count[LIDAR_BAD_ROTATION], valid = 0;
+        assert_int_equal(bad, columns > 1 ? bad_packets[i / 2] : 0);
+        for (unsigned k = 0; k < frames.closed; k++)
+            valid += frames.kept[k].info.valid;
+        assert_int_equal(valid, (2 * 5000 - bad * columns) * returns_of(s));
+        double expected = 1e6 / fabs(turn_hz) / s->period_us;
+        unsigned turns = (unsigned)(5000 / expected);
+        for (unsigned k = frames.closed - turns; k + 1 < frames.closed; k++) {
+            const struct lidar_frame_info *info = &frames.kept[k].info;
+            assert_int_equal(info->partial, 0);
+            assert_int_equal(info->missing, 0);
+            assert_true(fabs(info->columns - expected) < 2);
+            /* two returns: as the rate says, and a 32nd */
+            double rows = columns > 1 ? expected : expected * 33 / 32 + 2;
+            assert_true(fabs(info->height / returns_of(s) - rows) < 0.005 * rows + 2);
+            whole++;
+        }
+        assert_true(whole > 0);
+        frames_finish(&frames);
+    }
+    turn_hz = 10;
 }
 
 /* Of the sensor's three returns of a shot one is another one's copy. */
@@ -431,6 +495,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rays_lie_where_the_manuals_say),
+        cmocka_unit_test(rays_of_sensors_that_turn_counterclockwise_lie_there_too),
+        cmocka_unit_test(qt128_that_turns_otherwise_after_a_gap_is_followed),
         cmocka_unit_test(return_that_is_another_ones_copy_is_a_hole),
         cmocka_unit_test(frames_begin_anew_when_the_sensor_is_set_differently),
         cmocka_unit_test(twin_is_known_by_its_name_only),

@@ -69,7 +69,8 @@ static float read_float(const uint8_t *at)
 static double off_turn_deg(const struct round_trip *trip, double x, double y, double time_s)
 {
     double told = atan2(-y, x) / (2 * M_PI);
-    double turn = time_s * trip->sim.rotation_hz + trip->sim.start_azimuth_deg / 360;
+    double way = trip->sim.is_counterclockwise ? -1 : 1;
+    double turn = way * time_s * trip->sim.rotation_hz + trip->sim.start_azimuth_deg / 360;
     double off = told - turn;
     return 360 * fabs(off - round(off));
 }
@@ -217,7 +218,8 @@ static void setup(struct round_trip *trip, enum lidar_sim_model model,
         (uint64_t)(seconds * 1e9) / lidar_sim_packet_ns(trip->sim.return_mode);
 }
 
-static void every_point_lies_on_a_surface(enum lidar_sim_model model, enum lidar_sim_return mode)
+static void every_point_lies_on_a_surface(enum lidar_sim_model model, enum lidar_sim_return mode,
+                                          bool is_counterclockwise)
 {
     const double rates[] = {5, 10, 20, 9.87};
     const double seconds = SLUICE_EMULATED ? 0.37 : 1.1;
@@ -225,6 +227,9 @@ static void every_point_lies_on_a_surface(enum lidar_sim_model model, enum lidar
         struct round_trip trip;
         struct told told = {0};
         setup(&trip, model, mode, rates[r], seconds);
+        trip.sim.is_counterclockwise = is_counterclockwise;
+        if (is_counterclockwise) /* as far before the cut at 90 degrees */
+            trip.sim.start_azimuth_deg = 180 - trip.sim.start_azimuth_deg;
         run(&trip, &told);
         assert_int_equal(trip.first_points, told.first);
         assert_int_equal(trip.second_points, told.second);
@@ -244,41 +249,54 @@ static void every_point_lies_on_a_surface(enum lidar_sim_model model, enum lidar
 static void vlp16_strongest_lies_on_the_surfaces(void **state)
 {
     (void)state;
-    every_point_lies_on_a_surface(LIDAR_SIM_VLP16, LIDAR_SIM_STRONGEST);
+    every_point_lies_on_a_surface(LIDAR_SIM_VLP16, LIDAR_SIM_STRONGEST, false);
 }
 
 static void vlp16_last_lies_on_the_surfaces(void **state)
 {
     (void)state;
-    every_point_lies_on_a_surface(LIDAR_SIM_VLP16, LIDAR_SIM_LAST);
+    every_point_lies_on_a_surface(LIDAR_SIM_VLP16, LIDAR_SIM_LAST, false);
 }
 
 static void vlp16_dual_lies_on_the_surfaces(void **state)
 {
     (void)state;
-    every_point_lies_on_a_surface(LIDAR_SIM_VLP16, LIDAR_SIM_DUAL);
+    every_point_lies_on_a_surface(LIDAR_SIM_VLP16, LIDAR_SIM_DUAL, false);
 }
 
 static void hires_single_lies_on_the_surfaces(void **state)
 {
     (void)state;
-    every_point_lies_on_a_surface(LIDAR_SIM_HIRES, LIDAR_SIM_STRONGEST);
+    every_point_lies_on_a_surface(LIDAR_SIM_HIRES, LIDAR_SIM_STRONGEST, false);
 }
 
 static void hires_dual_lies_on_the_surfaces(void **state)
 {
     (void)state;
-    every_point_lies_on_a_surface(LIDAR_SIM_HIRES, LIDAR_SIM_DUAL);
+    every_point_lies_on_a_surface(LIDAR_SIM_HIRES, LIDAR_SIM_DUAL, false);
+}
+
+static void counterclockwise_single_lies_on_the_surfaces(void **state)
+{
+    (void)state;
+    every_point_lies_on_a_surface(LIDAR_SIM_VLP16, LIDAR_SIM_STRONGEST, true);
+}
+
+static void counterclockwise_dual_lies_on_the_surfaces(void **state)
+{
+    (void)state;
+    every_point_lies_on_a_surface(LIDAR_SIM_HIRES, LIDAR_SIM_DUAL, true);
 }
 
 static void loss_disorder_and_duplicates_are_counted_and_hurt_nothing_else(void **state)
 {
     (void)state;
     const enum lidar_sim_return modes[] = {LIDAR_SIM_STRONGEST, LIDAR_SIM_DUAL};
-    for (unsigned m = 0; m < 2; m++) {
+    for (unsigned m = 0; m < 4; m++) {
         struct round_trip trip;
         struct told told = {0};
-        setup(&trip, LIDAR_SIM_VLP16, modes[m], 10, SLUICE_EMULATED ? 2 : 4);
+        setup(&trip, LIDAR_SIM_VLP16, modes[m % 2], 10, SLUICE_EMULATED ? 2 : 4);
+        trip.sim.is_counterclockwise = m >= 2;
         trip.sim.faults =
             (struct lidar_sim_faults){.loss = 0.02, .reorder = 0.02, .duplicate = 0.02};
         trip.sim.seed = 11 + m;
@@ -311,6 +329,8 @@ int main(void)
         cmocka_unit_test(vlp16_dual_lies_on_the_surfaces),
         cmocka_unit_test(hires_single_lies_on_the_surfaces),
         cmocka_unit_test(hires_dual_lies_on_the_surfaces),
+        cmocka_unit_test(counterclockwise_single_lies_on_the_surfaces),
+        cmocka_unit_test(counterclockwise_dual_lies_on_the_surfaces),
         cmocka_unit_test(loss_disorder_and_duplicates_are_counted_and_hurt_nothing_else),
         cmocka_unit_test(early_firmware_with_another_models_byte_is_read),
     };

@@ -26,7 +26,7 @@
 #define ROOM_BYTES  (8u << 20)
 #define PACKETS_MAX 8192u
 
-/* Sensors as they are simulated. */
+/* Sensors as they are simulated, and the ways that they turn. */
 static const struct kind {
     const char *name;
     enum lidar_sim_model model;
@@ -36,13 +36,16 @@ static const struct kind {
     unsigned rings;
     /* How far a point may be from the surface: half a unit of range, and of azimuth at 13 m. */
     double allowed_m;
+    bool is_counterclockwise;
 } kinds[] = {
-    {"vlp-16", LIDAR_SIM_VLP16, LIDAR_SIM_STRONGEST, 754, 24, 16, 0.0025},
-    {"vlp-16 dual", LIDAR_SIM_VLP16, LIDAR_SIM_DUAL, 1507, 12, 16, 0.0025},
-    {"os1-64", LIDAR_SIM_OS1_64, LIDAR_SIM_STRONGEST, 640, 16, 64, 0.00051},
-    {"os1-64 dual", LIDAR_SIM_OS1_64, LIDAR_SIM_DUAL, 640, 16, 64, 0.00051},
-    {"xt32", LIDAR_SIM_XT32, LIDAR_SIM_STRONGEST, 2500, 8, 32, 0.0025},
-    {"xt32 dual", LIDAR_SIM_XT32, LIDAR_SIM_DUAL, 5000, 4, 32, 0.0025},
+    {"vlp-16", LIDAR_SIM_VLP16, LIDAR_SIM_STRONGEST, 754, 24, 16, 0.0025, false},
+    {"vlp-16 dual", LIDAR_SIM_VLP16, LIDAR_SIM_DUAL, 1507, 12, 16, 0.0025, false},
+    {"os1-64", LIDAR_SIM_OS1_64, LIDAR_SIM_STRONGEST, 640, 16, 64, 0.00051, false},
+    {"os1-64 dual", LIDAR_SIM_OS1_64, LIDAR_SIM_DUAL, 640, 16, 64, 0.00051, false},
+    {"xt32", LIDAR_SIM_XT32, LIDAR_SIM_STRONGEST, 2500, 8, 32, 0.0025, false},
+    {"xt32 dual", LIDAR_SIM_XT32, LIDAR_SIM_DUAL, 5000, 4, 32, 0.0025, false},
+    {"vlp-16 back", LIDAR_SIM_VLP16, LIDAR_SIM_STRONGEST, 754, 24, 16, 0.0025, true},
+    {"xt32 dual back", LIDAR_SIM_XT32, LIDAR_SIM_DUAL, 5000, 4, 32, 0.0025, true},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
@@ -278,6 +281,7 @@ static void setup(struct world *w, const struct kind *kind, double seconds, cons
     *w = (struct world){.kind = kind, .allowed_m = kind->allowed_m};
     lidar_sim_config_of(kind->model, &w->sim);
     w->sim.return_mode = kind->mode;
+    w->sim.is_counterclockwise = kind->is_counterclockwise;
     w->sim.start_utc_ns = START_NS;
     w->sim.start_azimuth_deg = 123.4;
     for (unsigned i = 0; i < w->sim.scene.box_count; i++)
@@ -330,7 +334,7 @@ static void points_lie_on_moving_surfaces_at_their_times(void **state)
         assert_int_equal(w.missing, 0);
         assert_int_equal(w.frames - w.whole, 2); /* the first and the last */
         assert_false(w.is_unsorted);
-        print_message("%-12s %u frames, %llu points, worst %.2f mm\n", kind->name, w.frames,
+        print_message("%-14s %u frames, %llu points, worst %.2f mm\n", kind->name, w.frames,
                       (unsigned long long)w.points, 1000 * w.worst_m);
     }
 }
@@ -478,6 +482,37 @@ static void other_speed_is_followed(void **state)
     }
 }
 
+/* Within half a second it stands still and then goes the other way. Of turns slower than one a
+ * second nothing is made; those are a twentieth of that time, told from azimuths that are rounded.
+ */
+static void sensor_that_comes_to_turn_back_is_followed(void **state)
+{
+    (void)state;
+    for (const struct kind *kind = kinds; kind < kinds + KINDS; kind++) {
+        struct world w;
+        if (kind->model == LIDAR_SIM_OS1_64)
+            continue; /* its columns are numbered; it has no other way */
+        setup(&w, kind, 1.2, "speed=-1,at=0.25");
+        w.sim.rotation_hz = 20;
+        run(&w);
+        uint64_t bad = w.counts[LIDAR_BAD_ROTATION], cut = w.counts[LIDAR_FRAMES_OVERFLOW];
+        uint64_t slow = (uint64_t)(0.025 * kind->packets_per_s);
+        assert_in_range(bad, slow - slow / 8 - 2, slow + slow / 4 + 2);
+        ASSERT_COUNTS(&w, {LIDAR_BAD_ROTATION, bad});
+        assert_int_equal(w.counts[LIDAR_PACKETS], w.given);
+        assert_true(w.points < w.told);
+        assert_true((double)(w.told - w.points) < 1.2 * (double)(bad * w.told) / (double)w.given);
+        assert_int_equal(w.missing, 0);
+        assert_false(w.is_unsorted);
+        /* The first, the last, the one that it stops in and the one that it goes back with; and
+         * with two returns those whose rows were fixed too early (other_speed_is_followed). */
+        assert_in_range(w.frames - w.whole, 4 + cut, 4 + 2 * cut);
+        assert_true(w.whole >= 12);
+        print_message("%-14s %u frames, %llu packets too slow\n", kind->name, w.frames,
+                      (unsigned long long)bad);
+    }
+}
+
 /* Stamps that stand still are those of copies, so the packets are taken for copies; after so many
  * in a row for a clock that was set back, by nothing. Then the clock leaps. */
 static void stamps_that_stand_still_are_copies(void **state)
@@ -518,6 +553,7 @@ int main(void)
         cmocka_unit_test(clock_that_runs_fast_is_no_fault),
         cmocka_unit_test(counters_that_wrap_go_on),
         cmocka_unit_test(sensor_that_starts_again_is_known),
+        cmocka_unit_test(sensor_that_comes_to_turn_back_is_followed),
         cmocka_unit_test(other_speed_is_followed),
         cmocka_unit_test(stamps_that_stand_still_are_copies),
     };

@@ -274,10 +274,10 @@ static void faults_are_read_from_a_list(void **state)
     assert_true(faults.loss == 0 && faults.at_s == 1);
     static const struct {
         const char *text, *says;
-    } bad[] = {{"loss", "NAME=NUMBER"}, {"loss=", "no number"},    {"loss=1x", "no number"},
-               {"loss=2", "0 to 1"},    {"loss=nan", "0 to 1"},    {"los=0.1", "duplicate"},
-               {",", "NAME=NUMBER"},    {"loss=0,", "last comma"}, {"loss=0,,burst=1", "NAME"},
-               {"speed=11", "0 to 10"}, {"wrap=3600", "0 to 3599"}};
+    } bad[] = {{"loss", "NAME=NUMBER"},   {"loss=", "no number"},    {"loss=1x", "no number"},
+               {"loss=2", "0 to 1"},      {"loss=nan", "0 to 1"},    {"los=0.1", "duplicate"},
+               {",", "NAME=NUMBER"},      {"loss=0,", "last comma"}, {"loss=0,,burst=1", "NAME"},
+               {"speed=11", "-10 to 10"}, {"wrap=3600", "0 to 3599"}};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(lidar_sim_faults_parse(bad[i].text, &faults), -EINVAL);
         if (!strstr(sl_error_text(), bad[i].says))

@@ -29,7 +29,7 @@ struct sensor {
     uint8_t id, mode;
     unsigned banks; /* of 32 lasers */
     double period_us;
-    double turn_hz;
+    double turn_hz; /* below 0: counterclockwise */
     unsigned laser; /* the only one that sees anything; 128 = all do */
 };
 
@@ -39,9 +39,11 @@ static unsigned columns_a_packet(const struct sensor *s)
     return 12 / (s->banks * returns);
 }
 
+/* A few degrees before the first cut, either way, and above 0. */
 static double azimuth_deg(const struct sensor *s, double since_us)
 {
-    return START_DEG + since_us * 1e-6 * s->turn_hz * 360;
+    double start = s->turn_hz > 0 ? START_DEG : 4 * 360 - START_DEG;
+    return start + since_us * 1e-6 * s->turn_hz * 360;
 }
 
 static void put_block(const struct sensor *s, uint8_t *block, unsigned bank, double azimuth,
@@ -84,7 +86,7 @@ static void push_packet(const struct sensor *s, unsigned n, struct lidar_decoder
 
 static unsigned packets_of(const struct sensor *s, double turns)
 {
-    return (unsigned)(turns * 1e6 / s->turn_hz / (s->period_us * columns_a_packet(s)));
+    return (unsigned)(turns * 1e6 / fabs(s->turn_hz) / (s->period_us * columns_a_packet(s)));
 }
 
 static struct lidar_decoder *decoder_of(const struct sensor *s, const char *model,
@@ -93,7 +95,7 @@ static struct lidar_decoder *decoder_of(const struct sensor *s, const char *mode
     struct lidar_decoder *decoder = NULL;
     struct lidar_decoder_config config = {.model = model ? velodyne_model_find(model) : NULL};
     struct lidar_frame_sink sink = frames_sink(frames);
-    size_t columns = (size_t)(1.1e6 / s->turn_hz / s->period_us);
+    size_t columns = (size_t)(1.1e6 / fabs(s->turn_hz) / s->period_us);
     frames_init(frames, columns * 2 * s->banks * 32 * 22);
     assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
     return decoder;
@@ -124,11 +126,14 @@ static void check_point(const struct ray *ray, const struct point *p, double col
     assert_true(fabs((double)p->time * 1e6 - row * period_us - ray->firing_us) < 2.2);
 }
 
-/* The first column that the packets say is past an angle, in hundredths of a degree. */
-static unsigned first_column(const struct sensor *s, double past_deg)
+/* The first column that the packets say is past the cut once, or twice, in hundredths of a degree.
+ */
+static unsigned first_column(const struct sensor *s, int times)
 {
     unsigned column = 0;
-    while (lround(azimuth_deg(s, column * s->period_us) * 100) < lround(past_deg * 100))
+    long cut = s->turn_hz > 0 ? times * 36000 : (4 - times) * 36000;
+    long way = s->turn_hz > 0 ? 1 : -1;
+    while (way * lround(azimuth_deg(s, column * s->period_us) * 100) < way * cut)
         column++;
     return column;
 }
@@ -138,7 +143,7 @@ static void check_turn(const struct ray *ray, const struct kept_frame *frame)
 {
     const struct sensor *s = &ray->sensor;
     bool is_dual = s->mode == 0x39;
-    unsigned first = first_column(s, 360), last = first_column(s, 720);
+    unsigned first = first_column(s, 1), last = first_column(s, 2);
     assert_int_equal(frame->info.partial, 0);
     assert_int_equal(frame->info.missing, 0);
     assert_int_equal(frame->info.columns, last - first);
@@ -166,8 +171,11 @@ static void check_ray(const struct ray *ray)
     assert_string_equal(lidar_decoder_model(decoder)->name, ray->model);
     assert_int_equal(lidar_decoder_counts(decoder)->count[LIDAR_BAD_ROTATION], 0);
     assert_int_equal(lidar_decoder_counts(decoder)->count[LIDAR_GAP], 0);
-    assert_int_equal(frames.closed, 3);
-    check_turn(ray, &frames.kept[1]);
+    /* Where a packet is one column, only the second one tells the way that the sensor turns. */
+    bool is_late_told = ray->sensor.turn_hz < 0 && columns_a_packet(&ray->sensor) == 1;
+    assert_int_equal(frames.closed, is_late_told ? 4 : 3);
+    assert_int_equal(lidar_decoder_counts(decoder)->count[LIDAR_RESTART_ROTATION], is_late_told);
+    check_turn(ray, &frames.kept[frames.closed - 2]);
     lidar_decoder_destroy(decoder);
     frames_finish(&frames);
 }
@@ -203,6 +211,15 @@ static void rays_lie_where_the_manuals_say(void **state)
         {"VLS-128", VLS128(55.28, 0x39, 10, 36),  0.004, -25,    0.911,  4 * 2.764,  0,   0},
         {"VLS-128", VLS128(55.28, 0x39, 5, 59),   0.004,  15,   -0.911,  7 * 2.764,  0, 127},
         {"VLS-128", VLS128(53.3, 0x39, 20, 74),   0.004, 11.75, -2.732, 10 * 2.665,  0, 126},
+        /* counterclockwise */
+        {"HDL-32E", HDL32(0x37, -20, 30), 0.002, -10.67, 0, 34.56,  0.00545, 15},
+        {"HDL-32E", HDL32(0x39, -10, 31), 0.002,  10.67, 0, 35.712, -0.00545, 31},
+        {"VLP-32C", VLP32(0x28, 0x39, -10, 29), 0.004, 15, 1.4, 32.256, 0, 31},
+        {"VLS-128", VLS128(55.28, 0x37, -5, 69),  0.004, -19.582, 2.732, 9 * 2.764,  0,   1},
+        {"VLS-128", VLS128(57.8, 0x38, -20, 74),  0.004, 11.75, -2.732, 10 * 2.89,   0, 126},
+        {"VLS-128", VLS128(55.28, 0x39, -5, 59),  0.004,  15,   -0.911,  7 * 2.764,  0, 127},
+        {"VLS-128", VLS128(55.28, 0x39, -10, 36), 0.004, -25,    0.911,  4 * 2.764,  0,   0},
+        {"VLS-128", VLS128(53.3, 0x39, -20, 74),  0.004, 11.75, -2.732, 10 * 2.665,  0, 126},
     };
     for (unsigned i = 0; i < sizeof rays / sizeof rays[0]; i++)
         check_ray(&rays[i]);
@@ -242,8 +259,8 @@ static void overtaken_and_doubled_packets_of_a_vls128_find_their_place(void **st
     (void)state;
     static const uint8_t modes[] = {0x37, 0x39};
     static struct frames plain, mixed;
-    for (unsigned m = 0; m < 2; m++) {
-        struct sensor s = VLS128(55.28, modes[m], 20, 128);
+    for (unsigned m = 0; m < 4; m++) {
+        struct sensor s = VLS128(55.28, modes[m % 2], m < 2 ? 20 : -20, 128);
         unsigned count = packets_of(&s, 1.2), in_order[2000], shuffled[2000], at = 0;
         assert_true(count < 1900);
         for (unsigned n = 0; n < count; n++)
@@ -290,6 +307,43 @@ static void lost_packets_of_a_vls128_leave_holes(void **state)
     frames_finish(&frames);
 }
 
+/* No motor does this from one packet to the next one; a gap in which it slowed down hides how. */
+static void vls128_that_goes_back_after_a_gap_is_followed(void **state)
+{
+    (void)state;
+    static const uint8_t modes[] = {0x37, 0x39};
+    static const double speeds[][2] = {{10, -10}, {-20, 20}, {20, -5}, {-5, 20}};
+    static struct frames frames;
+    for (unsigned i = 0; i < 2 * sizeof speeds / sizeof speeds[0]; i++) {
+        struct sensor one = VLS128(55.28, modes[i % 2], speeds[i / 2][0], 128), other = one;
+        other.turn_hz = speeds[i / 2][1];
+        unsigned gap = packets_of(&one, 0.6), from = gap + packets_of(&one, 0.2);
+        struct lidar_decoder *decoder = decoder_of(&other, NULL, &frames);
+        for (unsigned n = 0; n < gap; n++)
+            push_packet(&one, n, decoder);
+        for (unsigned n = from; n < from + packets_of(&other, 2.3); n++)
+            push_packet(&other, n, decoder);
+        assert_int_equal(lidar_decoder_flush(decoder), 0);
+        assert_true(lidar_decoder_counts(decoder)->count[LIDAR_BAD_ROTATION] <= 3);
+        unsigned whole = 0;
+        for (unsigned k = 0; k < frames.closed; k++) {
+            const struct lidar_frame_info *info = &frames.kept[k].info;
+            double columns = 1e6 / fabs(other.turn_hz) / other.period_us;
+            if (info->partial != 0)
+                continue;
+            whole++;
+            assert_true(fabs(info->columns - columns) < 2);
+            assert_int_equal(info->missing, 0);
+        }
+        /* Of 2.3 turns, their ends, and those before; and one of a column each time that only the
+         * second one tells the way. */
+        assert_in_range(whole, 1, 2);
+        assert_in_range(frames.closed, whole + 3, whole + 7);
+        lidar_decoder_destroy(decoder);
+        frames_finish(&frames);
+    }
+}
+
 static void damaged_packets_of_a_vls128_are_counted(void **state)
 {
     (void)state;
@@ -318,6 +372,7 @@ int main(void)
         cmocka_unit_test(rays_lie_where_the_manuals_say),
         cmocka_unit_test(overtaken_and_doubled_packets_of_a_vls128_find_their_place),
         cmocka_unit_test(lost_packets_of_a_vls128_leave_holes),
+        cmocka_unit_test(vls128_that_goes_back_after_a_gap_is_followed),
         cmocka_unit_test(damaged_packets_of_a_vls128_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,6 +197,15 @@ static void simulated_sensor_writes_a_capture(void **state)
     assert_int_equal(stat(harness_path("sim.pcap"), &facts), 0);
     assert_true(facts.st_size > 600 * 1248 &&
                 facts.st_size < 1000 * 1500); /* 754 packets a second */
+    r = run("sluice", "sim", "lidar", "--capture", harness_path("back.pcap"), "--duration", "1s",
+            "--model", "xt32", "--counterclockwise", NULL);
+    assert_int_equal(r.status, 0);
+    run_free(&r);
+    r = run("sluice", "sim", "lidar", "--capture", harness_path("x.pcap"), "--duration", "1s",
+            "--model", "mid-360", "--counterclockwise", NULL);
+    assert_int_equal(r.status, 1);
+    assert_has(r.err, "no mid-360 turns counterclockwise");
+    run_free(&r);
     r = run("sluice", "sim", "lidar", "--capture", harness_path("x.pcap"), NULL);
     assert_int_equal(r.status, 1);
     assert_has(r.err, "--duration");

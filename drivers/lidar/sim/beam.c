@@ -27,7 +27,7 @@ double lidar_sim_normal(struct lidar_sim_random *random)
 
 static bool changes_speed(const struct lidar_sim_config *config)
 {
-    return config->faults.speed > 0;
+    return config->faults.speed != 0;
 }
 
 /* Seconds that the head would have needed at its old speed for what it turned since `at_s`. */

@@ -19,8 +19,9 @@ struct lidar_sim_random {
 double lidar_sim_uniform(struct lidar_sim_random *random); /* 0 <= x < 1 */
 double lidar_sim_normal(struct lidar_sim_random *random);  /* mean 0, deviation 1 */
 
-/* Turns of the head since it stood straight ahead, at `at_ns` of the simulation's clock; and when
- * it has made so many. Faults may change its speed. */
+/* Turns of the head since it stood straight ahead, at `at_ns` of the simulation's clock, the way
+ * that it turns; and when it has made so many, where it is not reversed. Faults may change its
+ * speed. */
 double lidar_sim_turns(const struct lidar_sim_config *config, uint64_t at_ns);
 uint64_t lidar_sim_turns_ns(const struct lidar_sim_config *config, double turns);
 

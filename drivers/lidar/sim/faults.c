@@ -29,7 +29,7 @@ static const struct fault {
     {"restart", offsetof(struct lidar_sim_faults, restart_s), 0, 3600},
     {"drift", offsetof(struct lidar_sim_faults, drift_ppm), -1e5, 1e5},
     {"wrap", offsetof(struct lidar_sim_faults, wrap_s), 0, 3599},
-    {"speed", offsetof(struct lidar_sim_faults, speed), 0, 10},
+    {"speed", offsetof(struct lidar_sim_faults, speed), -10, 10},
 };
 #define FAULTS (sizeof table / sizeof *table)
 #define FAULT_NAMES \

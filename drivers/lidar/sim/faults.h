@@ -14,7 +14,8 @@
  *      wrap=SECONDS       it is no longer set by GPS, and its counters (of the hour, of frames, of
  *                         packets) begin so long before they wrap
  *      restart=SECONDS    it is switched off, and on again after that
- *      speed=FACTOR       it comes to turn so many times as fast, within half a second
+ *      speed=FACTOR       it comes to turn so many times as fast, within half a second; below 0,
+ *                         the other way
  *
  * Life:    plain values.
  * Owner:   the caller's.
@@ -42,7 +43,7 @@ struct lidar_sim_faults {
     "(shares "                                                                              \
     "of the packets; burst: packets in a row); at so many seconds: jump, stuck, restart "   \
     "(seconds), "                                                                           \
-    "speed (factor); drift (ppm); wrap (seconds until counters do)"
+    "speed (factor; below 0: the other way); drift (ppm); wrap (seconds until counters do)"
 
 /* "" = no faults. `at` is 1 if it is not given. */
 int lidar_sim_faults_parse(const char *text, struct lidar_sim_faults *ret_faults);

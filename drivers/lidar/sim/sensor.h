@@ -21,6 +21,7 @@ struct lidar_sim_moment {
 };
 
 struct lidar_sim_sensor {
+    bool can_reverse; /* it may be set to turn counterclockwise, or come to */
     uint16_t data_port, telemetry_port;
     unsigned telemetry_every; /* data packets between two telemetry packets; 0 = it has none */
     /* What sim.c cannot know: -EINVAL with a sentence. NULL = nothing. */

@@ -87,6 +87,11 @@ static int check(const struct lidar_sim_config *config)
         return sl_error(-EINVAL, "simulated lidar: start azimuth %g; give 0 to 360 degrees",
                         config->start_azimuth_deg);
     const struct lidar_sim_sensor *sensor = sensors[config->model];
+    if ((config->is_counterclockwise || config->faults.speed < 0) && !sensor->can_reverse)
+        return sl_error(-EINVAL,
+                        "simulated lidar: no %s turns counterclockwise; vlp-16, puck-hi-res and "
+                        "xt32 do",
+                        lidar_sim_model_names[config->model]);
     int err = lidar_sim_faults_check(&config->faults);
     return err == 0 && sensor->check ? sensor->check(config) : err;
 }
@@ -156,7 +161,10 @@ uint64_t lidar_sim_sensor_ns(const struct lidar_sim_config *config,
 double lidar_sim_azimuth(const struct lidar_sim_config *config, uint64_t at_ns)
 {
     double turns = lidar_sim_turns(config, at_ns);
-    return turns - floor(turns);
+    if (config->is_counterclockwise)
+        turns = 2 * config->start_azimuth_deg / 360 - turns;
+    turns -= floor(turns);
+    return turns < 1 ? turns : 0; /* just before 0 a difference is rounded up to 1 */
 }
 
 static void enqueue(struct lidar_sim *sim, const struct lidar_sim_packet *packet, uint64_t due_ns)

@@ -59,6 +59,7 @@ struct lidar_sim_config {
         model_byte; /* of a VLP-16: what the packets say they come from; 0 = its own (0x22, 0x24) */
     enum lidar_sim_return return_mode;
     double rotation_hz;
+    bool is_counterclockwise; /* the way that it turns, seen from above; no OS1's, no Mid-360's */
     double start_azimuth_deg; /* 0..360, clockwise seen from above, 0 = straight ahead */
     double range_max_m;       /* beyond it there is no return */
     double range_noise_m;     /* standard deviation; 0 = none */

@@ -185,6 +185,7 @@ static uint32_t write_telemetry(const struct lidar_sim_config *config,
 }
 
 const struct lidar_sim_sensor lidar_sim_vlp16 = {
+    .can_reverse = true,
     .data_port = LIDAR_VELODYNE_DATA_PORT,
     .telemetry_port = LIDAR_VELODYNE_TELEMETRY_PORT,
     .telemetry_every = 5, /* as captures show */

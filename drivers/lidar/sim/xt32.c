@@ -117,7 +117,7 @@ static void write_tail(const struct lidar_sim_config *config, const struct lidar
         clock_ns += UNSET_CLOCK_NS;
     memset(tail, 0, PACKET_BYTES - TAIL_AT);
     tail[10] = returns_of(config) > 1 ? MODE_DUAL : (uint8_t)config->return_mode;
-    sl_put_le16(tail + 11, (uint16_t)lround(turned * 60e3));
+    sl_put_le16(tail + 11, (uint16_t)lround(fabs(turned) * 60e3));
     put_date(tail + 13, clock_ns);
     sl_put_le32(tail + 19, (uint32_t)(clock_ns % SL_NS_PER_S / SL_NS_PER_US));
     tail[23] = FACTORY;
@@ -154,6 +154,7 @@ static uint32_t write_data(const struct lidar_sim_config *config,
 }
 
 const struct lidar_sim_sensor lidar_sim_xt32 = {
+    .can_reverse = true,
     .data_port = LIDAR_VELODYNE_DATA_PORT, /* Hesai's too */
     .start_ns = start_ns,
     .write_data = write_data,
