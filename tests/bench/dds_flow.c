@@ -42,7 +42,7 @@ static const struct size {
     bool best_effort;
 } sizes[SL_BENCH_DDS_SIZES] = {
     {"1k", 1u << 10, 250, 512, false}, {"64k", 64u << 10, 32, 128, false},
-    {"1M", 1u << 20, 8, 16, false},     {"8M", 8u << 20, 2, 4, false},
+    {"1M", 1u << 20, 8, 16, false},    {"8M", 8u << 20, 2, 4, false},
     {"8M", 8u << 20, 2, 4, true},
 };
 
