@@ -344,6 +344,87 @@ static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
     sl_publisher_close(p);
 }
 
+/* Whole messages of a log that is being written. */
+static uint64_t count_in_log(struct sl_log *log)
+{
+    uint64_t count = 0;
+    for (uint32_t b = 0; b < log->block_count; b++) {
+        uint8_t *bytes = malloc(log->blocks[b].size_bytes + 1);
+        size_t size, at = 0;
+        struct sl_log_message m;
+        assert_non_null(bytes);
+        if (sl_log_load(log, b, bytes, &size) == 0)
+            while (sl_log_walk(log, b, bytes, size, &at, &m) == 1)
+                count++;
+        free(bytes);
+    }
+    return count;
+}
+
+/* The same of a folder, or rather of a copy: reading a database takes locks that its writer meets.
+ * 0 while it cannot be read. */
+static uint64_t count_readable(const char *folder)
+{
+    struct sl_log_set set = {0};
+    char copy[300];
+    uint64_t count = 0;
+    snprintf(copy, sizeof copy, "%s", harness_path("copy"));
+    struct run copied = run("/bin/cp", "-rT", folder, copy, NULL);
+    int err = copied.status == 0 ? sl_log_set_add(&set, copy, 0) : -ENOENT;
+    for (unsigned f = 0; f < set.count && err == 0; f++)
+        count += count_in_log(set.logs[f]);
+    sl_log_set_close(&set);
+    run_free(&copied);
+    struct run removed = run("/bin/rm", "-rf", copy, NULL);
+    assert_int_equal(removed.status, 0);
+    run_free(&removed);
+    return count;
+}
+
+/* metadata.yaml names the files that have ended: the one that was being written is found beside
+ * them. All that is older than the flush is saved, and the loss of the end told. */
+static void killed_recorder_of_a_split_folder_leaves_its_last_file(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"rosbag2", "rosbag2-sqlite"};
+    for (unsigned i = 0; i < 2; i++) {
+        char format[64], folder[300], metadata[320], saved[32];
+        unsigned files;
+        if (!is_built(formats[i], "none"))
+            continue;
+        snprintf(format, sizeof format, "--format=%s", formats[i]);
+        snprintf(folder, sizeof folder, "%s", harness_path(formats[i]));
+        snprintf(metadata, sizeof metadata, "%s/metadata.yaml", folder);
+        snprintf(saved, sizeof saved, "saved_%u.mcap", i);
+        struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+        struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--split-size=1M",
+                               format, "-o", folder, NULL);
+        await_subscriber(p, 1);
+        publish_all(p, 1, 100); /* several files */
+        for (int k = 0; k < LIMIT_MS / 10 && count_readable(folder) < 100; k++)
+            nap_ms(10);
+        assert_int_equal(access(metadata, F_OK), 0);
+        kill(r.pid, SIGKILL);
+        assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
+        assert_int_equal(count_in_order(folder, "/p", &files), 100);
+        assert_true(files > 2);
+        struct run info = run("sluice", "info", folder, NULL);
+        assert_int_equal(info.status, 0);
+        assert_has(info.err, ": its recorder was stopped; it is read all the same");
+        run_free(&info);
+        struct run check = run("sluice", "check", folder, NULL);
+        assert_int_equal(check.status, 3);
+        assert_has(check.out, "metadata.yaml does not name");
+        run_free(&check);
+        struct run recover = run("sluice", "recover", folder, harness_path(saved), NULL);
+        assert_int_equal(recover.status, 3);
+        assert_has(recover.out, "metadata.yaml does not name");
+        run_free(&recover);
+        assert_int_equal(count_in_order(harness_path(saved), "/p", &files), 100);
+        sl_publisher_close(p);
+    }
+}
+
 /* A bag's messages are ROS 1's, of its types, whatever split and compression. */
 static void bags_hold_messages_as_ros_1_has_them(void **state)
 {
@@ -1029,6 +1110,7 @@ int main(void)
         TEST(everything_is_in_the_file_as_it_was_published),
         TEST(every_format_holds_what_was_published),
         TEST(killed_recorder_of_a_database_leaves_what_is_older),
+        TEST(killed_recorder_of_a_split_folder_leaves_its_last_file),
         TEST(bags_hold_messages_as_ros_1_has_them),
         TEST(types_that_ros_1_has_not_are_refused_with_a_way_out),
         TEST(types_are_explained_where_they_are_known),
