@@ -624,7 +624,7 @@ static int write_body(struct record *r, struct recorded *t, const struct sl_log_
     struct iovec body[SL_RANGES_MAX];
     for (unsigned i = 0; i < frame->range_count; i++)
         body[i] = (struct iovec){(void *)frame->range[i].start, frame->range[i].length};
-    int err = record_output_message(r->out, message, body, frame->range_count);
+    int err = record_output_message(r->out, frame->instance, message, body, frame->range_count);
     if (err == 0)
         t->torn += sl_frame_check(frame) < 0;
     return err;

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "rosbag_compat/record_file.h"
 #include "rosbag_compat/record_folder.h"
+#include "rosbag_compat/record_latched.h"
 #include "rosbag_compat/ros1_type.h"
 
 #include <errno.h>
@@ -30,10 +31,7 @@ struct topic {
     bool is_latched;
     uint32_t in_file; /* its index in the file that is written, or NO_INDEX */
     uint64_t text_bytes;
-    /* The last message of a latched one. */
-    struct sl_log_message last;
-    void *body;
-    size_t body_bytes;
+    struct record_latched latched;
 };
 
 struct record_output {
@@ -143,7 +141,7 @@ int record_output_close(struct record_output *o)
         return 0;
     int err = end_file(o);
     for (uint32_t i = 0; i < o->topic_count; i++) {
-        free(o->topics[i].body);
+        record_latched_finish(&o->topics[i].latched);
         destroy_ros1(o->topics[i].ros1);
     }
     free(o->topics);
@@ -312,6 +310,19 @@ static int write_message(struct record_output *o, struct topic *t, const struct 
     return 0;
 }
 
+static int repeat_latched(struct record_output *o, struct topic *t, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < t->latched.count; i++) {
+        const struct record_latched_message *l = &t->latched.messages[i];
+        struct sl_log_message m = l->message;
+        m.receive_ns = now_ns;
+        int err = write_message(o, t, &m, &(struct iovec){l->body, l->size_bytes}, 1);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
 /* The next file begins with what who joins late would get; as old as it is, but not older than the
  * file, so that a player of this file alone need not wait. */
 static int begin_next(struct record_output *o, uint64_t now_ns)
@@ -320,43 +331,29 @@ static int begin_next(struct record_output *o, uint64_t now_ns)
     if (err < 0 || (err = open_file(o)) < 0)
         return err;
     for (uint32_t i = 0; i < o->topic_count; i++) {
-        struct topic *t = &o->topics[i];
-        if (!t->body)
-            continue;
-        struct sl_log_message m = t->last;
-        m.receive_ns = now_ns;
-        err = write_message(o, t, &m, &(struct iovec){t->body, t->body_bytes}, 1);
+        err = repeat_latched(o, &o->topics[i], now_ns);
         if (err < 0)
             return err;
     }
     return 0;
 }
 
-static int keep_latched(struct record_output *o, struct topic *t, const struct sl_log_message *m,
-                        const struct iovec *body, unsigned pieces, size_t size)
+static int keep_latched(struct record_output *o, struct topic *t, uint64_t publisher,
+                        const struct sl_log_message *m, const struct iovec *body, unsigned pieces)
 {
     if (!t->is_latched || !is_split(o))
         return 0;
-    if (size > RECORD_LATCHED_BYTES_MAX) {
-        free(t->body);
-        t->body = NULL;
+    int err = record_latched_keep(&t->latched, publisher, m, body, pieces);
+    if (err == -EFBIG) {
         o->counts.not_repeated++;
         return 0;
     }
-    char *copy = realloc(t->body, size > 0 ? size : 1);
-    if (!copy)
-        return sl_error(-ENOMEM, "no memory for the last message of %s", t->topic->name);
-    t->body = copy;
-    t->body_bytes = size;
-    t->last = *m;
-    for (unsigned i = 0; i < pieces; copy += body[i++].iov_len)
-        memcpy(copy, body[i].iov_base, body[i].iov_len);
-    return 0;
+    return err < 0 ? sl_error_at(err, "%s", t->topic->name) : 0;
 }
 
 /* As the file has it. */
-static int take_message(struct record_output *o, struct topic *t, const struct sl_log_message *m,
-                        const struct iovec *body, unsigned pieces)
+static int take_message(struct record_output *o, struct topic *t, uint64_t publisher,
+                        const struct sl_log_message *m, const struct iovec *body, unsigned pieces)
 {
     size_t size = size_of(body, pieces);
     int err = is_full(o, t, m, size) ? begin_next(o, m->receive_ns) : 0;
@@ -368,7 +365,7 @@ static int take_message(struct record_output *o, struct topic *t, const struct s
     if (err < 0)
         return err;
     o->counts.messages++;
-    return keep_latched(o, t, m, body, pieces, size);
+    return keep_latched(o, t, publisher, m, body, pieces);
 }
 
 static int convert(struct record_output *o, const struct topic *t, const struct sl_log_message *m,
@@ -387,19 +384,19 @@ static int convert(struct record_output *o, const struct topic *t, const struct 
     return sl_ros1_from_cdr(t->ros1->schema, whole.iov_base, whole.iov_len, m->sequence, &o->ros1);
 }
 
-int record_output_message(struct record_output *o, const struct sl_log_message *m,
-                          const struct iovec *body, unsigned pieces)
+int record_output_message(struct record_output *o, uint64_t publisher,
+                          const struct sl_log_message *m, const struct iovec *body, unsigned pieces)
 {
     struct topic *t = &o->topics[m->topic];
     if (!t->ros1)
-        return take_message(o, t, m, body, pieces);
+        return take_message(o, t, publisher, m, body, pieces);
     int err = convert(o, t, m, body, pieces);
     if (err == -EBADMSG) {
         o->counts.unfit++;
         return 0;
     }
     const struct iovec converted = {o->ros1.bytes, o->ros1.size_bytes};
-    return err < 0 ? err : take_message(o, t, m, &converted, 1);
+    return err < 0 ? err : take_message(o, t, publisher, m, &converted, 1);
 }
 
 int record_output_flush(struct record_output *o)

@@ -71,6 +71,17 @@ static void await_subscriber(struct sl_publisher *p, unsigned count)
     assert_int_equal(status.subscribers, count);
 }
 
+/* Until those who want every message have taken all of them. */
+static void await_read(struct sl_publisher *p)
+{
+    struct sl_publisher_status status = {.unread = 1};
+    for (int i = 0; i < LIMIT_MS && status.unread > 0; i++) {
+        assert_fine(sl_publisher_status(p, &status));
+        nap_ms(1);
+    }
+    assert_int_equal(status.unread, 0);
+}
+
 static struct sl_loan loan_of(struct sl_publisher *p)
 {
     struct sl_loan loan;
@@ -594,6 +605,64 @@ static void files_are_split_without_a_loss(void **state)
     sl_publisher_close(latched);
 }
 
+/* How often a log has what was published as `seq` on that topic. */
+static unsigned count_bodies(const char *path, const char *topic, uint64_t seq)
+{
+    struct sl_log_set set = {0};
+    uint8_t *expected = malloc(SLOT);
+    unsigned count = 0;
+    assert_non_null(expected);
+    fill(expected, size_of(seq), seq);
+    assert_fine(sl_log_set_add(&set, path, 0));
+    for (uint32_t b = 0; b < set.logs[0]->block_count; b++) {
+        uint8_t *bytes = malloc(set.logs[0]->blocks[b].size_bytes + 1);
+        size_t size, at = 0;
+        struct sl_log_message m;
+        assert_non_null(bytes);
+        assert_fine(sl_log_load(set.logs[0], b, bytes, &size));
+        while (sl_log_walk(set.logs[0], b, bytes, size, &at, &m) == 1)
+            count += strcmp(set.logs[0]->topics[m.topic].name, topic) == 0 &&
+                     m.size_bytes == size_of(seq) &&
+                     memcmp(bytes + m.offset, expected, m.size_bytes) == 0;
+        free(bytes);
+    }
+    free(expected);
+    sl_log_set_close(&set);
+    return count;
+}
+
+/* Each publisher of a topic latches its own, as those of /tf_static do: every file has them all,
+ * and of each the last one only. */
+static void each_split_has_what_every_publisher_latched(void **state)
+{
+    (void)state;
+    struct sl_publisher *many = open_publisher("/many", IMU, 0);
+    struct sl_publisher *one = open_publisher("/latched", IMU, 1);
+    struct sl_publisher *other = open_publisher("/latched", IMU, 1);
+    struct child r = start("record", "/many", "/latched", "--lossless", "-o",
+                           harness_path("s.mcap"), "--split-size=1M", "--max-messages=103", NULL);
+    await_subscriber(many, 1);
+    await_subscriber(one, 1);
+    await_subscriber(other, 1);
+    publish(one, 1001);
+    publish(other, 1002);
+    publish(one, 1003);
+    await_read(one);
+    await_read(other);
+    publish_all(many, 1, 100);
+    assert_int_equal(wait_for(r.pid), 0);
+    unsigned files = 0;
+    for (; access(part((int)files), F_OK) == 0; files++) {
+        assert_int_equal(count_bodies(part((int)files), "/latched", 1001), files == 0);
+        assert_int_equal(count_bodies(part((int)files), "/latched", 1002), 1);
+        assert_int_equal(count_bodies(part((int)files), "/latched", 1003), 1);
+    }
+    assert_true(files > 3);
+    sl_publisher_close(many);
+    sl_publisher_close(one);
+    sl_publisher_close(other);
+}
+
 /* Until the file has its end. */
 static void await_ended(const char *path)
 {
@@ -653,8 +722,37 @@ static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
     sl_publisher_close(wish);
 }
 
-/* What would be overwritten before it is written is written first: four topics pour in more between
- * two pieces than the memory holds. */
+/* What has left the memory, of each publisher. */
+static void snapshots_have_what_every_publisher_latched(void **state)
+{
+    (void)state;
+    struct sl_publisher *many = open_publisher("/many", IMU, 0);
+    struct sl_publisher *one = open_publisher("/latched", IMU, 1);
+    struct sl_publisher *other = open_publisher("/latched", IMU, 1);
+    struct child r = start("record", "/many", "/latched", "--lossless", "-o",
+                           harness_path("s.mcap"), "--snapshot-size=1M", NULL);
+    await_subscriber(many, 1);
+    await_subscriber(one, 1);
+    await_subscriber(other, 1);
+    publish(one, 1001);
+    publish(other, 1002);
+    publish(one, 1003);
+    await_read(one);
+    await_read(other);
+    publish_all(many, 1, 100);
+    await_read(many);
+    kill(r.pid, SIGUSR1);
+    await_ended(part(0));
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    assert_int_equal(count_bodies(part(0), "/latched", 1001), 0);
+    assert_int_equal(count_bodies(part(0), "/latched", 1002), 1);
+    assert_int_equal(count_bodies(part(0), "/latched", 1003), 1);
+    assert_int_equal(count_bodies(part(0), "/many", 1), 0);
+    sl_publisher_close(many);
+    sl_publisher_close(one);
+    sl_publisher_close(other);
+}
+
 /* A recorder whose terminal is ours, and which draws its progress there. */
 static pid_t start_on_terminal(const char *path, int *ret_terminal)
 {
@@ -719,6 +817,8 @@ static void snapshots_are_written_at_a_key(void **state)
     sl_publisher_close(p);
 }
 
+/* What would be overwritten before it is written is written first: four topics pour in more between
+ * two pieces than the memory holds. */
 static void snapshots_are_whole_while_messages_pour_in(void **state)
 {
     (void)state;
@@ -1115,7 +1215,9 @@ int main(void)
         TEST(types_that_ros_1_has_not_are_refused_with_a_way_out),
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
+        TEST(each_split_has_what_every_publisher_latched),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
+        TEST(snapshots_have_what_every_publisher_latched),
         TEST(snapshots_are_written_at_a_key),
         TEST(snapshots_are_whole_while_messages_pour_in),
         TEST(snapshots_hold_no_more_than_the_last_seconds),
