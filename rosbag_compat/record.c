@@ -876,8 +876,13 @@ static void finish_files(struct record *r)
     struct record_output_counts c = record_output_counts(r->out);
     char last[sizeof r->path];
     tell_unfit(c.unfit);
-    if (c.not_repeated > 0)
+    if (c.not_kept > 0)
         sl_log(SL_LOG_WARN, "%u latched messages are too large to be repeated in further files",
+               c.not_kept);
+    if (c.not_repeated > 0)
+        sl_log(SL_LOG_WARN,
+               "%u latched messages are not repeated in further files, where they do not fit "
+               "beside the next message; give a larger --split-size",
                c.not_repeated);
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);

@@ -2,10 +2,11 @@
 /* record_output.h - the files of a recording: one, or one after the other.
  *
  * A file ends before the message that would make it larger than asked for, or span more time; the
- * next one begins with the last messages of each latched topic, so that each can be played alone.
- * What the caller hands over is in the kernel's hands when a call returns, or in the chunk that is
- * gathered: at most until the next flush. The page cache is not filled: what was written is sent to
- * the disk as it comes, and forgotten.
+ * next one begins with the last messages of each latched topic, so that each can be played alone,
+ * as far as they fit beside the message that did not go into the file before. What the caller hands
+ * over is in the kernel's hands when a call returns, or in the chunk that is gathered: at most
+ * until the next flush. The page cache is not filled: what was written is sent to the disk as it
+ * comes, and forgotten.
  *
  * A ROS 1 bag gets messages as ROS 1 serialises them, which copies; only types that ROS 1 has, and
  * that Sluice knows, can be written into one. A body that is no such message is left out, counted.
@@ -36,7 +37,8 @@ struct record_output_counts {
     uint64_t messages, bytes; /* handed over; bytes of all files */
     unsigned files;
     uint64_t unfit;        /* bodies that are not of their topic's type, which were left out */
-    unsigned not_repeated; /* latched messages that were too large to be kept */
+    unsigned not_kept;     /* latched messages that were too large to be repeated anywhere */
+    unsigned not_repeated; /* those that had no room in a further file beside its first message */
 };
 
 struct record_output;

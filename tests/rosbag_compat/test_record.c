@@ -355,10 +355,11 @@ static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
     sl_publisher_close(p);
 }
 
-/* Whole messages of a log that is being written. */
-static uint64_t count_in_log(struct sl_log *log)
+/* Of a log that is being written, too: its whole messages, or those with that body on a topic. */
+static unsigned count_in_log(struct sl_log *log, const char *topic, const uint8_t *expected,
+                             size_t expected_size)
 {
-    uint64_t count = 0;
+    unsigned count = 0;
     for (uint32_t b = 0; b < log->block_count; b++) {
         uint8_t *bytes = malloc(log->blocks[b].size_bytes + 1);
         size_t size, at = 0;
@@ -366,7 +367,9 @@ static uint64_t count_in_log(struct sl_log *log)
         assert_non_null(bytes);
         if (sl_log_load(log, b, bytes, &size) == 0)
             while (sl_log_walk(log, b, bytes, size, &at, &m) == 1)
-                count++;
+                count += !topic || (strcmp(log->topics[m.topic].name, topic) == 0 &&
+                                    m.size_bytes == expected_size &&
+                                    memcmp(bytes + m.offset, expected, expected_size) == 0);
         free(bytes);
     }
     return count;
@@ -383,7 +386,7 @@ static uint64_t count_readable(const char *folder)
     struct run copied = run("/bin/cp", "-rT", folder, copy, NULL);
     int err = copied.status == 0 ? sl_log_set_add(&set, copy, 0) : -ENOENT;
     for (unsigned f = 0; f < set.count && err == 0; f++)
-        count += count_in_log(set.logs[f]);
+        count += count_in_log(set.logs[f], NULL, NULL, 0);
     sl_log_set_close(&set);
     run_free(&copied);
     struct run removed = run("/bin/rm", "-rf", copy, NULL);
@@ -614,18 +617,8 @@ static unsigned count_bodies(const char *path, const char *topic, uint64_t seq)
     assert_non_null(expected);
     fill(expected, size_of(seq), seq);
     assert_fine(sl_log_set_add(&set, path, 0));
-    for (uint32_t b = 0; b < set.logs[0]->block_count; b++) {
-        uint8_t *bytes = malloc(set.logs[0]->blocks[b].size_bytes + 1);
-        size_t size, at = 0;
-        struct sl_log_message m;
-        assert_non_null(bytes);
-        assert_fine(sl_log_load(set.logs[0], b, bytes, &size));
-        while (sl_log_walk(set.logs[0], b, bytes, size, &at, &m) == 1)
-            count += strcmp(set.logs[0]->topics[m.topic].name, topic) == 0 &&
-                     m.size_bytes == size_of(seq) &&
-                     memcmp(bytes + m.offset, expected, m.size_bytes) == 0;
-        free(bytes);
-    }
+    for (unsigned f = 0; f < set.count; f++)
+        count += count_in_log(set.logs[f], topic, expected, size_of(seq));
     free(expected);
     sl_log_set_close(&set);
     return count;
@@ -1030,6 +1023,50 @@ static void assert_told(const char *path, const char *part)
     assert_has(text, part);
 }
 
+/* Three latched messages and one of the others are more than a file may have: what does not fit is
+ * left out, and told, and no file becomes larger. */
+static void splits_stay_small_beside_large_latched_messages(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"rosbag2", "rosbag2-sqlite"};
+    static const char *const names[] = {"/a", "/b", "/c"};
+    for (unsigned i = 0; i < 2; i++) {
+        char format[64], folder[300], told[300];
+        struct sl_publisher *latched[3];
+        if (!is_built(formats[i], "none"))
+            continue;
+        snprintf(format, sizeof format, "--format=%s", formats[i]);
+        snprintf(folder, sizeof folder, "%s", harness_path(i == 0 ? "part_m" : "part_s"));
+        snprintf(told, sizeof told, "%s", harness_path("told"));
+        struct sl_publisher *many = open_publisher("/many", OPAQUE, 0);
+        int kept = tell_into(told);
+        struct child r = start("record", "/many", "/a", "/b", "/c", "--lossless", format, "-o",
+                               folder, "--split-size=1M", "--max-messages=23", NULL);
+        tell_as_before(kept);
+        await_subscriber(many, 1);
+        for (unsigned k = 0; k < 3; k++) {
+            latched[k] = open_publisher(names[k], OPAQUE, 1);
+            await_subscriber(latched[k], 1);
+            publish(latched[k], 7 * (k + 1)); /* of nearly 256 KiB */
+            await_read(latched[k]);
+        }
+        for (unsigned k = 1; k <= 20; k++)
+            publish(many, 7 * k);
+        assert_int_equal(wait_for(r.pid), 0);
+        for (unsigned k = 1; k <= 20; k++)
+            assert_int_equal(count_bodies(folder, "/many", 7 * k), 1);
+        assert_true(count_bodies(folder, "/a", 7) > 8);
+        assert_true(count_bodies(folder, "/b", 14) > 8);
+        assert_int_equal(count_bodies(folder, "/c", 21), 1);
+        assert_true(largest_in(folder) <= 1 << 20);
+        assert_told(told, "latched messages are not repeated in further files, where they do not");
+        assert_told(told, "give a larger --split-size");
+        sl_publisher_close(many);
+        for (unsigned k = 0; k < 3; k++)
+            sl_publisher_close(latched[k]);
+    }
+}
+
 /* The kernel takes a part of a write, and nothing of the next one. */
 static void file_that_may_not_grow_is_told_and_the_rest_is_readable(void **state)
 {
@@ -1216,6 +1253,7 @@ int main(void)
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
         TEST(each_split_has_what_every_publisher_latched),
+        TEST(splits_stay_small_beside_large_latched_messages),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
         TEST(snapshots_have_what_every_publisher_latched),
         TEST(snapshots_are_written_at_a_key),
