@@ -552,6 +552,7 @@ static int open_play(void *state, struct sl_runtime *runtime)
     };
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
         return err;
+    p->publisher.uses_slots = p->lockstep;
     p->is_terminal = isatty(STDERR_FILENO);
     p->has_keys = keys_open();
     if (p->has_keys && (err = sl_runtime_watch(runtime, STDIN_FILENO)) < 0)
@@ -727,12 +728,13 @@ static int wait_for_subscribers(struct play *p, uint64_t now_ns)
     return 1;
 }
 
+/* By those who read every message of its topic; what others keep is their own affair. */
 static bool is_released(const struct play *p)
 {
     struct sl_publisher_status status = {0};
     if (p->last)
         sl_publisher_status(p->last->publisher, &status);
-    return status.unread == 0 && status.slots_held == 0;
+    return status.unreleased == 0;
 }
 
 /* Published if it is due. Above 0: when to come again; 0: it was; -ECANCELED: that was all. */
