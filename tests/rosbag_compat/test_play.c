@@ -293,6 +293,48 @@ static void lockstep_waits_for_the_release_by_lossless_readers_only(void **state
     free_made(made);
 }
 
+static uint64_t take_clock(struct sl_subscriber *clock)
+{
+    struct sl_frame f;
+    uint32_t cdr[3];
+    uint64_t until_ns = sl_clock_monotonic_ns() + LIMIT_MS * SL_NS_PER_MS;
+    while (sl_subscriber_take(clock, &f) < 0) {
+        assert_true(sl_clock_monotonic_ns() < until_ns);
+        sl_wait(&clock, 1, 10 * (int64_t)SL_NS_PER_MS);
+    }
+    assert_int_equal(f.body_length, sizeof cdr);
+    memcpy(cdr, f.body, sizeof cdr);
+    sl_frame_release(&f);
+    return cdr[1] * SL_NS_PER_S + cdr[2];
+}
+
+/* While the next message waits for the release of the last one, so does the time. */
+static void the_clock_waits_for_late_messages(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(40, 600, 13);
+    const struct sl_subscriber_options options = {.topic = "/clock",
+                                                  .type = "rosgraph_msgs/msg/Clock"};
+    struct sl_subscriber *clock;
+    struct receiver r;
+    struct sl_frame frame;
+    make_file(harness_path("c.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    assert_fine(sl_subscriber_open(&options, &clock));
+    struct child child = start("play", harness_path("c.mcap"), "--lockstep", "--clock=1000",
+                               "--rate=1", "--wait-for-subscribers=1", NULL);
+    for (unsigned i = 0; i < made->message_count; i++) {
+        assert_true(take_any(&r, &frame, LIMIT_MS));
+        for (unsigned k = 0; i < 10 && k < 20; k++)
+            assert_true(take_clock(clock) <= made->messages[i + 1].receive_ns);
+        sl_frame_release(&frame);
+    }
+    assert_int_equal(wait_for(child.pid), 0);
+    sl_subscriber_close(clock);
+    close_receiver(&r);
+    free_made(made);
+}
+
 /* Bytes of a file that stand in the page cache; what can be is taken out of it before. */
 static size_t cached_bytes(const char *path, bool takes_out)
 {
@@ -929,6 +971,7 @@ int main(int argc, char **argv)
         TEST(every_format_is_played),
         TEST(the_order_is_the_same_at_any_rate),
         TEST(lockstep_waits_for_the_release_by_lossless_readers_only),
+        TEST(the_clock_waits_for_late_messages),
         TEST(large_messages_stand_where_they_were_read_to),
         TEST(a_slow_reader_loses_nothing),
 #ifdef FROM_POOLS
