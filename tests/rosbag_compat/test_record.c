@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -656,6 +657,54 @@ static void each_split_has_what_every_publisher_latched(void **state)
     sl_publisher_close(other);
 }
 
+/* How often a folder was opened since the watch was set up. */
+static unsigned count_opened(int watch)
+{
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    unsigned count = 0;
+    for (ssize_t got; (got = read(watch, events, sizeof events)) > 0;)
+        for (ssize_t at = 0; at < got;) {
+            const struct inotify_event *event = (const void *)(events + at);
+            count += event->mask & IN_ISDIR && event->len == 0;
+            at += (ssize_t)(sizeof *event + event->len);
+        }
+    return count;
+}
+
+/* Publishers of one topic by turns, as those of /tf: each is looked for in the domain once. */
+static void publishers_of_one_topic_are_looked_for_once(void **state)
+{
+    (void)state;
+    enum {
+        TURNS = 200
+    };
+    struct sl_publisher *p[2];
+    unsigned opened = 0;
+    for (int i = 0; i < 2; i++)
+        p[i] = open_publisher("/tf", IMU, 0);
+    struct child r = start("record", "/tf", "--lossless", "-o", harness_path("a.mcap"), NULL);
+    for (int i = 0; i < 2; i++) {
+        await_subscriber(p[i], 1);
+        publish(p[i], 1);
+        await_read(p[i]);
+    }
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    assert_true(watch >= 0 && inotify_add_watch(watch, harness_path("root/default"), IN_OPEN) >= 0);
+    for (uint64_t seq = 2; seq <= TURNS; seq++)
+        for (int i = 0; i < 2; i++) {
+            publish(p[i], seq);
+            await_read(p[i]);
+            opened += count_opened(watch); /* events of one kind become one */
+        }
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    assert_in_range(opened, 0, TURNS / 4);
+    close(watch);
+    for (uint64_t seq = 1; seq <= TURNS; seq++)
+        assert_true(count_bodies(harness_path("a.mcap"), "/tf", seq) >= 2);
+    for (int i = 0; i < 2; i++)
+        sl_publisher_close(p[i]);
+}
+
 /* Until the file has its end. */
 static void await_ended(const char *path)
 {
@@ -1253,6 +1302,7 @@ int main(void)
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
         TEST(each_split_has_what_every_publisher_latched),
+        TEST(publishers_of_one_topic_are_looked_for_once),
         TEST(splits_stay_small_beside_large_latched_messages),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
         TEST(snapshots_have_what_every_publisher_latched),
