@@ -102,6 +102,7 @@ struct record {
     uint64_t told_bytes;
     int64_t realtime_ns; /* less CLOCK_MONOTONIC */
     bool is_terminal, is_full_told;
+    bool has_failed; /* nothing more can be written */
 };
 
 static const struct sl_option options[] = {
@@ -706,8 +707,10 @@ static int drain(struct record *r, struct recorded *t)
             return err;
         err = write_frame(r, t, &frame);
         sl_frame_release(&frame);
-        if (err < 0)
+        if (err < 0) {
+            r->has_failed = true;
             return err;
+        }
     }
     return done;
 }
@@ -929,7 +932,7 @@ static void finish_snapshots(struct record *r, struct sl_runtime *runtime)
 /* What stands in the rings when the end is asked for is still of the recording. */
 static void finish(struct record *r, struct sl_runtime *runtime)
 {
-    for (unsigned i = 0; i < r->topic_count; i++)
+    for (unsigned i = 0; i < r->topic_count && !r->has_failed; i++)
         while (drain(r, &r->topics[i]) == BATCH)
             ;
     if (r->is_terminal)

@@ -1271,6 +1271,26 @@ static void memory_does_not_grow_with_the_log(void **state)
 #define MEMORY_CAN_BE_MEASURED
 #endif
 
+/* The name of the next file is taken: the recording ends, and what was written is whole. */
+static void file_that_is_in_the_way_of_a_split_is_told(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    char told[300];
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    close(open(part(1), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    int kept = tell_into(told);
+    struct child r =
+        start("record", "/p", "--lossless", "--split-size=1M", "-o", harness_path("s.mcap"), NULL);
+    tell_as_before(kept);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 200); /* as quickly as it reads: more stands in the ring when it fails */
+    assert_int_equal(wait_for(r.pid), 1);
+    assert_told(told, "s_1.mcap is there already; take another name, or --overwrite");
+    assert_true(read_log(part(0), "/p", 0).was_indexed);
+    sl_publisher_close(p);
+}
+
 static void removed_file_is_told(void **state)
 {
     (void)state;
@@ -1319,6 +1339,7 @@ int main(void)
 #ifdef MEMORY_CAN_BE_MEASURED
         TEST(memory_does_not_grow_with_the_log),
 #endif
+        TEST(file_that_is_in_the_way_of_a_split_is_told),
         TEST(removed_file_is_told),
 #ifdef FROM_POOLS
         TEST(bodies_are_written_from_the_pool),
