@@ -218,9 +218,9 @@ int record_file_end(struct record_file *f, uint64_t *ret_bytes)
         return 0;
     int err = f->writer ? sl_log_write_end(f->writer) : 0;
     sl_log_writer_destroy(f->writer);
-    if (f->db) { /* the write-ahead log goes into the file */
+    if (f->db) { /* the write-ahead log goes into the file, but while somebody reads it */
         int closed = sl_sqlite_execute(f->db, "PRAGMA journal_mode=DELETE");
-        err = err < 0 ? err : closed;
+        err = err < 0 || closed == -EBUSY ? err : closed;
         if (err < 0)
             err = sl_error_at(err, "%s", f->path);
     }
