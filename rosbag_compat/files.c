@@ -376,6 +376,72 @@ static void note(struct sl_log_set *set, const char *format, ...)
     va_end(args);
 }
 
+static int is_log_name(const struct dirent *entry)
+{
+    static const char *const endings[] = {".db3", ".mcap", ".db3.zstd", ".mcap.zstd"};
+    for (unsigned i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(entry->d_name, endings[i]))
+            return 1;
+    return 0;
+}
+
+/* "drive_12.mcap": where its number begins and ends; false: it has none. */
+static bool find_number(const char *name, size_t *ret_stem, unsigned long *ret_number,
+                        const char **ret_ending)
+{
+    const char *line = strrchr(name, '_');
+    char *end;
+    if (!line || line[1] < '0' || line[1] > '9')
+        return false;
+    *ret_number = strtoul(line + 1, &end, 10);
+    *ret_stem = (size_t)(line - name);
+    *ret_ending = end;
+    return *end == '.';
+}
+
+/* "drive_3.mcap" behind "drive_2.mcap" */
+static bool continues(const char *last, const char *name)
+{
+    const char *last_ending, *ending;
+    unsigned long last_number, number;
+    size_t last_stem, stem;
+    return find_number(last, &last_stem, &last_number, &last_ending) &&
+           find_number(name, &stem, &number, &ending) && stem == last_stem &&
+           memcmp(last, name, stem) == 0 && strcmp(last_ending, ending) == 0 &&
+           number > last_number;
+}
+
+/* metadata.yaml tells of the files that have ended. One that a killed recorder was writing stands
+ * beside them, under the next number. It may have nothing that can be read yet. */
+static int add_unnamed(struct sl_log_set *set, const char *folder, const char *last, unsigned flags)
+{
+    struct dirent **entries;
+    int err = 0, count = scandir(folder, &entries, is_log_name, versionsort);
+    if (count < 0)
+        return sl_error(errno, "%s: %s", folder, strerror(errno));
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        char path[PATH_MAX];
+        if (err == 0 && continues(last, name)) {
+            snprintf(path, sizeof path, "%s/%s", folder, name);
+            err = add_file(set, path, flags);
+            if (err < 0 && err != -ENOMEM) {
+                note(set, "%s, and metadata.yaml does not name it: its recorder was stopped",
+                     sl_error_text());
+                err = 0;
+            } else if (err == 0) {
+                note(set,
+                     "%s: metadata.yaml does not name %s: its recorder was stopped; it is read all "
+                     "the same",
+                     folder, name);
+            }
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return err;
+}
+
 static int add_named(struct sl_log_set *set, const char *folder,
                      const struct sl_rosbag2_metadata *m, unsigned flags)
 {
@@ -391,6 +457,12 @@ static int add_named(struct sl_log_set *set, const char *folder,
         if (err)
             return err;
     }
+    if (m->file_count > 0) {
+        const char *last = m->files[m->file_count - 1].path, *slash = strrchr(last, '/');
+        int err = add_unnamed(set, folder, slash ? slash + 1 : last, flags);
+        if (err)
+            return err;
+    }
     if (set->count == before)
         return sl_error(-ENOENT, "%s: none of the %u files is there that metadata.yaml names",
                         folder, m->file_count);
@@ -401,15 +473,6 @@ static int add_named(struct sl_log_set *set, const char *folder,
                         m->compression_format);
     for (unsigned i = before; i < set->count; i++)
         set->logs[i]->body_compression = SL_COMPRESSION_ZSTD;
-    return 0;
-}
-
-static int is_log_name(const struct dirent *entry)
-{
-    static const char *const endings[] = {".db3", ".mcap", ".db3.zstd", ".mcap.zstd"};
-    for (unsigned i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(entry->d_name, endings[i]))
-            return 1;
     return 0;
 }
 

@@ -41,8 +41,9 @@ struct sl_log_set {
     char note[256];         /* what is wrong with the folder, or "" */
 };
 
-/* Add what is at `path`: a file of any format, or a folder of rosbag2, by its metadata.yaml or, if
- * it has none, everything in it that is a log. The format is told by the first bytes. `flags` as
+/* Add what is at `path`: a file of any format, or a folder of rosbag2, by its metadata.yaml, and
+ * what a killed recorder left behind the files that it names; or, if it has none, everything in it
+ * that is a log. The format is told by the first bytes. `flags` as
  * for opening a log. A set begins as zeros. */
 int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags);
 void sl_log_set_close(struct sl_log_set *set);

@@ -552,6 +552,7 @@ static int open_play(void *state, struct sl_runtime *runtime)
     };
     if ((err = play_blocks_create(&blocks, &p->blocks)) < 0)
         return err;
+    p->publisher.uses_slots = p->lockstep;
     p->is_terminal = isatty(STDERR_FILENO);
     p->has_keys = keys_open();
     if (p->has_keys && (err = sl_runtime_watch(runtime, STDIN_FILENO)) < 0)
@@ -579,11 +580,22 @@ static uint64_t due_at(const struct play *p, uint64_t log_ns)
     return p->begin_ns + (uint64_t)after_ns;
 }
 
+/* The log's time of the message that is sent next; of the last one, while that is still read. */
+static uint64_t next_log_ns(const struct play *p)
+{
+    struct play_item item;
+    int got = play_blocks_next(p->blocks, &item);
+    return got > 0 ? item.message.receive_ns : got == 0 ? UINT64_MAX : p->now_ns;
+}
+
+/* It does not go on past a message that is late. */
 static uint64_t log_time_at(const struct play *p, uint64_t monotonic_ns)
 {
     if (p->paused || p->rate == 0 || monotonic_ns < p->begin_ns)
         return p->now_ns;
-    return p->origin_ns + (uint64_t)((double)(monotonic_ns - p->begin_ns) * p->rate);
+    uint64_t next_ns = next_log_ns(p);
+    uint64_t on_time_ns = p->origin_ns + (uint64_t)((double)(monotonic_ns - p->begin_ns) * p->rate);
+    return on_time_ns < next_ns ? on_time_ns : next_ns;
 }
 
 static void publish_clock(struct play *p, uint64_t now_ns)
@@ -727,12 +739,13 @@ static int wait_for_subscribers(struct play *p, uint64_t now_ns)
     return 1;
 }
 
+/* By those who read every message of its topic; what others keep is their own affair. */
 static bool is_released(const struct play *p)
 {
     struct sl_publisher_status status = {0};
     if (p->last)
         sl_publisher_status(p->last->publisher, &status);
-    return status.unread == 0 && status.slots_held == 0;
+    return status.unreleased == 0;
 }
 
 /* Published if it is due. Above 0: when to come again; 0: it was; -ECANCELED: that was all. */

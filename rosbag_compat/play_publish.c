@@ -91,6 +91,11 @@ static int reject(struct play_publisher *p, const struct play_out *out)
     return 0;
 }
 
+static bool goes_inline(const struct play_publisher *p, size_t size)
+{
+    return !p->uses_slots && size <= PLAY_INLINE_BYTES;
+}
+
 /* Bytes in one piece. -------------------------------------------------------------------------- */
 
 /* In a slot that is no other message's. */
@@ -119,14 +124,14 @@ static int publish_copy(struct play_out *out, const uint8_t *body, size_t size,
 }
 
 /* What stands in the slot of its block. */
-static int publish_here(struct play_out *out, const struct play_item *item, size_t offset,
-                        size_t size)
+static int publish_here(const struct play_publisher *p, struct play_out *out,
+                        const struct play_item *item, size_t offset, size_t size)
 {
     const uint8_t *body = (const uint8_t *)item->loan->data + offset;
     struct sl_message m = message_of(out, body, size, item);
     m.body_offset = (uint32_t)offset;
     m.body_length = (uint32_t)size;
-    if (size > 0 && size <= PLAY_INLINE_BYTES)
+    if (size > 0 && goes_inline(p, size))
         return sl_publisher_publish_inline(out->publisher, body, size, &m);
     find_data(out->type, body, size, &m);
     int err = sl_publisher_publish(out->publisher, item->loan, &m);
@@ -153,7 +158,8 @@ static int decompress_alone(const struct play_way *way, const struct play_item *
     return publish_alone(way->out, &loan, size, &m);
 }
 
-static int publish_decompressed(const struct play_way *way, const struct play_item *item)
+static int publish_decompressed(const struct play_publisher *p, const struct play_way *way,
+                                const struct play_item *item)
 {
     uint8_t *slot = item->loan->data;
     size_t room = (size_t)item->loan->data_size - *item->used_bytes, size;
@@ -162,7 +168,7 @@ static int publish_decompressed(const struct play_way *way, const struct play_it
                       (size_t)item->message.size_bytes, slot + *item->used_bytes, room, &size);
     if (err == -EFBIG)
         err = decompress_alone(way, item);
-    else if (err == 0 && (err = publish_here(way->out, item, *item->used_bytes, size)) == 0)
+    else if (err == 0 && (err = publish_here(p, way->out, item, *item->used_bytes, size)) == 0)
         *item->used_bytes += size;
     return err == -EFBIG ? sl_error(-EFBIG,
                                     "%s: a message becomes larger than a slot when it is "
@@ -222,12 +228,12 @@ static int publish_gathered(struct play_publisher *p, struct play_out *out,
     const struct sl_message m = message_of(out, p->own.bytes, p->own.size_bytes, item);
     uint8_t *slot = item->loan->data;
     size_t own = sl_cdr_aligned(p->own.size_bytes, SPARE_ALIGNMENT);
-    if (pieces->size_bytes <= PLAY_INLINE_BYTES)
+    if (goes_inline(p, pieces->size_bytes))
         return sl_publisher_publish_inline(out->publisher, p->own.bytes, p->own.size_bytes, &m);
     if (own > item->loan->data_size - *item->used_bytes)
         return gather_alone(p, out, item, pieces, &m);
     memcpy(slot + *item->used_bytes, p->own.bytes, p->own.size_bytes);
-    int err = pieces->count == 1 ? publish_here(out, item, *item->used_bytes, p->own.size_bytes)
+    int err = pieces->count == 1 ? publish_here(p, out, item, *item->used_bytes, p->own.size_bytes)
                                  : gather_here(out, item, pieces, &m);
     if (err == -E2BIG)
         return gather_alone(p, out, item, pieces, &m);
@@ -256,9 +262,9 @@ int play_publish(struct play_publisher *p, const struct play_way *way, const str
     if (way->ros1)
         err = publish_translated(p, way, item);
     else if (way->compression != SL_COMPRESSION_NONE)
-        err = publish_decompressed(way, item);
+        err = publish_decompressed(p, way, item);
     else
-        err = publish_here(way->out, item, (size_t)item->message.offset,
+        err = publish_here(p, way->out, item, (size_t)item->message.offset,
                            (size_t)item->message.size_bytes);
     if (err == -EBADMSG)
         return reject(p, way->out);

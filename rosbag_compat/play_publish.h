@@ -38,6 +38,7 @@ struct play_way {
 };
 
 struct play_publisher {
+    bool uses_slots;      /* nothing goes inline, so that its release is seen */
     struct sl_buffer own; /* what is made anew of a message */
     uint64_t rejected;
     char reason[160]; /* of the first one that was left out */

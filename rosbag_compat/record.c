@@ -36,6 +36,7 @@
 #define PROGRESS_NS   SL_NS_PER_S
 #define LOSS_TEXT_MAX 256
 #define TYPE_WAIT_MS  100 /* for a publisher that has just begun to show its page */
+#define SENDERS_MAX   16  /* of a topic that are known at one time; more are looked for again */
 
 /* "auto", then those of sl_log_output_names */
 static const char *const format_names[] = {"auto",           "mcap",    "rosbag2",
@@ -53,12 +54,19 @@ struct channel {
     struct channel *next;
 };
 
+/* A publisher, and where its messages go: to look for it takes a walk through the domain. */
+struct sender {
+    uint64_t instance;
+    struct channel *channel;
+};
+
 struct recorded {
     struct sl_subscriber *subscriber;
     char name[SL_TOPIC_MAX];
     bool is_lossless;
-    uint64_t instance;       /* whose message came last */
-    struct channel *channel; /* and where it went */
+    struct sender senders[SENDERS_MAX];
+    unsigned sender_count;  /* ever: the next one takes the oldest one's place */
+    struct channel *latest; /* where the last message went */
     uint64_t messages, bytes;
     uint64_t torn;     /* taken back by their publisher while they were written */
     uint64_t left_out; /* of types that the format cannot hold */
@@ -94,6 +102,7 @@ struct record {
     uint64_t told_bytes;
     int64_t realtime_ns; /* less CLOCK_MONOTONIC */
     bool is_terminal, is_full_told;
+    bool has_failed; /* nothing more can be written */
 };
 
 static const struct sl_option options[] = {
@@ -597,24 +606,38 @@ static int make_channel(struct record *r, const struct recorded *t,
                        : record_output_topic(r->out, &c->topic, w->retain > 0, &c->index);
 }
 
-/* Where messages of that publisher go. One that has ended before anybody saw its page has the
- * topic's last type. */
-static int choose_channel(struct record *r, struct recorded *t, uint64_t instance)
+/* One that has ended before anybody saw its page has the topic's last type. */
+static int find_channel(struct record *r, const struct recorded *t, uint64_t instance,
+                        struct channel **ret_channel)
 {
-    if (t->channel && t->instance == instance)
-        return 0;
     struct wanted_publisher w = {.instance = instance};
     find_publisher(r, &w);
-    t->instance = instance;
-    if (!w.found && t->channel)
+    if (!w.found && t->latest) {
+        *ret_channel = t->latest;
         return 0;
+    }
     for (struct channel *c = r->channels; c; c = c->next) {
         if (strcmp(c->name, t->name) == 0 && strcmp(c->type, w.type) == 0) {
-            t->channel = c;
+            *ret_channel = c;
             return 0;
         }
     }
-    return make_channel(r, t, &w, &t->channel);
+    return make_channel(r, t, &w, ret_channel);
+}
+
+/* Where messages of that publisher go, as t->latest. */
+static int choose_channel(struct record *r, struct recorded *t, uint64_t instance)
+{
+    for (unsigned i = 0; i < t->sender_count && i < SENDERS_MAX; i++) {
+        if (t->senders[i].instance == instance) {
+            t->latest = t->senders[i].channel;
+            return 0;
+        }
+    }
+    int err = find_channel(r, t, instance, &t->latest);
+    if (err == 0)
+        t->senders[t->sender_count++ % SENDERS_MAX] = (struct sender){instance, t->latest};
+    return err;
 }
 
 /* From where it lies. */
@@ -624,7 +647,7 @@ static int write_body(struct record *r, struct recorded *t, const struct sl_log_
     struct iovec body[SL_RANGES_MAX];
     for (unsigned i = 0; i < frame->range_count; i++)
         body[i] = (struct iovec){(void *)frame->range[i].start, frame->range[i].length};
-    int err = record_output_message(r->out, message, body, frame->range_count);
+    int err = record_output_message(r->out, frame->instance, message, body, frame->range_count);
     if (err == 0)
         t->torn += sl_frame_check(frame) < 0;
     return err;
@@ -643,12 +666,12 @@ static int write_frame(struct record *r, struct recorded *t, const struct sl_fra
     int err = choose_channel(r, t, frame->instance);
     if (err < 0)
         return err;
-    if (t->channel->is_refused) {
+    if (t->latest->is_refused) {
         t->left_out++;
         return 0;
     }
     const struct sl_log_message message = {
-        .topic = t->channel->index,
+        .topic = t->latest->index,
         .sequence = (uint32_t)frame->seq,
         .receive_ns = sl_clock_realtime_ns(),
         .publish_ns = (uint64_t)((int64_t)frame->publish_ns + r->realtime_ns),
@@ -684,8 +707,10 @@ static int drain(struct record *r, struct recorded *t)
             return err;
         err = write_frame(r, t, &frame);
         sl_frame_release(&frame);
-        if (err < 0)
+        if (err < 0) {
+            r->has_failed = true;
             return err;
+        }
     }
     return done;
 }
@@ -876,8 +901,13 @@ static void finish_files(struct record *r)
     struct record_output_counts c = record_output_counts(r->out);
     char last[sizeof r->path];
     tell_unfit(c.unfit);
-    if (c.not_repeated > 0)
+    if (c.not_kept > 0)
         sl_log(SL_LOG_WARN, "%u latched messages are too large to be repeated in further files",
+               c.not_kept);
+    if (c.not_repeated > 0)
+        sl_log(SL_LOG_WARN,
+               "%u latched messages are not repeated in further files, where they do not fit "
+               "beside the next message; give a larger --split-size",
                c.not_repeated);
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);
@@ -902,7 +932,7 @@ static void finish_snapshots(struct record *r, struct sl_runtime *runtime)
 /* What stands in the rings when the end is asked for is still of the recording. */
 static void finish(struct record *r, struct sl_runtime *runtime)
 {
-    for (unsigned i = 0; i < r->topic_count; i++)
+    for (unsigned i = 0; i < r->topic_count && !r->has_failed; i++)
         while (drain(r, &r->topics[i]) == BATCH)
             ;
     if (r->is_terminal)

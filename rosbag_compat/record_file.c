@@ -178,21 +178,23 @@ uint64_t record_file_bytes(struct record_file *f)
 
 /* A row goes to a page of its own if it does not fit the last one; a large one to whole pages, each
  * with the number of the next. */
-static uint64_t row_bound(uint64_t size_bytes)
+static uint64_t rows_bound(uint64_t count, uint64_t size_bytes)
 {
-    uint64_t gap = size_bytes < 2 * PAGE_BYTES ? size_bytes : 2 * PAGE_BYTES;
-    return size_bytes + size_bytes / 256 + gap + ROW_BYTES;
+    uint64_t gaps = size_bytes < 2 * PAGE_BYTES ? size_bytes : 2 * PAGE_BYTES;
+    gaps += 2 * PAGE_BYTES * (count - 1);
+    return size_bytes + size_bytes / 256 + gaps + count * ROW_BYTES;
 }
 
-uint64_t record_file_bound(struct record_file *f, uint64_t messages, uint64_t topic_bytes,
-                           uint64_t size_bytes)
+uint64_t record_file_bound(struct record_file *f, uint64_t messages, uint64_t more,
+                           uint64_t topic_bytes, uint64_t size_bytes)
 {
     if (f->is_database) /* pages that split: three tables and an index */
-        return record_file_bytes(f) + topic_bytes + 4 * PAGE_BYTES + row_bound(size_bytes);
+        return record_file_bytes(f) + topic_bytes + more * 4 * PAGE_BYTES +
+               rows_bound(more, size_bytes);
     /* that was not written yet */
     uint64_t gathered = f->writer->options.chunk_bytes + f->writer->pending_bytes;
-    return f->offset + gathered + f->file_bytes + topic_bytes + (messages + 1) * f->message_bytes +
-           size_bytes;
+    return f->offset + gathered + f->file_bytes + topic_bytes +
+           (messages + more) * f->message_bytes + size_bytes;
 }
 
 /* Flushing and ending. ------------------------------------------------------------------------- */
@@ -216,9 +218,9 @@ int record_file_end(struct record_file *f, uint64_t *ret_bytes)
         return 0;
     int err = f->writer ? sl_log_write_end(f->writer) : 0;
     sl_log_writer_destroy(f->writer);
-    if (f->db) { /* the write-ahead log goes into the file */
+    if (f->db) { /* the write-ahead log goes into the file, but while somebody reads it */
         int closed = sl_sqlite_execute(f->db, "PRAGMA journal_mode=DELETE");
-        err = err < 0 ? err : closed;
+        err = err < 0 || closed == -EBUSY ? err : closed;
         if (err < 0)
             err = sl_error_at(err, "%s", f->path);
     }

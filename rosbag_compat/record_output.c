@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "rosbag_compat/record_file.h"
 #include "rosbag_compat/record_folder.h"
+#include "rosbag_compat/record_latched.h"
 #include "rosbag_compat/ros1_type.h"
 
 #include <errno.h>
@@ -30,10 +31,7 @@ struct topic {
     bool is_latched;
     uint32_t in_file; /* its index in the file that is written, or NO_INDEX */
     uint64_t text_bytes;
-    /* The last message of a latched one. */
-    struct sl_log_message last;
-    void *body;
-    size_t body_bytes;
+    struct record_latched latched;
 };
 
 struct record_output {
@@ -41,7 +39,7 @@ struct record_output {
     struct record_folder *folder; /* of rosbag2, or NULL */
     struct record_file *file;
     char path[PATH_MAX];
-    uint64_t file_messages, file_first_ns;
+    uint64_t file_messages, file_repeated, file_first_ns;
     uint64_t file_topic_bytes;
     uint64_t ended_bytes; /* of the files before */
     struct topic *topics;
@@ -77,7 +75,7 @@ static int open_file(struct record_output *o)
     int err = name_file(o);
     if (err < 0)
         return err;
-    o->file_messages = o->file_topic_bytes = 0;
+    o->file_messages = o->file_repeated = o->file_topic_bytes = 0;
     for (uint32_t i = 0; i < o->topic_count; i++)
         o->topics[i].in_file = NO_INDEX;
     err = record_file_open(o->path, o->options.kind, &o->options.writing, o->options.overwrite,
@@ -143,7 +141,7 @@ int record_output_close(struct record_output *o)
         return 0;
     int err = end_file(o);
     for (uint32_t i = 0; i < o->topic_count; i++) {
-        free(o->topics[i].body);
+        record_latched_finish(&o->topics[i].latched);
         destroy_ros1(o->topics[i].ros1);
     }
     free(o->topics);
@@ -267,22 +265,35 @@ static size_t size_of(const struct iovec *body, unsigned pieces)
     return size;
 }
 
-/* With its index, were it ended behind such a message: never less than it will be. */
-static uint64_t file_bytes_with(const struct record_output *o, const struct topic *t, size_t size)
+/* What is to be written. */
+struct addition {
+    uint64_t messages, size_bytes; /* of their bodies, together */
+    uint64_t topic_bytes;          /* of the topics that the file has not yet */
+};
+
+static uint64_t new_topic_bytes(const struct topic *t)
 {
-    uint64_t topics = o->file_topic_bytes + (t->in_file == NO_INDEX ? t->text_bytes : 0);
-    return record_file_bound(o->file, o->file_messages, topics, size);
+    return t->in_file == NO_INDEX ? t->text_bytes : 0;
+}
+
+/* With its index, were it ended behind that: never less than it will be. */
+static uint64_t file_bytes_with(const struct record_output *o, const struct addition *a)
+{
+    return record_file_bound(o->file, o->file_messages + o->file_repeated, a->messages,
+                             o->file_topic_bytes + a->topic_bytes, a->size_bytes);
 }
 
 /* Chunks that are being compressed will have less than their bound: what becomes of them decides,
  * so that files end at the same message with any number of threads. An error is kept by the writer.
  */
-static bool is_too_large_with(struct record_output *o, const struct topic *t, size_t size)
+static bool is_too_large_with(struct record_output *o, const struct addition *a)
 {
     struct sl_log_writer *writer = record_file_writer(o->file);
-    bool is_large = file_bytes_with(o, t, size) > o->options.split_bytes;
+    if (o->options.split_bytes == 0)
+        return false;
+    bool is_large = file_bytes_with(o, a) > o->options.split_bytes;
     if (is_large && writer->pending_bytes > 0 && sl_log_write_settle(writer) == 0)
-        is_large = file_bytes_with(o, t, size) > o->options.split_bytes;
+        is_large = file_bytes_with(o, a) > o->options.split_bytes;
     return is_large;
 }
 
@@ -291,7 +302,8 @@ static bool is_full(struct record_output *o, const struct topic *t, const struct
 {
     if (o->file_messages == 0) /* a message that is larger than a file has one of its own */
         return false;
-    return (o->options.split_bytes > 0 && is_too_large_with(o, t, size)) ||
+    const struct addition alone = {1, size, new_topic_bytes(t)};
+    return is_too_large_with(o, &alone) ||
            (o->options.split_ns > 0 && m->receive_ns > o->file_first_ns &&
             m->receive_ns - o->file_first_ns >= o->options.split_ns);
 }
@@ -312,54 +324,75 @@ static int write_message(struct record_output *o, struct topic *t, const struct 
     return 0;
 }
 
-/* The next file begins with what who joins late would get; as old as it is, but not older than the
- * file, so that a player of this file alone need not wait. */
-static int begin_next(struct record_output *o, uint64_t now_ns)
+/* The message that opens a file, and is to be written behind what is repeated. */
+struct opening {
+    const struct topic *topic;
+    size_t size_bytes;
+    uint64_t receive_ns;
+};
+
+static bool fits_beside(struct record_output *o, const struct topic *t, size_t size,
+                        const struct opening *opening)
 {
-    int err = end_file(o);
-    if (err < 0 || (err = open_file(o)) < 0)
-        return err;
-    for (uint32_t i = 0; i < o->topic_count; i++) {
-        struct topic *t = &o->topics[i];
-        if (!t->body)
+    const struct addition both = {2, size + opening->size_bytes,
+                                  new_topic_bytes(t) +
+                                      (opening->topic != t ? new_topic_bytes(opening->topic) : 0)};
+    return !is_too_large_with(o, &both);
+}
+
+static int repeat_latched(struct record_output *o, struct topic *t, const struct opening *opening)
+{
+    for (unsigned i = 0; i < t->latched.count; i++) {
+        const struct record_latched_message *l = &t->latched.messages[i];
+        struct sl_log_message m = l->message;
+        if (!fits_beside(o, t, l->size_bytes, opening)) {
+            o->counts.not_repeated++;
             continue;
-        struct sl_log_message m = t->last;
-        m.receive_ns = now_ns;
-        err = write_message(o, t, &m, &(struct iovec){t->body, t->body_bytes}, 1);
+        }
+        m.receive_ns = opening->receive_ns;
+        o->file_repeated++;
+        int err = write_message(o, t, &m, &(struct iovec){l->body, l->size_bytes}, 1);
         if (err < 0)
             return err;
     }
     return 0;
 }
 
-static int keep_latched(struct record_output *o, struct topic *t, const struct sl_log_message *m,
-                        const struct iovec *body, unsigned pieces, size_t size)
+/* The next file begins with what who joins late would get; as old as it is, but not older than the
+ * file, so that a player of this file alone need not wait. */
+static int begin_next(struct record_output *o, const struct opening *opening)
 {
-    if (!t->is_latched || !is_split(o))
-        return 0;
-    if (size > RECORD_LATCHED_BYTES_MAX) {
-        free(t->body);
-        t->body = NULL;
-        o->counts.not_repeated++;
-        return 0;
+    int err = end_file(o);
+    if (err < 0 || (err = open_file(o)) < 0)
+        return err;
+    for (uint32_t i = 0; i < o->topic_count; i++) {
+        err = repeat_latched(o, &o->topics[i], opening);
+        if (err < 0)
+            return err;
     }
-    char *copy = realloc(t->body, size > 0 ? size : 1);
-    if (!copy)
-        return sl_error(-ENOMEM, "no memory for the last message of %s", t->topic->name);
-    t->body = copy;
-    t->body_bytes = size;
-    t->last = *m;
-    for (unsigned i = 0; i < pieces; copy += body[i++].iov_len)
-        memcpy(copy, body[i].iov_base, body[i].iov_len);
     return 0;
 }
 
+static int keep_latched(struct record_output *o, struct topic *t, uint64_t publisher,
+                        const struct sl_log_message *m, const struct iovec *body, unsigned pieces)
+{
+    if (!t->is_latched || !is_split(o))
+        return 0;
+    int err = record_latched_keep(&t->latched, publisher, m, body, pieces);
+    if (err == -EFBIG) {
+        o->counts.not_kept++;
+        return 0;
+    }
+    return err < 0 ? sl_error_at(err, "%s", t->topic->name) : 0;
+}
+
 /* As the file has it. */
-static int take_message(struct record_output *o, struct topic *t, const struct sl_log_message *m,
-                        const struct iovec *body, unsigned pieces)
+static int take_message(struct record_output *o, struct topic *t, uint64_t publisher,
+                        const struct sl_log_message *m, const struct iovec *body, unsigned pieces)
 {
     size_t size = size_of(body, pieces);
-    int err = is_full(o, t, m, size) ? begin_next(o, m->receive_ns) : 0;
+    const struct opening opening = {t, size, m->receive_ns};
+    int err = is_full(o, t, m, size) ? begin_next(o, &opening) : 0;
     if (err < 0)
         return err;
     if (o->file_messages++ == 0)
@@ -368,7 +401,7 @@ static int take_message(struct record_output *o, struct topic *t, const struct s
     if (err < 0)
         return err;
     o->counts.messages++;
-    return keep_latched(o, t, m, body, pieces, size);
+    return keep_latched(o, t, publisher, m, body, pieces);
 }
 
 static int convert(struct record_output *o, const struct topic *t, const struct sl_log_message *m,
@@ -387,19 +420,19 @@ static int convert(struct record_output *o, const struct topic *t, const struct 
     return sl_ros1_from_cdr(t->ros1->schema, whole.iov_base, whole.iov_len, m->sequence, &o->ros1);
 }
 
-int record_output_message(struct record_output *o, const struct sl_log_message *m,
-                          const struct iovec *body, unsigned pieces)
+int record_output_message(struct record_output *o, uint64_t publisher,
+                          const struct sl_log_message *m, const struct iovec *body, unsigned pieces)
 {
     struct topic *t = &o->topics[m->topic];
     if (!t->ros1)
-        return take_message(o, t, m, body, pieces);
+        return take_message(o, t, publisher, m, body, pieces);
     int err = convert(o, t, m, body, pieces);
     if (err == -EBADMSG) {
         o->counts.unfit++;
         return 0;
     }
     const struct iovec converted = {o->ros1.bytes, o->ros1.size_bytes};
-    return err < 0 ? err : take_message(o, t, m, &converted, 1);
+    return err < 0 ? err : take_message(o, t, publisher, m, &converted, 1);
 }
 
 int record_output_flush(struct record_output *o)

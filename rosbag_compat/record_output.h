@@ -2,10 +2,11 @@
 /* record_output.h - the files of a recording: one, or one after the other.
  *
  * A file ends before the message that would make it larger than asked for, or span more time; the
- * next one begins with the last message of each latched topic, so that each can be played alone.
- * What the caller hands over is in the kernel's hands when a call returns, or in the chunk that is
- * gathered: at most until the next flush. The page cache is not filled: what was written is sent to
- * the disk as it comes, and forgotten.
+ * next one begins with the last messages of each latched topic, so that each can be played alone,
+ * as far as they fit beside the message that did not go into the file before. What the caller hands
+ * over is in the kernel's hands when a call returns, or in the chunk that is gathered: at most
+ * until the next flush. The page cache is not filled: what was written is sent to the disk as it
+ * comes, and forgotten.
  *
  * A ROS 1 bag gets messages as ROS 1 serialises them, which copies; only types that ROS 1 has, and
  * that Sluice knows, can be written into one. A body that is no such message is left out, counted.
@@ -22,8 +23,6 @@
 
 #include "rosbag_compat/files.h"
 
-#define RECORD_LATCHED_BYTES_MAX (16u << 20) /* of a message that is kept for the next file */
-
 struct record_output_options {
     /* "drive.mcap"; split: drive_0.mcap, drive_1.mcap ...; a folder: drive/drive_0.mcap ... */
     const char *path;
@@ -38,7 +37,8 @@ struct record_output_counts {
     uint64_t messages, bytes; /* handed over; bytes of all files */
     unsigned files;
     uint64_t unfit;        /* bodies that are not of their topic's type, which were left out */
-    unsigned not_repeated; /* latched messages that were too large to be kept */
+    unsigned not_kept;     /* latched messages that were too large to be repeated anywhere */
+    unsigned not_repeated; /* those that had no room in a further file beside its first message */
 };
 
 struct record_output;
@@ -47,11 +47,14 @@ int record_output_open(const struct record_output_options *options,
                        struct record_output **ret_output);
 /* Can messages of that type be written? -ENOTSUP, with the way out. */
 int record_output_check_topic(enum sl_log_output_kind kind, const struct sl_log_topic *topic);
-/* A latched topic's last message is repeated at the beginning of each further file. */
+/* The last message of each publisher of a latched topic is repeated at the beginning of each
+ * further file (record_latched.h). */
 int record_output_topic(struct record_output *output, const struct sl_log_topic *topic,
                         bool is_latched, uint32_t *ret_index);
-int record_output_message(struct record_output *output, const struct sl_log_message *message,
-                          const struct iovec *body, unsigned pieces);
+/* `publisher` is the instance that sent it. */
+int record_output_message(struct record_output *output, uint64_t publisher,
+                          const struct sl_log_message *message, const struct iovec *body,
+                          unsigned pieces);
 /* Hand what was gathered to the kernel. Also looks whether the file is still there: -ENOENT. */
 int record_output_flush(struct record_output *output);
 struct record_output_counts record_output_counts(const struct record_output *output);

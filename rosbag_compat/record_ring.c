@@ -16,6 +16,7 @@
  * and `gap_bytes` lie unused before it. */
 struct entry {
     struct sl_log_message message;
+    uint64_t publisher;
     uint64_t size_bytes; /* of the body */
     uint64_t gap_bytes;  /* between this entry's end and the next one's start */
 };
@@ -82,7 +83,7 @@ static uint64_t next_place(const struct record_ring *r, uint64_t bytes)
 }
 
 void *record_ring_reserve(struct record_ring *r, const struct sl_log_message *message,
-                          size_t size_bytes)
+                          uint64_t publisher, size_t size_bytes)
 {
     assert(record_ring_fits(r, size_bytes));
     uint64_t bytes = entry_bytes(size_bytes);
@@ -93,7 +94,7 @@ void *record_ring_reserve(struct record_ring *r, const struct sl_log_message *me
         return NULL;
     r->reserved = place;
     struct entry *e = entry_at(r, place);
-    *e = (struct entry){.message = *message, .size_bytes = size_bytes};
+    *e = (struct entry){.message = *message, .publisher = publisher, .size_bytes = size_bytes};
     return e + 1;
 }
 
@@ -140,6 +141,7 @@ struct record_ring_message record_ring_read(const struct record_ring *r, uint64_
         .message = e->message,
         .body = e + 1,
         .size_bytes = e->size_bytes,
+        .publisher = e->publisher,
         .next = next_of(r, place),
     };
 }

@@ -4,7 +4,7 @@
  *
  * Places are numbers that only grow: a message stands at one of them until it is dropped.
  *
- *     while (!(to = record_ring_reserve(ring, &message, size_bytes)))
+ *     while (!(to = record_ring_reserve(ring, &message, publisher, size_bytes)))
  *         record_ring_drop(ring);        // the oldest
  *     memcpy(to, body, size_bytes);
  *     record_ring_keep(ring);            // or not, and the room is taken anew
@@ -24,6 +24,7 @@ struct record_ring_message {
     struct sl_log_message message; /* offset and size_bytes are not used */
     const void *body;
     size_t size_bytes;
+    uint64_t publisher;
     uint64_t next; /* the place behind it */
 };
 
@@ -33,9 +34,9 @@ void record_ring_destroy(struct record_ring *ring); /* NULL is fine */
 
 /* Could it ever be held? */
 bool record_ring_fits(const struct record_ring *ring, size_t size_bytes);
-/* Where the body goes, or NULL while older ones are in the way. */
+/* Where the body goes, or NULL while older ones are in the way. `publisher` is kept with it. */
 void *record_ring_reserve(struct record_ring *ring, const struct sl_log_message *message,
-                          size_t size_bytes);
+                          uint64_t publisher, size_t size_bytes);
 void record_ring_keep(struct record_ring *ring);
 void record_ring_drop(struct record_ring *ring);
 

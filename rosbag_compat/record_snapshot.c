@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "rosbag_compat/record_latched.h"
 #include "rosbag_compat/record_ring.h"
 
 #include <errno.h>
@@ -19,10 +20,7 @@
 struct topic {
     const struct sl_log_topic *topic;
     bool is_latched;
-    /* The last message that left the ring, of a latched one. */
-    struct sl_log_message last;
-    void *body;
-    size_t body_bytes;
+    struct record_latched latched; /* of those that left the ring */
 };
 
 struct record_snapshot {
@@ -112,7 +110,7 @@ static void write_next(struct record_snapshot *s)
 {
     const struct record_ring_message m = record_ring_read(s->ring, s->place);
     const struct iovec body = {(void *)m.body, m.size_bytes};
-    int err = record_output_message(s->output, &m.message, &body, 1);
+    int err = record_output_message(s->output, m.publisher, &m.message, &body, 1);
     s->place = m.next;
     if (err < 0 || s->place >= s->end)
         end_output(s, err);
@@ -123,17 +121,24 @@ static uint64_t oldest_ns(const struct record_snapshot *s)
     return record_ring_read(s->ring, record_ring_begin(s->ring)).message.receive_ns;
 }
 
+static int write_latched_of(struct record_snapshot *s, const struct record_latched *latched)
+{
+    int err = 0;
+    for (unsigned i = 0; i < latched->count && err == 0; i++) {
+        const struct record_latched_message *l = &latched->messages[i];
+        struct sl_log_message m = l->message;
+        m.receive_ns = oldest_ns(s);
+        err = record_output_message(s->output, l->publisher, &m,
+                                    &(struct iovec){l->body, l->size_bytes}, 1);
+    }
+    return err;
+}
+
 static int write_latched(struct record_snapshot *s)
 {
     int err = 0;
-    for (uint32_t i = 0; i < s->topic_count && err == 0; i++) {
-        const struct topic *t = &s->topics[i];
-        if (!t->body)
-            continue;
-        struct sl_log_message m = t->last;
-        m.receive_ns = oldest_ns(s);
-        err = record_output_message(s->output, &m, &(struct iovec){t->body, t->body_bytes}, 1);
-    }
+    for (uint32_t i = 0; i < s->topic_count && err == 0; i++)
+        err = write_latched_of(s, &s->topics[i].latched);
     return err;
 }
 
@@ -191,22 +196,6 @@ void record_snapshot_ask(struct record_snapshot *s)
 
 /* Keeping. ------------------------------------------------------------------------------------- */
 
-static void remember_latched(struct topic *t, const struct record_ring_message *m)
-{
-    void *body = m->size_bytes <= RECORD_LATCHED_BYTES_MAX
-                     ? realloc(t->body, m->size_bytes > 0 ? m->size_bytes : 1)
-                     : NULL;
-    if (!body) { /* an older one would be told as if it were the last */
-        free(t->body);
-        t->body = NULL;
-        return;
-    }
-    memcpy(body, m->body, m->size_bytes);
-    t->body = body;
-    t->body_bytes = m->size_bytes;
-    t->last = m->message;
-}
-
 static void drop_oldest(struct record_snapshot *s)
 {
     uint64_t place = record_ring_begin(s->ring);
@@ -215,7 +204,8 @@ static void drop_oldest(struct record_snapshot *s)
     const struct record_ring_message m = record_ring_read(s->ring, place);
     struct topic *t = &s->topics[m.message.topic];
     if (t->is_latched)
-        remember_latched(t, &m);
+        record_latched_keep(&t->latched, m.publisher, &m.message,
+                            &(struct iovec){(void *)m.body, m.size_bytes}, 1);
     s->counts.held_bytes -= m.size_bytes;
     record_ring_drop(s->ring);
 }
@@ -229,7 +219,7 @@ int record_snapshot_frame(struct record_snapshot *s, const struct sl_log_message
         return 0;
     }
     void *to;
-    while (!(to = record_ring_reserve(s->ring, message, size)))
+    while (!(to = record_ring_reserve(s->ring, message, frame->instance, size)))
         drop_oldest(s);
     sl_frame_copy(frame, 0, to, size);
     if (sl_frame_check(frame) < 0)
@@ -274,7 +264,7 @@ void record_snapshot_close(struct record_snapshot *s)
     while (s->output)
         write_next(s);
     for (uint32_t i = 0; i < s->topic_count; i++)
-        free(s->topics[i].body);
+        record_latched_finish(&s->topics[i].latched);
     free(s->topics);
     record_ring_destroy(s->ring);
     free(s);

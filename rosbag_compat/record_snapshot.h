@@ -5,7 +5,8 @@
  * publishers allow a reader. A snapshot is written a piece at a time, between messages that come;
  * what would be overwritten before it is written is written first. So nothing is lost by it, and
  * the file holds what stood in the ring when it was asked for. Asked again meanwhile, it becomes
- * longer. It begins with the last message of each latched topic that the ring has no longer.
+ * longer. It begins with the last message of each
+ * publisher of a latched topic that the ring has no longer.
  *
  * Life:    open -> topic, frame, ask, work ... -> close
  * Owner:   topics and their texts stay the caller's and must outlive it.

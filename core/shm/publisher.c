@@ -449,6 +449,7 @@ int sl_publisher_status(struct sl_publisher *p, struct sl_publisher_status *ret_
         .slots_held = sl_slots_held(&p->pool->slots),
         .slots_loaned = p->pool->slots.loaned,
         .unread = sl_slots_unread(&p->pool->slots, &p->channel),
+        .unreleased = sl_slots_unreleased(&p->pool->slots, &p->channel),
         .demoted = p->channel.demoted,
         .revoked = p->pool->slots.revoked,
         .expired = p->pool->slots.expired,

@@ -725,3 +725,29 @@ uint64_t sl_slots_unread(struct sl_slots *slots, const struct sl_channel *channe
     uint64_t floor = lossless_floor(atomic_load(&slots->scan), channel);
     return floor > head ? 0 : head + 1 - floor;
 }
+
+static bool holds_any(const struct sl_slots *slots, const struct sl_peer *peer)
+{
+    for (uint32_t i = 0; i < slots->count; i++)
+        if (peer_holds(peer, i))
+            return true;
+    return false;
+}
+
+uint32_t sl_slots_unreleased(struct sl_slots *slots, const struct sl_channel *channel)
+{
+    const struct sl_scan *scan = atomic_load(&slots->scan);
+    uint64_t head = sl_ring_head(&channel->ring);
+    uint32_t count = 0;
+    for (unsigned i = 0; i < scan->count; i++) {
+        const struct sl_peer *p = scan->peer[i];
+        if (p->channel != channel || !peer_counts(p) ||
+            !atomic_load_explicit(&p->lossless, memory_order_relaxed))
+            continue;
+        /* Before its holds: pairs with T4 in reader.c. Who has taken the last message has set its
+         * hold before, so what is not held here was let go. */
+        uint64_t cursor = atomic_load_explicit(&p->ledger->cursor, memory_order_acquire);
+        count += cursor < head || holds_any(slots, p);
+    }
+    return count;
+}

@@ -146,6 +146,8 @@ uint64_t sl_slots_wake(struct sl_slots *slots, const struct sl_channel *channel,
 uint32_t sl_slots_held(struct sl_slots *slots);
 /* The same: messages of `channel` that some lossless subscriber has not taken yet. */
 uint64_t sl_slots_unread(struct sl_slots *slots, const struct sl_channel *channel);
+/* The same: lossless subscribers of `channel` that have not taken every message, or hold a slot. */
+uint32_t sl_slots_unreleased(struct sl_slots *slots, const struct sl_channel *channel);
 
 /* Did the process behind a connection end? Asks the kernel, now. */
 bool sl_peer_is_dead(const struct sl_peer *peer);

@@ -186,7 +186,9 @@ struct sl_publisher_status {
     uint64_t refused;     /* loans that failed because no slot was free */
     uint32_t subscribers; /* attached now */
     uint32_t slots, slots_held, slots_loaned;
-    uint64_t unread; /* messages that a lossless subscriber has not taken yet */
+    uint64_t unread;     /* messages that a lossless subscriber has not taken yet */
+    uint32_t unreleased; /* lossless subscribers that have not taken every message, or hold one in a
+                            slot; of what goes inline nobody knows how long it is read */
     uint32_t demoted, revoked,
         died;         /* subscribers that lost lossless; lost everything; ended without closing */
     uint32_t expired; /* slots that were taken from those who held them, by lease_ns */

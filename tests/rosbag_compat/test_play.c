@@ -88,16 +88,20 @@ static uint64_t hash_of(const void *bytes, size_t size)
     return hash;
 }
 
-static void open_receiver(struct receiver *r, const struct made *made)
+static void open_receivers(struct receiver *r, const struct made *made, enum sl_policy policy)
 {
     *r = (struct receiver){.room = made->message_count + 1};
     r->messages = calloc(r->room, sizeof *r->messages);
     assert_non_null(r->messages);
     for (unsigned t = 0; t < made->topic_count; t++) {
-        const struct sl_subscriber_options o = {.topic = made->topics[t].name,
-                                                .policy = SL_LOSSLESS};
+        const struct sl_subscriber_options o = {.topic = made->topics[t].name, .policy = policy};
         assert_fine(sl_subscriber_open(&o, &r->subscriber[t]));
     }
+}
+
+static void open_receiver(struct receiver *r, const struct made *made)
+{
+    open_receivers(r, made, SL_LOSSLESS);
 }
 
 static void close_receiver(struct receiver *r)
@@ -242,6 +246,92 @@ static void the_order_is_the_same_at_any_rate(void **state)
     PLAY(made, path, "--rate=100");
     PLAY(made, path, "--rate=100", "--lockstep");
     PLAY(made, path, "--rate=100", "--reader=pread");
+    free_made(made);
+}
+
+/* Whichever topic has one; false: none has come in that time. */
+static bool take_any(struct receiver *r, struct sl_frame *frame, int64_t within_ms)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)within_ms * SL_NS_PER_MS;
+    do {
+        for (unsigned t = 0; t < TOPICS; t++)
+            if (sl_subscriber_take(r->subscriber[t], frame) == 0)
+                return true;
+        sl_wait(r->subscriber, TOPICS, 5 * (int64_t)SL_NS_PER_MS);
+    } while (sl_clock_monotonic_ns() < until_ns);
+    return false;
+}
+
+/* The next message comes when the last one is released, be it ever so small; a viewer that keeps
+ * what it has got does not matter. */
+static void lockstep_waits_for_the_release_by_lossless_readers_only(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(40, 600, 12);
+    struct receiver r, viewer;
+    struct sl_frame frame, next, kept = {0};
+    bool is_kept = false;
+    make_file(harness_path("l.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    open_receivers(&viewer, made, SL_KEEP_LAST);
+    struct child child = start("play", harness_path("l.mcap"), "--lockstep", "--rate=0",
+                               "--wait-for-subscribers=2", NULL);
+    for (unsigned i = 0; i < made->message_count; i++) {
+        assert_true(take_any(&r, &frame, LIMIT_MS));
+        assert_true(hash_of(frame.body, frame.body_length) ==
+                    hash_of(made->bodies[i], made->messages[i].size_bytes));
+        if (!is_kept)
+            is_kept = take_any(&viewer, &kept, LIMIT_MS);
+        if (i < 10)
+            assert_false(take_any(&r, &next, 30));
+        sl_frame_release(&frame);
+    }
+    assert_int_equal(wait_for(child.pid), 0);
+    sl_frame_release(&kept);
+    close_receiver(&viewer);
+    close_receiver(&r);
+    free_made(made);
+}
+
+static uint64_t take_clock(struct sl_subscriber *clock)
+{
+    struct sl_frame f;
+    uint32_t cdr[3];
+    uint64_t until_ns = sl_clock_monotonic_ns() + LIMIT_MS * SL_NS_PER_MS;
+    while (sl_subscriber_take(clock, &f) < 0) {
+        assert_true(sl_clock_monotonic_ns() < until_ns);
+        sl_wait(&clock, 1, 10 * (int64_t)SL_NS_PER_MS);
+    }
+    assert_int_equal(f.body_length, sizeof cdr);
+    memcpy(cdr, f.body, sizeof cdr);
+    sl_frame_release(&f);
+    return cdr[1] * SL_NS_PER_S + cdr[2];
+}
+
+/* While the next message waits for the release of the last one, so does the time. */
+static void the_clock_waits_for_late_messages(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(40, 600, 13);
+    const struct sl_subscriber_options options = {.topic = "/clock",
+                                                  .type = "rosgraph_msgs/msg/Clock"};
+    struct sl_subscriber *clock;
+    struct receiver r;
+    struct sl_frame frame;
+    make_file(harness_path("c.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    open_receiver(&r, made);
+    assert_fine(sl_subscriber_open(&options, &clock));
+    struct child child = start("play", harness_path("c.mcap"), "--lockstep", "--clock=1000",
+                               "--rate=1", "--wait-for-subscribers=1", NULL);
+    for (unsigned i = 0; i < made->message_count; i++) {
+        assert_true(take_any(&r, &frame, LIMIT_MS));
+        for (unsigned k = 0; i < 10 && k < 20; k++)
+            assert_true(take_clock(clock) <= made->messages[i + 1].receive_ns);
+        sl_frame_release(&frame);
+    }
+    assert_int_equal(wait_for(child.pid), 0);
+    sl_subscriber_close(clock);
+    close_receiver(&r);
     free_made(made);
 }
 
@@ -880,6 +970,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(every_format_is_played),
         TEST(the_order_is_the_same_at_any_rate),
+        TEST(lockstep_waits_for_the_release_by_lossless_readers_only),
+        TEST(the_clock_waits_for_late_messages),
         TEST(large_messages_stand_where_they_were_read_to),
         TEST(a_slow_reader_loses_nothing),
 #ifdef FROM_POOLS

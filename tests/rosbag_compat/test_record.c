@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -69,6 +70,17 @@ static void await_subscriber(struct sl_publisher *p, unsigned count)
         nap_ms(1);
     }
     assert_int_equal(status.subscribers, count);
+}
+
+/* Until those who want every message have taken all of them. */
+static void await_read(struct sl_publisher *p)
+{
+    struct sl_publisher_status status = {.unread = 1};
+    for (int i = 0; i < LIMIT_MS && status.unread > 0; i++) {
+        assert_fine(sl_publisher_status(p, &status));
+        nap_ms(1);
+    }
+    assert_int_equal(status.unread, 0);
 }
 
 static struct sl_loan loan_of(struct sl_publisher *p)
@@ -344,6 +356,113 @@ static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
     sl_publisher_close(p);
 }
 
+/* Of a log that is being written, too: its whole messages, or those with that body on a topic. */
+static unsigned count_in_log(struct sl_log *log, const char *topic, const uint8_t *expected,
+                             size_t expected_size)
+{
+    unsigned count = 0;
+    for (uint32_t b = 0; b < log->block_count; b++) {
+        uint8_t *bytes = malloc(log->blocks[b].size_bytes + 1);
+        size_t size, at = 0;
+        struct sl_log_message m;
+        assert_non_null(bytes);
+        if (sl_log_load(log, b, bytes, &size) == 0)
+            while (sl_log_walk(log, b, bytes, size, &at, &m) == 1)
+                count += !topic || (strcmp(log->topics[m.topic].name, topic) == 0 &&
+                                    m.size_bytes == expected_size &&
+                                    memcmp(bytes + m.offset, expected, expected_size) == 0);
+        free(bytes);
+    }
+    return count;
+}
+
+/* The same of a folder; 0 while it cannot be read. */
+static uint64_t count_readable(const char *folder)
+{
+    struct sl_log_set set = {0};
+    uint64_t count = 0;
+    int err = sl_log_set_add(&set, folder, 0);
+    for (unsigned f = 0; f < set.count && err == 0; f++)
+        count += count_in_log(set.logs[f], NULL, NULL, 0);
+    sl_log_set_close(&set);
+    return count;
+}
+
+/* metadata.yaml names the files that have ended: the one that was being written is found beside
+ * them. All that is older than the flush is saved, and the loss of the end told. */
+static void killed_recorder_of_a_split_folder_leaves_its_last_file(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"rosbag2", "rosbag2-sqlite"};
+    for (unsigned i = 0; i < 2; i++) {
+        char format[64], folder[300], metadata[320], saved[32];
+        unsigned files;
+        if (!is_built(formats[i], "none"))
+            continue;
+        snprintf(format, sizeof format, "--format=%s", formats[i]);
+        snprintf(folder, sizeof folder, "%s", harness_path(formats[i]));
+        snprintf(metadata, sizeof metadata, "%s/metadata.yaml", folder);
+        snprintf(saved, sizeof saved, "saved_%u.mcap", i);
+        struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+        struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--split-size=1M",
+                               format, "-o", folder, NULL);
+        await_subscriber(p, 1);
+        publish_all(p, 1, 100); /* several files */
+        for (int k = 0; k < LIMIT_MS / 10 && count_readable(folder) < 100; k++)
+            nap_ms(10);
+        assert_int_equal(access(metadata, F_OK), 0);
+        kill(r.pid, SIGKILL);
+        assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
+        assert_int_equal(count_in_order(folder, "/p", &files), 100);
+        assert_true(files > 2);
+        struct run info = run("sluice", "info", folder, NULL);
+        assert_int_equal(info.status, 0);
+        assert_has(info.err, ": its recorder was stopped; it is read all the same");
+        run_free(&info);
+        struct run check = run("sluice", "check", folder, NULL);
+        assert_int_equal(check.status, 3);
+        assert_has(check.out, "metadata.yaml does not name");
+        run_free(&check);
+        struct run recover = run("sluice", "recover", folder, harness_path(saved), NULL);
+        assert_int_equal(recover.status, 3);
+        assert_has(recover.out, "metadata.yaml does not name");
+        run_free(&recover);
+        assert_int_equal(count_in_order(harness_path(saved), "/p", &files), 100);
+        sl_publisher_close(p);
+    }
+}
+
+/* Whoever reads a database keeps its writer from taking its write-ahead log into it: that stays
+ * beside it then, and the recording goes on. */
+static void folder_may_be_read_while_it_is_recorded(void **state)
+{
+    (void)state;
+    char folder[300];
+    unsigned files;
+    if (!is_built("rosbag2-sqlite", "none")) {
+        print_message("SKIP: built without libsqlite3\n");
+        skip();
+    }
+    struct sl_log_set set = {0};
+    struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+    snprintf(folder, sizeof folder, "%s", harness_path("read"));
+    struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--split-size=1M",
+                           "--format=rosbag2-sqlite", "-o", folder, "--max-messages=150", NULL);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 10);
+    for (int k = 0; k < LIMIT_MS / 10 && count_readable(folder) < 10; k++)
+        nap_ms(10);
+    assert_fine(sl_log_set_add(&set, folder, 0));
+    assert_int_equal(count_in_log(set.logs[0], NULL, NULL, 0), 10);
+    publish_all(p, 11, 150);
+    assert_int_equal(wait_for(r.pid), 0);
+    assert_int_equal(count_in_order(folder, "/p", &files), 150);
+    sl_log_set_close(&set);
+    assert_int_equal(count_in_order(folder, "/p", &files), 150);
+    assert_true(files > 3);
+    sl_publisher_close(p);
+}
+
 /* A bag's messages are ROS 1's, of its types, whatever split and compression. */
 static void bags_hold_messages_as_ros_1_has_them(void **state)
 {
@@ -513,6 +632,102 @@ static void files_are_split_without_a_loss(void **state)
     sl_publisher_close(latched);
 }
 
+/* How often a log has what was published as `seq` on that topic. */
+static unsigned count_bodies(const char *path, const char *topic, uint64_t seq)
+{
+    struct sl_log_set set = {0};
+    uint8_t *expected = malloc(SLOT);
+    unsigned count = 0;
+    assert_non_null(expected);
+    fill(expected, size_of(seq), seq);
+    assert_fine(sl_log_set_add(&set, path, 0));
+    for (unsigned f = 0; f < set.count; f++)
+        count += count_in_log(set.logs[f], topic, expected, size_of(seq));
+    free(expected);
+    sl_log_set_close(&set);
+    return count;
+}
+
+/* Each publisher of a topic latches its own, as those of /tf_static do: every file has them all,
+ * and of each the last one only. */
+static void each_split_has_what_every_publisher_latched(void **state)
+{
+    (void)state;
+    struct sl_publisher *many = open_publisher("/many", IMU, 0);
+    struct sl_publisher *one = open_publisher("/latched", IMU, 1);
+    struct sl_publisher *other = open_publisher("/latched", IMU, 1);
+    struct child r = start("record", "/many", "/latched", "--lossless", "-o",
+                           harness_path("s.mcap"), "--split-size=1M", "--max-messages=103", NULL);
+    await_subscriber(many, 1);
+    await_subscriber(one, 1);
+    await_subscriber(other, 1);
+    publish(one, 1001);
+    publish(other, 1002);
+    publish(one, 1003);
+    await_read(one);
+    await_read(other);
+    publish_all(many, 1, 100);
+    assert_int_equal(wait_for(r.pid), 0);
+    unsigned files = 0;
+    for (; access(part((int)files), F_OK) == 0; files++) {
+        assert_int_equal(count_bodies(part((int)files), "/latched", 1001), files == 0);
+        assert_int_equal(count_bodies(part((int)files), "/latched", 1002), 1);
+        assert_int_equal(count_bodies(part((int)files), "/latched", 1003), 1);
+    }
+    assert_true(files > 3);
+    sl_publisher_close(many);
+    sl_publisher_close(one);
+    sl_publisher_close(other);
+}
+
+/* How often a folder was opened since the watch was set up. */
+static unsigned count_opened(int watch)
+{
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    unsigned count = 0;
+    for (ssize_t got; (got = read(watch, events, sizeof events)) > 0;)
+        for (ssize_t at = 0; at < got;) {
+            const struct inotify_event *event = (const void *)(events + at);
+            count += event->mask & IN_ISDIR && event->len == 0;
+            at += (ssize_t)(sizeof *event + event->len);
+        }
+    return count;
+}
+
+/* Publishers of one topic by turns, as those of /tf: each is looked for in the domain once. */
+static void publishers_of_one_topic_are_looked_for_once(void **state)
+{
+    (void)state;
+    enum {
+        TURNS = 200
+    };
+    struct sl_publisher *p[2];
+    unsigned opened = 0;
+    for (int i = 0; i < 2; i++)
+        p[i] = open_publisher("/tf", IMU, 0);
+    struct child r = start("record", "/tf", "--lossless", "-o", harness_path("a.mcap"), NULL);
+    for (int i = 0; i < 2; i++) {
+        await_subscriber(p[i], 1);
+        publish(p[i], 1);
+        await_read(p[i]);
+    }
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    assert_true(watch >= 0 && inotify_add_watch(watch, harness_path("root/default"), IN_OPEN) >= 0);
+    for (uint64_t seq = 2; seq <= TURNS; seq++)
+        for (int i = 0; i < 2; i++) {
+            publish(p[i], seq);
+            await_read(p[i]);
+            opened += count_opened(watch); /* events of one kind become one */
+        }
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    assert_in_range(opened, 0, TURNS / 4);
+    close(watch);
+    for (uint64_t seq = 1; seq <= TURNS; seq++)
+        assert_true(count_bodies(harness_path("a.mcap"), "/tf", seq) >= 2);
+    for (int i = 0; i < 2; i++)
+        sl_publisher_close(p[i]);
+}
+
 /* Until the file has its end. */
 static void await_ended(const char *path)
 {
@@ -572,8 +787,37 @@ static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
     sl_publisher_close(wish);
 }
 
-/* What would be overwritten before it is written is written first: four topics pour in more between
- * two pieces than the memory holds. */
+/* What has left the memory, of each publisher. */
+static void snapshots_have_what_every_publisher_latched(void **state)
+{
+    (void)state;
+    struct sl_publisher *many = open_publisher("/many", IMU, 0);
+    struct sl_publisher *one = open_publisher("/latched", IMU, 1);
+    struct sl_publisher *other = open_publisher("/latched", IMU, 1);
+    struct child r = start("record", "/many", "/latched", "--lossless", "-o",
+                           harness_path("s.mcap"), "--snapshot-size=1M", NULL);
+    await_subscriber(many, 1);
+    await_subscriber(one, 1);
+    await_subscriber(other, 1);
+    publish(one, 1001);
+    publish(other, 1002);
+    publish(one, 1003);
+    await_read(one);
+    await_read(other);
+    publish_all(many, 1, 100);
+    await_read(many);
+    kill(r.pid, SIGUSR1);
+    await_ended(part(0));
+    assert_int_equal(stop(&r, SIGTERM), 0);
+    assert_int_equal(count_bodies(part(0), "/latched", 1001), 0);
+    assert_int_equal(count_bodies(part(0), "/latched", 1002), 1);
+    assert_int_equal(count_bodies(part(0), "/latched", 1003), 1);
+    assert_int_equal(count_bodies(part(0), "/many", 1), 0);
+    sl_publisher_close(many);
+    sl_publisher_close(one);
+    sl_publisher_close(other);
+}
+
 /* A recorder whose terminal is ours, and which draws its progress there. */
 static pid_t start_on_terminal(const char *path, int *ret_terminal)
 {
@@ -638,6 +882,8 @@ static void snapshots_are_written_at_a_key(void **state)
     sl_publisher_close(p);
 }
 
+/* What would be overwritten before it is written is written first: four topics pour in more between
+ * two pieces than the memory holds. */
 static void snapshots_are_whole_while_messages_pour_in(void **state)
 {
     (void)state;
@@ -849,6 +1095,50 @@ static void assert_told(const char *path, const char *part)
     assert_has(text, part);
 }
 
+/* Three latched messages and one of the others are more than a file may have: what does not fit is
+ * left out, and told, and no file becomes larger. */
+static void splits_stay_small_beside_large_latched_messages(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"rosbag2", "rosbag2-sqlite"};
+    static const char *const names[] = {"/a", "/b", "/c"};
+    for (unsigned i = 0; i < 2; i++) {
+        char format[64], folder[300], told[300];
+        struct sl_publisher *latched[3];
+        if (!is_built(formats[i], "none"))
+            continue;
+        snprintf(format, sizeof format, "--format=%s", formats[i]);
+        snprintf(folder, sizeof folder, "%s", harness_path(i == 0 ? "part_m" : "part_s"));
+        snprintf(told, sizeof told, "%s", harness_path("told"));
+        struct sl_publisher *many = open_publisher("/many", OPAQUE, 0);
+        int kept = tell_into(told);
+        struct child r = start("record", "/many", "/a", "/b", "/c", "--lossless", format, "-o",
+                               folder, "--split-size=1M", "--max-messages=23", NULL);
+        tell_as_before(kept);
+        await_subscriber(many, 1);
+        for (unsigned k = 0; k < 3; k++) {
+            latched[k] = open_publisher(names[k], OPAQUE, 1);
+            await_subscriber(latched[k], 1);
+            publish(latched[k], 7 * (k + 1)); /* of nearly 256 KiB */
+            await_read(latched[k]);
+        }
+        for (unsigned k = 1; k <= 20; k++)
+            publish(many, 7 * k);
+        assert_int_equal(wait_for(r.pid), 0);
+        for (unsigned k = 1; k <= 20; k++)
+            assert_int_equal(count_bodies(folder, "/many", 7 * k), 1);
+        assert_true(count_bodies(folder, "/a", 7) > 8);
+        assert_true(count_bodies(folder, "/b", 14) > 8);
+        assert_int_equal(count_bodies(folder, "/c", 21), 1);
+        assert_true(largest_in(folder) <= 1 << 20);
+        assert_told(told, "latched messages are not repeated in further files, where they do not");
+        assert_told(told, "give a larger --split-size");
+        sl_publisher_close(many);
+        for (unsigned k = 0; k < 3; k++)
+            sl_publisher_close(latched[k]);
+    }
+}
+
 /* The kernel takes a part of a write, and nothing of the next one. */
 static void file_that_may_not_grow_is_told_and_the_rest_is_readable(void **state)
 {
@@ -1004,6 +1294,26 @@ static void memory_does_not_grow_with_the_log(void **state)
 #define MEMORY_CAN_BE_MEASURED
 #endif
 
+/* The name of the next file is taken: the recording ends, and what was written is whole. */
+static void file_that_is_in_the_way_of_a_split_is_told(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = open_publisher("/p", IMU, 0);
+    char told[300];
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    close(open(part(1), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    int kept = tell_into(told);
+    struct child r =
+        start("record", "/p", "--lossless", "--split-size=1M", "-o", harness_path("s.mcap"), NULL);
+    tell_as_before(kept);
+    await_subscriber(p, 1);
+    publish_all(p, 1, 200); /* as quickly as it reads: more stands in the ring when it fails */
+    assert_int_equal(wait_for(r.pid), 1);
+    assert_told(told, "s_1.mcap is there already; take another name, or --overwrite");
+    assert_true(read_log(part(0), "/p", 0).was_indexed);
+    sl_publisher_close(p);
+}
+
 static void removed_file_is_told(void **state)
 {
     (void)state;
@@ -1029,11 +1339,17 @@ int main(void)
         TEST(everything_is_in_the_file_as_it_was_published),
         TEST(every_format_holds_what_was_published),
         TEST(killed_recorder_of_a_database_leaves_what_is_older),
+        TEST(killed_recorder_of_a_split_folder_leaves_its_last_file),
+        TEST(folder_may_be_read_while_it_is_recorded),
         TEST(bags_hold_messages_as_ros_1_has_them),
         TEST(types_that_ros_1_has_not_are_refused_with_a_way_out),
         TEST(types_are_explained_where_they_are_known),
         TEST(files_are_split_without_a_loss),
+        TEST(each_split_has_what_every_publisher_latched),
+        TEST(publishers_of_one_topic_are_looked_for_once),
+        TEST(splits_stay_small_beside_large_latched_messages),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
+        TEST(snapshots_have_what_every_publisher_latched),
         TEST(snapshots_are_written_at_a_key),
         TEST(snapshots_are_whole_while_messages_pour_in),
         TEST(snapshots_hold_no_more_than_the_last_seconds),
@@ -1047,6 +1363,7 @@ int main(void)
 #ifdef MEMORY_CAN_BE_MEASURED
         TEST(memory_does_not_grow_with_the_log),
 #endif
+        TEST(file_that_is_in_the_way_of_a_split_is_told),
         TEST(removed_file_is_told),
 #ifdef FROM_POOLS
         TEST(bodies_are_written_from_the_pool),

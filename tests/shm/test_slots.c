@@ -185,6 +185,29 @@ static void retiring_an_old_message_spares_the_younger_one_in_its_entry(void **s
     bench_end(&b);
 }
 
+/* From when it is shown until its release, however many stand in the slot; what a reader who may
+ * lose messages has is not told. */
+static void message_is_unreleased_until_a_lossless_reader_lets_it_go(void **state)
+{
+    (void)state;
+    for (int kinds = 0; kinds < 4; kinds++) {
+        bool is_lossless = kinds & 1, shared = kinds & 2;
+        struct bench b;
+        struct sl_taken t;
+        bench_start(&b, 0, 0, is_lossless ? SL_LOSSLESS : SL_KEEP_LAST);
+        assert_int_equal(sl_slots_unreleased(&b.slots, &b.channel), 0);
+        show(&b, !shared);
+        for (int n = 0; n <= shared; n++) {
+            assert_int_equal(sl_slots_unreleased(&b.slots, &b.channel), is_lossless);
+            assert_int_equal(sl_ring_reader_take(&b.reader, &t, NULL), 1);
+            assert_int_equal(sl_slots_unreleased(&b.slots, &b.channel), is_lossless);
+            sl_ring_reader_release(&b.reader, t.d.slot, shared);
+        }
+        assert_int_equal(sl_slots_unreleased(&b.slots, &b.channel), 0);
+        bench_end(&b);
+    }
+}
+
 static void lossless_reader_keeps_its_slots(void **state)
 {
     (void)state;
@@ -482,6 +505,7 @@ int main(void)
         cmocka_unit_test(lossless_reader_keeps_its_slots),
         cmocka_unit_test(many_that_are_held_are_passed_over),
         cmocka_unit_test(slot_retired_in_vain_is_found_behind_what_is_unread),
+        cmocka_unit_test(message_is_unreleased_until_a_lossless_reader_lets_it_go),
         cmocka_unit_test(slot_behind_a_retained_one_is_found),
         cmocka_unit_test(slot_of_another_topic_behind_a_retained_one_is_found),
         cmocka_unit_test(holds_end_with_their_lease_one_by_one_the_oldest_first),
