@@ -2,6 +2,7 @@
 /* cmd_info.c - sluice info: what is in a recorded log, by its index. */
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "rosbag_compat/sha256.h"
 #include "tools/json.h"
 #include "tools/logs.h"
 #include "tools/tool.h"
@@ -370,12 +371,16 @@ static void json_topics(struct sl_json *json, const struct sl_log *log, const st
     sl_json_open(json, "topics", '[');
     for (uint32_t i = 0; i < log->topic_count; i++) {
         const struct sl_log_topic *topic = &log->topics[i];
+        char hash[SL_SHA256_TEXT_BYTES];
+        if (topic->definition_bytes)
+            sl_sha256_text(topic->definition, topic->definition_bytes, hash);
         sl_json_open(json, NULL, '{');
         sl_json_text(json, "name", topic->name);
         sl_json_text(json, "type", topic->has_schema ? topic->type : NULL);
         sl_json_text(json, "encoding", topic->encoding);
         sl_json_text(json, "definition_encoding", topic->definition_encoding);
         sl_json_count(json, "definition_bytes", topic->definition_bytes);
+        sl_json_text(json, "definition_sha256", topic->definition_bytes ? hash : NULL);
         json_count(json, "messages", topic->message_count);
         sl_json_real(json, "rate_hz", rate_hz(t, topic->message_count));
         if (given.gaps)
