@@ -106,8 +106,10 @@ static int make_rosbag2(const char *folder)
     struct sl_rosbag2_file file = {"a_0.db3", 1, 2, 3};
     struct sl_rosbag2_metadata m = {
         .storage = "sqlite3", .topics = &topic, .topic_count = 1, .files = &file, .file_count = 1};
-    int failed = make_database(folder, 1) | make_database(folder, 4);
-    for (m.version = 2; m.version <= 9; m.version++) {
+    int failed = 0;
+    for (int schema = 1; schema <= 4; schema++)
+        failed |= make_database(folder, schema);
+    for (m.version = 1; m.version <= 9; m.version++) {
         struct sl_buffer text = {0};
         char name[32];
         snprintf(name, sizeof name, "metadata_%d", m.version);

@@ -18,7 +18,7 @@ fail() {
 }
 convert() { "$sluice" convert "$@" >said 2>&1 || fail "convert $*: $(cat said)"; }
 messages() { "$sluice" cat --hash "$@" | LC_ALL=C sort; }
-# Name, type, encodings and size of the definition of each topic.
+# Name, type, encodings, size and hash of the definition of each topic.
 topics() {
     "$sluice" info --json "$1" | tr '{' '\n' | sed -n 's/^"name": *\("[^"]*"\), *"type": *\([^,]*\), *\("encoding".*\), *"messages".*/\1 \2 \3/p' |
         LC_ALL=C sort -u
@@ -37,6 +37,7 @@ cp "$seeds/pcap/pcapng_fragments" packets.pcapng
 for log in mcap.mcap ros1.bag rows.db3 packets.pcapng; do
     messages $log >wanted
     topics $log >wanted_topics
+    grep -q '"definition_sha256": "' wanted_topics || fail "$log: no definition in it"
     [ -s wanted ] && [ -s wanted_topics ] || fail "$log: nothing in it"
     for target in mcap: mcap:lz4 mcap:zstd rosbag1: rosbag1:lz4 rosbag1:bz2 \
         rosbag2: rosbag2:zstd rosbag2:zstd:message rosbag2:zstd:file \

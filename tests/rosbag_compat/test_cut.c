@@ -4,7 +4,9 @@
  *
  * Usage: test_rosbag_cut [all]
  *
- * By default a share of the boundaries of each log; with `all` every one (minutes). */
+ * By default all boundaries of small logs and a share of those of large ones, as many as fit into
+ * BUDGET_BYTES read; with `all` every one (a minute or two). Made-up logs are cut at every byte by
+ * test_files.c. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/bytes.h"
 #include "core/base/yaml.h"
 #include "rosbag_compat/sqlite.h"
 #include "tests/rosbag_compat/support.h"
@@ -20,7 +23,8 @@
 #define MEMORY_MAX_KB    (64 << 10)
 #define SMALL_FILE_BYTES (4u << 20)
 #define TIME_MAX_S       200 /* a log with all its variants; one that hangs ends then */
-#define BOUNDARIES       10  /* of each log, by default */
+#define BOUNDARIES       10  /* of each log at least, by default */
+#define BUDGET_BYTES     (24u << 20)
 #define RANDOM_PLACES    5
 #define PAGE_BYTES       4096 /* of the databases */
 
@@ -85,7 +89,54 @@ static void note_place(struct places *places, uint64_t at)
     places->at[places->count++] = at;
 }
 
-/* Where chunks and, as far as nothing is compressed, messages begin and end. */
+/* Each record of a file of MCAP: its kind, how long it is (8 bytes), that. */
+static void note_mcap_records(struct places *places, const uint8_t *bytes, size_t size_bytes)
+{
+    size_t at = 8; /* behind the magic */
+    while (size_bytes > at && size_bytes - at > 9) {
+        note_place(places, at);
+        uint64_t length = sl_get_le64(bytes + at + 1);
+        if (length > size_bytes - at - 9)
+            break;
+        at += 9 + (size_t)length;
+    }
+}
+
+/* Each record of a bag: how long its header is (4 bytes), that, and its data alike. */
+static void note_ros1_records(struct places *places, const uint8_t *bytes, size_t size_bytes)
+{
+    size_t at = 13; /* behind "#ROSBAG V2.0\n" */
+    while (size_bytes > at && size_bytes - at > 8) {
+        note_place(places, at);
+        for (unsigned part = 0; part < 2 && size_bytes - at >= 4; part++) {
+            uint32_t length = sl_get_le32(bytes + at);
+            if (length > size_bytes - at - 4)
+                return;
+            at += 4 + length;
+            note_place(places, at);
+        }
+    }
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* In order, each once: where one ends another begins. */
+static void sort_places(struct places *places)
+{
+    size_t kept = 0;
+    if (places->count > 0)
+        qsort(places->at, places->count, sizeof *places->at, compare_places);
+    for (size_t i = 0; i < places->count; i++)
+        if (kept == 0 || places->at[i] != places->at[kept - 1])
+            places->at[kept++] = places->at[i];
+    places->count = kept;
+}
+
+/* Where records, chunks and, as far as nothing is compressed, messages begin and end. */
 static struct places list_boundaries(const char *file, const uint8_t *bytes, size_t size_bytes)
 {
     struct places places = {0};
@@ -96,6 +147,10 @@ static struct places list_boundaries(const char *file, const uint8_t *bytes, siz
         note_place(&places, at);
     if (places.count || open_log(file, &source, 0, &db, &log) != 0)
         return places;
+    if (ends_with(file, ".mcap"))
+        note_mcap_records(&places, bytes, size_bytes);
+    else
+        note_ros1_records(&places, bytes, size_bytes);
     for (uint32_t i = 0; i < log->block_count; i++) {
         const struct sl_log_block *block = &log->blocks[i];
         uint8_t *loaded = malloc(block->size_bytes + 1);
@@ -113,6 +168,7 @@ static struct places list_boundaries(const char *file, const uint8_t *bytes, siz
         free(loaded);
     }
     sl_log_close(log);
+    sort_places(&places);
     return places;
 }
 
@@ -145,8 +201,10 @@ static void read_variants(const char *file, const uint8_t *bytes, size_t size_by
 {
     unsigned most = read_any(file, bytes, size_bytes, 0);
     struct places places = list_boundaries(file, bytes, size_bytes);
-    size_t share = takes_all || places.count < BOUNDARIES ? 1 : places.count / BOUNDARIES;
-    for (size_t i = 0; i < places.count; i += share) {
+    size_t wanted = BUDGET_BYTES / (size_bytes + 1);
+    wanted = wanted < BOUNDARIES ? BOUNDARIES : wanted;
+    size_t share = takes_all || places.count <= wanted ? 1 : places.count / wanted;
+    for (size_t i = share > 1 ? random_below(share) : 0; i < places.count; i += share) {
         if (places.at[i] > size_bytes)
             fail_msg("%s: a record at byte %zu", file, (size_t)places.at[i]);
         read_cut(file, bytes, (size_t)places.at[i], most);

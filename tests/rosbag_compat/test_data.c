@@ -2,6 +2,7 @@
 /* Logs of the field against their manifest, which other readers counted. */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,7 @@ static void compare_bag(const struct sl_yaml_node *summary, const struct sl_log 
     compare_mapping(summary, log, seen);
     assert_int_equal(log->topic_count, number(get(summary, "conns")));
     double duration = seen->count ? (double)(seen->last_ns - seen->first_ns) / 1e9 : 0;
-    assert_true(duration - strtod(sl_yaml_text(get(summary, "dur")), NULL) < 0.001);
+    assert_true(fabs(duration - strtod(sl_yaml_text(get(summary, "dur")), NULL)) < 0.001);
 }
 
 static void compare_mcap(const struct sl_yaml_node *summary, const struct sl_log *log,

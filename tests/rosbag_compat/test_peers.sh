@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # test_peers.sh - times and payload hashes of every log of the field, by sluice and by readers of
-# other people: python3-rosbag and the sqlite3 shell. Then what sluice writes, read by them.
+# other people: python3-rosbag and the sqlite3 shell. Then what sluice writes, and what it records,
+# read by them.
 #
 # Usage: tests/rosbag_compat/test_peers.sh SLUICE
 set -euo pipefail
@@ -57,4 +58,40 @@ for file in "$bags"/foxglove+rosbag/fixtures/example-lz4.bag "$bags"/PlotJuggler
     [ "$(sqlite3 "$folder/rows/rows_0.db3" 'PRAGMA integrity_check')" = ok ]
     rm -rf "$folder"/*.bag "$folder/rows"
 done
+
+# What sluice records: a database that is played, into another one.
+played=$bags/PlotJuggler+PlotJuggler/datasamples/rosbag2_test/rosbag2_test_0.db3
+"$here/record_played.sh" "$sluice" "$played" "$folder/recorded" --format rosbag2-sqlite
+recorded=$folder/recorded/recorded_0.db3
+ask() { sqlite3 "file:$1?immutable=1" "$2" | LC_ALL=C sort; }
+for query in "SELECT name, type, serialization_format FROM topics WHERE id IN (SELECT topic_id FROM messages)" \
+    "SELECT hex(m.data), t.name FROM messages m JOIN topics t ON t.id = m.topic_id"; do
+    ask "$played" "$query" >"$folder/wanted"
+    [ -s "$folder/wanted" ]
+    if ! ask "$recorded" "$query" | cmp - "$folder/wanted"; then
+        echo "recorded from $played: another answer to $query"
+        exit 1
+    fi
+done
+[ "$(sqlite3 "$recorded" 'PRAGMA integrity_check')" = ok ]
+# Its definitions, read by ROS 1's parser: the fields are those of ROS 2.
+sqlite3 -json "$recorded" 'SELECT * FROM message_definitions' | $python -c '
+import json, sys
+import genpy.dynamic
+
+fields = {"sensor_msgs/msg/Imu": "header orientation orientation_covariance angular_velocity "
+          "angular_velocity_covariance linear_acceleration linear_acceleration_covariance",
+          "geometry_msgs/msg/PoseStamped": "header pose",
+          "sensor_msgs/msg/BatteryState": "header voltage temperature current charge capacity "
+          "design_capacity percentage power_supply_status power_supply_health "
+          "power_supply_technology present cell_voltage cell_temperature location serial_number"}
+rows = json.load(sys.stdin)
+assert sorted(r["topic_type"] for r in rows) == sorted(fields), rows
+for row in rows:
+    assert row["encoding"] == "ros2msg", row
+    name = row["topic_type"].replace("/msg/", "/")
+    made = genpy.dynamic.generate_dynamic(name, row["encoded_message_definition"])
+    assert made[name].__slots__ == fields[row["topic_type"]].split(), (name, made[name].__slots__)
+    assert made["std_msgs/Header"].__slots__ == ["stamp", "frame_id"], made["std_msgs/Header"].__slots__
+'
 echo "$compared messages are the same"

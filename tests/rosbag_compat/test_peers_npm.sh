@@ -82,4 +82,28 @@ for n in "${!written[@]}"; do
     "$once" "$folder/field/${wanted[n]}.topics" | cmp - "$folder/ours_of_theirs/$n.topics" ||
         fail "${written[n]}: other topics than in ${logs[wanted[n]]}"
 done
+
+# What sluice records of a database that is played: the same bodies, types, and a definition of each.
+played=$bags/PlotJuggler+PlotJuggler/datasamples/rosbag2_test/rosbag2_test_0.db3
+record() { "$here/record_played.sh" "$sluice" "$played" "$@" || fail "$1 is not recorded"; }
+if "$sluice" info "$played" >/dev/null; then
+    record "$folder/plain.mcap"
+    record "$folder/packed.mcap" --compression zstd --crc
+    record "$folder/rec" --format rosbag2
+    look "$folder/recorded" "$folder/plain.mcap" "$folder/packed.mcap" "$folder/rec/rec_0.mcap"
+    "$sluice" cat --hash "$played" | cut -d' ' -f2- | LC_ALL=C sort >"$folder/bodies"
+    cat >"$folder/types" <<'END'
+/battery sensor_msgs/msg/BatteryState cdr ros2msg
+/imu sensor_msgs/msg/Imu cdr ros2msg
+/pose geometry_msgs/msg/PoseStamped cdr ros2msg
+END
+    nothing=$(sha256sum </dev/null | cut -d' ' -f1)
+    for n in 0 1 2; do
+        cut -d' ' -f2- "$folder/recorded/$n.messages" | LC_ALL=C sort | cmp - "$folder/bodies" ||
+            fail "recorded, log $n has other bodies"
+        cut -d' ' -f1-4 "$folder/recorded/$n.topics" | LC_ALL=C sort | cmp - "$folder/types" ||
+            fail "recorded, log $n has other topics"
+        ! grep -q "$nothing" "$folder/recorded/$n.topics" || fail "recorded, log $n lacks a definition"
+    done
+fi
 echo "$(cat "$folder"/field/*.messages | wc -l) messages are the same, and in ${#written[@]} logs made of them"

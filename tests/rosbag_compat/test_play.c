@@ -187,7 +187,20 @@ static void assert_played(struct receiver *r, const struct made *made, unsigned 
     }
 }
 
-static void play(const struct made *made, const char *path, const char *const *arguments)
+/* Over what came, in the order in which it stands there. */
+static uint64_t hash_of_sequence(const struct received *messages, unsigned count)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (unsigned i = 0; i < count; i++)
+        hash = ((hash ^ messages[i].topic) * UINT64_C(0x100000001b3) ^ messages[i].hash) *
+               UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* Returns the hash of the sequence in which they came to this one reader. `ret_published`, unless
+ * NULL, is that of the sequence in which they were published. */
+static uint64_t play_and_hash(const struct made *made, const char *path,
+                              const char *const *arguments, uint64_t *ret_published)
 {
     struct receiver r;
     char *argv[ARGUMENTS_MAX] = {(char *)harness_program("play"), (char *)path,
@@ -201,7 +214,17 @@ static void play(const struct made *made, const char *path, const char *const *a
     receive(&r, made->message_count);
     assert_int_equal(wait_for(child.pid), 0);
     assert_played(&r, made, 0);
+    uint64_t came = hash_of_sequence(r.messages, r.count);
+    qsort(r.messages, r.count, sizeof *r.messages, compare);
+    if (ret_published)
+        *ret_published = hash_of_sequence(r.messages, r.count);
     close_receiver(&r);
+    return came;
+}
+
+static void play(const struct made *made, const char *path, const char *const *arguments)
+{
+    play_and_hash(made, path, arguments, NULL);
 }
 #define PLAY(made, path, ...) play(made, path, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -233,19 +256,48 @@ static void every_format_is_played(void **state)
     }
 }
 
+static uint64_t hash_of_log(const struct made *made)
+{
+    struct received *messages = calloc(made->message_count, sizeof *messages);
+    assert_non_null(messages);
+    for (unsigned i = 0; i < made->message_count; i++)
+        messages[i] =
+            (struct received){made->messages[i].topic, 0,
+                              hash_of(made->bodies[i], (size_t)made->messages[i].size_bytes)};
+    uint64_t hash = hash_of_sequence(messages, made->message_count);
+    free(messages);
+    return hash;
+}
+
+/* Across all topics, to the message. Several have the same time: those stay as they stood. */
 static void the_order_is_the_same_at_any_rate(void **state)
 {
     (void)state;
+    static const char *const ways[][2] = {{"--rate=0.1"}, {"--rate=1"},
+                                          {"--rate=10"},  {"--rate=100"},
+                                          {"--rate=0"},   {"--rate=100", "--reader=pread"}};
     struct made *made = make_bytes(400, 3000, 5); /* 0.2 s */
     char path[300];
+    uint64_t published;
+    for (unsigned i = 9; i < made->message_count; i += 10)
+        made->messages[i].receive_ns = made->messages[i - 1].receive_ns;
     snprintf(path, sizeof path, "%s", harness_path("a.mcap"));
     make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 20000);
-    PLAY(made, path, "--rate=0.1");
-    PLAY(made, path, "--rate=1");
-    PLAY(made, path, "--rate=10");
-    PLAY(made, path, "--rate=100");
-    PLAY(made, path, "--rate=100", "--lockstep");
-    PLAY(made, path, "--rate=100", "--reader=pread");
+    const uint64_t wanted = hash_of_log(made);
+#ifdef EXACT_CLOCK
+    if (!SLUICE_EMULATED) /* the emulator would load what the program shall */
+        setenv("LD_PRELOAD", EXACT_CLOCK, 1);
+#endif
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        play_and_hash(made, path, (const char *const[]){ways[i][0], ways[i][1], NULL}, &published);
+#if defined EXACT_CLOCK || SLUICE_EMULATED /* elsewhere publishers' clocks differ */
+        assert_true(published == wanted);
+#endif
+    }
+    unsetenv("LD_PRELOAD");
+    /* One at a time: in the order in which they come, too. */
+    assert_true(play_and_hash(made, path, (const char *const[]){"--rate=100", "--lockstep", NULL},
+                              NULL) == wanted);
     free_made(made);
 }
 
@@ -716,6 +768,95 @@ static void a_part_of_the_log_may_be_played(void **state)
     free_made(made);
 }
 
+static void a_duration_may_be_played(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(400, 500, 24);
+    char path[300], start_at[64], length[64];
+    struct receiver r;
+    snprintf(path, sizeof path, "%s", harness_path("p.mcap"));
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 8000);
+    snprintf(start_at, sizeof start_at, "--start=%lluns",
+             (unsigned long long)(made->messages[100].receive_ns - made->messages[0].receive_ns));
+    snprintf(length, sizeof length, "--duration=%lluns",
+             (unsigned long long)(made->messages[250].receive_ns - made->messages[100].receive_ns));
+    open_receiver(&r, made);
+    struct child child =
+        start("play", path, start_at, length, "--rate=0", "--wait-for-subscribers=1", NULL);
+    assert_int_equal(receive_to_the_end(&r, &child), 0);
+    assert_int_equal(r.count, 151); /* the one that ends it is of it */
+    assert_played(&r, made, 100);
+    close_receiver(&r);
+    free_made(made);
+}
+
+/* Each topic has all of its messages, or, if it is not among `topics` (bits), none and no
+ * publisher; the player has published no other. */
+static void play_topics(const struct made *made, const char *const *arguments, unsigned topics)
+{
+    struct receiver r;
+    char path[300];
+    char *argv[ARGUMENTS_MAX] = {(char *)harness_program("play"), path, (char *)"--rate=0",
+                                 (char *)"--lossless", (char *)"--wait-for-subscribers=1"};
+    unsigned count = 5, wanted = 0, at[TOPICS] = {0};
+    snprintf(path, sizeof path, "%s", harness_path("t.mcap"));
+    while (*arguments)
+        argv[count++] = (char *)*arguments++;
+    for (unsigned k = 0; k < made->message_count; k++)
+        wanted += topics >> made->messages[k].topic & 1;
+    open_receiver(&r, made);
+    /* It waits for a subscriber of each topic that it plays: one that we do not know of hangs. */
+    struct child child = start_arguments(argv);
+    receive(&r, wanted);
+    assert_int_equal(wait_for(child.pid), 0);
+    for (unsigned t = 0; t < TOPICS; t++)
+        assert_false(receive_one(&r, t));
+    for (unsigned k = 0; k < made->message_count; k++) {
+        unsigned topic = made->messages[k].topic;
+        if (!(topics >> topic & 1))
+            continue;
+        unsigned i = next_of(&r, topic, at[topic]);
+        at[topic] = i + 1;
+        assert_true(r.messages[i].hash ==
+                    hash_of(made->bodies[k], (size_t)made->messages[k].size_bytes));
+    }
+    assert_int_equal(r.count, wanted);
+    close_receiver(&r);
+}
+#define PLAY_TOPICS(made, topics, ...) \
+    play_topics(made, (const char *const[]){__VA_ARGS__, NULL}, topics)
+
+/* /points, /text, /more_text, /plain */
+static void topics_are_chosen_by_expressions(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(200, 500, 21);
+    make_file(harness_path("t.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 8000);
+    PLAY_TOPICS(made, 1 << 1 | 1 << 2, "--regex=/(more_)?text");
+    PLAY_TOPICS(made, 1 << 1, "--regex=/text"); /* of the whole name */
+    PLAY_TOPICS(made, 1 << 0 | 1 << 3, "--exclude=/.*text");
+    PLAY_TOPICS(made, 1 << 2, "--regex=/.*text", "--exclude=/t.*");
+    PLAY_TOPICS(made, 1 << 0 | 1 << 1, "--topic=/points", "--regex=/.*", "--exclude=/(p|more).*");
+    free_made(made);
+}
+
+/* Two that change their names with each other, and one that takes a new one. */
+static void topics_are_played_under_other_names(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(200, 500, 22);
+    char names[2][32] = {"", ""};
+    make_file(harness_path("t.mcap"), made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 0);
+    snprintf(names[0], sizeof names[0], "%s", made->topics[0].name);
+    snprintf(names[1], sizeof names[1], "/other/name");
+    made->topics[0].name = made->topics[3].name; /* what our subscribers ask for from now on */
+    made->topics[3].name = names[0];
+    made->topics[1].name = names[1];
+    PLAY_TOPICS(made, 0xf, "--remap=/points:=/plain", "--remap=/plain:=/points",
+                "--remap=/text:=/other/name");
+    free_made(made);
+}
+
 /* Nothing goes out before each topic that is waited for has its subscribers. */
 static void every_topic_is_waited_for(void **state)
 {
@@ -925,6 +1066,48 @@ static void keys_steer_it(void **state)
     free_made(made);
 }
 
+/* 30 s, a message a second: it is moved to and fro, and the next step tells where it is. Behind the
+ * end there is nothing: it ends. */
+static void keys_move_it_by_ten_seconds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys;
+        unsigned next; /* the message that a step then plays */
+    } moves[] = {{"s", 0},  {"s", 1},  {"n", 11},     {"n", 21},
+                 {"b", 11}, {"bb", 0}, {"\033[D", 0}, {"nn", 20}};
+    enum {
+        MOVES = sizeof moves / sizeof *moves
+    };
+    struct made *made = make_bytes(30, 100, 23);
+    struct receiver r;
+    char path[300];
+    int terminal, status;
+    snprintf(path, sizeof path, "%s", harness_path("n.mcap"));
+    for (unsigned i = 0; i < made->message_count; i++)
+        made->messages[i].receive_ns = made->messages[0].receive_ns + i * SL_NS_PER_S;
+    make_file(path, made, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_NONE, 500);
+    open_receiver(&r, made);
+    pid_t pid = start_on_terminal(path, &terminal);
+    await_drawn(terminal, "paused 0.0 of");
+    for (unsigned i = 0; i < MOVES; i++) {
+        press(terminal, moves[i].keys);
+        if (i >= 2)
+            press(terminal, "s");
+        receive(&r, i + 1);
+        unsigned k = moves[i].next;
+        if (r.messages[i].hash != hash_of(made->bodies[k], (size_t)made->messages[k].size_bytes))
+            fail_msg("move %u does not lead to message %u", i, k);
+    }
+    press(terminal, "n");
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(r.count, MOVES);
+    close(terminal);
+    close_receiver(&r);
+    free_made(made);
+}
+
 static void refused(const char *expected, const char *log, const char *option)
 {
     struct run r = run("play", log, option, NULL);
@@ -986,9 +1169,13 @@ int main(int argc, char **argv)
         TEST(its_own_time_is_kept),
         TEST(latched_messages_come_to_late_subscribers),
         TEST(a_part_of_the_log_may_be_played),
+        TEST(a_duration_may_be_played),
+        TEST(topics_are_chosen_by_expressions),
+        TEST(topics_are_played_under_other_names),
         TEST(every_topic_is_waited_for),
         TEST(it_begins_again_when_asked),
         TEST(keys_steer_it),
+        TEST(keys_move_it_by_ten_seconds),
 #ifdef HAS_PLAIN_MEMORY
         TEST(memory_does_not_grow_with_the_log),
 #endif

@@ -193,6 +193,95 @@ static void topics_and_times_are_chosen(void **state)
     free_made(made);
 }
 
+static unsigned topic_in(const struct sl_yaml *json, const char *name)
+{
+    for (unsigned i = 0;; i++) { /* fails behind the last one */
+        char key[64];
+        snprintf(key, sizeof key, "topics.%u.name", i);
+        if (strcmp(json_text(json, key), name) == 0)
+            return i;
+    }
+}
+
+static void assert_gaps(const struct sl_yaml *json, const struct made *made,
+                        const uint64_t gaps_ns[4])
+{
+    for (unsigned t = 0; t < 4; t++) {
+        char key[64];
+        snprintf(key, sizeof key, "topics.%u.gap_max_ns", topic_in(json, made->topics[t].name));
+        assert_true(strtoull(json_text(json, key), NULL, 10) == gaps_ns[t]);
+    }
+}
+
+/* A folder of three files: what is told of each, and of all together. Between two of them lies the
+ * longest gap. */
+static void folder_is_summed_up_and_gaps_are_found(void **state)
+{
+    (void)state;
+    struct made *made = make_log(90, 500, 6);
+    const struct sl_log_output_options options = {.kind = SL_LOG_OUTPUT_MCAP};
+    uint64_t counts[4] = {0}, last_ns[4] = {0}, gaps[4] = {0}, gaps_of_first[4];
+    char key[64];
+    assert_int_equal(mkdir(place("drive"), 0700), 0);
+    for (unsigned file = 0; file < 3; file++) {
+        struct sl_log_output *out;
+        uint32_t index[4];
+        char name[32];
+        snprintf(name, sizeof name, "drive/drive_%u.mcap", file);
+        assert_fine(sl_log_output_create(place(name), &options, &out));
+        for (unsigned t = 0; t < 4; t++)
+            assert_fine(sl_log_output_topic(out, &made->topics[t], &index[t]));
+        for (unsigned i = 30 * file; i < 30 * file + 30; i++) {
+            struct sl_log_message m = made->messages[i];
+            unsigned topic = m.topic;
+            m.receive_ns += file * UINT64_C(5000000000);
+            if (counts[topic]++ > 0 && m.receive_ns - last_ns[topic] > gaps[topic])
+                gaps[topic] = m.receive_ns - last_ns[topic];
+            last_ns[topic] = m.receive_ns;
+            m.topic = index[topic];
+            assert_fine(sl_log_output_message(out, &m, made->bodies[i], m.size_bytes));
+        }
+        assert_fine(sl_log_output_end(out));
+        sl_log_output_close(out);
+        if (file == 0)
+            memcpy(gaps_of_first, gaps, sizeof gaps);
+    }
+    struct run r = SLUICE(0, "info", "--json", "--gaps", place("drive"));
+    assert_int_equal(count_lines(r.out), 4);
+    const char *together = strstr(r.out, "{\"folder\": ");
+    assert_non_null(together);
+    assert_true(strchr(together, '\n')[1] == '\0'); /* the last line */
+    struct sl_yaml *json = json_parse(together);
+    assert_true(json_number(json, "files") == 3);
+    assert_true(json_number(json, "messages") == 90);
+    assert_true(strtoull(json_text(json, "start_ns"), NULL, 10) == made->messages[0].receive_ns);
+    assert_true(strtoull(json_text(json, "end_ns"), NULL, 10) ==
+                made->messages[89].receive_ns + UINT64_C(10000000000));
+    assert_gaps(json, made, gaps);
+    for (unsigned t = 0; t < 4; t++)
+        assert_true(gaps[t] > UINT64_C(4000000000));
+    for (unsigned t = 0; t < 4; t++) {
+        snprintf(key, sizeof key, "topics.%u.messages", topic_in(json, made->topics[t].name));
+        assert_true(json_number(json, key) == (double)counts[t]);
+    }
+    sl_yaml_destroy(json);
+    *strchr(r.out, '\n') = '\0'; /* what is told of the first one */
+    json = json_parse(r.out);
+    assert_gaps(json, made, gaps_of_first);
+    sl_yaml_destroy(json);
+    run_free(&r);
+    /* Of one file: only what lies in it. */
+    r = SLUICE(0, "info", "--gaps", place("drive/drive_1.mcap"));
+    assert_has(r.out, "LONGEST GAP");
+    assert_has_not(r.out, "together");
+    run_free(&r);
+    r = SLUICE(0, "info", place("drive"));
+    assert_has(r.out, "drive, 3 files together");
+    assert_has(r.out, "messages:  90\n");
+    run_free(&r);
+    free_made(made);
+}
+
 static void damaged_log_is_told_and_saved(void **state)
 {
     (void)state;
@@ -393,6 +482,7 @@ int main(void)
         TEST(hashes_are_those_of_sha256sum),
         TEST(each_format_keeps_every_message),
         TEST(topics_and_times_are_chosen),
+        TEST(folder_is_summed_up_and_gaps_are_found),
         TEST(damaged_log_is_told_and_saved),
         TEST(check_tells_programs),
         TEST(damaged_folders_are_read),
