@@ -37,7 +37,9 @@ static void choose_qos(struct out *o, const struct sl_stats_view *publisher)
     if (!o->rule->says_qos && publisher->depth > 0) {
         o->qos.best_effort = false;
         o->qos.transient_local = true;
-        o->qos.depth = publisher->depth < BRIDGE_DEPTH_MAX ? publisher->depth : BRIDGE_DEPTH_MAX;
+        if (!o->rule->says_depth)
+            o->qos.depth =
+                publisher->depth < BRIDGE_DEPTH_MAX ? publisher->depth : BRIDGE_DEPTH_MAX;
     }
     o->full = o->rule->full;
     o->qos.keep_all |= o->full == BRIDGE_BLOCK;

@@ -80,7 +80,7 @@ static int set_depth(struct bridge_rule *rule, const char *value)
     if (sl_parse_int(value, &depth) < 0 || depth < 1 || depth > BRIDGE_DEPTH_MAX)
         return sl_error(-EINVAL, "depth=%s: give a number from 1 to %d", value, BRIDGE_DEPTH_MAX);
     rule->qos.depth = (uint32_t)depth;
-    rule->says_qos = true;
+    rule->says_depth = true;
     return 0;
 }
 

@@ -38,6 +38,7 @@ struct bridge_rule {
     char frame_id[FRAME_ID_MAX]; /* on the other side, with a '*' for the old one; "" = the same */
     struct cyclone_qos qos;
     bool says_qos; /* reliability or durability were given, so they are not the topic's own */
+    bool says_depth;
     bool says_full;
     enum bridge_full full;
     bool latest;       /* only the newest message is wanted */

@@ -138,6 +138,21 @@ static void what_was_written_before_comes_if_its_writer_keeps_it(void **state)
     sl_subscriber_close(subscriber);
 }
 
+/* A depth changes how many wait to be read, and nothing else. */
+static void what_was_written_before_comes_with_a_depth_too(void **state)
+{
+    (void)state;
+    dds_entity_t writer = side_writer("rt/deep", CLOUD, (struct side_qos){.transient_local = true});
+    for (uint32_t number = 0; number < 8; number++)
+        write_cloud(writer, number, 3000);
+    struct sl_subscriber *subscriber = subscribe("/deep");
+    struct child child = start("dds_bridge", "--in=/deep depth=10", side_domain_option(), NULL);
+    for (uint32_t number = 0; number < 8; number++)
+        assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
 /* A type's name promises what the bytes do not keep: they have no frame_id. */
 static void what_cannot_be_renamed_is_counted(void **state)
 {
@@ -393,6 +408,7 @@ int main(void)
         CASE(messages_come_with_another_frame_id),
         CASE(small_messages_come_inline),
         CASE(what_was_written_before_comes_if_its_writer_keeps_it),
+        CASE(what_was_written_before_comes_with_a_depth_too),
         CASE(what_cannot_be_renamed_is_counted),
         CASE(what_finds_no_slot_is_counted_and_leaves_none_behind),
         CASE(what_is_displaced_is_counted_and_gives_its_slot_back),

@@ -411,6 +411,22 @@ static void writers_offer_what_their_rules_say(void **state)
         sl_publisher_close(publisher[i]);
 }
 
+/* A depth changes how many are kept, and nothing else. */
+static void depth_of_what_the_bus_retains_may_be_another(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_with((struct sl_publisher_options){.topic = "/map",
+                                                                             .type = SL_TYPE_IMU,
+                                                                             .slot_size = 4096,
+                                                                             .retain = 3,
+                                                                             .subscribers = 2,
+                                                                             .quota = 12});
+    struct child child = bridge("/map depth=7");
+    check_offer("rt/map", false, true, 7, DDS_INFINITY);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
 /* Holds -----------------------------------------------------------------------------------------*/
 
 static void late_joiner_gets_what_the_bus_retains(void **state)
@@ -687,6 +703,7 @@ int main(void)
         CASE(rate_is_not_exceeded),
         CASE(latest_leaves_out_what_was_overtaken),
         CASE(writers_offer_what_their_rules_say),
+        CASE(depth_of_what_the_bus_retains_may_be_another),
         CASE(wrong_options_are_told),
         CASE(plan_tells_the_topics_that_are_named),
         CASE(late_joiner_gets_what_the_bus_retains),
