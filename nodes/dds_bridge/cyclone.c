@@ -1027,15 +1027,17 @@ static bool describe(const struct cyclone *cyclone, const dds_builtintopic_endpo
 {
     dds_reliability_kind_t reliability = DDS_RELIABILITY_BEST_EFFORT;
     dds_durability_kind_t durability = DDS_DURABILITY_VOLATILE;
-    dds_duration_t blocking;
+    dds_duration_t blocking, deadline = DDS_INFINITY;
     if (memcmp(&writer->participant_key, &cyclone->guid, sizeof cyclone->guid) == 0 ||
         strlen(writer->topic_name) >= sizeof ret_remote->topic ||
         strlen(writer->type_name) >= sizeof ret_remote->type)
         return false;
     dds_qget_reliability(writer->qos, &reliability, &blocking);
     dds_qget_durability(writer->qos, &durability);
+    dds_qget_deadline(writer->qos, &deadline);
     ret_remote->best_effort = reliability == DDS_RELIABILITY_BEST_EFFORT;
     ret_remote->transient_local = durability != DDS_DURABILITY_VOLATILE;
+    ret_remote->deadline_ns = deadline == DDS_INFINITY ? 0 : deadline;
     strcpy(ret_remote->topic, writer->topic_name);
     strcpy(ret_remote->type, writer->type_name);
     return true;

@@ -148,6 +148,7 @@ struct cyclone_guid cyclone_reader_guid(const struct cyclone_reader *reader);
 struct cyclone_remote {
     char topic[300], type[300];
     bool best_effort, transient_local;
+    int64_t deadline_ns; /* 0 = it promises none */
 };
 
 /* The next one that is not told of yet: 1, or 0. */
