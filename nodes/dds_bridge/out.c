@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/layout.h"
+#include "core/shm/link.h"
 #include "nodes/dds_bridge/names.h"
 
 #include <assert.h>
@@ -43,17 +44,7 @@ static void choose_qos(struct out *o, const struct sl_stats_view *publisher)
     }
     o->full = o->rule->full;
     o->qos.keep_all |= o->full == BRIDGE_BLOCK;
-    o->limit = quota_for(&o->qos);
-    if (publisher->quota > 0 && publisher->quota < o->limit)
-        o->limit = publisher->quota;
-    /* What is kept for late joiners is held for ever: a place for the next one must be left. */
-    if (o->qos.transient_local && o->limit < quota_for(&o->qos) && o->full != BRIDGE_COPY) {
-        sl_log(SL_LOG_INFO,
-               "%s: its publisher lets %u frames be held, %u are kept for late joiners: some are "
-               "copied",
-               o->topic, o->limit, o->qos.depth);
-        o->full = BRIDGE_COPY;
-    }
+    o->limit = o->most = quota_for(&o->qos);
 }
 
 static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char *type)
@@ -154,9 +145,9 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
 static bool is_full(const struct out *o)
 {
     uint32_t copies = cyclone_writer_copies(o->writer), copies_most = COPIES_MAX;
-    if (o->qos.keep_all && o->full == BRIDGE_COPY) /* nothing is displaced */
+    if (o->qos.keep_all && (o->full == BRIDGE_COPY || o->copies_kept)) /* nothing is displaced */
         copies_most = o->qos.transient_local ? 2 * o->qos.depth : o->qos.depth;
-    return cyclone_writer_has_pending(o->writer) || cyclone_writer_held(o->writer) >= o->limit ||
+    return cyclone_writer_has_pending(o->writer) || cyclone_writer_held(o->writer) >= o->most ||
            copies >= copies_most;
 }
 
@@ -177,6 +168,7 @@ static bool unpark(struct out *o, struct sl_runtime *runtime)
     if (still_waits || is_full(o))
         return false;
     o->is_parked = false;
+    o->most = o->limit;
     return sl_runtime_watch(runtime, sl_subscriber_fd(o->subscriber)) == 0;
 }
 
@@ -192,12 +184,28 @@ static bool comes_too_early(struct out *o)
     return false;
 }
 
-static enum cyclone_way way_for(const struct out *o, const struct sl_frame *frame)
+static void tell_of_copies(struct out *o)
 {
-    /* one is left for the next take */
-    bool has_room = cyclone_writer_held(o->writer) + 1 < o->limit;
-    bool may_copy = o->full == BRIDGE_COPY || frame->body_length <= SMALL;
-    return has_room || !may_copy ? CYCLONE_HOLD : CYCLONE_COPY;
+    if (!o->copies_kept)
+        sl_log(SL_LOG_INFO,
+               "%s: %u messages are kept for late joiners, but fewer may be held, by a publisher's "
+               "quota or at all: some are copied",
+               o->topic, o->qos.depth);
+    o->copies_kept = true;
+}
+
+/* A place for the next take must be left: what is kept for late joiners is held until that one
+ * displaces it. Whose frames they are counts too, as each publisher has a quota of its own. */
+static enum cyclone_way way_for(struct out *o, const struct sl_frame *frame)
+{
+    bool is_last = sl_link_room(frame->link) == 0;
+    if (!is_last && cyclone_writer_held(o->writer) + 1 < o->limit)
+        return CYCLONE_HOLD;
+    bool must_copy = o->qos.transient_local && (is_last || o->limit <= o->qos.depth);
+    if (must_copy)
+        tell_of_copies(o);
+    bool may_copy = must_copy || o->full == BRIDGE_COPY || frame->body_length <= SMALL;
+    return may_copy ? CYCLONE_COPY : CYCLONE_HOLD;
 }
 
 /* With another frame_id: another beginning before the frame's bytes. */
@@ -231,11 +239,11 @@ static void send_frame(struct out *o, struct sl_frame *frame)
                        sl_error_text());
 }
 
-static void lower_limit(struct out *o)
+/* As unpark: a release may have come meanwhile. */
+static int wait_for_release(struct out *o, struct sl_runtime *runtime)
 {
-    uint32_t held = cyclone_writer_held(o->writer);
-    if (held > 0 && held < o->limit) /* 0: they were released just now */
-        o->limit = held;
+    park(o, runtime);
+    return unpark(o, runtime);
 }
 
 /* 1 sent, 0 nothing to be done now, or an error. */
@@ -244,10 +252,9 @@ static int send_next(struct out *o, struct sl_runtime *runtime)
     struct sl_frame frame;
     if (is_full(o))
         cyclone_writer_flush(o->writer); /* what was not sent yet is held, too */
-    if (is_full(o)) {
-        park(o, runtime);
-        return unpark(o, runtime);
-    }
+    if (is_full(o))
+        return wait_for_release(o, runtime);
+    uint32_t held = cyclone_writer_held(o->writer); /* before the take may be refused */
     int err = sl_subscriber_take(o->subscriber, &frame);
     switch (err) {
     case 0:
@@ -255,9 +262,9 @@ static int send_next(struct out *o, struct sl_runtime *runtime)
         return 1;
     case -EAGAIN:
         return 0;
-    case -EDQUOT: /* another publisher of the topic allows fewer */
-        lower_limit(o);
-        return 1;
+    case -EDQUOT: /* a publisher's quota is less than the limit */
+        o->most = held > 0 ? held : 1;
+        return wait_for_release(o, runtime);
     case -ECONNABORTED:
     case -ENODEV:
         sl_log(SL_LOG_WARN, "%s: %s", o->topic, sl_error_text());

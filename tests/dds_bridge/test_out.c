@@ -495,6 +495,47 @@ static void keeping_all_does_not_grow_for_late_joiners(void **state)
     few_are_held_and_late_joiners_get_six("/map transient-local keep-all depth=6");
 }
 
+/* What is kept of an earlier publisher leaves the next one its own quota, smaller or larger. */
+static void publishers_of_a_kept_topic_may_allow_less_and_more(void **state)
+{
+    (void)state;
+    const uint32_t size = 9000, quotas[] = {12, 3, 12};
+    struct child child = bridge("/map transient-local depth=6");
+    dds_entity_t reader = side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true});
+    uint32_t number = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct sl_publisher *publisher = open_topic("/map", SL_TYPE_POINTCLOUD2, 65536, quotas[i]);
+        number = get_going(publisher, publish_cloud, reader, check_cloud, size, number);
+        for (uint32_t end = number + 20; number < end; number++) {
+            assert_int_equal(publish_cloud(publisher, number, size), 0);
+            assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+        }
+        await_held(publisher, quotas[i] == 3 ? 2 : 6); /* a place is left for the next */
+        assert_true(quotas[i] == 3 || held_of(publisher) == 6);
+        sl_publisher_close(publisher);
+    }
+    dds_entity_t late = side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true});
+    for (uint32_t n = number - 6; n < number; n++)
+        assert_int_equal(side_take(late, check_cloud, SIDE_PATIENCE_NS), n);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+/* A quota cannot be as large as that depth. */
+static void more_may_be_kept_than_held(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/map", SL_TYPE_POINTCLOUD2, 8192, 255);
+    struct child child = bridge("/map transient-local depth=300");
+    dds_entity_t reader = side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true});
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 6000, 0);
+    for (uint32_t end = number + 350; number < end; number++) {
+        assert_int_equal(publish_cloud(publisher, number, 6000), 0);
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
 static struct child start_reader(const char *topic)
 {
     char domain[16], program[512];
@@ -709,6 +750,8 @@ int main(void)
         CASE(late_joiner_gets_what_the_bus_retains),
         CASE(late_joiner_gets_as_many_where_few_may_be_held),
         CASE(keeping_all_does_not_grow_for_late_joiners),
+        CASE(publishers_of_a_kept_topic_may_allow_less_and_more),
+        CASE(more_may_be_kept_than_held),
         CASE(stopped_reader_holds_few_and_the_rest_is_counted),
         CASE(what_readers_have_not_got_may_be_copied),
         CASE(small_messages_go_on_beside_a_stopped_reader),
