@@ -163,17 +163,19 @@ static void end_rules(struct bridge *b)
         bridge_rule_finish(&b->ins.rule[i]);
 }
 
-/* For `sluice plan`: what is read is not known before, but for topics that are named. */
+/* For `sluice plan`: what goes out is found later. What comes in is not known at all. */
 static int plan_topics(void *state, struct sl_runtime *runtime)
 {
     struct bridge *b = state;
-    struct sl_subscriber *none;
     int err = read_rules(b, runtime);
     for (unsigned i = 0; err == 0 && i < b->outs.texts.count; i++) {
         const struct bridge_rule *rule = &b->outs.rule[i];
-        const struct sl_subscriber_options wanted = {.topic = rule->name, .quota = out_quota(rule)};
+        struct sl_expected expected = out_expected(rule);
         if (rule->name[0])
-            err = sl_runtime_subscribe(runtime, &wanted, &none);
+            expected.topic = rule->name;
+        else
+            expected.pattern = rule->pattern_text;
+        err = sl_runtime_expect(runtime, &expected);
     }
     end_rules(b);
     return err;

@@ -15,20 +15,34 @@
 
 #define BATCH      64    /* messages of a topic between two looks at the others */
 #define SLACK      2     /* frames beside the history: the one being sent, one being sent again */
+#define SHARING    2     /* best-effort frames that wait for their packet to become full */
 #define SMALL      4096  /* bytes: before nothing can be sent, as too many are held, it is copied */
 #define COPIES_MAX 16384 /* that readers have not got */
 
 static const char *const full_names[] = {"drop", "copy", "block"};
 
+/* A best-effort message is let go of when its packet is sent, whatever the depth. */
 static uint32_t quota_for(const struct cyclone_qos *qos)
 {
-    uint32_t quota = qos->depth + SLACK;
+    bool is_kept = !qos->best_effort || qos->transient_local;
+    uint32_t quota = (is_kept || qos->depth < SHARING ? qos->depth : SHARING) + SLACK;
     return quota < SL_QUOTA_MAX ? quota : SL_QUOTA_MAX;
 }
 
-uint32_t out_quota(const struct bridge_rule *rule)
+static enum sl_policy policy_for(const struct bridge_rule *rule)
 {
-    return quota_for(&rule->qos);
+    return rule->full == BRIDGE_BLOCK ? SL_LOSSLESS : rule->latest ? SL_LATEST : SL_KEEP_LAST;
+}
+
+struct sl_expected out_expected(const struct bridge_rule *rule)
+{
+    struct sl_expected expected = {.policy = policy_for(rule), .quota = quota_for(&rule->qos)};
+    struct cyclone_qos retained = {.depth = rule->qos.depth}; /* as choose_qos */
+    if (!rule->says_qos && rule->says_depth)
+        expected.retained_quota = quota_for(&retained);
+    else if (!rule->says_qos)
+        expected.more_than_retained = SLACK;
+    return expected;
 }
 
 /* A topic that retains messages on the bus does so in DDS, unless the rule says otherwise. */
@@ -52,10 +66,8 @@ static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char
     struct sl_subscriber_options options = {
         .topic = o->rule->name[0] ? o->rule->name : o->topic,
         .type = type,
-        .policy = o->full == BRIDGE_BLOCK ? SL_LOSSLESS
-                  : o->rule->latest       ? SL_LATEST
-                                          : SL_KEEP_LAST,
-        .depth = o->full == BRIDGE_BLOCK || o->rule->latest ? 0 : o->qos.depth,
+        .policy = policy_for(o->rule),
+        .depth = policy_for(o->rule) == SL_KEEP_LAST ? o->qos.depth : 0,
         .quota = quota_for(&o->qos),
         .history = o->qos.depth,
     };

@@ -33,8 +33,8 @@ struct out {
     struct sl_counters *counters;
 };
 
-/* Frames that the bridge wants to hold of a topic at one time by this rule. */
-uint32_t out_quota(const struct bridge_rule *rule);
+/* For `sluice plan`: what would be read by this rule, but for the topic's name or pattern. */
+struct sl_expected out_expected(const struct bridge_rule *rule);
 
 /* `publisher` is one of the topic's, found on the bus. */
 int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclone,

@@ -335,14 +335,58 @@ static void wrong_options_are_told(void **state)
     refused("option --dds-domain: 231 is out of range", "--out=/a", "--dds-domain=231");
 }
 
-static void plan_tells_the_topics_that_are_named(void **state)
+static void plan_tells_what_each_rule_would_read(void **state)
 {
     (void)state;
-    struct run r = run("dds_bridge", "--out=/a reliable depth=3", "--out=/b.*", "--plan", NULL);
+    struct run r =
+        run("dds_bridge", "--out=/a reliable depth=3", "--out=/b.*", "--out=c depth=9 latest",
+            "--out=/d when-full=block reliable", "--remap=c:=/e", "--plan", NULL);
     assert_int_equal(r.status, 0);
-    assert_has(r.out, "subscribe\ttopic=/a\ttype=\tpolicy=keep-last\tquota=5\t");
-    assert_has_not(r.out, "/b");
+    assert_has(r.out, "expect\ttopic=/a\tpolicy=keep-last\tquota=5\tretained_quota=0\t"
+                      "more_than_retained=0\n");
+    assert_has(r.out, "expect\tpattern=/b.*\tpolicy=keep-last\tquota=4\tretained_quota=0\t"
+                      "more_than_retained=2\n");
+    assert_has(r.out, "expect\ttopic=/e\tpolicy=latest\tquota=4\tretained_quota=11\t"
+                      "more_than_retained=0\n");
+    assert_has(r.out, "expect\ttopic=/d\tpolicy=lossless\tquota=7\t");
     run_free(&r);
+}
+
+/* What a launch file's other nodes publish is found by the bridge's rules. */
+static struct sl_yaml *plan_with(const char *rule, const char *more)
+{
+    char file[512], given[128];
+    snprintf(file, sizeof file, "%s/launch/dds_bridge.yaml", getenv("SLUICE_SOURCE"));
+    snprintf(given, sizeof given, "rule=%s", rule);
+    struct run r = run("sluice", "plan", file, given, more, "--json", NULL);
+    if (r.status != 0)
+        fail_msg("status %d\n%s%s", r.status, r.out, r.err);
+    struct sl_yaml *json = json_parse(r.out);
+    run_free(&r);
+    return json;
+}
+
+static void plan_finds_what_a_launch_file_publishes(void **state)
+{
+    (void)state;
+    struct sl_yaml *json = plan_with("/lidar/.*", "--json");
+    assert_string_equal(json_text(json, "nodes.0.node"), "bridge");
+    assert_string_equal(json_text(json, "nodes.0.subscribers.0.topic"), "/lidar/points");
+    assert_true(json_number(json, "nodes.0.subscribers.0.quota") == 4);
+    assert_string_equal(json_text(json, "nodes.0.subscribers.1.topic"), "/lidar/packets");
+    assert_true(json_number(json, "nodes.0.counters_bytes") > 0);
+    sl_yaml_destroy(json);
+    json = plan_with("/lidar/points reliable depth=10 when-full=block", "--json");
+    assert_true(json_number(json, "nodes.0.subscribers.0.quota") == 12);
+    assert_has(json_text(json, "warnings.0"), "bridge asks for every message");
+    assert_has(json_text(json, "warnings.1"), "bridge wants to hold 12 frames, lidar lets each");
+    sl_yaml_destroy(json);
+    json = plan_with("/camera/.*", "--json");
+    assert_has(json_text(json, "warnings.0"), "bridge reads what matches /camera/.*, nothing");
+    sl_yaml_destroy(json);
+    json = plan_with("/tf_static", "--set=lidar.tf=true"); /* retained: one */
+    assert_true(json_number(json, "nodes.0.subscribers.0.quota") == 3);
+    sl_yaml_destroy(json);
 }
 
 /* While the bridge stands still: what counts afterwards is the newest. */
@@ -746,7 +790,8 @@ int main(void)
         CASE(writers_offer_what_their_rules_say),
         CASE(depth_of_what_the_bus_retains_may_be_another),
         CASE(wrong_options_are_told),
-        CASE(plan_tells_the_topics_that_are_named),
+        CASE(plan_tells_what_each_rule_would_read),
+        CASE(plan_finds_what_a_launch_file_publishes),
         CASE(late_joiner_gets_what_the_bus_retains),
         CASE(late_joiner_gets_as_many_where_few_may_be_held),
         CASE(keeping_all_does_not_grow_for_late_joiners),
