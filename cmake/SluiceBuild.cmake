@@ -110,6 +110,14 @@ function(sluice_test_properties name)
   endif()
 endfunction()
 
+# sluice_test_absent(REASON NAME ...): tests that cannot be built here; each is a skip that says why.
+function(sluice_test_absent reason)
+  foreach(name ${ARGN})
+    add_test(NAME ${name} COMMAND sh -c "echo 'SKIP: ${reason}'; exit 77")
+    sluice_test_properties(${name})
+  endforeach()
+endfunction()
+
 # sluice_fuzz(NAME SOURCES ... [LINK ...]): SOURCES define LLVMFuzzerTestOneInput. With the fuzz
 # preset it becomes a libFuzzer program fuzz_NAME; otherwise every file of tests/fuzz/seeds/NAME is
 # replayed as the ordinary test fuzz_NAME, but not where ThreadSanitizer looks: by one thread.

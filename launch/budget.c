@@ -4,11 +4,13 @@
 #include "launch/budget.h"
 
 #include "core/base/error.h"
+#include "core/shm/layout.h"
 #include "core/shm/roudi.h"
 #include "launch/roudi.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <regex.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +137,26 @@ static int read_subscriber(struct sl_budget *b, const struct sl_plan_node *node,
     return 0;
 }
 
+static int read_expected(struct sl_budget *b, const struct sl_plan_node *node, const char *line)
+{
+    void *list = b->expected;
+    struct sl_budget_expected *e = grow(&list, &b->expected_count, sizeof *e);
+    b->expected = list;
+    if (!e)
+        return sl_error(-ENOMEM, "no memory for what is read when it is found");
+    char policy[16];
+    e->node = node;
+    bool has_name = get_text(line, "topic", e->topic, sizeof e->topic) ||
+                    get_text(line, "pattern", e->pattern, sizeof e->pattern);
+    if (!has_name || !get_text(line, "policy", policy, sizeof policy) ||
+        !get_number(line, "quota", &e->quota) ||
+        !get_number(line, "retained_quota", &e->retained_quota) ||
+        !get_number(line, "more_than_retained", &e->more_than_retained))
+        return bad_answer(node, line);
+    e->is_lossless = strcmp(policy, "lossless") == 0;
+    return 0;
+}
+
 static int read_line(struct sl_budget *b, struct sl_budget_node *n, const char *line)
 {
     size_t length = strcspn(line, "\t");
@@ -142,6 +164,8 @@ static int read_line(struct sl_budget *b, struct sl_budget_node *n, const char *
         return read_publisher(b, n->node, line);
     if (strncmp(line, "subscribe", length) == 0 && length == strlen("subscribe"))
         return read_subscriber(b, n->node, line);
+    if (strncmp(line, "expect", length) == 0 && length == strlen("expect"))
+        return read_expected(b, n->node, line);
     if (strcmp(line, "unknown") == 0)
         n->is_known = false;
     if (strncmp(line, "process\t", length + 1) == 0) {
@@ -172,6 +196,66 @@ static int read_node(struct sl_budget *b, const struct sl_plan_node *node)
         is_whole = strcmp(line, "end") == 0;
     }
     return is_whole ? 0 : bad_answer(node, line);
+}
+
+/* What is found ---------------------------------------------------------------------------------*/
+
+static struct sl_budget_subscriber *find_reader(const struct sl_budget *b,
+                                                const struct sl_plan_node *node, const char *topic)
+{
+    for (unsigned i = 0; i < b->subscriber_count; i++)
+        if (b->subscriber[i].node == node && strcmp(b->subscriber[i].topic, topic) == 0)
+            return &b->subscriber[i];
+    return NULL;
+}
+
+static uint64_t quota_of(const struct sl_budget_expected *e, const struct sl_budget_publisher *p)
+{
+    uint64_t quota = e->quota;
+    if (p->retain > 0 && e->retained_quota > 0)
+        quota = e->retained_quota;
+    else if (p->retain > 0 && e->more_than_retained > 0)
+        quota = p->retain + e->more_than_retained;
+    return quota < SL_QUOTA_MAX ? quota : SL_QUOTA_MAX;
+}
+
+/* A node does not read its own topics so, and each topic by the first of its lines only. */
+static int find_one(struct sl_budget *b, struct sl_budget_expected *e,
+                    const struct sl_budget_publisher *p)
+{
+    if (p->node == e->node)
+        return 0;
+    e->is_found = true;
+    if (find_reader(b, e->node, p->topic))
+        return 0;
+    void *list = b->subscriber;
+    struct sl_budget_subscriber *s = grow(&list, &b->subscriber_count, sizeof *s);
+    b->subscriber = list;
+    if (!s)
+        return sl_error(-ENOMEM, "no memory for a subscriber");
+    s->node = e->node;
+    s->quota = quota_of(e, p);
+    s->is_lossless = e->is_lossless;
+    snprintf(s->topic, sizeof s->topic, "%s", p->topic);
+    return 0;
+}
+
+static int find_expected(struct sl_budget *b, struct sl_budget_expected *e)
+{
+    char whole[SL_BUDGET_PATTERN_MAX + 8];
+    regex_t pattern;
+    snprintf(whole, sizeof whole, "^(%s)$", e->pattern);
+    if (!e->topic[0] && regcomp(&pattern, whole, REG_EXTENDED | REG_NOSUB) != 0)
+        return bad_answer(e->node, e->pattern);
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < b->publisher_count; i++) {
+        const char *topic = b->publisher[i].topic;
+        if (e->topic[0] ? strcmp(topic, e->topic) == 0 : regexec(&pattern, topic, 0, NULL, 0) == 0)
+            err = find_one(b, e, &b->publisher[i]);
+    }
+    if (!e->topic[0])
+        regfree(&pattern);
+    return err;
 }
 
 /* Sums ------------------------------------------------------------------------------------------*/
@@ -318,6 +402,18 @@ static void compare_subscriber(struct sl_budget *b, const struct sl_budget_subsc
         return; /* one of those may */
     note(b, false, "%s: %s reads it, nobody in this file publishes it; is a remap missing?",
          s->topic, s->node->name);
+}
+
+static void compare_expected(struct sl_budget *b, const struct sl_budget_expected *e)
+{
+    if (e->is_found || b->unknown_count > 0)
+        return;
+    if (e->topic[0])
+        note(b, false, "%s: %s reads it, nobody in this file publishes it; is a remap missing?",
+             e->topic, e->node->name);
+    else
+        note(b, false, "%s reads what matches %s, nothing that this file's nodes publish does",
+             e->node->name, e->pattern);
 }
 
 /* Limits ----------------------------------------------------------------------------------------*/
@@ -495,6 +591,13 @@ int sl_budget_make(const struct sl_plan *plan, const struct sl_memory_limits *li
             return err;
         }
     }
+    for (unsigned i = 0; i < b->expected_count; i++) {
+        int err = find_expected(b, &b->expected[i]);
+        if (err < 0) {
+            sl_budget_finish(b);
+            return err;
+        }
+    }
     if (!limits)
         sl_memory_available(&own);
     add_up(b);
@@ -506,6 +609,8 @@ int sl_budget_make(const struct sl_plan *plan, const struct sl_memory_limits *li
         compare_publisher(b, &b->publisher[i]);
     for (unsigned i = 0; i < b->subscriber_count; i++)
         compare_subscriber(b, &b->subscriber[i]);
+    for (unsigned i = 0; i < b->expected_count; i++)
+        compare_expected(b, &b->expected[i]);
     return 0;
 }
 
@@ -513,6 +618,8 @@ void sl_budget_finish(struct sl_budget *b)
 {
     free(b->publisher);
     free(b->subscriber);
+    free(b->expected);
     b->publisher = NULL;
     b->subscriber = NULL;
+    b->expected = NULL;
 }

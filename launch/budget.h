@@ -18,8 +18,9 @@
 #include "core/uncached/memory.h"
 #include "launch/plan.h"
 
-#define SL_BUDGET_NOTE_MAX 512
-#define SL_BUDGET_NOTES    64 /* more are counted only */
+#define SL_BUDGET_NOTE_MAX    512
+#define SL_BUDGET_PATTERN_MAX 512
+#define SL_BUDGET_NOTES       64 /* more are counted only */
 
 struct sl_budget_publisher {
     const struct sl_plan_node *node;
@@ -40,6 +41,16 @@ struct sl_budget_subscriber {
     char type[SL_TYPE_MAX]; /* "" = any */
     uint64_t quota;
     bool is_lossless, is_visitor;
+};
+
+/* Topics that a node reads when it finds them. Those of the file become subscribers. */
+struct sl_budget_expected {
+    const struct sl_plan_node *node;
+    char topic[SL_TOPIC_MAX];                           /* "" = by pattern */
+    char pattern[SL_BUDGET_PATTERN_MAX];                /* a regular expression for whole names */
+    uint64_t quota, retained_quota, more_than_retained; /* as in core/node/plan.c */
+    bool is_lossless;
+    bool is_found;
 };
 
 struct sl_budget_node {
@@ -83,6 +94,8 @@ struct sl_budget {
     unsigned publisher_count;
     struct sl_budget_subscriber *subscriber;
     unsigned subscriber_count;
+    struct sl_budget_expected *expected;
+    unsigned expected_count;
     uint64_t roudi_bytes;                    /* of iceoryx's daemon, if this launch must start it */
     uint64_t total_bytes;                    /* when all run */
     uint64_t restart_bytes;                  /* when all that may be restarted stand there twice */

@@ -11,6 +11,10 @@
  *              (of these, not of the machine's memory), control_bytes, ring_bytes, ledgers,
  *              ledger_bytes (of one), total_bytes (of the machine's memory)
  *   subscribe  topic, type (empty = any), policy, quota, visitor
+ *   expect     topic, or pattern (a regular expression, POSIX, extended, for whole names): what is
+ *              read when it is found; policy, quota, retained_quota (of a topic that retains
+ *              messages; 0 = the next), more_than_retained (so many more than it retains; 0 = as
+ *              quota). Of a program's lines the first that fits a topic counts
  *   unknown    the program does not tell its topics
  *   end        nothing was cut off
  *
@@ -27,6 +31,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+static const char *const policies[] = {"keep-last", "latest", "lossless"};
 
 int sl_plan_publisher(struct sl_runtime *runtime, const struct sl_publisher_options *options)
 {
@@ -57,7 +63,6 @@ int sl_plan_publisher(struct sl_runtime *runtime, const struct sl_publisher_opti
 
 int sl_plan_subscriber(struct sl_runtime *runtime, const struct sl_subscriber_options *options)
 {
-    static const char *const policies[] = {"keep-last", "latest", "lossless"};
     struct sl_subscriber_options o = *options;
     int err = sl_topic_check(o.topic, o.type);
     if (err == 0)
@@ -67,6 +72,22 @@ int sl_plan_subscriber(struct sl_runtime *runtime, const struct sl_subscriber_op
     fprintf(runtime->plan,
             "subscribe\ttopic=%s\ttype=%s\tpolicy=%s\tquota=%" PRIu32 "\tvisitor=%d\n", o.topic,
             o.type ? o.type : "", policies[o.policy], o.quota, o.visitor);
+    return 0;
+}
+
+int sl_runtime_expect(struct sl_runtime *runtime, const struct sl_expected *expected)
+{
+    char topic[SL_TOPIC_MAX];
+    int err = expected->topic ? sl_runtime_topic(runtime, expected->topic, topic) : 0;
+    if (err < 0 || !runtime->plan)
+        return err;
+    runtime->has_expected = true;
+    fprintf(runtime->plan,
+            "expect\t%s=%s\tpolicy=%s\tquota=%" PRIu32 "\tretained_quota=%" PRIu32
+            "\tmore_than_retained=%" PRIu32 "\n",
+            expected->topic ? "topic" : "pattern", expected->topic ? topic : expected->pattern,
+            policies[expected->policy], expected->quota, expected->retained_quota,
+            expected->more_than_retained);
     return 0;
 }
 
@@ -92,7 +113,8 @@ static int collect(struct sl_runtime *runtime, void *state)
         fputs("unknown\n", runtime->plan);
     if (err < 0)
         return err;
-    bool is_on_the_bus = !program->topics || runtime->publisher_count + runtime->subscriber_count;
+    bool is_on_the_bus = !program->topics || runtime->has_expected ||
+                         runtime->publisher_count + runtime->subscriber_count > 0;
     fprintf(runtime->plan, "process\tbytes=%" PRIu64 "\tvm_bytes=%" PRIu64 "\tmlock=%d\nend\n",
             is_on_the_bus ? sl_process_bytes() : 0, mapped_bytes(), runtime->common.mlock);
     return 0;

@@ -63,7 +63,8 @@ struct sl_runtime {
     unsigned publisher_count, subscriber_count;
     struct sheet sheet[SL_RUNTIME_SHEETS_MAX];
     unsigned sheet_count;
-    FILE *plan; /* where --plan collects its answer; NULL = topics are opened */
+    FILE *plan;        /* where --plan collects its answer; NULL = topics are opened */
+    bool has_expected; /* in that answer */
 
     int epoll_fd, timer_fd, signal_fd;
     uint64_t wake_at_ns;      /* 0 = no */

@@ -40,8 +40,9 @@ struct sl_program {
 
     int (*open)(void *state, struct sl_runtime *runtime);
     /* Its part that calls sl_runtime_publish and sl_runtime_subscribe, for every topic that these
-     * options ask for, and does nothing else: `sluice plan` has it called alone. Then nothing is
-     * opened, and the handles that it gets are NULL. NULL: the topics cannot be told before. */
+     * options ask for (or sl_runtime_expect), and does nothing else: `sluice plan` has it called
+     * alone. Then nothing is opened, and the handles that it gets are NULL. NULL: the topics cannot
+     * be told before. */
     int (*topics)(void *state, struct sl_runtime *runtime);
     /* Do what can be done without waiting. Returns how much was done: above 0 it is called again
      * soon, at 0 after the loop has waited; -ECANCELED = finished well, end with exit status 0;
@@ -75,6 +76,17 @@ int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_opt
                        struct sl_publisher **ret_publisher);
 int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_options *options,
                          struct sl_subscriber **ret_subscriber);
+
+/* In `topics` alone, for what is opened later, when it is found; it opens nothing. */
+struct sl_expected {
+    const char *topic;       /* as for sl_runtime_subscribe; or NULL, and */
+    const char *pattern;     /* a regular expression (POSIX, extended) that matches whole names */
+    enum sl_policy policy;   /* as in struct sl_subscriber_options */
+    uint32_t quota;          /* of each topic */
+    uint32_t retained_quota; /* of one that retains messages; 0 = the next, or as any other */
+    uint32_t more_than_retained; /* so many more than it retains; 0 = as any other */
+};
+int sl_runtime_expect(struct sl_runtime *runtime, const struct sl_expected *expected);
 
 /* Counters of the program's own (core/shm/counters.h), in its domain: for `sluice top`, and for the
  * log every --stats-period. Closed by the runtime after close(). -EMFILE beyond

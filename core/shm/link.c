@@ -43,6 +43,14 @@ enum sl_memory_kind sl_link_memory_kind(const struct sl_link *l)
     return l ? l->pool.kind : SL_MEMORY_WB;
 }
 
+uint32_t sl_link_room(const struct sl_link *l)
+{
+    if (!l)
+        return UINT32_MAX;
+    uint32_t held = sl_ring_reader_held(&l->reader);
+    return held < l->reader.quota ? l->reader.quota - held : 0;
+}
+
 void sl_link_free(struct sl_link *l)
 {
     if (l->reader.inbox)

@@ -163,17 +163,19 @@ static void end_rules(struct bridge *b)
         bridge_rule_finish(&b->ins.rule[i]);
 }
 
-/* For `sluice plan`: what is read is not known before, but for topics that are named. */
+/* For `sluice plan`: what goes out is found later. What comes in is not known at all. */
 static int plan_topics(void *state, struct sl_runtime *runtime)
 {
     struct bridge *b = state;
-    struct sl_subscriber *none;
     int err = read_rules(b, runtime);
     for (unsigned i = 0; err == 0 && i < b->outs.texts.count; i++) {
         const struct bridge_rule *rule = &b->outs.rule[i];
-        const struct sl_subscriber_options wanted = {.topic = rule->name, .quota = out_quota(rule)};
+        struct sl_expected expected = out_expected(rule);
         if (rule->name[0])
-            err = sl_runtime_subscribe(runtime, &wanted, &none);
+            expected.topic = rule->name;
+        else
+            expected.pattern = rule->pattern_text;
+        err = sl_runtime_expect(runtime, &expected);
     }
     end_rules(b);
     return err;
@@ -234,7 +236,8 @@ static struct incoming *find_incoming(struct bridge *b, const char *topic)
     return NULL;
 }
 
-static void see_another(struct bridge *b, struct in *in, const struct cyclone_remote *remote)
+/* The one for which the topic was opened, too: it may offer less than the rule asks for. */
+static void see_writer(struct bridge *b, struct in *in, const struct cyclone_remote *remote)
 {
     struct cyclone_guid old = cyclone_reader_guid(in_reader(in));
     int changed = in_hear(in, remote);
@@ -256,10 +259,12 @@ static void open_incoming(struct bridge *b, const struct bridge_rule *rule, cons
     }
     struct incoming *incoming = &b->in[b->in_count++];
     snprintf(incoming->topic, sizeof incoming->topic, "%s", topic);
-    if (in_open(b->cyclone, b->runtime, rule, topic, remote, &b->origins, &incoming->in) < 0)
+    if (in_open(b->cyclone, b->runtime, rule, topic, remote, &b->origins, &incoming->in) < 0) {
         sl_log(SL_LOG_WARN, "DDS %s does not come in: %s", remote->topic, sl_error_text());
-    else
-        graph_add_reader(b->graph, in_reader(incoming->in));
+        return;
+    }
+    graph_add_reader(b->graph, in_reader(incoming->in));
+    see_writer(b, incoming->in, remote);
 }
 
 static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
@@ -270,7 +275,7 @@ static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
     struct incoming *known = find_incoming(b, topic);
     const struct bridge_rule *rule = rule_for(&b->ins, topic);
     if (known && known->in)
-        see_another(b, known->in, remote);
+        see_writer(b, known->in, remote);
     else if (!known && rule)
         open_incoming(b, rule, topic, remote);
 }

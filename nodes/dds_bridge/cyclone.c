@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cyclone.c - serialised messages in and out of Cyclone DDS 0.10.
- *
- * Cyclone keeps a message as a `serdata` of a `sertype`, each with a table of operations. Ours
- * refer to a frame of the bus. What Cyclone sends it asks for by to_ser_ref, a fragment at a time,
- * and puts into the list of a sendmsg as it stands.
- *
- * What arrives comes as a chain of fragments in Cyclone's buffers, by from_ser, and is put from
- * there into the place that it is given.
- *
- * There are no keys here: every message is of the topic's one instance.
- */
+/* cyclone.c - writers and readers of Cyclone DDS 0.10, whose messages are made by serdata.c. */
 #include "nodes/dds_bridge/cyclone.h"
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/frame/body.h"
+#include "nodes/dds_bridge/serdata.h"
 
 #include <dds/dds.h>
-#include <dds/ddsi/ddsi_serdata.h>
-#include <dds/ddsi/ddsi_sertype.h>
-#include <dds/ddsi/q_radmin.h>
 #include <dds/ddsrt/log.h>
 
 #include <assert.h>
@@ -31,24 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifdef SLUICE_TSAN
-#include <sanitizer/tsan_interface.h>
-/* ThreadSanitizer does not see how Cyclone orders its threads: it is not built for it. */
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "called_from_lib:libddsc.so\n";
-}
-#define LET_GO(object)    __tsan_release((void *)(object))
-#define TAKE_OVER(object) __tsan_acquire((void *)(object))
-#else
-#define LET_GO(object)    ((void)(object)) /* to another thread, by Cyclone */
-#define TAKE_OVER(object) ((void)(object)) /* from it */
-#endif
-
-#define CDR_HEADER   4u /* bytes before each message: its encoding */
-#define CDR_UNIT     4u /* messages are sent in multiples of it */
-#define PAGE         4096u
 #define KEEP_ALL_MAX 2048         /* messages, however small, that readers have not got */
 #define BLOCKING_NS  0            /* a full history is told at once */
 #define ENCLAVE      "enclave=/;" /* what ROS 2 says of its participants without security */
@@ -93,44 +62,15 @@ struct cyclone_reader {
     dds_entity_t topic, reader;
 };
 
-/* A type as one topic's ends have it. */
-struct type {
-    struct ddsi_sertype c;
-    struct cyclone_reader *reader; /* NULL: a writer's */
-};
-
 struct cyclone_writer {
     struct cyclone_writer *next;
-    struct cyclone *cyclone;
     dds_entity_t topic, writer;
-    struct ddsi_sertype *type;
-    struct message *pending; /* Cyclone did not take it yet */
-    uint32_t tried_at;       /* messages outstanding when that was tried */
-    bool is_patient;         /* such messages wait, else they fail */
-    bool is_flushed;         /* nothing waits for a packet to become full */
+    struct serdata_writer made;   /* its messages */
+    struct ddsi_serdata *pending; /* Cyclone did not take it yet */
+    uint32_t tried_at;            /* messages outstanding when that was tried */
+    bool is_patient;              /* such messages wait, else they fail */
+    bool is_flushed;              /* nothing waits for a packet to become full */
     uint64_t sent, bytes, copied, failed;
-    _Atomic uint32_t held, copies; /* ended by Cyclone's threads */
-    _Atomic uint64_t stale;
-    _Atomic bool is_awaited;
-};
-
-/* A message that came in. */
-struct arrival {
-    struct ddsi_serdata c;
-    struct cyclone_reader *reader;
-    struct cyclone_place *place; /* NULL: there was none, or it was taken */
-    uint32_t size;
-};
-
-/* A message on its way out. */
-struct message {
-    struct ddsi_serdata c;
-    struct cyclone_writer *writer; /* NULL: stands for the topic's instance, has no body */
-    struct sl_frame frame;         /* held, if it has a link */
-    struct sl_body body;
-    uint32_t size;      /* of the body */
-    bool may_be_padded; /* the bytes after it, up to a multiple of CDR_UNIT, can be read */
-    unsigned char copy[];
 };
 
 static int dds_failure(dds_return_t code, const char *what, const char *name)
@@ -141,407 +81,20 @@ static int dds_failure(dds_return_t code, const char *what, const char *name)
     return sl_error(err, "%s %s: DDS says: %s", what, name, dds_strretcode(-code));
 }
 
-static void wake(const struct cyclone *cyclone)
-{
-    const uint64_t one = 1;
-    ssize_t written = write(cyclone->wake_fd, &one, sizeof one);
-    (void)written; /* full: it is readable already */
-}
-
-/* Messages --------------------------------------------------------------------------------------*/
-
-static const struct message *message_of(const struct ddsi_serdata *d)
-{
-    TAKE_OVER(d);
-    return (const struct message *)d;
-}
-
-static uint32_t get_size(const struct ddsi_serdata *d)
-{
-    uint32_t size = message_of(d)->size;
-    LET_GO(d);
-    return size;
-}
-
-/* Body bytes [offset, offset + size), with zeros after its end. */
-static void copy_out(const struct ddsi_serdata *d, size_t offset, size_t size, void *to)
-{
-    size_t got = sl_body_copy(&message_of(d)->body, offset, to, size);
-    memset((unsigned char *)to + got, 0, size - got);
-    LET_GO(d);
-}
-
-/* Where these bytes stand, if they stand in one piece. */
-static const unsigned char *in_place(const struct message *m, size_t offset, size_t size)
-{
-    size_t begin = 0;
-    for (unsigned i = 0; i < m->body.count; i++) {
-        const struct sl_body_range *range = &m->body.ranges[i];
-        size_t end = begin + range->length;
-        if (i + 1 == m->body.count && m->may_be_padded)
-            end = (end + CDR_UNIT - 1) / CDR_UNIT * CDR_UNIT;
-        if (offset >= begin && offset + size <= end)
-            return (const unsigned char *)range->start + (offset - begin);
-        begin += range->length;
-    }
-    return NULL;
-}
-
-/* Into memory of Cyclone's. */
-__attribute__((noinline, no_sanitize_thread)) static void
-fill_piece(ddsrt_iovec_t *piece, const unsigned char *start, size_t size)
-{
-    piece->iov_base = (void *)start;
-    piece->iov_len = size;
-}
-
-static struct ddsi_serdata *refer(const struct ddsi_serdata *d, size_t offset, size_t size,
-                                  ddsrt_iovec_t *ret_piece)
-{
-    const unsigned char *start = in_place(message_of(d), offset, size);
-    if (!start) { /* a fragment over two ranges, or with an end that cannot be padded in place */
-        unsigned char *copy = dds_alloc(size);
-        copy_out(d, offset, size, copy);
-        start = copy;
-    }
-    fill_piece(ret_piece, start, size);
-    LET_GO(d);
-    return ddsi_serdata_ref(d);
-}
-
-static void unrefer(struct ddsi_serdata *d, const ddsrt_iovec_t *piece)
-{
-    const struct sl_body *body = &message_of(d)->body;
-    uintptr_t at = (uintptr_t)piece->iov_base;
-    bool is_ours = false;
-    for (unsigned i = 0; i < body->count; i++)
-        is_ours |= at - (uintptr_t)body->ranges[i].start < body->ranges[i].length;
-    if (!is_ours)
-        dds_free(piece->iov_base);
-    LET_GO(d);
-    ddsi_serdata_unref(d);
-}
-
-static void end_message(struct ddsi_serdata *d)
-{
-    TAKE_OVER(d);
-    struct message *m = (struct message *)d;
-    struct cyclone_writer *w = m->writer;
-    if (w) {
-        bool is_held = m->frame.link != NULL;
-        if (is_held && sl_frame_check(&m->frame) < 0)
-            atomic_fetch_add(&w->stale, 1);
-        sl_frame_release(&m->frame);
-        atomic_fetch_sub(is_held ? &w->held : &w->copies, 1);
-        if (atomic_exchange(&w->is_awaited, false))
-            wake(w->cyclone);
-    }
-    dds_free(m);
-}
-
-/* Cyclone's map of instances keeps what this returns, so it must not be the message itself. */
-static struct ddsi_serdata *to_untyped(const struct ddsi_serdata *d)
-{
-    struct message *instance = dds_alloc(sizeof *instance);
-    memset(instance, 0, sizeof *instance);
-    ddsi_serdata_init(&instance->c, d->type, SDK_KEY);
-    instance->c.hash = d->hash;
-    instance->c.type = NULL;
-    LET_GO(d);
-    LET_GO(&instance->c);
-    return &instance->c;
-}
-
-static bool is_same_instance(const struct ddsi_serdata *a, const struct ddsi_serdata *b)
-{
-    (void)a;
-    (void)b;
-    return true;
-}
-
-static void get_keyhash(const struct ddsi_serdata *d, struct ddsi_keyhash *ret_hash, bool md5)
-{
-    (void)d;
-    (void)md5;
-    memset(ret_hash, 0, sizeof *ret_hash);
-}
-
-static size_t print(const struct ddsi_sertype *type, const struct ddsi_serdata *d, char *to,
-                    size_t room)
-{
-    (void)type;
-    return (size_t)snprintf(to, room, "%u bytes", message_of(d)->size);
-}
-
-/* What Cyclone does not ask for, as these types have no samples in a program's own form. */
-static struct ddsi_serdata *from_ser_iov(const struct ddsi_sertype *type,
-                                         enum ddsi_serdata_kind kind, ddsrt_msg_iovlen_t count,
-                                         const ddsrt_iovec_t *pieces, size_t size)
-{
-    (void)type;
-    (void)kind;
-    (void)count;
-    (void)pieces;
-    (void)size;
-    return NULL;
-}
-
-static struct ddsi_serdata *from_keyhash(const struct ddsi_sertype *type,
-                                         const struct ddsi_keyhash *hash)
-{
-    (void)type;
-    (void)hash;
-    return NULL;
-}
-
-static struct ddsi_serdata *from_sample(const struct ddsi_sertype *type,
-                                        enum ddsi_serdata_kind kind, const void *sample)
-{
-    (void)type;
-    (void)kind;
-    (void)sample;
-    return NULL;
-}
-
-static bool to_sample(const struct ddsi_serdata *d, void *sample, void **buffer, void *limit)
-{
-    (void)d;
-    (void)sample;
-    (void)buffer;
-    (void)limit;
-    return false;
-}
-
-static bool untyped_to_sample(const struct ddsi_sertype *type, const struct ddsi_serdata *d,
-                              void *sample, void **buffer, void *limit)
-{
-    (void)type;
-    (void)d;
-    (void)sample;
-    (void)buffer;
-    (void)limit;
-    return true; /* there is no key to fill in */
-}
-
-static struct ddsi_serdata *from_ser_never(const struct ddsi_sertype *type,
-                                           enum ddsi_serdata_kind kind,
-                                           const struct nn_rdata *fragments, size_t size)
-{
-    (void)type;
-    (void)kind;
-    (void)fragments;
-    (void)size;
-    return NULL;
-}
-
-static const struct ddsi_serdata_ops message_operations = {
-    .eqkey = is_same_instance,
-    .get_size = get_size,
-    .from_ser = from_ser_never,
-    .from_ser_iov = from_ser_iov,
-    .from_keyhash = from_keyhash,
-    .from_sample = from_sample,
-    .to_ser = copy_out,
-    .to_ser_ref = refer,
-    .to_ser_unref = unrefer,
-    .to_sample = to_sample,
-    .to_untyped = to_untyped,
-    .untyped_to_sample = untyped_to_sample,
-    .free = end_message,
-    .print = print,
-    .get_keyhash = get_keyhash,
-};
-
-/* Arrivals --------------------------------------------------------------------------------------*/
-
-static const struct arrival *arrival_of(const struct ddsi_serdata *d)
-{
-    TAKE_OVER(d);
-    return (const struct arrival *)d;
-}
-
-/* Fragments are in order of their beginnings, and may overlap. False if bytes are missing. */
-static bool gather_fragments(const struct nn_rdata *fragment, size_t size, unsigned char *to)
-{
-    size_t done = 0;
-    for (; fragment && done < size; fragment = fragment->nextfrag) {
-        size_t end = fragment->maxp1 < size ? fragment->maxp1 : size;
-        if (fragment->min > done)
-            return false;
-        if (end <= done)
-            continue;
-        const unsigned char *payload =
-            NN_RMSG_PAYLOADOFF(fragment->rmsg, NN_RDATA_PAYLOAD_OFF(fragment));
-        memcpy(to + done, payload + (done - fragment->min), end - done);
-        done = end;
-    }
-    return done == size;
-}
-
-static struct ddsi_serdata *from_ser(const struct ddsi_sertype *type, enum ddsi_serdata_kind kind,
-                                     const struct nn_rdata *fragments, size_t size)
-{
-    TAKE_OVER(type);
-    struct cyclone_reader *reader = ((const struct type *)type)->reader;
-    struct arrival *a = dds_alloc(sizeof *a);
-    memset(a, 0, sizeof *a);
-    ddsi_serdata_init(&a->c, type, kind);
-    a->c.hash = type->serdata_basehash;
-    a->reader = reader;
-    a->size = (uint32_t)size;
-    if (kind == SDK_DATA && size >= CDR_HEADER && size <= UINT32_MAX)
-        a->place = reader->sink.place(reader->sink.context, size);
-    if (a->place && !gather_fragments(fragments, size, a->place->data)) {
-        reader->sink.drop(reader->sink.context, a->place);
-        a->place = NULL;
-    }
-    LET_GO(type);
-    LET_GO(&a->c);
-    return &a->c; /* without a place too: NULL would be a complaint in Cyclone's log */
-}
-
-static void end_arrival(struct ddsi_serdata *d)
-{
-    TAKE_OVER(d);
-    struct arrival *a = (struct arrival *)d;
-    if (a->place)
-        a->reader->sink.drop(a->reader->sink.context, a->place);
-    dds_free(a);
-}
-
-static uint32_t arrival_size(const struct ddsi_serdata *d)
-{
-    uint32_t size = arrival_of(d)->size;
-    LET_GO(d);
-    return size;
-}
-
-static struct ddsi_serdata *arrival_to_untyped(const struct ddsi_serdata *d)
-{
-    struct arrival *instance = dds_alloc(sizeof *instance);
-    memset(instance, 0, sizeof *instance);
-    ddsi_serdata_init(&instance->c, d->type, SDK_KEY);
-    instance->c.hash = d->hash;
-    instance->c.type = NULL;
-    LET_GO(d);
-    LET_GO(&instance->c);
-    return &instance->c;
-}
-
-static struct ddsi_serdata *arrival_from_keyhash(const struct ddsi_sertype *type,
-                                                 const struct ddsi_keyhash *hash)
-{
-    (void)hash;
-    return from_ser(type, SDK_KEY, NULL, 0);
-}
-
-static size_t print_arrival(const struct ddsi_sertype *type, const struct ddsi_serdata *d, char *to,
-                            size_t room)
-{
-    (void)type;
-    return (size_t)snprintf(to, room, "%u bytes", arrival_of(d)->size);
-}
-
-static void arrival_to_ser(const struct ddsi_serdata *d, size_t offset, size_t size, void *to)
-{
-    (void)d; /* nobody writes what a reader of ours has read */
-    (void)offset;
-    memset(to, 0, size);
-}
-
-static const struct ddsi_serdata_ops arrival_operations = {
-    .eqkey = is_same_instance,
-    .get_size = arrival_size,
-    .from_ser = from_ser,
-    .from_ser_iov = from_ser_iov,
-    .from_keyhash = arrival_from_keyhash,
-    .from_sample = from_sample,
-    .to_ser = arrival_to_ser,
-    .to_sample = to_sample,
-    .to_untyped = arrival_to_untyped,
-    .untyped_to_sample = untyped_to_sample,
-    .free = end_arrival,
-    .print = print_arrival,
-    .get_keyhash = get_keyhash,
-};
-
-/* Types -----------------------------------------------------------------------------------------*/
-
-static void end_type(struct ddsi_sertype *type)
-{
-    TAKE_OVER(type);
-    ddsi_sertype_fini(type);
-    dds_free(type);
-}
-
-/* Two topics of one type have a sertype each. */
-static bool is_same_type(const struct ddsi_sertype *a, const struct ddsi_sertype *b)
-{
-    return a == b;
-}
-
-static uint32_t hash_type(const struct ddsi_sertype *type)
-{
-    return (uint32_t)((uintptr_t)type >> 4);
-}
-
-static void zero_samples(const struct ddsi_sertype *type, void *samples, size_t count)
-{
-    (void)type;
-    (void)samples;
-    (void)count;
-}
-
-static void realloc_samples(void **samples, const struct ddsi_sertype *type, void *old,
-                            size_t old_count, size_t count)
-{
-    (void)type;
-    (void)old;
-    (void)old_count;
-    for (size_t i = 0; i < count; i++)
-        samples[i] = NULL;
-}
-
-static void free_samples(const struct ddsi_sertype *type, void **samples, size_t count,
-                         dds_free_op_t operation)
-{
-    (void)type;
-    (void)samples;
-    (void)count;
-    (void)operation;
-}
-
-static const struct ddsi_sertype_ops type_operations = {
-    .version = ddsi_sertype_v0,
-    .free = end_type,
-    .zero_samples = zero_samples,
-    .realloc_samples = realloc_samples,
-    .free_samples = free_samples,
-    .equal = is_same_type,
-    .hash = hash_type,
-};
-
-/* For a writer, or for `reader`. The topic refers to the type afterwards, as its end does. */
+/* For a writer, or for whom `sink` belongs to. The topic refers to the type afterwards, as its end
+ * does. */
 static int open_topic(const struct cyclone *cyclone, const char *topic, const char *type,
-                      struct cyclone_reader *reader, struct ddsi_sertype **ret_type,
+                      const struct cyclone_sink *sink, struct ddsi_sertype **ret_type,
                       dds_entity_t *ret_topic)
 {
-    struct type *t = dds_alloc(sizeof *t);
-    memset(t, 0, sizeof *t);
-    ddsi_sertype_init_flags(&t->c, type, &type_operations,
-                            reader ? &arrival_operations : &message_operations,
-                            DDSI_SERTYPE_FLAG_TOPICKIND_NO_KEY);
-    t->c.allowed_data_representation = DDS_DATA_REPRESENTATION_FLAG_XCDR1;
-    t->reader = reader;
-    struct ddsi_sertype *c = &t->c;
-    LET_GO(c);
+    struct ddsi_sertype *own = serdata_type(type, sink), *used = own;
     dds_entity_t entity =
-        dds_create_topic_sertype(cyclone->participant, topic, &c, NULL, NULL, NULL);
+        dds_create_topic_sertype(cyclone->participant, topic, &used, NULL, NULL, NULL);
     if (entity < 0) {
-        ddsi_sertype_unref(&t->c);
+        serdata_type_unref(own);
         return dds_failure(entity, "topic", topic);
     }
-    *ret_type = c;
+    *ret_type = used;
     *ret_topic = entity;
     return 0;
 }
@@ -557,15 +110,6 @@ static void log_line(void *context, const dds_log_data_t *line)
     sl_log_limited(&cyclone->log_limit, is_error ? SL_LOG_ERROR : SL_LOG_WARN, "Cyclone DDS: %.*s",
                    length, line->message);
     pthread_mutex_unlock(&cyclone->log_lock);
-}
-
-/* In place of Cyclone's own, which aborts where an announcement from the network says that a type
- * is told in a way that does not exist. Whoever announces an end tells its type by hashes; anything
- * else is refused where this is true. */
-__attribute__((visibility("default"))) bool
-ddsi_typeid_is_fully_descriptive(const ddsi_typeid_t *type)
-{
-    return type && !ddsi_typeid_is_hash(type);
 }
 
 /* Participant -----------------------------------------------------------------------------------*/
@@ -629,7 +173,7 @@ void cyclone_close(struct cyclone *cyclone)
         return;
     for (struct cyclone_writer *w = cyclone->writers; w; w = w->next)
         if (w->pending)
-            ddsi_serdata_unref(&w->pending->c);
+            serdata_unref(w->pending);
     if (cyclone->domain > 0)
         dds_delete(cyclone->domain); /* returns when Cyclone's threads have ended */
     dds_set_log_sink(NULL, NULL);
@@ -637,7 +181,7 @@ void cyclone_close(struct cyclone *cyclone)
     while (cyclone->writers) {
         struct cyclone_writer *w = cyclone->writers;
         cyclone->writers = w->next;
-        assert(atomic_load(&w->held) == 0 && atomic_load(&w->copies) == 0);
+        assert(atomic_load(&w->made.held) == 0 && atomic_load(&w->made.copies) == 0);
         free(w);
     }
     while (cyclone->readers) {
@@ -699,8 +243,8 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
     struct cyclone_writer *w = calloc(1, sizeof *w);
     if (!w)
         return sl_error(-ENOMEM, "no memory for a writer");
-    w->cyclone = cyclone;
-    int err = open_topic(cyclone, topic, type, NULL, &w->type, &w->topic);
+    w->made.wake_fd = cyclone->wake_fd;
+    int err = open_topic(cyclone, topic, type, NULL, &w->made.type, &w->topic);
     if (err == 0) {
         dds_qos_t *wanted = make_qos(qos);
         w->writer = dds_create_writer(cyclone->participant, w->topic, wanted, NULL);
@@ -722,119 +266,26 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
     return 0;
 }
 
-/* Would reading on from the body's end to a multiple of CDR_UNIT stay within its page? Slots are
- * whole pages, but a body may end where its slot does. */
-static bool pads_in_page(const struct sl_body *body, size_t size)
-{
-    const struct sl_body_range *last = &body->ranges[body->count - 1];
-    uintptr_t end = (uintptr_t)last->start + last->length;
-    size_t pad = (CDR_UNIT - size % CDR_UNIT) % CDR_UNIT;
-    return pad == 0 || (end % PAGE != 0 && end % PAGE + pad <= PAGE);
-}
-
-static struct message *new_message(struct cyclone_writer *w, size_t size, size_t copy_room)
-{
-    struct message *m = dds_alloc(sizeof *m + copy_room);
-    memset(m, 0, sizeof *m);
-    ddsi_serdata_init(&m->c, w->type, SDK_DATA);
-    m->c.hash = w->type->serdata_basehash;
-    LET_GO(w->type);
-    m->writer = w;
-    m->size = (uint32_t)size;
-    return m;
-}
-
-static struct sl_body body_of(const struct sl_frame *frame)
-{
-    struct sl_body body = {.count = frame->range_count};
-    for (unsigned i = 0; i < frame->range_count; i++)
-        body.ranges[i] = (struct sl_body_range){frame->range[i].start, frame->range[i].length};
-    return body;
-}
-
-/* Bytes of ours, and behind them the frame's. Where a list has no place for one more, what is left
- * of the frame's first range joins ours. */
-static struct message *hold_behind_head(struct cyclone_writer *w, const struct sl_frame *frame,
-                                        const struct cyclone_head *head)
-{
-    struct sl_body whole = body_of(frame), rest;
-    size_t rest_size = frame->body_length - head->replaces, joins = 0;
-    if (sl_body_slice(&whole, head->replaces, rest_size, &rest) < 0)
-        rest = (struct sl_body){0}; /* its ranges are its length, so this is never seen */
-    unsigned first = rest.count == SL_BODY_RANGES_MAX;
-    if (first)
-        joins = rest.ranges[0].length;
-    size_t ours = head->size_bytes + joins;
-    struct message *m = new_message(w, head->size_bytes + rest_size, ours + CDR_UNIT);
-    memcpy(m->copy, head->bytes, head->size_bytes);
-    sl_body_copy(&rest, 0, m->copy + head->size_bytes, joins);
-    memset(m->copy + ours, 0, CDR_UNIT);
-    m->body.ranges[0] = (struct sl_body_range){m->copy, ours};
-    for (m->body.count = 1; first < rest.count; first++)
-        m->body.ranges[m->body.count++] = rest.ranges[first];
-    return m;
-}
-
-static struct message *hold_message(struct cyclone_writer *w, const struct sl_frame *frame,
-                                    const struct cyclone_head *head)
-{
-    struct message *m =
-        head ? hold_behind_head(w, frame, head) : new_message(w, frame->body_length, 0);
-    m->frame = *frame;
-    if (!head)
-        m->body = body_of(frame);
-    m->may_be_padded = pads_in_page(&m->body, m->size);
-    atomic_fetch_add(&w->held, 1);
-    return m;
-}
-
-static struct message *new_copy(struct cyclone_writer *w, size_t size)
-{
-    struct message *m = new_message(w, size, size + CDR_UNIT);
-    m->body = (struct sl_body){1, {{m->copy, size}}};
-    m->may_be_padded = true;
-    w->copied++;
-    atomic_fetch_add(&w->copies, 1);
-    return m;
-}
-
-/* Ends the hold. */
-static struct message *copy_message(struct cyclone_writer *w, struct sl_frame *frame,
-                                    const struct cyclone_head *head)
-{
-    size_t begin = head ? head->size_bytes : 0, skipped = head ? head->replaces : 0;
-    size_t rest = frame->body_length - skipped;
-    struct message *m = new_copy(w, begin + rest);
-    if (head)
-        memcpy(m->copy, head->bytes, begin);
-    size_t got = sl_frame_copy(frame, skipped, m->copy + begin, rest);
-    memset(m->copy + begin + got, 0, rest - got + CDR_UNIT);
-    if (sl_frame_check(frame) < 0)
-        atomic_fetch_add(&w->stale, 1);
-    sl_frame_release(frame);
-    return m;
-}
-
 static uint32_t outstanding(const struct cyclone_writer *w)
 {
-    return atomic_load(&w->held) + atomic_load(&w->copies);
+    return atomic_load(&w->made.held) + atomic_load(&w->made.copies);
 }
 
 /* The message is Cyclone's now, or waits. */
-static int write_message(struct cyclone_writer *w, struct message *m)
+static int write_message(struct cyclone_writer *w, struct ddsi_serdata *message)
 {
-    uint32_t size = m->size;
+    uint32_t size = serdata_size(message);
     if (w->is_patient)
-        ddsi_serdata_ref(&m->c); /* Cyclone drops one even of what it does not take */
+        serdata_ref(message); /* Cyclone drops one even of what it does not take */
     w->tried_at = outstanding(w);
-    LET_GO(&m->c);
-    dds_return_t code = dds_writecdr(w->writer, &m->c);
+    serdata_let_go(message);
+    dds_return_t code = dds_writecdr(w->writer, message);
     w->is_flushed = false;
-    w->pending = w->is_patient && code == DDS_RETCODE_TIMEOUT ? m : NULL;
+    w->pending = w->is_patient && code == DDS_RETCODE_TIMEOUT ? message : NULL;
     if (w->pending)
         return -EAGAIN;
     if (w->is_patient)
-        ddsi_serdata_unref(&m->c);
+        serdata_unref(message);
     if (code < 0) {
         w->failed++;
         return dds_failure(code, "a message of", "the bus");
@@ -867,7 +318,7 @@ void cyclone_writer_flush(struct cyclone_writer *w)
 
 static int check_size(struct cyclone_writer *w, size_t size)
 {
-    if (size >= CDR_HEADER && size <= UINT32_MAX - CDR_UNIT)
+    if (size >= SERDATA_SIZE_MIN && size <= SERDATA_SIZE_MAX)
         return 0;
     w->failed++;
     return sl_error(-EMSGSIZE, "a message of %zu bytes is none of DDS", size);
@@ -885,8 +336,9 @@ int cyclone_writer_send(struct cyclone_writer *w, struct sl_frame *frame,
         return err;
     }
     bool is_copied = way == CYCLONE_COPY || !frame->link;
-    return write_message(w,
-                         is_copied ? copy_message(w, frame, head) : hold_message(w, frame, head));
+    w->copied += is_copied;
+    return write_message(w, is_copied ? serdata_copy(&w->made, frame, head)
+                                      : serdata_hold(&w->made, frame, head));
 }
 
 int cyclone_writer_send_bytes(struct cyclone_writer *w, const void *body, size_t size)
@@ -894,10 +346,8 @@ int cyclone_writer_send_bytes(struct cyclone_writer *w, const void *body, size_t
     int err = check_size(w, size);
     if (err < 0)
         return err;
-    struct message *m = new_copy(w, size);
-    memcpy(m->copy, body, size);
-    memset(m->copy + size, 0, CDR_UNIT);
-    err = write_message(w, m);
+    w->copied++;
+    err = write_message(w, serdata_copy_bytes(&w->made, body, size));
     cyclone_writer_flush(w);
     return err;
 }
@@ -909,19 +359,19 @@ struct cyclone_guid cyclone_writer_guid(const struct cyclone_writer *w)
 
 uint32_t cyclone_writer_held(const struct cyclone_writer *w)
 {
-    return atomic_load(&w->held);
+    return atomic_load(&w->made.held);
 }
 
 uint32_t cyclone_writer_copies(const struct cyclone_writer *w)
 {
-    return atomic_load(&w->copies);
+    return atomic_load(&w->made.copies);
 }
 
 void cyclone_writer_await(struct cyclone_writer *w)
 {
-    /* Sequentially consistent, as are the caller's look and what end_message does in the other
+    /* Sequentially consistent, as are the caller's look and what ends a message in the other
      * order: one of the two sees the other. */
-    atomic_store(&w->is_awaited, true);
+    atomic_store(&w->made.is_awaited, true);
 }
 
 void cyclone_writer_status(const struct cyclone_writer *w, struct cyclone_writer_status *ret_status)
@@ -933,7 +383,7 @@ void cyclone_writer_status(const struct cyclone_writer *w, struct cyclone_writer
         .bytes = w->bytes,
         .copied = w->copied,
         .failed = w->failed,
-        .stale = atomic_load(&w->stale),
+        .stale = atomic_load(&w->made.stale),
         .readers = matched.current_count,
     };
 }
@@ -943,7 +393,7 @@ void cyclone_writer_status(const struct cyclone_writer *w, struct cyclone_writer
 static void tell_of_data(dds_entity_t reader, void *cyclone)
 {
     (void)reader;
-    wake(cyclone);
+    serdata_wake(((const struct cyclone *)cyclone)->wake_fd);
 }
 
 static dds_entity_t create_reader(struct cyclone *cyclone, dds_entity_t topic, const dds_qos_t *qos)
@@ -964,7 +414,7 @@ int cyclone_reader_open(struct cyclone *cyclone, const char *topic, const char *
     if (!r)
         return sl_error(-ENOMEM, "no memory for a reader");
     r->sink = *sink;
-    int err = open_topic(cyclone, topic, type, r, &own, &r->topic);
+    int err = open_topic(cyclone, topic, type, &r->sink, &own, &r->topic);
     if (err < 0) {
         free(r);
         return err;
@@ -987,15 +437,11 @@ int cyclone_reader_take(struct cyclone_reader *r, struct cyclone_arrival *ret_ar
     dds_sample_info_t info;
     int got;
     while ((got = dds_takecdr(r->reader, &d, 1, &info, DDS_ANY_STATE)) > 0) {
-        TAKE_OVER(d);
-        struct arrival *a = (struct arrival *)d;
-        struct cyclone_place *place = info.valid_data ? a->place : NULL;
-        if (place) {
-            *ret_arrival = (struct cyclone_arrival){place, a->size, info.source_timestamp};
-            a->place = NULL;
-        }
-        LET_GO(d);
-        ddsi_serdata_unref(d);
+        uint32_t size;
+        struct cyclone_place *place = info.valid_data ? serdata_take_place(d, &size) : NULL;
+        if (place)
+            *ret_arrival = (struct cyclone_arrival){place, size, info.source_timestamp};
+        serdata_unref(d);
         if (place)
             return 1;
     }
@@ -1027,15 +473,17 @@ static bool describe(const struct cyclone *cyclone, const dds_builtintopic_endpo
 {
     dds_reliability_kind_t reliability = DDS_RELIABILITY_BEST_EFFORT;
     dds_durability_kind_t durability = DDS_DURABILITY_VOLATILE;
-    dds_duration_t blocking;
+    dds_duration_t blocking, deadline = DDS_INFINITY;
     if (memcmp(&writer->participant_key, &cyclone->guid, sizeof cyclone->guid) == 0 ||
         strlen(writer->topic_name) >= sizeof ret_remote->topic ||
         strlen(writer->type_name) >= sizeof ret_remote->type)
         return false;
     dds_qget_reliability(writer->qos, &reliability, &blocking);
     dds_qget_durability(writer->qos, &durability);
+    dds_qget_deadline(writer->qos, &deadline);
     ret_remote->best_effort = reliability == DDS_RELIABILITY_BEST_EFFORT;
     ret_remote->transient_local = durability != DDS_DURABILITY_VOLATILE;
+    ret_remote->deadline_ns = deadline == DDS_INFINITY ? 0 : deadline;
     strcpy(ret_remote->topic, writer->topic_name);
     strcpy(ret_remote->type, writer->type_name);
     return true;

@@ -6,8 +6,8 @@
  * best-effort one when sending returns, a reliable one when every reader has it or the history
  * displaces it, a transient-local one when the history displaces it.
  *
- * Cyclone's headers, of which those for serialised data are internal to its series 0.10, appear in
- * cyclone.c alone.
+ * Cyclone's public headers appear in cyclone.c alone, those that are internal to its series 0.10 in
+ * serdata.c.
  *
  * Life:    cyclone_open -> writers and readers -> cyclone_close, which ends them all, and after
  *          which no frame is held any more.
@@ -148,6 +148,7 @@ struct cyclone_guid cyclone_reader_guid(const struct cyclone_reader *reader);
 struct cyclone_remote {
     char topic[300], type[300];
     bool best_effort, transient_local;
+    int64_t deadline_ns; /* 0 = it promises none */
 };
 
 /* The next one that is not told of yet: 1, or 0. */

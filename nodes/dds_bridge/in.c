@@ -18,6 +18,7 @@
 
 #define BATCH       16
 #define PAD         4 /* zeros after a body, as writers of DDS read on to a multiple of it */
+#define OFFER_MAX   64
 #define SUBSCRIBERS 4 /* that hold a quota each; the pool is sized for them */
 
 /* A publisher with its pool. One that became too small is left when its loans have ended. */
@@ -388,11 +389,44 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
     return 0;
 }
 
-/* A reader gets nothing from a writer that offers less than it asks for. */
+/* A reader gets nothing from a writer that offers less than it asks for: here of what a rule may
+ * leave open, below of what it does not. */
 static bool is_weaker(const struct cyclone_remote *remote, const struct cyclone_qos *qos)
 {
     return (remote->best_effort && !qos->best_effort) ||
            (!remote->transient_local && qos->transient_local);
+}
+
+static bool is_later(const struct cyclone_remote *remote, const struct cyclone_qos *qos)
+{
+    return qos->deadline_ns > 0 &&
+           (remote->deadline_ns == 0 || remote->deadline_ns > qos->deadline_ns);
+}
+
+/* "reliable, volatile, deadline 100 ms" */
+static const char *tell_offer(bool best_effort, bool transient_local, int64_t deadline_ns,
+                              char to[OFFER_MAX])
+{
+    int used = snprintf(to, OFFER_MAX, "%s, %s, ", best_effort ? "best effort" : "reliable",
+                        transient_local ? "transient local" : "volatile");
+    if (deadline_ns > 0)
+        snprintf(to + used, OFFER_MAX - (size_t)used, "deadline %g ms", (double)deadline_ns / 1e6);
+    else
+        snprintf(to + used, OFFER_MAX - (size_t)used, "no deadline");
+    return to;
+}
+
+static void tell_unread(struct in *in, const struct cyclone_remote *remote)
+{
+    const struct cyclone_qos *qos = &in->qos;
+    char offered[OFFER_MAX], asked[OFFER_MAX];
+    sl_log_limited(
+        &in->fault_log, SL_LOG_WARN,
+        "DDS %s: a writer is not read, as it offers less (%s) than is asked for (%s); give the "
+        "rule other words, or the writer",
+        in->dds_topic,
+        tell_offer(remote->best_effort, remote->transient_local, remote->deadline_ns, offered),
+        tell_offer(qos->best_effort, qos->transient_local, qos->deadline_ns, asked));
 }
 
 /* What has come is published before; what comes between the two readers is lost. */
@@ -423,16 +457,12 @@ int in_hear(struct in *in, const struct cyclone_remote *remote)
                        remote->type, in->dds_type);
         return 0;
     }
-    if (!is_weaker(remote, &in->qos))
+    bool is_less = is_weaker(remote, &in->qos);
+    if (is_later(remote, &in->qos) || (is_less && in->rule->says_qos)) {
+        tell_unread(in, remote);
         return 0;
-    if (!in->rule->says_qos)
-        return ask_for_less(in, remote);
-    sl_log_limited(
-        &in->fault_log, SL_LOG_WARN,
-        "DDS %s: a writer is not read: it is %s, %s, which is less than the rule asks for",
-        in->dds_topic, remote->best_effort ? "best effort" : "reliable",
-        remote->transient_local ? "transient local" : "volatile");
-    return 0;
+    }
+    return is_less ? ask_for_less(in, remote) : 0;
 }
 
 void in_sum_up(struct in *in)

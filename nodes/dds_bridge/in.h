@@ -24,8 +24,9 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
             const char *topic, const struct cyclone_remote *remote, struct bridge_origins *origins,
             struct in **ret_in);
 
-/* Another writer of it. One that offers less than those before is read all the same, if the rule
- * leaves that open: 1, in_reader is another one now. Else 0, or an error. */
+/* Another writer of it, or the first one. One that offers less than those before is read all the
+ * same, if the rule leaves that open: 1, in_reader is another one now. Else 0, and what is not read
+ * is told in the log; or an error. */
 int in_hear(struct in *in, const struct cyclone_remote *remote);
 
 /* Publish what has come. Returns how many messages, or an error. */

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/shm/layout.h"
+#include "core/shm/link.h"
 #include "nodes/dds_bridge/names.h"
 
 #include <assert.h>
@@ -14,20 +15,34 @@
 
 #define BATCH      64    /* messages of a topic between two looks at the others */
 #define SLACK      2     /* frames beside the history: the one being sent, one being sent again */
+#define SHARING    2     /* best-effort frames that wait for their packet to become full */
 #define SMALL      4096  /* bytes: before nothing can be sent, as too many are held, it is copied */
 #define COPIES_MAX 16384 /* that readers have not got */
 
 static const char *const full_names[] = {"drop", "copy", "block"};
 
+/* A best-effort message is let go of when its packet is sent, whatever the depth. */
 static uint32_t quota_for(const struct cyclone_qos *qos)
 {
-    uint32_t quota = qos->depth + SLACK;
+    bool is_kept = !qos->best_effort || qos->transient_local;
+    uint32_t quota = (is_kept || qos->depth < SHARING ? qos->depth : SHARING) + SLACK;
     return quota < SL_QUOTA_MAX ? quota : SL_QUOTA_MAX;
 }
 
-uint32_t out_quota(const struct bridge_rule *rule)
+static enum sl_policy policy_for(const struct bridge_rule *rule)
 {
-    return quota_for(&rule->qos);
+    return rule->full == BRIDGE_BLOCK ? SL_LOSSLESS : rule->latest ? SL_LATEST : SL_KEEP_LAST;
+}
+
+struct sl_expected out_expected(const struct bridge_rule *rule)
+{
+    struct sl_expected expected = {.policy = policy_for(rule), .quota = quota_for(&rule->qos)};
+    struct cyclone_qos retained = {.depth = rule->qos.depth}; /* as choose_qos */
+    if (!rule->says_qos && rule->says_depth)
+        expected.retained_quota = quota_for(&retained);
+    else if (!rule->says_qos)
+        expected.more_than_retained = SLACK;
+    return expected;
 }
 
 /* A topic that retains messages on the bus does so in DDS, unless the rule says otherwise. */
@@ -37,21 +52,13 @@ static void choose_qos(struct out *o, const struct sl_stats_view *publisher)
     if (!o->rule->says_qos && publisher->depth > 0) {
         o->qos.best_effort = false;
         o->qos.transient_local = true;
-        o->qos.depth = publisher->depth < BRIDGE_DEPTH_MAX ? publisher->depth : BRIDGE_DEPTH_MAX;
+        if (!o->rule->says_depth)
+            o->qos.depth =
+                publisher->depth < BRIDGE_DEPTH_MAX ? publisher->depth : BRIDGE_DEPTH_MAX;
     }
     o->full = o->rule->full;
     o->qos.keep_all |= o->full == BRIDGE_BLOCK;
-    o->limit = quota_for(&o->qos);
-    if (publisher->quota > 0 && publisher->quota < o->limit)
-        o->limit = publisher->quota;
-    /* What is kept for late joiners is held for ever: a place for the next one must be left. */
-    if (o->qos.transient_local && o->limit < quota_for(&o->qos) && o->full != BRIDGE_COPY) {
-        sl_log(SL_LOG_INFO,
-               "%s: its publisher lets %u frames be held, %u are kept for late joiners: some are "
-               "copied",
-               o->topic, o->limit, o->qos.depth);
-        o->full = BRIDGE_COPY;
-    }
+    o->limit = o->most = quota_for(&o->qos);
 }
 
 static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char *type)
@@ -59,10 +66,8 @@ static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char
     struct sl_subscriber_options options = {
         .topic = o->rule->name[0] ? o->rule->name : o->topic,
         .type = type,
-        .policy = o->full == BRIDGE_BLOCK ? SL_LOSSLESS
-                  : o->rule->latest       ? SL_LATEST
-                                          : SL_KEEP_LAST,
-        .depth = o->full == BRIDGE_BLOCK || o->rule->latest ? 0 : o->qos.depth,
+        .policy = policy_for(o->rule),
+        .depth = policy_for(o->rule) == SL_KEEP_LAST ? o->qos.depth : 0,
         .quota = quota_for(&o->qos),
         .history = o->qos.depth,
     };
@@ -152,9 +157,9 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
 static bool is_full(const struct out *o)
 {
     uint32_t copies = cyclone_writer_copies(o->writer), copies_most = COPIES_MAX;
-    if (o->qos.keep_all && o->full == BRIDGE_COPY) /* nothing is displaced */
+    if (o->qos.keep_all && (o->full == BRIDGE_COPY || o->copies_kept)) /* nothing is displaced */
         copies_most = o->qos.transient_local ? 2 * o->qos.depth : o->qos.depth;
-    return cyclone_writer_has_pending(o->writer) || cyclone_writer_held(o->writer) >= o->limit ||
+    return cyclone_writer_has_pending(o->writer) || cyclone_writer_held(o->writer) >= o->most ||
            copies >= copies_most;
 }
 
@@ -175,6 +180,7 @@ static bool unpark(struct out *o, struct sl_runtime *runtime)
     if (still_waits || is_full(o))
         return false;
     o->is_parked = false;
+    o->most = o->limit;
     return sl_runtime_watch(runtime, sl_subscriber_fd(o->subscriber)) == 0;
 }
 
@@ -190,12 +196,28 @@ static bool comes_too_early(struct out *o)
     return false;
 }
 
-static enum cyclone_way way_for(const struct out *o, const struct sl_frame *frame)
+static void tell_of_copies(struct out *o)
 {
-    /* one is left for the next take */
-    bool has_room = cyclone_writer_held(o->writer) + 1 < o->limit;
-    bool may_copy = o->full == BRIDGE_COPY || frame->body_length <= SMALL;
-    return has_room || !may_copy ? CYCLONE_HOLD : CYCLONE_COPY;
+    if (!o->copies_kept)
+        sl_log(SL_LOG_INFO,
+               "%s: %u messages are kept for late joiners, but fewer may be held, by a publisher's "
+               "quota or at all: some are copied",
+               o->topic, o->qos.depth);
+    o->copies_kept = true;
+}
+
+/* A place for the next take must be left: what is kept for late joiners is held until that one
+ * displaces it. Whose frames they are counts too, as each publisher has a quota of its own. */
+static enum cyclone_way way_for(struct out *o, const struct sl_frame *frame)
+{
+    bool is_last = sl_link_room(frame->link) == 0;
+    if (!is_last && cyclone_writer_held(o->writer) + 1 < o->limit)
+        return CYCLONE_HOLD;
+    bool must_copy = o->qos.transient_local && (is_last || o->limit <= o->qos.depth);
+    if (must_copy)
+        tell_of_copies(o);
+    bool may_copy = must_copy || o->full == BRIDGE_COPY || frame->body_length <= SMALL;
+    return may_copy ? CYCLONE_COPY : CYCLONE_HOLD;
 }
 
 /* With another frame_id: another beginning before the frame's bytes. */
@@ -229,11 +251,11 @@ static void send_frame(struct out *o, struct sl_frame *frame)
                        sl_error_text());
 }
 
-static void lower_limit(struct out *o)
+/* As unpark: a release may have come meanwhile. */
+static int wait_for_release(struct out *o, struct sl_runtime *runtime)
 {
-    uint32_t held = cyclone_writer_held(o->writer);
-    if (held > 0 && held < o->limit) /* 0: they were released just now */
-        o->limit = held;
+    park(o, runtime);
+    return unpark(o, runtime);
 }
 
 /* 1 sent, 0 nothing to be done now, or an error. */
@@ -242,10 +264,9 @@ static int send_next(struct out *o, struct sl_runtime *runtime)
     struct sl_frame frame;
     if (is_full(o))
         cyclone_writer_flush(o->writer); /* what was not sent yet is held, too */
-    if (is_full(o)) {
-        park(o, runtime);
-        return unpark(o, runtime);
-    }
+    if (is_full(o))
+        return wait_for_release(o, runtime);
+    uint32_t held = cyclone_writer_held(o->writer); /* before the take may be refused */
     int err = sl_subscriber_take(o->subscriber, &frame);
     switch (err) {
     case 0:
@@ -253,9 +274,9 @@ static int send_next(struct out *o, struct sl_runtime *runtime)
         return 1;
     case -EAGAIN:
         return 0;
-    case -EDQUOT: /* another publisher of the topic allows fewer */
-        lower_limit(o);
-        return 1;
+    case -EDQUOT: /* a publisher's quota is less than the limit */
+        o->most = held > 0 ? held : 1;
+        return wait_for_release(o, runtime);
     case -ECONNABORTED:
     case -ENODEV:
         sl_log(SL_LOG_WARN, "%s: %s", o->topic, sl_error_text());

@@ -20,7 +20,9 @@ struct out {
     const struct bridge_origins *origins; /* what came in from DDS does not go out again */
     struct cyclone_qos qos;
     enum bridge_full full;
-    uint32_t limit; /* frames that may be held at one time */
+    uint32_t limit;   /* frames that are wanted at one time; each publisher may allow fewer */
+    uint32_t most;    /* that may be held now: the limit, or fewer since a publisher refused one */
+    bool copies_kept; /* of what is kept for late joiners some is copied, as few may be held */
     struct sl_subscriber *subscriber;
     struct cyclone_writer *writer; /* NULL: it could not be opened, and is not tried again */
     bool is_parked;                /* as many are held as may be: a release is waited for */
@@ -31,8 +33,8 @@ struct out {
     struct sl_counters *counters;
 };
 
-/* Frames that the bridge wants to hold of a topic at one time by this rule. */
-uint32_t out_quota(const struct bridge_rule *rule);
+/* For `sluice plan`: what would be read by this rule, but for the topic's name or pattern. */
+struct sl_expected out_expected(const struct bridge_rule *rule);
 
 /* `publisher` is one of the topic's, found on the bus. */
 int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclone,

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD_MAX   300
 #define DEPTH      5 /* of ROS 2's profile for sensor data, which is best effort and volatile */
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/"
 
@@ -49,7 +48,8 @@ static int set_name(struct bridge_rule *rule, const char *name)
     int err = check_pattern(name);
     if (err < 0)
         return err;
-    char whole[WORD_MAX + 8], why[128];
+    char whole[BRIDGE_WORD_MAX + 8], why[128];
+    snprintf(rule->pattern_text, sizeof rule->pattern_text, "%s", name);
     snprintf(whole, sizeof whole, "^(%s)$", name);
     int code = regcomp(&rule->pattern, whole, REG_EXTENDED | REG_NOSUB);
     if (code == 0)
@@ -80,7 +80,7 @@ static int set_depth(struct bridge_rule *rule, const char *value)
     if (sl_parse_int(value, &depth) < 0 || depth < 1 || depth > BRIDGE_DEPTH_MAX)
         return sl_error(-EINVAL, "depth=%s: give a number from 1 to %d", value, BRIDGE_DEPTH_MAX);
     rule->qos.depth = (uint32_t)depth;
-    rule->says_qos = true;
+    rule->says_depth = true;
     return 0;
 }
 
@@ -162,12 +162,13 @@ static int set_word(struct bridge_rule *rule, const char *word)
 }
 
 /* The next word, cut at white space. 1, 0 at the end, or an error. */
-static int next_word(const char **text, char word[WORD_MAX])
+static int next_word(const char **text, char word[BRIDGE_WORD_MAX])
 {
     const char *start = *text + strspn(*text, " \t\n");
     size_t length = strcspn(start, " \t\n");
-    if (length >= WORD_MAX)
-        return sl_error(-EINVAL, "'%.60s...' is longer than %d characters", start, WORD_MAX - 1);
+    if (length >= BRIDGE_WORD_MAX)
+        return sl_error(-EINVAL, "'%.60s...' is longer than %d characters", start,
+                        BRIDGE_WORD_MAX - 1);
     memcpy(word, start, length);
     word[length] = '\0';
     *text = start + length;
@@ -176,7 +177,7 @@ static int next_word(const char **text, char word[WORD_MAX])
 
 int bridge_rule_init(struct bridge_rule *rule, const char *text)
 {
-    char word[WORD_MAX];
+    char word[BRIDGE_WORD_MAX];
     *rule = (struct bridge_rule){.text = text, .qos = {.best_effort = true, .depth = DEPTH}};
     int got = next_word(&text, word);
     if (got == 0)

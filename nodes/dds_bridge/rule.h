@@ -22,6 +22,7 @@
 #include <regex.h>
 
 #define BRIDGE_DEPTH_MAX 1024
+#define BRIDGE_WORD_MAX  300
 
 /* What to do with a message while Cyclone still needs as many frames as may be held. */
 enum bridge_full {
@@ -34,10 +35,12 @@ struct bridge_rule {
     const char *text;
     char name[SL_TOPIC_MAX]; /* of one topic, as written; "" = pattern */
     regex_t pattern;
+    char pattern_text[BRIDGE_WORD_MAX];
     char as[SL_TOPIC_MAX];       /* its name on the other side; "" = the same */
     char frame_id[FRAME_ID_MAX]; /* on the other side, with a '*' for the old one; "" = the same */
     struct cyclone_qos qos;
     bool says_qos; /* reliability or durability were given, so they are not the topic's own */
+    bool says_depth;
     bool says_full;
     enum bridge_full full;
     bool latest;       /* only the newest message is wanted */

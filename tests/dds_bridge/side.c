@@ -120,6 +120,8 @@ static dds_qos_t *make_qos(struct side_qos wanted)
         dds_qset_durability_service(qos, 0, DDS_HISTORY_KEEP_LAST,
                                     wanted.depth ? wanted.depth : 100, -1, -1, -1);
     }
+    if (wanted.deadline_ns > 0)
+        dds_qset_deadline(qos, wanted.deadline_ns);
     return qos;
 }
 

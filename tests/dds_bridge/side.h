@@ -35,7 +35,8 @@ const char *side_domain_title(void);  /* of the counters that are no topic's */
 
 struct side_qos {
     bool best_effort, transient_local, keep_all;
-    int depth; /* 0 = 100 */
+    int depth;           /* 0 = 100 */
+    int64_t deadline_ns; /* 0 = none */
 };
 dds_entity_t side_reader(const char *topic, const dds_topic_descriptor_t *type,
                          struct side_qos qos);

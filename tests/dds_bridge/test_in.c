@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <rosgraph_msgs.h>
@@ -133,6 +134,21 @@ static void what_was_written_before_comes_if_its_writer_keeps_it(void **state)
     side_await_readers(writer, 1);
     struct sl_subscriber *subscriber = subscribe("/map");
     for (uint32_t number = 2; number < 5; number++)
+        assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+/* A depth changes how many wait to be read, and nothing else. */
+static void what_was_written_before_comes_with_a_depth_too(void **state)
+{
+    (void)state;
+    dds_entity_t writer = side_writer("rt/deep", CLOUD, (struct side_qos){.transient_local = true});
+    for (uint32_t number = 0; number < 8; number++)
+        write_cloud(writer, number, 3000);
+    struct sl_subscriber *subscriber = subscribe("/deep");
+    struct child child = start("dds_bridge", "--in=/deep depth=10", side_domain_option(), NULL);
+    for (uint32_t number = 0; number < 8; number++)
         assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
     assert_int_equal(stop(&child, SIGTERM), 0);
     sl_subscriber_close(subscriber);
@@ -293,6 +309,107 @@ static void writers_that_offer_less_are_read_too(void **state)
     sl_subscriber_close(subscriber);
 }
 
+/* What a bridge says that is started between the two stands in the harness's file "said". */
+static int listen_to_the_next(void)
+{
+    int plain = dup(STDERR_FILENO), said = open(harness_path("said"), O_CREAT | O_WRONLY, 0600);
+    assert_true(plain >= 0 && said >= 0);
+    assert_int_equal(dup2(said, STDERR_FILENO), STDERR_FILENO);
+    close(said);
+    return plain;
+}
+
+static void listen_no_more(int plain)
+{
+    dup2(plain, STDERR_FILENO);
+    close(plain);
+}
+
+static bool is_said(const char *text)
+{
+    char said[16384];
+    FILE *file = fopen(harness_path("said"), "re");
+    assert_non_null(file);
+    said[fread(said, 1, sizeof said - 1, file)] = '\0';
+    fclose(file);
+    return strstr(said, text) != NULL;
+}
+
+static void await_saying(const char *text)
+{
+    uint64_t until_ns = sl_clock_monotonic_ns() + PATIENCE_NS;
+    while (!is_said(text)) {
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("it does not say '%s'", text);
+        poll(NULL, 0, 20);
+    }
+}
+
+/* The first one, and another one after one that is read. */
+static void writers_that_offer_less_than_the_rule_asks_for_are_told(void **state)
+{
+    (void)state;
+    const struct side_qos quick = {.deadline_ns = DDS_MSECS(50)};
+    const struct side_qos slow = {.deadline_ns = DDS_MSECS(200)};
+    int plain = listen_to_the_next();
+    struct child child = start("dds_bridge", "--in=/sure reliable", "--in=/kept transient-local",
+                               "--in=/quick deadline=100ms", "--in=/slow deadline=100ms",
+                               side_domain_option(), NULL);
+    listen_no_more(plain);
+    side_writer("rt/sure", IMU, (struct side_qos){.best_effort = true});
+    await_saying("DDS rt/sure: a writer is not read, as it offers less (best effort, volatile, no "
+                 "deadline) than is asked for (reliable, volatile, no deadline)");
+    side_await_readers(side_writer("rt/sure", IMU, (struct side_qos){0}), 1);
+    side_writer("rt/kept", IMU, (struct side_qos){0});
+    await_saying("DDS rt/kept: a writer is not read, as it offers less (reliable, volatile, no "
+                 "deadline) than is asked for (reliable, transient local, no deadline)");
+    side_writer("rt/quick", IMU, (struct side_qos){0});
+    await_saying("DDS rt/quick: a writer is not read, as it offers less (reliable, volatile, no "
+                 "deadline) than is asked for (reliable, volatile, deadline 100 ms)");
+    side_await_readers(side_writer("rt/slow", IMU, quick), 1);
+    assert_false(is_said("DDS rt/slow: a writer is not read"));
+    side_writer("rt/slow", IMU, slow);
+    await_saying("DDS rt/slow: a writer is not read, as it offers less (reliable, volatile, "
+                 "deadline 200 ms) than is asked for");
+    side_await_counter("DDS rt/slow -> /slow", "writers", 1);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+/* What DDS tells others of the one reader of that writer. */
+static void check_request(dds_entity_t writer, bool best_effort, bool transient_local,
+                          int64_t deadline_ns)
+{
+    dds_instance_handle_t handle;
+    dds_reliability_kind_t reliability;
+    dds_durability_kind_t durability;
+    dds_duration_t wait, deadline = DDS_INFINITY;
+    side_await_readers(writer, 1);
+    assert_int_equal(dds_get_matched_subscriptions(writer, &handle, 1), 1);
+    dds_builtintopic_endpoint_t *reader = dds_get_matched_subscription_data(writer, handle);
+    assert_non_null(reader);
+    assert_true(dds_qget_reliability(reader->qos, &reliability, &wait));
+    assert_true(dds_qget_durability(reader->qos, &durability));
+    assert_int_equal(reliability == DDS_RELIABILITY_BEST_EFFORT, best_effort);
+    assert_int_equal(durability == DDS_DURABILITY_TRANSIENT_LOCAL, transient_local);
+    dds_qget_deadline(reader->qos, &deadline);
+    assert_int_equal(deadline, deadline_ns);
+    dds_builtintopic_free_endpoint(reader);
+}
+
+static void readers_ask_for_what_their_rules_say(void **state)
+{
+    (void)state;
+    const struct side_qos most = {.transient_local = true, .deadline_ns = DDS_MSECS(50)};
+    struct child child =
+        start("dds_bridge", "--in=/a", "--in=/b best-effort", "--in=/c volatile reliable",
+              "--in=/d transient-local deadline=300ms", side_domain_option(), NULL);
+    check_request(side_writer("rt/a", IMU, most), false, true, DDS_INFINITY);
+    check_request(side_writer("rt/b", IMU, most), true, false, DDS_INFINITY);
+    check_request(side_writer("rt/c", IMU, most), false, false, DDS_INFINITY);
+    check_request(side_writer("rt/d", IMU, most), false, true, DDS_MSECS(300));
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
 static void other_topics_stay_outside(void **state)
 {
     (void)state;
@@ -393,11 +510,14 @@ int main(void)
         CASE(messages_come_with_another_frame_id),
         CASE(small_messages_come_inline),
         CASE(what_was_written_before_comes_if_its_writer_keeps_it),
+        CASE(what_was_written_before_comes_with_a_depth_too),
         CASE(what_cannot_be_renamed_is_counted),
         CASE(what_finds_no_slot_is_counted_and_leaves_none_behind),
         CASE(what_is_displaced_is_counted_and_gives_its_slot_back),
         CASE(writers_and_bridges_come_and_go),
         CASE(writers_that_offer_less_are_read_too),
+        CASE(writers_that_offer_less_than_the_rule_asks_for_are_told),
+        CASE(readers_ask_for_what_their_rules_say),
         CASE(other_topics_stay_outside),
         CASE(nothing_goes_round_in_circles),
         CASE(noise_at_its_ports_does_no_harm),

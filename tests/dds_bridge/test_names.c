@@ -123,6 +123,20 @@ static void every_word_counts(void **state)
     bridge_rule_finish(&rule);
 }
 
+static void depth_alone_says_nothing_of_reliability_and_durability(void **state)
+{
+    (void)state;
+    struct bridge_rule rule;
+    assert_int_equal(bridge_rule_init(&rule, "/map depth=10"), 0);
+    assert_true(rule.says_depth);
+    assert_false(rule.says_qos);
+    bridge_rule_finish(&rule);
+    assert_int_equal(bridge_rule_init(&rule, "/map volatile"), 0);
+    assert_false(rule.says_depth);
+    assert_true(rule.says_qos);
+    bridge_rule_finish(&rule);
+}
+
 static void patterns_match_whole_names(void **state)
 {
     (void)state;
@@ -189,6 +203,7 @@ int main(void)
         cmocka_unit_test(types_without_a_name_here_are_told),
         cmocka_unit_test(rule_without_words_is_the_profile_for_sensors),
         cmocka_unit_test(every_word_counts),
+        cmocka_unit_test(depth_alone_says_nothing_of_reliability_and_durability),
         cmocka_unit_test(patterns_match_whole_names),
         cmocka_unit_test(wrong_rules_are_told),
     };

@@ -335,14 +335,58 @@ static void wrong_options_are_told(void **state)
     refused("option --dds-domain: 231 is out of range", "--out=/a", "--dds-domain=231");
 }
 
-static void plan_tells_the_topics_that_are_named(void **state)
+static void plan_tells_what_each_rule_would_read(void **state)
 {
     (void)state;
-    struct run r = run("dds_bridge", "--out=/a reliable depth=3", "--out=/b.*", "--plan", NULL);
+    struct run r =
+        run("dds_bridge", "--out=/a reliable depth=3", "--out=/b.*", "--out=c depth=9 latest",
+            "--out=/d when-full=block reliable", "--remap=c:=/e", "--plan", NULL);
     assert_int_equal(r.status, 0);
-    assert_has(r.out, "subscribe\ttopic=/a\ttype=\tpolicy=keep-last\tquota=5\t");
-    assert_has_not(r.out, "/b");
+    assert_has(r.out, "expect\ttopic=/a\tpolicy=keep-last\tquota=5\tretained_quota=0\t"
+                      "more_than_retained=0\n");
+    assert_has(r.out, "expect\tpattern=/b.*\tpolicy=keep-last\tquota=4\tretained_quota=0\t"
+                      "more_than_retained=2\n");
+    assert_has(r.out, "expect\ttopic=/e\tpolicy=latest\tquota=4\tretained_quota=11\t"
+                      "more_than_retained=0\n");
+    assert_has(r.out, "expect\ttopic=/d\tpolicy=lossless\tquota=7\t");
     run_free(&r);
+}
+
+/* What a launch file's other nodes publish is found by the bridge's rules. */
+static struct sl_yaml *plan_with(const char *rule, const char *more)
+{
+    char file[512], given[128];
+    snprintf(file, sizeof file, "%s/launch/dds_bridge.yaml", getenv("SLUICE_SOURCE"));
+    snprintf(given, sizeof given, "rule=%s", rule);
+    struct run r = run("sluice", "plan", file, given, more, "--json", NULL);
+    if (r.status != 0)
+        fail_msg("status %d\n%s%s", r.status, r.out, r.err);
+    struct sl_yaml *json = json_parse(r.out);
+    run_free(&r);
+    return json;
+}
+
+static void plan_finds_what_a_launch_file_publishes(void **state)
+{
+    (void)state;
+    struct sl_yaml *json = plan_with("/lidar/.*", "--json");
+    assert_string_equal(json_text(json, "nodes.0.node"), "bridge");
+    assert_string_equal(json_text(json, "nodes.0.subscribers.0.topic"), "/lidar/points");
+    assert_true(json_number(json, "nodes.0.subscribers.0.quota") == 4);
+    assert_string_equal(json_text(json, "nodes.0.subscribers.1.topic"), "/lidar/packets");
+    assert_true(json_number(json, "nodes.0.counters_bytes") > 0);
+    sl_yaml_destroy(json);
+    json = plan_with("/lidar/points reliable depth=10 when-full=block", "--json");
+    assert_true(json_number(json, "nodes.0.subscribers.0.quota") == 12);
+    assert_has(json_text(json, "warnings.0"), "bridge asks for every message");
+    assert_has(json_text(json, "warnings.1"), "bridge wants to hold 12 frames, lidar lets each");
+    sl_yaml_destroy(json);
+    json = plan_with("/camera/.*", "--json");
+    assert_has(json_text(json, "warnings.0"), "bridge reads what matches /camera/.*, nothing");
+    sl_yaml_destroy(json);
+    json = plan_with("/tf_static", "--set=lidar.tf=true"); /* retained: one */
+    assert_true(json_number(json, "nodes.0.subscribers.0.quota") == 3);
+    sl_yaml_destroy(json);
 }
 
 /* While the bridge stands still: what counts afterwards is the newest. */
@@ -411,6 +455,22 @@ static void writers_offer_what_their_rules_say(void **state)
         sl_publisher_close(publisher[i]);
 }
 
+/* A depth changes how many are kept, and nothing else. */
+static void depth_of_what_the_bus_retains_may_be_another(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_with((struct sl_publisher_options){.topic = "/map",
+                                                                             .type = SL_TYPE_IMU,
+                                                                             .slot_size = 4096,
+                                                                             .retain = 3,
+                                                                             .subscribers = 2,
+                                                                             .quota = 12});
+    struct child child = bridge("/map depth=7");
+    check_offer("rt/map", false, true, 7, DDS_INFINITY);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
 /* Holds -----------------------------------------------------------------------------------------*/
 
 static void late_joiner_gets_what_the_bus_retains(void **state)
@@ -477,6 +537,47 @@ static void keeping_all_does_not_grow_for_late_joiners(void **state)
 {
     (void)state;
     few_are_held_and_late_joiners_get_six("/map transient-local keep-all depth=6");
+}
+
+/* What is kept of an earlier publisher leaves the next one its own quota, smaller or larger. */
+static void publishers_of_a_kept_topic_may_allow_less_and_more(void **state)
+{
+    (void)state;
+    const uint32_t size = 9000, quotas[] = {12, 3, 12};
+    struct child child = bridge("/map transient-local depth=6");
+    dds_entity_t reader = side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true});
+    uint32_t number = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct sl_publisher *publisher = open_topic("/map", SL_TYPE_POINTCLOUD2, 65536, quotas[i]);
+        number = get_going(publisher, publish_cloud, reader, check_cloud, size, number);
+        for (uint32_t end = number + 20; number < end; number++) {
+            assert_int_equal(publish_cloud(publisher, number, size), 0);
+            assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+        }
+        await_held(publisher, quotas[i] == 3 ? 2 : 6); /* a place is left for the next */
+        assert_true(quotas[i] == 3 || held_of(publisher) == 6);
+        sl_publisher_close(publisher);
+    }
+    dds_entity_t late = side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true});
+    for (uint32_t n = number - 6; n < number; n++)
+        assert_int_equal(side_take(late, check_cloud, SIDE_PATIENCE_NS), n);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+/* A quota cannot be as large as that depth. */
+static void more_may_be_kept_than_held(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/map", SL_TYPE_POINTCLOUD2, 8192, 255);
+    struct child child = bridge("/map transient-local depth=300");
+    dds_entity_t reader = side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true});
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 6000, 0);
+    for (uint32_t end = number + 350; number < end; number++) {
+        assert_int_equal(publish_cloud(publisher, number, 6000), 0);
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
 }
 
 static struct child start_reader(const char *topic)
@@ -687,11 +788,15 @@ int main(void)
         CASE(rate_is_not_exceeded),
         CASE(latest_leaves_out_what_was_overtaken),
         CASE(writers_offer_what_their_rules_say),
+        CASE(depth_of_what_the_bus_retains_may_be_another),
         CASE(wrong_options_are_told),
-        CASE(plan_tells_the_topics_that_are_named),
+        CASE(plan_tells_what_each_rule_would_read),
+        CASE(plan_finds_what_a_launch_file_publishes),
         CASE(late_joiner_gets_what_the_bus_retains),
         CASE(late_joiner_gets_as_many_where_few_may_be_held),
         CASE(keeping_all_does_not_grow_for_late_joiners),
+        CASE(publishers_of_a_kept_topic_may_allow_less_and_more),
+        CASE(more_may_be_kept_than_held),
         CASE(stopped_reader_holds_few_and_the_rest_is_counted),
         CASE(what_readers_have_not_got_may_be_copied),
         CASE(small_messages_go_on_beside_a_stopped_reader),

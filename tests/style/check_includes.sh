@@ -30,7 +30,8 @@ files_of "$root" | grep -E '\.(c|h|cc|cpp|hpp)$' | (cd "$root" && xargs -r grep 
         library["bz2"] = "^bzlib"
         library["cuda"] = "^cuda"
         library["vulkan"] = "^vulkan"
-        library["dds"] = "^(dds|fastdds|fastrtps)/"
+        library["dds"] = "^(dds/([^/]*$|ddsrt/|ddsc/)|(fastdds|fastrtps)/)"
+        library["ddsi"] = "^dds/ddsi/"
         library["camera"] = "^libcamera"
     }
     function room(path,    part, n) {

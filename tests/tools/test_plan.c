@@ -590,6 +590,11 @@ static void answers_that_make_no_sense_are_refused(void **state)
                                       "\ttotal_bytes=1\tmemory=vgem\tdevice_bytes=99999999\nend\n"),
                      -EPROTO);
     assert_int_equal(budget_of_answer("subscribe\ttopic=/a\ttype=\tquota=4\nend\n"), -EPROTO);
+#define QUOTAS "\tpolicy=latest\tquota=4\tretained_quota=0\tmore_than_retained=0\nend\n"
+    assert_int_equal(budget_of_answer("expect\tpattern=/a.*" QUOTAS), 0);
+    assert_int_equal(budget_of_answer("expect\tpattern=/a(" QUOTAS), -EPROTO);
+    assert_int_equal(budget_of_answer("expect" QUOTAS), -EPROTO);
+    assert_int_equal(budget_of_answer("expect\ttopic=/a\tpolicy=latest\tquota=4\nend\n"), -EPROTO);
     assert_int_equal(budget_of_answer("process\tbytes=1\nend\n"), -EPROTO);
     assert_has(sl_error_text(), "is it of another version?");
 }
