@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -188,6 +189,46 @@ static void what_cannot_be_renamed_is_counted(void **state)
     side_await_counter("DDS rt/points -> /points", "unreadable", 5);
     assert_int_equal(side_counter("DDS rt/points -> /points", "published"), 0);
     assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+/* Files of the bridge's, of which pools are, may not be larger. */
+static void limit_files(const struct child *child, rlim_t size)
+{
+    const struct rlimit limit = {size, RLIM_INFINITY};
+    assert_int_equal(prlimit(child->pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+/* There is no room for slots as large as a message; others go on, and it does when there is. */
+static void what_cannot_be_published_is_counted(void **state)
+{
+    (void)state;
+    enum {
+        SMALL = 100,
+        LARGE = 2 << 20,
+    };
+    static const char title[] = "DDS rt/tight -> /tight";
+    struct sl_subscriber *subscriber = subscribe("/tight");
+    signal(SIGXFSZ, SIG_IGN); /* also of those that are started */
+    struct child child = start("dds_bridge", "--in=/tight reliable", side_domain_option(), NULL);
+    signal(SIGXFSZ, SIG_DFL);
+    dds_entity_t writer = side_writer("rt/tight", CLOUD, (struct side_qos){.keep_all = true});
+    side_await_readers(writer, 1);
+    uint32_t number = 0;
+    write_cloud(writer, number, SMALL);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number++);
+    limit_files(&child, LARGE / 2);
+    write_cloud(writer, number, LARGE);
+    write_cloud(writer, number, LARGE);
+    side_await_counter_to_be(title, "refused", 2);
+    write_cloud(writer, number, SMALL);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number++);
+    limit_files(&child, RLIM_INFINITY);
+    write_cloud(writer, number, LARGE);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    side_await_counter(title, "received", 5);
+    assert_int_equal(side_counter(title, "refused"), 2);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
 }
 
 /* Is it asleep for want of work, and so without a lock? */
@@ -424,6 +465,7 @@ int main(void)
         CASE(small_messages_come_inline),
         CASE(what_was_written_before_comes_if_its_writer_keeps_it),
         CASE(what_cannot_be_renamed_is_counted),
+        CASE(what_cannot_be_published_is_counted),
         CASE(what_finds_no_slot_is_counted_and_leaves_none_behind),
         CASE(what_is_displaced_is_counted_and_gives_its_slot_back),
         CASE(writers_and_bridges_come_and_go),

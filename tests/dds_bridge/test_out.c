@@ -372,6 +372,52 @@ static void latest_leaves_out_what_was_overtaken(void **state)
     sl_publisher_close(publisher);
 }
 
+/* Messages that are none of DDS, or have no frame_id where there should be one. */
+static void publish_scrap(struct sl_publisher *publisher, size_t size)
+{
+    static const uint8_t scrap[] = {9, 9, 9, 9, 9};
+    assert_int_equal(sl_publisher_publish_inline(publisher, scrap, size, &(struct sl_message){0}),
+                     0);
+}
+
+static void what_is_no_message_is_counted(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/imu", SL_TYPE_IMU, 0, 0);
+    dds_entity_t reader = side_reader("rt/imu", IMU, (struct side_qos){0});
+    struct child child = bridge("/imu reliable");
+    uint32_t number = get_going(publisher, publish_imu, reader, check_imu, 0, 0);
+    for (unsigned i = 0; i < 3; i++)
+        publish_scrap(publisher, 3); /* not even the four bytes that say how it is encoded */
+    assert_int_equal(publish_imu(publisher, number, 0), 0);
+    assert_int_equal(side_take(reader, check_imu, SIDE_PATIENCE_NS), number);
+    side_await_counter("/imu -> DDS rt/imu", "refused", 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "refused"), 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "unreadable"), 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
+static void what_cannot_be_renamed_is_counted(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/imu", SL_TYPE_IMU, 0, 0);
+    dds_entity_t reader = side_reader("rt/imu", IMU, (struct side_qos){0});
+    struct child child = bridge("/imu reliable frame-id=bot/*");
+    content_frame_prefix = "bot/";
+    uint32_t number = get_going(publisher, publish_imu, reader, check_imu, 0, 0);
+    for (unsigned i = 0; i < 3; i++)
+        publish_scrap(publisher, 5);
+    assert_int_equal(publish_imu(publisher, number, 0), 0);
+    assert_int_equal(side_take(reader, check_imu, SIDE_PATIENCE_NS), number);
+    content_frame_prefix = "";
+    side_await_counter("/imu -> DDS rt/imu", "unreadable", 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "unreadable"), 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "refused"), 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
 /* What DDS tells others of the writer of that topic. */
 static void check_offer(const char *topic, bool best_effort, bool transient_local, int32_t depth,
                         int64_t deadline_ns)
@@ -545,6 +591,35 @@ static void stopped_reader_holds_few_and_the_rest_is_counted(void **state)
     side_await_counter(title, "sent", 10);
     for (uint64_t seen = 0; seen < (uint64_t)lost; poll(NULL, 0, 20))
         seen = side_counter(title, "overrun") + side_counter(title, "recycled");
+    sl_publisher_close(publisher);
+}
+
+/* More are kept for late joiners than there are slots: the oldest are written over when their lease
+ * has ended, which is seen when they are let go of. */
+static void what_its_publisher_took_back_is_counted(void **state)
+{
+    (void)state;
+    static const char title[] = "/map -> DDS rt/map";
+    struct sl_publisher *publisher =
+        open_with((struct sl_publisher_options){.topic = "/map",
+                                                .type = SL_TYPE_POINTCLOUD2,
+                                                .slot_size = 65536,
+                                                .slot_count = 4,
+                                                .subscribers = 1,
+                                                .quota = 12,
+                                                .lease_ns = 20000000});
+    dds_entity_t reader = side_reader("rt/map", CLOUD, (struct side_qos){0});
+    struct child child = bridge("/map transient-local depth=8");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, 0);
+    side_await_counter_to_be(title, "taken_back", 0);
+    for (uint32_t end = number + 20; number < end; number++) {
+        while (publish_cloud(publisher, number, 9000) == -EAGAIN)
+            assert_int_equal(sl_publisher_wait(publisher, 60 * SECOND_NS), 0);
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+    }
+    side_await_counter(title, "taken_back", 8);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    await_held(publisher, 0);
     sl_publisher_close(publisher);
 }
 
@@ -778,6 +853,8 @@ int main(void)
         CASE(rules_say_what_goes_out_and_as_what),
         CASE(rate_is_not_exceeded),
         CASE(latest_leaves_out_what_was_overtaken),
+        CASE(what_is_no_message_is_counted),
+        CASE(what_cannot_be_renamed_is_counted),
         CASE(writers_offer_what_their_rules_say),
         CASE(wrong_options_are_told),
         CASE(plan_tells_the_topics_that_are_named),
@@ -785,6 +862,7 @@ int main(void)
         CASE(late_joiner_gets_as_many_where_few_may_be_held),
         CASE(keeping_all_does_not_grow_for_late_joiners),
         CASE(stopped_reader_holds_few_and_the_rest_is_counted),
+        CASE(what_its_publisher_took_back_is_counted),
         CASE(history_is_as_deep_as_its_rule_says),
         CASE(what_readers_have_not_got_may_be_copied),
         CASE(small_messages_go_on_beside_a_stopped_reader),
