@@ -722,6 +722,12 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
     return 0;
 }
 
+void cyclone_writer_end(struct cyclone_writer *w)
+{
+    dds_delete(w->writer);
+    dds_delete(w->topic);
+}
+
 /* Would reading on from the body's end to a multiple of CDR_UNIT stay within its page? Slots are
  * whole pages, but a body may end where its slot does. */
 static bool pads_in_page(const struct sl_body *body, size_t size)

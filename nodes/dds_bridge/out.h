@@ -22,19 +22,19 @@ struct out {
     enum bridge_full full;
     uint32_t limit; /* frames that may be held at one time */
     struct sl_subscriber *subscriber;
-    struct cyclone_writer *writer; /* NULL: it could not be opened, and is not tried again */
-    bool is_parked;                /* as many are held as may be: a release is waited for */
-    uint64_t next_ns;              /* rate: no message before that */
+    struct cyclone_writer *writer;
+    bool is_parked;   /* as many are held as may be: a release is waited for */
+    uint64_t next_ns; /* rate: no message before that */
     uint64_t parked, thinned;
     uint64_t unreadable; /* dropped: no frame_id could be found in it */
     struct sl_log_limit fault_log;
-    struct sl_counters *counters;
+    struct sl_counters *counters; /* NULL: it is not counted */
 };
 
 /* Frames that the bridge wants to hold of a topic at one time by this rule. */
 uint32_t out_quota(const struct bridge_rule *rule);
 
-/* `publisher` is one of the topic's, found on the bus. */
+/* `publisher` is one of the topic's, found on the bus. On failure nothing stays open. */
 int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclone,
              const struct bridge_rule *rule, const struct bridge_origins *origins,
              const struct sl_stats_view *publisher);
