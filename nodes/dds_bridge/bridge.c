@@ -35,7 +35,6 @@ struct rules {
     char name[SL_OPTION_LIST_MAX][SL_TOPIC_MAX];
 };
 
-/* A topic, or one that could not be opened and is not tried again. */
 struct incoming {
     char topic[SL_TOPIC_MAX];
     struct in *in;
@@ -53,6 +52,8 @@ struct bridge {
     unsigned in_count;
     bool told_of_outs_max, told_of_ins_max;
     struct bridge_origins origins;
+    struct bridge_origins refused; /* publishers of topics that could not be opened */
+    struct sl_log_limit refused_log;
     struct sl_stats_watch watch;
     bool is_watching, is_open;
     int wake_fd;
@@ -151,8 +152,7 @@ static void show_counters(struct bridge *b)
     for (unsigned i = 0; i < b->out_count; i++)
         out_count(&b->out[i]);
     for (unsigned i = 0; i < b->in_count; i++)
-        if (b->in[i].in)
-            in_count(b->in[i].in);
+        in_count(b->in[i].in);
 }
 
 static void end_rules(struct bridge *b)
@@ -191,14 +191,25 @@ static bool goes_out(const struct bridge *b, const char *topic)
     return false;
 }
 
-/* A topic that cannot be opened is told of once, and stays in the list. */
+/* Told of once, and tried again when there is another publisher of the topic; of more than are
+ * remembered some are told of again. */
+static void refuse(struct bridge *b, const struct sl_stats_view *view)
+{
+    static const char format[] = "%s does not go out: %s";
+    if (b->refused.count < BRIDGE_ORIGINS_MAX)
+        sl_log(SL_LOG_WARN, format, view->topic, sl_error_text());
+    else
+        sl_log_limited(&b->refused_log, SL_LOG_WARN, format, view->topic, sl_error_text());
+    bridge_origins_add(&b->refused, view->instance);
+}
+
 static int see_row(void *context, const struct sl_stats_view *view)
 {
     struct bridge *b = context;
     if (view->kind != SL_STATS_PUBLISHER || view->node->pid == getpid() || goes_out(b, view->topic))
         return 0;
     const struct bridge_rule *rule = rule_for(&b->outs, view->topic);
-    if (!rule)
+    if (!rule || bridge_origins_has(&b->refused, view->instance))
         return 0;
     if (b->out_count == OUTS_MAX) {
         if (!b->told_of_outs_max)
@@ -207,11 +218,13 @@ static int see_row(void *context, const struct sl_stats_view *view)
         b->told_of_outs_max = true;
         return 0;
     }
-    struct out *out = &b->out[b->out_count++];
-    if (out_open(out, b->runtime, b->cyclone, rule, &b->origins, view) < 0)
-        sl_log(SL_LOG_WARN, "%s does not go out: %s", view->topic, sl_error_text());
-    else
-        graph_add_writer(b->graph, out->writer);
+    struct out *out = &b->out[b->out_count];
+    if (out_open(out, b->runtime, b->cyclone, rule, &b->origins, view) < 0) {
+        refuse(b, view);
+        return 0;
+    }
+    b->out_count++;
+    graph_add_writer(b->graph, out->writer);
     return 0;
 }
 
@@ -257,12 +270,13 @@ static void open_incoming(struct bridge *b, const struct bridge_rule *rule, cons
         b->told_of_ins_max = true;
         return;
     }
-    struct incoming *incoming = &b->in[b->in_count++];
+    struct incoming *incoming = &b->in[b->in_count];
     snprintf(incoming->topic, sizeof incoming->topic, "%s", topic);
     if (in_open(b->cyclone, b->runtime, rule, topic, remote, &b->origins, &incoming->in) < 0) {
         sl_log(SL_LOG_WARN, "DDS %s does not come in: %s", remote->topic, sl_error_text());
         return;
     }
+    b->in_count++;
     graph_add_reader(b->graph, in_reader(incoming->in));
     see_writer(b, incoming->in, remote);
 }
@@ -274,9 +288,9 @@ static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
         return;
     struct incoming *known = find_incoming(b, topic);
     const struct bridge_rule *rule = rule_for(&b->ins, topic);
-    if (known && known->in)
+    if (known)
         see_writer(b, known->in, remote);
-    else if (!known && rule)
+    else if (rule)
         open_incoming(b, rule, topic, remote);
 }
 
@@ -332,7 +346,7 @@ static int work_all(struct bridge *b)
         done += err;
     }
     for (unsigned i = 0; err >= 0 && i < b->in_count; i++) {
-        err = b->in[i].in ? in_work(b->in[i].in) : 0;
+        err = in_work(b->in[i].in);
         done += err;
     }
     return err < 0 ? err : done;
@@ -364,8 +378,7 @@ static void close_bridge(void *state, struct sl_runtime *runtime)
     for (unsigned i = 0; i < b->out_count; i++)
         out_sum_up(&b->out[i]);
     for (unsigned i = 0; i < b->in_count; i++)
-        if (b->in[i].in)
-            in_sum_up(b->in[i].in);
+        in_sum_up(b->in[i].in);
     graph_close(b->graph);
     cyclone_close(b->cyclone);
     for (unsigned i = 0; i < b->in_count; i++)

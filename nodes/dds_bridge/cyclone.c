@@ -266,6 +266,12 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
     return 0;
 }
 
+void cyclone_writer_end(struct cyclone_writer *w)
+{
+    dds_delete(w->writer);
+    dds_delete(w->topic);
+}
+
 static uint32_t outstanding(const struct cyclone_writer *w)
 {
     return atomic_load(&w->made.held) + atomic_load(&w->made.copies);

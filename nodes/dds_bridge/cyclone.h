@@ -55,6 +55,9 @@ struct cyclone_guid cyclone_guid(const struct cyclone *cyclone);
 int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *type,
                         const struct cyclone_qos *qos, struct cyclone_writer **ret_writer);
 
+/* It writes no more, and nobody sees it. It stays what cyclone_close ends. */
+void cyclone_writer_end(struct cyclone_writer *writer);
+
 enum cyclone_way {
     CYCLONE_HOLD, /* refer to the frame until it is not needed any more */
     CYCLONE_COPY, /* copy the body once and release the frame at once; inline ones always are */

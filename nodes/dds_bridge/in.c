@@ -48,7 +48,7 @@ struct in {
     struct cyclone_qos qos;
     struct cyclone_reader *reader;
     struct sl_log_limit fault_log;
-    struct sl_counters *counters; /* the runtime closes them */
+    struct sl_counters *counters; /* the runtime closes them; NULL: it is not counted */
 
     pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
     struct pool *pool;    /* NULL = none yet */
@@ -309,11 +309,12 @@ static const char *const counter_names[] = {"received", "published", "bytes",   
                                             "no_slot",  "displaced", "refused", "unreadable",
                                             "writers",  NULL};
 
-static int open_counters(struct in *in, struct sl_runtime *runtime, const char *dds_topic)
+static void open_counters(struct in *in, struct sl_runtime *runtime, const char *dds_topic)
 {
     char title[SL_STATS_TITLE];
     snprintf(title, sizeof title, "DDS %.150s -> %s", dds_topic, in->topic);
-    return sl_runtime_count(runtime, title, counter_names, &in->counters);
+    if (sl_runtime_count(runtime, title, counter_names, &in->counters) < 0)
+        sl_log(SL_LOG_WARN, "%s comes in uncounted: %s", in->topic, sl_error_text());
 }
 
 void in_count(struct in *in)
@@ -329,7 +330,8 @@ void in_count(struct in *in)
     static_assert(sizeof values / sizeof *values + 1 ==
                       sizeof counter_names / sizeof *counter_names,
                   "a value for each name");
-    sl_counters_set(in->counters, values);
+    if (in->counters)
+        sl_counters_set(in->counters, values);
     if (no_slot > in->told)
         sl_log_limited(&in->fault_log, SL_LOG_WARN,
                        "%s: %" PRIu64 " messages from DDS found no slot: others were held, or came "
@@ -375,13 +377,12 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
     if (err == 0)
         in->layout = bridge_rule_layout(rule, in->topic, in->type);
     if (err == 0)
-        err = open_counters(in, runtime, remote->topic);
-    if (err == 0)
         err = open_reader(in);
     if (err < 0) {
         in_close(in);
         return err;
     }
+    open_counters(in, runtime, remote->topic);
     sl_log(SL_LOG_INFO, "DDS %s -> %s (%s), %s, %s", remote->topic, in->topic, in->type,
            in->qos.best_effort ? "best effort" : "reliable",
            in->qos.transient_local ? "transient local" : "volatile");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* origins.h - which messages of the bus came in from DDS by this bridge, so that they do not go out
- * again: those of its own publishers.
+/* origins.h - publishers of the bus that a bridge remembers: its own, of which the messages came in
+ * from DDS and do not go out again, and those of topics that cannot go out.
  *
  * Threads: the main thread.
  */

@@ -88,18 +88,19 @@ static const char *const counter_names[] = {
     "sent",    "bytes",      "copied",     "thinned", "overrun", "recycled", "skipped",
     "refused", "unreadable", "taken_back", "full",    "held",    "readers",  NULL};
 
-static int open_counters(struct out *o, struct sl_runtime *runtime, const char *dds_topic)
+static void open_counters(struct out *o, struct sl_runtime *runtime, const char *dds_topic)
 {
     char title[SL_STATS_TITLE];
     snprintf(title, sizeof title, "%s -> DDS %.150s", o->topic, dds_topic);
-    return sl_runtime_count(runtime, title, counter_names, &o->counters);
+    if (sl_runtime_count(runtime, title, counter_names, &o->counters) < 0)
+        sl_log(SL_LOG_WARN, "%s goes out uncounted: %s", o->topic, sl_error_text());
 }
 
 void out_count(const struct out *o)
 {
     struct cyclone_writer_status s;
     struct sl_subscriber_status bus;
-    if (!o->writer)
+    if (!o->counters)
         return;
     cyclone_writer_status(o->writer, &s);
     sl_subscriber_status(o->subscriber, &bus);
@@ -133,16 +134,17 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
     int err = bridge_topic_to_dds(rule->as[0] ? rule->as : o->topic, topic);
     if (err == 0)
         err = bridge_type_to_dds(publisher->type, type);
-    struct cyclone_writer *writer = NULL;
     if (err == 0)
-        err = cyclone_writer_open(cyclone, topic, type, &o->qos, &writer);
-    if (err == 0)
-        err = open_counters(o, runtime, topic);
-    if (err == 0) /* the last thing that may fail: nobody would take from it */
-        err = open_subscriber(o, runtime, publisher->type);
+        err = cyclone_writer_open(cyclone, topic, type, &o->qos, &o->writer);
     if (err < 0)
         return err;
-    o->writer = writer;
+    err = open_subscriber(o, runtime, publisher->type);
+    if (err < 0) {
+        cyclone_writer_end(o->writer);
+        return err;
+    }
+    /* nothing may fail from here on: nobody would take from the subscriber */
+    open_counters(o, runtime, topic);
     o->layout = bridge_rule_layout(rule, o->topic, publisher->type);
     sl_log(SL_LOG_INFO, "%s -> DDS %s (%s), %s, %s, %s, at most %u frames held, then %s", o->topic,
            topic, type, o->qos.best_effort ? "best effort" : "reliable",
@@ -289,7 +291,7 @@ static int send_next(struct out *o, struct sl_runtime *runtime)
 int out_work(struct out *o, struct sl_runtime *runtime)
 {
     int done = 0, got = 1;
-    if (!o->writer || (o->is_parked && !unpark(o, runtime)))
+    if (o->is_parked && !unpark(o, runtime))
         return 0;
     while (done < BATCH && !o->is_parked && (got = send_next(o, runtime)) > 0)
         done++;
@@ -301,8 +303,6 @@ void out_sum_up(const struct out *o)
 {
     struct cyclone_writer_status s;
     struct sl_subscriber_status bus;
-    if (!o->writer)
-        return;
     cyclone_writer_status(o->writer, &s);
     sl_subscriber_status(o->subscriber, &bus);
     sl_log(SL_LOG_INFO,

@@ -24,19 +24,19 @@ struct out {
     uint32_t most;    /* that may be held now: the limit, or fewer since a publisher refused one */
     bool copies_kept; /* of what is kept for late joiners some is copied, as few may be held */
     struct sl_subscriber *subscriber;
-    struct cyclone_writer *writer; /* NULL: it could not be opened, and is not tried again */
-    bool is_parked;                /* as many are held as may be: a release is waited for */
-    uint64_t next_ns;              /* rate: no message before that */
+    struct cyclone_writer *writer;
+    bool is_parked;   /* as many are held as may be: a release is waited for */
+    uint64_t next_ns; /* rate: no message before that */
     uint64_t parked, thinned;
     uint64_t unreadable; /* dropped: no frame_id could be found in it */
     struct sl_log_limit fault_log;
-    struct sl_counters *counters;
+    struct sl_counters *counters; /* NULL: it is not counted */
 };
 
 /* For `sluice plan`: what would be read by this rule, but for the topic's name or pattern. */
 struct sl_expected out_expected(const struct bridge_rule *rule);
 
-/* `publisher` is one of the topic's, found on the bus. */
+/* `publisher` is one of the topic's, found on the bus. On failure nothing stays open. */
 int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclone,
              const struct bridge_rule *rule, const struct bridge_origins *origins,
              const struct sl_stats_view *publisher);

@@ -31,6 +31,7 @@ enum {
     PACE_NS = 1000 * 1000,
     PACED = 150, /* messages in a round */
     WAIT_NS = 100 * 1000 * 1000,
+    ARRIVAL_S = 60, /* patience for one message: the machine may be busy */
     NAMES_MAX = 16,
 };
 
@@ -118,7 +119,7 @@ static int open_publisher(struct bench *b)
         .subscribers = 1,
         .quota = b->size->quota,
         .lossless = true,
-        .lossless_timeout_ns = BUS_PATIENCE_S * (int64_t)SL_NS_PER_S,
+        .lossless_timeout_ns = ARRIVAL_S * (int64_t)SL_NS_PER_S,
     };
     int err = sl_publisher_open(&options, &b->publisher);
     if (err < 0)
@@ -191,7 +192,7 @@ static void sleep_until(uint64_t monotonic_ns)
 static int settle(struct bench *b)
 {
     const _Atomic uint64_t *next = &b->crew.page->lane[DDS_BRIDGED].next;
-    uint64_t now_ns = sl_clock_monotonic_ns(), until_ns = now_ns + BUS_PATIENCE_S * SL_NS_PER_S;
+    uint64_t now_ns = sl_clock_monotonic_ns(), until_ns = now_ns + ARRIVAL_S * SL_NS_PER_S;
     do {
         int err = publish(b);
         if (err < 0 && err != -EAGAIN)
@@ -246,21 +247,39 @@ static int flood(struct bench *b, enum dds_lane lane, uint64_t until_ns)
     return 0;
 }
 
+/* ... until more than `messages` have arrived. */
+static int flood_past(struct bench *b, enum dds_lane lane, uint64_t messages)
+{
+    static const char *const names[] = {[DDS_BRIDGED] = "bridge", [DDS_TYPED] = "typed writer"};
+    uint64_t until_ns = sl_clock_monotonic_ns() + ARRIVAL_S * SL_NS_PER_S;
+    int err = 0;
+    while (err == 0 && atomic_load(&b->crew.page->lane[lane].messages) <= messages) {
+        if (sl_clock_monotonic_ns() > until_ns)
+            return sl_error(-ETIMEDOUT, "no cloud of %s arrives by the %s within %d s",
+                            b->size->name, names[lane], ARRIVAL_S);
+        err = flood(b, lane, sl_clock_monotonic_ns() + FIRST_NS);
+    }
+    return err;
+}
+
+/* A window begins when messages arrive, and one arrives in it, however busy the machine is: it
+ * lasts longer where it must. */
 static int measure_flow(struct bench *b, enum dds_lane lane, struct sl_bench_dds_flow *ret_flow)
 {
-    uint64_t start_ns = sl_clock_monotonic_ns();
+    struct count from = count(b, lane);
     if (lane == DDS_TYPED)
         order(b, DDS_FLOOD);
-    int err = flood(b, lane, start_ns + LEAD_NS);
-    struct count from = count(b, lane);
+    int err = flood_past(b, lane, from.messages);
+    if (err == 0)
+        err = flood(b, lane, sl_clock_monotonic_ns() + LEAD_NS);
+    from = count(b, lane);
     if (err == 0)
         err = flood(b, lane, from.now_ns + b->window_ns);
+    if (err == 0)
+        err = flood_past(b, lane, from.messages);
     *ret_flow = between(b, from, count(b, lane));
     order(b, DDS_IDLE);
     sleep_until(sl_clock_monotonic_ns() + QUIET_NS);
-    /* a bridge that carries nothing for a window is told by the median, if it does so often */
-    if (err == 0 && ret_flow->messages_per_s <= 0 && lane == DDS_TYPED)
-        err = sl_error(-ETIMEDOUT, "no cloud of %s arrives by the typed writer", b->size->name);
     if (err == 0 && atomic_load(&b->crew.page->lane[lane].wrong) > 0)
         err = sl_error(-EIO, "a cloud of %s that arrived is not what was sent", b->size->name);
     return err;

@@ -32,18 +32,23 @@ static uint8_t byte_of(uint32_t number, uint32_t index)
     return (uint8_t)((index * 2654435761u + number * 40503u) >> 13);
 }
 
-static void fill(uint8_t *data, uint32_t size, uint32_t number)
+/* First the size that was asked for, in little endian: the shape follows from it. */
+static void fill(uint8_t *data, uint32_t length, uint32_t number, uint32_t size)
 {
-    for (uint32_t i = 0; i < size; i++)
+    for (uint32_t i = 0; i < length; i++)
         data[i] = byte_of(number, i);
+    sl_put_le32(data, size);
 }
 
-static void check_data(const uint8_t *data, uint32_t size, uint32_t number)
+/* Returns the size that was asked for. */
+static uint32_t check_data(const uint8_t *data, uint32_t length, uint32_t number)
 {
-    for (uint32_t i = 0; i < size; i++)
+    assert_true(length >= 4);
+    for (uint32_t i = 4; i < length; i++)
         if (data[i] != byte_of(number, i))
-            fail_msg("message %u: byte %u of %u is %u, not %u", number, i, size, data[i],
+            fail_msg("message %u: byte %u of %u is %u, not %u", number, i, length, data[i],
                      byte_of(number, i));
+    return sl_get_le32(data);
 }
 
 static int64_t stamp_of(uint32_t number)
@@ -112,7 +117,7 @@ static int publish_points(struct sl_publisher *publisher, uint32_t number, uint3
     uint8_t *data = (uint8_t *)loan.data + data_at, *side = loan.side;
     uint32_t prefix = (uint32_t)sl_pointcloud2_prefix_size(&cloud);
     uint8_t *before = place == IN_PIECES ? side : data - prefix;
-    fill(data, cloud.data_size, number);
+    fill(data, cloud.data_size, number, size);
     assert_int_equal(sl_pointcloud2_write_prefix(&cloud, before, prefix), 0);
     *(place == IN_PIECES ? side + SUFFIX_AT : data + cloud.data_size) = cloud.is_dense;
     const struct sl_range ranges[] = {{SL_AREA_SIDE, 0, prefix},
@@ -170,7 +175,8 @@ uint32_t check_cloud(const void *sample)
     assert_int_equal(cloud->point_step, 16);
     assert_int_equal(cloud->row_step, 16 * cloud->width);
     assert_int_equal(cloud->data._length, 16 * cloud->width);
-    check_data(cloud->data._buffer, cloud->data._length, number);
+    uint32_t size = check_data(cloud->data._buffer, cloud->data._length, number);
+    assert_int_equal(cloud->width, width_of(number, size));
     return number;
 }
 
@@ -185,7 +191,7 @@ void write_cloud(dds_entity_t writer, uint32_t number, uint32_t size)
     uint32_t width = width_of(number, size), length = width * POINT_STEP;
     uint8_t *data = malloc(length);
     assert_non_null(data);
-    fill(data, length, number);
+    fill(data, length, number, size);
     sensor_msgs_msg_dds__PointField_ fields[] = {field_of("x", 0, 7, 1), field_of("y", 4, 7, 1),
                                                  field_of("z", 8, 7, 1),
                                                  field_of("intensity", 12, 4, 2)};
@@ -230,15 +236,30 @@ uint32_t check_cloud_frame(const struct sl_frame *frame)
     check_field_of(&cloud, "y", 4, 7, 1);
     check_field_of(&cloud, "z", 8, 7, 1);
     check_field_of(&cloud, "intensity", 12, 4, 2);
+    assert_false(cloud.is_bigendian);
     assert_int_equal(cloud.is_dense, number % 2);
     assert_int_equal(cloud.point_step, 16);
+    assert_int_equal(cloud.row_step, 16 * cloud.width);
     assert_int_equal(cloud.data_size, 16 * cloud.width);
     assert_ptr_equal(frame->data, frame->data_length ? cloud.data : NULL);
-    check_data(cloud.data, cloud.data_size, number);
+    uint32_t size = check_data(cloud.data, cloud.data_size, number);
+    assert_int_equal(cloud.width, width_of(number, size));
     return number;
 }
 
 /* Images ----------------------------------------------------------------------------------------*/
+
+#define PIXELS 33u /* of a row, of 3 bytes; some are left between rows */
+
+static uint32_t step_of(uint32_t number)
+{
+    return 3 * PIXELS + number % 4;
+}
+
+static uint32_t rows_of(uint32_t size)
+{
+    return size / 100;
+}
 
 int publish_image(struct sl_publisher *publisher, uint32_t number, uint32_t size)
 {
@@ -248,14 +269,14 @@ int publish_image(struct sl_publisher *publisher, uint32_t number, uint32_t size
         return err;
     struct sl_image image = {.stamp_ns = stamp_of(number),
                              .frame_id = sl_text("camera_left"),
-                             .height = size / 100,
-                             .width = 33,
+                             .height = rows_of(size),
+                             .width = PIXELS,
                              .encoding = sl_text("rgb8"),
-                             .step = 99 + number % 4,
-                             .data_size = size / 100 * (99 + number % 4)};
+                             .step = step_of(number),
+                             .data_size = rows_of(size) * step_of(number)};
     uint8_t *data = (uint8_t *)loan.data + DATA_AT;
     uint32_t prefix = (uint32_t)sl_image_prefix_size(&image);
-    fill(data, image.data_size, number);
+    fill(data, image.data_size, number, size);
     assert_int_equal(sl_image_write_prefix(&image, data - prefix, prefix), 0);
     const struct sl_message message = {.stamp_ns = (uint64_t)image.stamp_ns,
                                        .body_offset = DATA_AT - prefix,
@@ -269,13 +290,32 @@ uint32_t check_image(const void *sample)
 {
     const sensor_msgs_msg_dds__Image_ *image = sample;
     uint32_t number = check_header(&image->header, "camera_left");
-    assert_int_equal(image->width, 33);
+    assert_int_equal(image->width, PIXELS);
     assert_string_equal(image->encoding, "rgb8");
     assert_int_equal(image->is_bigendian, 0);
-    assert_int_equal(image->step, 99 + number % 4);
+    assert_int_equal(image->step, step_of(number));
     assert_int_equal(image->data._length, image->height * image->step);
-    check_data(image->data._buffer, image->data._length, number);
+    uint32_t size = check_data(image->data._buffer, image->data._length, number);
+    assert_int_equal(image->height, rows_of(size));
     return number;
+}
+
+void write_image(dds_entity_t writer, uint32_t number, uint32_t size)
+{
+    uint32_t length = rows_of(size) * step_of(number);
+    uint8_t *data = malloc(length);
+    assert_non_null(data);
+    fill(data, length, number, size);
+    const sensor_msgs_msg_dds__Image_ image = {
+        .header = {{SECONDS, number}, "camera_left"},
+        .height = rows_of(size),
+        .width = PIXELS,
+        .encoding = "rgb8",
+        .step = step_of(number),
+        .data = {length, length, data, false},
+    };
+    assert_int_equal(dds_write(writer, &image), 0);
+    free(data);
 }
 
 uint32_t check_image_frame(const struct sl_frame *frame)
@@ -285,13 +325,14 @@ uint32_t check_image_frame(const struct sl_frame *frame)
     uint32_t number = number_of(image.stamp_ns);
     assert_int_equal(frame->stamp_ns, image.stamp_ns);
     assert_true(is_frame_id(image.frame_id, "camera_left"));
-    assert_int_equal(image.width, 33);
+    assert_int_equal(image.width, PIXELS);
     assert_true(sl_text_is(image.encoding, "rgb8"));
-    assert_int_equal(image.step, 99 + number % 4);
-    assert_true(image.height > 0);
+    assert_false(image.is_bigendian);
+    assert_int_equal(image.step, step_of(number));
     assert_int_equal(image.data_size, image.height * image.step);
     assert_ptr_equal(frame->data, frame->data_length ? image.data : NULL);
-    check_data(image.data, image.data_size, number);
+    uint32_t size = check_data(image.data, image.data_size, number);
+    assert_int_equal(image.height, rows_of(size));
     return number;
 }
 

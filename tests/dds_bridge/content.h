@@ -13,7 +13,8 @@
 
 #define CONTENT_SIDE_SIZE 1024u
 
-/* Publish message `number`; `size` is the data's, about. 0, or as sl_publisher_loan. */
+/* Publish message `number`; `size` is the data's, about, and at least 100. Returns 0, or as
+ * sl_publisher_loan. */
 int publish_cloud(struct sl_publisher *publisher, uint32_t number, uint32_t size);
 int publish_gathered(struct sl_publisher *publisher, uint32_t number, uint32_t size);
 /* Its body ends where its slot does. */
@@ -23,6 +24,7 @@ int publish_imu(struct sl_publisher *publisher, uint32_t number, uint32_t size);
 
 /* The other way: write to DDS what the above publish. */
 void write_cloud(dds_entity_t writer, uint32_t number, uint32_t size);
+void write_image(dds_entity_t writer, uint32_t number, uint32_t size);
 void write_imu(dds_entity_t writer, uint32_t number);
 
 /* What is expected before each frame_id below; "" at first. */

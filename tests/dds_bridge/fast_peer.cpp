@@ -106,9 +106,18 @@ bool has_header(const Header &header, const char *frame_id)
     return header.stamp().sec() == 1700000000 && header.frame_id() == frame_id;
 }
 
+/* The size that was asked for, by which data begins. */
+uint32_t size_in(const std::vector<uint8_t> &data)
+{
+    uint32_t size = 0;
+    for (size_t i = 4; i-- > 0;)
+        size = size << 8 | data.at(i);
+    return size;
+}
+
 bool has_data(const std::vector<uint8_t> &data, uint32_t number)
 {
-    for (uint32_t i = 0; i < data.size(); i++)
+    for (uint32_t i = 4; i < data.size(); i++)
         if (data[i] != static_cast<uint8_t>((i * 2654435761u + number * 40503u) >> 13))
             return false;
     return true;
@@ -124,17 +133,19 @@ bool is_right(const Cloud &cloud)
            is_field(fields[2], "z", 8, 7, 1) && is_field(fields[3], "intensity", 12, 4, 2) &&
            !cloud.is_bigendian() && cloud.is_dense() == (number % 2 != 0) &&
            cloud.point_step() == 16 && cloud.row_step() == 16 * cloud.width() &&
-           cloud.data().size() == cloud.row_step() && has_data(cloud.data(), number);
+           cloud.data().size() == cloud.row_step() && has_data(cloud.data(), number) &&
+           cloud.width() == size_in(cloud.data()) / 16 + number % 7;
 }
 
 /* As its check_image. */
 bool is_right(const Image &image)
 {
     uint32_t number = image.header().stamp().nanosec();
-    return has_header(image.header(), "camera_left") && image.width() == 33 && image.height() > 0 &&
+    return has_header(image.header(), "camera_left") && image.width() == 33 &&
            image.encoding() == "rgb8" && image.is_bigendian() == 0 &&
            image.step() == 99 + number % 4 &&
-           image.data().size() == image.height() * image.step() && has_data(image.data(), number);
+           image.data().size() == image.height() * image.step() && has_data(image.data(), number) &&
+           image.height() == size_in(image.data()) / 100;
 }
 
 bool is_vector(const Vector &vector, double x, double y, double z)

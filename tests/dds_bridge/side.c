@@ -220,13 +220,23 @@ uint64_t side_counter(const char *title, const char *name)
     return search.value;
 }
 
-void side_await_counter(const char *title, const char *name, uint64_t least)
+static void await_counter(const char *title, const char *name, uint64_t least, uint64_t most)
 {
     uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)SIDE_PATIENCE_NS, value;
-    while ((value = side_counter(title, name)) < least) {
+    while ((value = side_counter(title, name)) < least || value > most) {
         if (sl_clock_monotonic_ns() > until_ns)
             fail_msg("%s: %s is %llu, not %llu", title, name, (unsigned long long)value,
                      (unsigned long long)least);
         poll(NULL, 0, 20);
     }
+}
+
+void side_await_counter(const char *title, const char *name, uint64_t least)
+{
+    await_counter(title, name, least, UINT64_MAX);
+}
+
+void side_await_counter_to_be(const char *title, const char *name, uint64_t wanted)
+{
+    await_counter(title, name, wanted, wanted);
 }

@@ -54,5 +54,7 @@ int64_t side_take(dds_entity_t reader, uint32_t (*check)(const void *sample), in
 uint64_t side_counter(const char *title, const char *name);
 /* Until it is at least so much. */
 void side_await_counter(const char *title, const char *name, uint64_t least);
+/* Until it is that. */
+void side_await_counter_to_be(const char *title, const char *name, uint64_t wanted);
 
 #endif

@@ -19,12 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CLOUD &sensor_msgs_msg_dds__PointCloud2__desc
+#define IMAGE &sensor_msgs_msg_dds__Image__desc
 #define IMU   &sensor_msgs_msg_dds__Imu__desc
 
 #define PATIENCE_NS (60 * (int64_t)SL_NS_PER_S)
@@ -55,26 +57,54 @@ static int64_t take(struct sl_subscriber *subscriber,
     return number;
 }
 
-static void sized_clouds_arrive(const char *dds_topic, struct sl_subscriber *subscriber,
-                                const uint32_t *sizes, unsigned count)
+/* What comes in sizes. */
+struct kind {
+    const dds_topic_descriptor_t *type;
+    void (*write)(dds_entity_t writer, uint32_t number, uint32_t size);
+    uint32_t (*check)(const struct sl_frame *frame);
+};
+static const struct kind clouds = {CLOUD, write_cloud, check_cloud_frame};
+static const struct kind images = {IMAGE, write_image, check_image_frame};
+
+#define OF_EACH_SIZE 4u
+
+static void sizes_arrive(const struct kind *kind, const char *dds_topic,
+                         struct sl_subscriber *subscriber, const uint32_t *sizes, unsigned count)
 {
-    dds_entity_t writer = side_writer(dds_topic, CLOUD, (struct side_qos){.keep_all = true});
+    dds_entity_t writer = side_writer(dds_topic, kind->type, (struct side_qos){.keep_all = true});
     side_await_readers(writer, 1);
-    for (uint32_t number = 0; number < 4 * count; number++) {
-        write_cloud(writer, number, sizes[number / 4]);
-        assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    for (uint32_t number = 0; number < OF_EACH_SIZE * count; number++) {
+        kind->write(writer, number, sizes[number / OF_EACH_SIZE]);
+        assert_int_equal(take(subscriber, kind->check, PATIENCE_NS), number);
     }
 }
 
-static void messages_come_as_they_are_and_may_grow(void **state)
+/* Only the first one of a size for which there are no slots yet is copied: all others were put into
+ * a slot as they came. */
+static void come_as_they_are_and_may_grow(const struct kind *kind)
 {
-    (void)state;
     static const uint32_t sizes[] = {100, 3000, 3000, 60000, 100, 2000000, 8u << 20, 32u << 20};
-    struct sl_subscriber *subscriber = subscribe("/points");
-    struct child child = start("dds_bridge", "--in=/points reliable", side_domain_option(), NULL);
-    sized_clouds_arrive("rt/points", subscriber, sizes, sizeof sizes / sizeof *sizes);
+    static const char title[] = "DDS rt/grown -> /grown";
+    const unsigned count = sizeof sizes / sizeof *sizes, grown = 5;
+    struct sl_subscriber *subscriber = subscribe("/grown");
+    struct child child = start("dds_bridge", "--in=/grown reliable", side_domain_option(), NULL);
+    sizes_arrive(kind, "rt/grown", subscriber, sizes, count);
+    side_await_counter(title, "published", (uint64_t)OF_EACH_SIZE * count);
+    assert_int_equal(side_counter(title, "copied"), grown);
     assert_int_equal(stop(&child, SIGTERM), 0);
     sl_subscriber_close(subscriber);
+}
+
+static void clouds_come_as_they_are_and_may_grow(void **state)
+{
+    (void)state;
+    come_as_they_are_and_may_grow(&clouds);
+}
+
+static void images_come_as_they_are_and_may_grow(void **state)
+{
+    (void)state;
+    come_as_they_are_and_may_grow(&images);
 }
 
 /* Those that fit into a ring's entry before, but not with the longer name, too. */
@@ -85,10 +115,10 @@ static void messages_come_with_another_frame_id(void **state)
     char prefix[150] = "robot/", rule[200];
     memset(prefix + 6, 'x', sizeof prefix - 7);
     snprintf(rule, sizeof rule, "--in=.* reliable frame-id=%s*", prefix);
-    struct sl_subscriber *clouds = subscribe("/points"), *imus = subscribe("/imu");
+    struct sl_subscriber *points = subscribe("/points"), *imus = subscribe("/imu");
     struct child child = start("dds_bridge", rule, side_domain_option(), NULL);
     content_frame_prefix = prefix;
-    sized_clouds_arrive("rt/points", clouds, sizes, sizeof sizes / sizeof *sizes);
+    sizes_arrive(&clouds, "rt/points", points, sizes, sizeof sizes / sizeof *sizes);
     dds_entity_t writer = side_writer("rt/imu", IMU, (struct side_qos){0});
     side_await_readers(writer, 1);
     for (uint32_t number = 0; number < 10; number++) {
@@ -97,7 +127,7 @@ static void messages_come_with_another_frame_id(void **state)
     }
     content_frame_prefix = "";
     assert_int_equal(stop(&child, SIGTERM), 0);
-    sl_subscriber_close(clouds);
+    sl_subscriber_close(points);
     sl_subscriber_close(imus);
 }
 
@@ -175,6 +205,46 @@ static void what_cannot_be_renamed_is_counted(void **state)
     side_await_counter("DDS rt/points -> /points", "unreadable", 5);
     assert_int_equal(side_counter("DDS rt/points -> /points", "published"), 0);
     assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+/* Files of the bridge's, of which pools are, may not be larger. */
+static void limit_files(const struct child *child, rlim_t size)
+{
+    const struct rlimit limit = {size, RLIM_INFINITY};
+    assert_int_equal(prlimit(child->pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+/* There is no room for slots as large as a message; others go on, and it does when there is. */
+static void what_cannot_be_published_is_counted(void **state)
+{
+    (void)state;
+    enum {
+        SMALL = 100,
+        LARGE = 2 << 20,
+    };
+    static const char title[] = "DDS rt/tight -> /tight";
+    struct sl_subscriber *subscriber = subscribe("/tight");
+    signal(SIGXFSZ, SIG_IGN); /* also of those that are started */
+    struct child child = start("dds_bridge", "--in=/tight reliable", side_domain_option(), NULL);
+    signal(SIGXFSZ, SIG_DFL);
+    dds_entity_t writer = side_writer("rt/tight", CLOUD, (struct side_qos){.keep_all = true});
+    side_await_readers(writer, 1);
+    uint32_t number = 0;
+    write_cloud(writer, number, SMALL);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number++);
+    limit_files(&child, LARGE / 2);
+    write_cloud(writer, number, LARGE);
+    write_cloud(writer, number, LARGE);
+    side_await_counter_to_be(title, "refused", 2);
+    write_cloud(writer, number, SMALL);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number++);
+    limit_files(&child, RLIM_INFINITY);
+    write_cloud(writer, number, LARGE);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), number);
+    side_await_counter(title, "received", 5);
+    assert_int_equal(side_counter(title, "refused"), 2);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
 }
 
 /* Is it asleep for want of work, and so without a lock? */
@@ -506,12 +576,14 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(messages_come_as_they_are_and_may_grow),
+        CASE(clouds_come_as_they_are_and_may_grow),
+        CASE(images_come_as_they_are_and_may_grow),
         CASE(messages_come_with_another_frame_id),
         CASE(small_messages_come_inline),
         CASE(what_was_written_before_comes_if_its_writer_keeps_it),
         CASE(what_was_written_before_comes_with_a_depth_too),
         CASE(what_cannot_be_renamed_is_counted),
+        CASE(what_cannot_be_published_is_counted),
         CASE(what_finds_no_slot_is_counted_and_leaves_none_behind),
         CASE(what_is_displaced_is_counted_and_gives_its_slot_back),
         CASE(writers_and_bridges_come_and_go),

@@ -21,6 +21,8 @@
 #define IMAGE &sensor_msgs_msg_dds__Image__desc
 #define IMU   &sensor_msgs_msg_dds__Imu__desc
 
+#define FRAGMENT 14000u /* bytes of a message in one packet */
+
 #define SECOND_NS (int64_t) SL_NS_PER_S
 
 typedef int publish_function(struct sl_publisher *publisher, uint32_t number, uint32_t size);
@@ -194,8 +196,8 @@ static void message_at_the_end_of_its_slot_arrives_whole(void **state)
 
 #ifdef FROM_POOLS
 /* What the kernel is given are the addresses of the pool itself: seen from outside, by a sendmsg of
- * our own. */
-static void is_sent_from_the_pool(const char *rule)
+ * our own. Of each message `elsewhere` bytes may stand in other memory. */
+static void is_sent_from_the_pool(const char *rule, publish_function *publish, uint32_t elsewhere)
 {
     const uint32_t size = 1u << 20;
     char report[256];
@@ -207,29 +209,36 @@ static void is_sent_from_the_pool(const char *rule)
     struct child child = bridge(rule);
     unsetenv("LD_PRELOAD");
     unsetenv("FROM_POOLS_REPORT");
-    pass(publisher, publish_cloud, reader, check_cloud, size, 20);
+    pass(publisher, publish, reader, check_cloud, size, 20);
     assert_int_equal(stop(&child, SIGTERM), 0);
     unsigned long from_pools, from_elsewhere;
     FILE *file = fopen(report, "re");
     assert_non_null(file);
     assert_int_equal(fscanf(file, "%lu %lu", &from_pools, &from_elsewhere), 2);
     fclose(file);
-    assert_true(from_pools >= 20ul * (size - 4096)); /* but for what another frame_id touches */
-    assert_true(from_elsewhere < from_pools / 10);   /* headers of fragments */
+    assert_true(from_pools >= 20ul * (size - elsewhere));
+    assert_true(from_elsewhere < from_pools / 10); /* headers of fragments */
     sl_publisher_close(publisher);
 }
 
 static void payload_is_sent_from_the_pool(void **state)
 {
     (void)state;
-    is_sent_from_the_pool("/points reliable depth=2");
+    is_sent_from_the_pool("/points reliable depth=2", publish_cloud, 0);
+}
+
+/* A fragment over two pieces is copied: the first one and the last one. */
+static void payload_in_pieces_is_too(void **state)
+{
+    (void)state;
+    is_sent_from_the_pool("/points reliable depth=2", publish_gathered, 2 * FRAGMENT);
 }
 
 static void payload_behind_another_frame_id_is_too(void **state)
 {
     (void)state;
     content_frame_prefix = "r/";
-    is_sent_from_the_pool("/points reliable depth=2 frame-id=r/*");
+    is_sent_from_the_pool("/points reliable depth=2 frame-id=r/*", publish_cloud, FRAGMENT);
     content_frame_prefix = "";
 }
 #endif
@@ -407,6 +416,52 @@ static void latest_leaves_out_what_was_overtaken(void **state)
     sl_publisher_close(publisher);
 }
 
+/* Messages that are none of DDS, or have no frame_id where there should be one. */
+static void publish_scrap(struct sl_publisher *publisher, size_t size)
+{
+    static const uint8_t scrap[] = {9, 9, 9, 9, 9};
+    assert_int_equal(sl_publisher_publish_inline(publisher, scrap, size, &(struct sl_message){0}),
+                     0);
+}
+
+static void what_is_no_message_is_counted(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/imu", SL_TYPE_IMU, 0, 0);
+    dds_entity_t reader = side_reader("rt/imu", IMU, (struct side_qos){0});
+    struct child child = bridge("/imu reliable");
+    uint32_t number = get_going(publisher, publish_imu, reader, check_imu, 0, 0);
+    for (unsigned i = 0; i < 3; i++)
+        publish_scrap(publisher, 3); /* not even the four bytes that say how it is encoded */
+    assert_int_equal(publish_imu(publisher, number, 0), 0);
+    assert_int_equal(side_take(reader, check_imu, SIDE_PATIENCE_NS), number);
+    side_await_counter("/imu -> DDS rt/imu", "refused", 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "refused"), 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "unreadable"), 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
+static void what_cannot_be_renamed_is_counted(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_topic("/imu", SL_TYPE_IMU, 0, 0);
+    dds_entity_t reader = side_reader("rt/imu", IMU, (struct side_qos){0});
+    struct child child = bridge("/imu reliable frame-id=bot/*");
+    content_frame_prefix = "bot/";
+    uint32_t number = get_going(publisher, publish_imu, reader, check_imu, 0, 0);
+    for (unsigned i = 0; i < 3; i++)
+        publish_scrap(publisher, 5);
+    assert_int_equal(publish_imu(publisher, number, 0), 0);
+    assert_int_equal(side_take(reader, check_imu, SIDE_PATIENCE_NS), number);
+    content_frame_prefix = "";
+    side_await_counter("/imu -> DDS rt/imu", "unreadable", 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "unreadable"), 3);
+    assert_int_equal(side_counter("/imu -> DDS rt/imu", "refused"), 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
 /* What DDS tells others of the writer of that topic. */
 static void check_offer(const char *topic, bool best_effort, bool transient_local, int32_t depth,
                         int64_t deadline_ns)
@@ -580,13 +635,20 @@ static void more_may_be_kept_than_held(void **state)
     sl_publisher_close(publisher);
 }
 
+/* A program of these tests. */
+static const char *helper(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/tests/dds_bridge/%s",
+             getenv("SLUICE_BUILD") ? getenv("SLUICE_BUILD") : ".", name);
+    return path;
+}
+
 static struct child start_reader(const char *topic)
 {
-    char domain[16], program[512];
+    char domain[16];
     snprintf(domain, sizeof domain, "%u", side_domain());
-    snprintf(program, sizeof program, "%s/tests/dds_bridge/dds_reader",
-             getenv("SLUICE_BUILD") ? getenv("SLUICE_BUILD") : ".");
-    struct child child = start(program, domain, topic, NULL);
+    struct child child = start(helper("dds_reader"), domain, topic, NULL);
     expect_line(&child, "ready");
     return child;
 }
@@ -630,6 +692,62 @@ static void stopped_reader_holds_few_and_the_rest_is_counted(void **state)
     side_await_counter(title, "sent", 10);
     for (uint64_t seen = 0; seen < (uint64_t)lost; poll(NULL, 0, 20))
         seen = side_counter(title, "overrun") + side_counter(title, "recycled");
+    sl_publisher_close(publisher);
+}
+
+/* More are kept for late joiners than there are slots: the oldest are written over when their lease
+ * has ended, which is seen when they are let go of. */
+static void what_its_publisher_took_back_is_counted(void **state)
+{
+    (void)state;
+    static const char title[] = "/map -> DDS rt/map";
+    struct sl_publisher *publisher =
+        open_with((struct sl_publisher_options){.topic = "/map",
+                                                .type = SL_TYPE_POINTCLOUD2,
+                                                .slot_size = 65536,
+                                                .slot_count = 4,
+                                                .subscribers = 1,
+                                                .quota = 12,
+                                                .lease_ns = 20000000});
+    dds_entity_t reader = side_reader("rt/map", CLOUD, (struct side_qos){0});
+    struct child child = bridge("/map transient-local depth=8");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, 0);
+    side_await_counter_to_be(title, "taken_back", 0);
+    for (uint32_t end = number + 20; number < end; number++) {
+        while (publish_cloud(publisher, number, 9000) == -EAGAIN)
+            assert_int_equal(sl_publisher_wait(publisher, 60 * SECOND_NS), 0);
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+    }
+    side_await_counter(title, "taken_back", 8);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    await_held(publisher, 0);
+    sl_publisher_close(publisher);
+}
+
+/* As many as the history has are held, no more and no fewer, and nothing is copied. */
+static void history_is_as_deep_as_its_rule_says(void **state)
+{
+    (void)state;
+    static const char title[] = "/points -> DDS rt/points";
+    struct sl_publisher *publisher = open_topic("/points", SL_TYPE_POINTCLOUD2, 65536, 12);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    struct child child = bridge("/points reliable depth=10");
+    uint32_t number = get_going(publisher, publish_cloud, reader, check_cloud, 9000, 0);
+    /* it counts for as long as it is stopped */
+    configure("<Discovery><LeaseDuration>300s</LeaseDuration></Discovery>");
+    struct child slow = start_reader("rt/points");
+    await_held(publisher, 0);
+    kill(slow.pid, SIGSTOP);
+    for (uint32_t end = number + 30; number < end; number++) {
+        assert_int_equal(publish_cloud(publisher, number, 9000), 0);
+        assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+    }
+    await_held(publisher, 10);
+    assert_int_equal(held_of(publisher), 10);
+    kill(slow.pid, SIGCONT);
+    await_held(publisher, 0);
+    assert_int_equal(side_counter(title, "copied"), 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
     sl_publisher_close(publisher);
 }
 
@@ -769,6 +887,54 @@ static void publisher_may_come_and_go(void **state)
     assert_int_equal(stop(&child, SIGTERM), 0);
 }
 
+/* So many of a process's mappings are pools, other processes' too. */
+static unsigned pools_of(pid_t pid)
+{
+    char line[512];
+    unsigned count = 0;
+    snprintf(line, sizeof line, "/proc/%d/maps", (int)pid);
+    FILE *file = fopen(line, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        count += strstr(line, " sluice-pool") != NULL;
+    fclose(file);
+    return count;
+}
+
+/* Frames of a publisher that was killed are held for late joiners until its successor's displace
+ * them; then nothing of it is left. */
+static void killed_publisher_leaves_no_hold_and_another_takes_over(void **state)
+{
+    (void)state;
+    static const char *const first[] = {"0", "5", "10"};
+    static const char title[] = "/points -> DDS rt/points";
+    const struct side_qos qos = {.transient_local = true};
+    struct child child = bridge("/points transient-local depth=3");
+    dds_entity_t reader = side_reader("rt/points", CLOUD, qos);
+    unsigned pools = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t last = 5 * i + 4;
+        struct child killed = start(helper("dds_publisher"), "/points", first[i], "5", NULL);
+        expect_line(&killed, "published");
+        while (side_take(reader, check_cloud, SIDE_PATIENCE_NS) != last)
+            ;
+        side_await_counter_to_be(title, "held", 3);
+        assert_int_equal(stop(&killed, SIGKILL), 256 + SIGKILL);
+        dds_entity_t late = side_reader("rt/points", CLOUD, qos);
+        for (uint32_t number = last - 2; number <= last; number++)
+            assert_int_equal(side_take(late, check_cloud, SIDE_PATIENCE_NS), number);
+        assert_int_equal(dds_delete(late), 0);
+        if (i == 0)
+            pools = pools_of(child.pid);
+    }
+    assert_true(pools > 0);
+    for (uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)SIDE_PATIENCE_NS;
+         pools_of(child.pid) > pools; poll(NULL, 0, 5))
+        if (sl_clock_monotonic_ns() > until_ns)
+            fail_msg("%u pools are mapped, not %u", pools_of(child.pid), pools);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
 int main(void)
 {
 #define CASE(name)     cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -780,6 +946,7 @@ int main(void)
         CASE(message_at_the_end_of_its_slot_arrives_whole),
 #ifdef FROM_POOLS
         CASE(payload_is_sent_from_the_pool),
+        CASE(payload_in_pieces_is_too),
         CASE(payload_behind_another_frame_id_is_too),
 #endif
         RECORDED(one_fragment_fills_a_packet),
@@ -787,6 +954,8 @@ int main(void)
         CASE(rules_say_what_goes_out_and_as_what),
         CASE(rate_is_not_exceeded),
         CASE(latest_leaves_out_what_was_overtaken),
+        CASE(what_is_no_message_is_counted),
+        CASE(what_cannot_be_renamed_is_counted),
         CASE(writers_offer_what_their_rules_say),
         CASE(depth_of_what_the_bus_retains_may_be_another),
         CASE(wrong_options_are_told),
@@ -798,12 +967,15 @@ int main(void)
         CASE(publishers_of_a_kept_topic_may_allow_less_and_more),
         CASE(more_may_be_kept_than_held),
         CASE(stopped_reader_holds_few_and_the_rest_is_counted),
+        CASE(what_its_publisher_took_back_is_counted),
+        CASE(history_is_as_deep_as_its_rule_says),
         CASE(what_readers_have_not_got_may_be_copied),
         CASE(small_messages_go_on_beside_a_stopped_reader),
         CASE(killed_reader_leaves_no_hold),
         CASE(publisher_may_be_made_to_wait),
         CASE(killed_bridge_leaves_no_hold_and_another_takes_over),
         CASE(publisher_may_come_and_go),
+        CASE(killed_publisher_leaves_no_hold_and_another_takes_over),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
