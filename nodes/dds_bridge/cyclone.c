@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define KEEP_ALL_MAX 2048         /* messages, however small, that readers have not got */
 #define BLOCKING_NS  0            /* a full history is told at once */

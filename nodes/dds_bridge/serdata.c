@@ -17,7 +17,6 @@
 #include <dds/ddsi/q_radmin.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
