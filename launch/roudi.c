@@ -146,6 +146,13 @@ static void add_trace(struct sl_roudi_host *host, const char *path, const struct
     trace->inode = info->st_ino;
 }
 
+/* Not what lies deeper: its libraries are open as well while it is loaded, and may be anywhere. */
+static bool lies_in(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && !strchr(path + length, '/');
+}
+
 /* The segments and locks that it has open, and its socket. */
 static void find_traces(struct sl_roudi_host *host)
 {
@@ -160,7 +167,7 @@ static void find_traces(struct sl_roudi_host *host)
         if (n <= 0)
             continue;
         path[n] = '\0';
-        bool is_its = strncmp(path, "/dev/shm/", 9) == 0 || strncmp(path, "/tmp/", 5) == 0;
+        bool is_its = lies_in(path, "/dev/shm/") || lies_in(path, "/tmp/");
         if (is_its && fstatat(dirfd(fds), entry->d_name, &info, 0) == 0 && S_ISREG(info.st_mode))
             add_trace(host, path, &info);
     }

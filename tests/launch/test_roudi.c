@@ -362,6 +362,23 @@ static void a_signal_ends_the_waiting_for_roudi(void **state)
     assert_nothing_is_left(f);
 }
 
+/* As its libraries, while it loads them. */
+static void what_roudi_has_open_elsewhere_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], script[256];
+    snprintf(path, sizeof path, "%s/other", f->folder);
+    snprintf(script, sizeof script,
+             "#!/bin/sh\nexec 9>%s\necho 'RouDi is ready for clients'\nexec sleep 1000\n", path);
+    assert_memory_equal(path, "/tmp/", 5);
+    stand_in(f, script);
+    start(f, "bus: iceoryx\nnodes: {a: {exec: sh, args: [-c, 'sleep 1000']}}\n", NULL);
+    wait_for(f, "sluice: a is started");
+    kill(f->pid, SIGTERM);
+    assert_int_equal(finish(f), 0);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
 static unsigned count_clients(void)
 {
     glob_t found;
@@ -718,6 +735,7 @@ int main(void)
         TEST(one_node_on_iceoryx_is_enough),
         TEST(native_needs_no_roudi),
         TEST(a_signal_ends_the_waiting_for_roudi),
+        TEST(what_roudi_has_open_elsewhere_is_left_alone),
         TEST(nodes_meet_over_iceoryx),
         TEST(a_program_that_is_told_its_bus_does_not_fall_back),
         TEST(a_node_killed_on_iceoryx_leaves_nothing),
