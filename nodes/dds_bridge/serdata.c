@@ -161,17 +161,23 @@ static void end_message(struct ddsi_serdata *d)
     dds_free(m);
 }
 
-/* Cyclone's map of instances keeps what this returns, so it must not be the message itself. */
+/* Cyclone's map of instances keeps what this returns, so it must not be the message itself. Of
+ * `bytes` zeroed ones, as what ends it takes it for one of its type's. */
+static struct ddsi_serdata *new_untyped(const struct ddsi_serdata *d, size_t bytes)
+{
+    struct ddsi_serdata *instance = dds_alloc(bytes);
+    memset(instance, 0, bytes);
+    ddsi_serdata_init(instance, d->type, SDK_KEY);
+    instance->hash = d->hash;
+    instance->type = NULL;
+    LET_GO(d);
+    LET_GO(instance);
+    return instance;
+}
+
 static struct ddsi_serdata *to_untyped(const struct ddsi_serdata *d)
 {
-    struct message *instance = dds_alloc(sizeof *instance);
-    memset(instance, 0, sizeof *instance);
-    ddsi_serdata_init(&instance->c, d->type, SDK_KEY);
-    instance->c.hash = d->hash;
-    instance->c.type = NULL;
-    LET_GO(d);
-    LET_GO(&instance->c);
-    return &instance->c;
+    return new_untyped(d, sizeof(struct message));
 }
 
 static bool is_same_instance(const struct ddsi_serdata *a, const struct ddsi_serdata *b)
@@ -340,14 +346,7 @@ static uint32_t arrival_size(const struct ddsi_serdata *d)
 
 static struct ddsi_serdata *arrival_to_untyped(const struct ddsi_serdata *d)
 {
-    struct arrival *instance = dds_alloc(sizeof *instance);
-    memset(instance, 0, sizeof *instance);
-    ddsi_serdata_init(&instance->c, d->type, SDK_KEY);
-    instance->c.hash = d->hash;
-    instance->c.type = NULL;
-    LET_GO(d);
-    LET_GO(&instance->c);
-    return &instance->c;
+    return new_untyped(d, sizeof(struct arrival));
 }
 
 static struct ddsi_serdata *arrival_from_keyhash(const struct ddsi_sertype *type,
