@@ -30,6 +30,8 @@ void start_roudi_as(const char *on_or_off, const char *library);
 void stop_roudi(void);
 /* Where it may be had: a RouDi that watches gives up who is late on a busy machine, too. */
 void take_precedence(void);
+/* As role_main; besides, the status of a program that cannot test here, which has said why. */
+int iceoryx_main(int argc, char **argv, const struct role *roles);
 int iceoryx_setup(void **state);
 int iceoryx_teardown(void **state);
 

@@ -426,18 +426,9 @@ static void an_empty_pool_is_an_error_until_it_is_not(void **state)
 
 int main(int argc, char **argv)
 {
-    int status = role_main(argc, argv, roles);
+    int status = iceoryx_main(argc, argv, roles);
     if (status >= 0)
         return status;
-    if (!sl_iceoryx_is_there()) {
-        printf("SKIP: built without iceoryx\n");
-        return 77;
-    }
-    if (!getenv("SLUICE_ROUDI_CONFIG")) {
-        printf("run it by tests/with_roudi.sh --bare\n");
-        return 1;
-    }
-    signal(SIGPIPE, SIG_IGN);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, iceoryx_setup, iceoryx_teardown)
     const struct CMUnitTest tests[] = {
         TEST(parcels_come_in_order_and_the_oldest_go),

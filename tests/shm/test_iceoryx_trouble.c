@@ -523,18 +523,9 @@ static void one_killed_while_it_takes_catches_no_sender(void **state)
 
 int main(int argc, char **argv)
 {
-    int status = role_main(argc, argv, roles);
+    int status = iceoryx_main(argc, argv, roles);
     if (status >= 0)
         return status;
-    if (!sl_iceoryx_is_there()) {
-        printf("SKIP: built without iceoryx\n");
-        return 77;
-    }
-    if (!getenv("SLUICE_ROUDI_CONFIG")) {
-        printf("run it by tests/with_roudi.sh --bare\n");
-        return 1;
-    }
-    signal(SIGPIPE, SIG_IGN);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, iceoryx_setup, iceoryx_teardown)
     const struct CMUnitTest tests[] = {
         TEST(no_roudi_is_told_at_once),
