@@ -486,7 +486,8 @@ static void slow_recorder_stalls_nobody_and_tells_what_it_lost(void **state)
     struct found found = find(path);
     assert_int_equal(found.count, messages);
     assert_int_equal(found.last, last);
-    assert_int_equal(messages + lost, last - found.first + 1);
+    /* of those before the first in the file some may have been lost, too */
+    assert_in_range(messages + lost, last - found.first + 1, last);
     free(text);
     sl_publisher_close(p);
 }
