@@ -741,9 +741,13 @@ static void history_is_as_deep_as_its_rule_says(void **state)
     struct child slow = start_reader("rt/points");
     await_held(publisher, 0);
     kill(slow.pid, SIGSTOP);
+    /* 30, and before them those that the bridge's writer does not know yet that it reads */
+    const uint32_t last = number + 1000;
     for (uint32_t end = number + 30; number < end; number++) {
         assert_int_equal(publish_cloud(publisher, number, 9000), 0);
         assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
+        if (held_of(publisher) < 2 && number < last)
+            end = number + 31;
     }
     await_held(publisher, 10);
     assert_int_equal(held_of(publisher), 10);
