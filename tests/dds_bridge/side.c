@@ -5,13 +5,16 @@
 #include "core/shm/stats.h"
 #include "tests/tools/harness.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define DOMAINS 200
+#define DOMAINS 200 /* from 1 on */
 
 /* No multicast: not every loopback interface has it, and nothing gets out by it. What was lost, as
  * it is where a reader is stopped or the machine busy, is asked for soon. An interface is what `%s`
@@ -31,15 +34,36 @@ static const char recording[] =
     "</Domain></CycloneDDS>";
 
 static uint32_t domain;
+static int domain_claim = -1;
 static dds_entity_t participant;
+
+/* A domain that no other test has, as the other's topics would be seen in it: who has the abstract
+ * socket of its number has the domain. Both are of a network namespace, and end with the process.
+ */
+static int claim_domain(void)
+{
+    static uint32_t tried; /* by this process: what a test left behind does not harm the next */
+    domain_claim = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; domain_claim >= 0 && i < DOMAINS; i++) {
+        domain = 1 + tried++ % DOMAINS;
+        struct sockaddr_un name = {.sun_family = AF_UNIX};
+        int length = snprintf(name.sun_path + 1, sizeof name.sun_path - 1,
+                              "sluice-test-dds-domain-%u", domain);
+        if (bind(domain_claim, (struct sockaddr *)&name,
+                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0)
+            return 0;
+        if (errno != EADDRINUSE)
+            break;
+    }
+    perror("no DDS domain is free for a test");
+    return -1;
+}
 
 static int set_up(void **state, const char *interface, const char *one, const char *other)
 {
-    static uint32_t tests;
     char uri[sizeof config + 256];
-    if (harness_setup(state) != 0)
+    if (harness_setup(state) != 0 || claim_domain() != 0)
         return -1;
-    domain = 1 + ((uint32_t)getpid() * 7 + tests++) % DOMAINS;
     snprintf(uri, sizeof uri, config, interface, one, other);
     setenv("CYCLONEDDS_URI", uri, 1);
     participant = dds_create_participant(domain, NULL, NULL);
@@ -59,6 +83,7 @@ int side_setup_between(void **state, const char *one, const char *other)
 int side_teardown(void **state)
 {
     dds_delete(participant);
+    close(domain_claim);
     return harness_teardown(state);
 }
 
