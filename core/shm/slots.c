@@ -43,6 +43,19 @@ static void order_remove(struct sl_slots *slots, uint32_t index)
     order_link(slots, slots->slot[index].older, slots->slot[index].newer);
 }
 
+/* How many slots are taken back at one time: messages go earlier than they must, but the way past
+ * those that readers hold, and the fence, are paid for once. A quarter of few slots, 8 of some, and
+ * of many, where hundreds may be held, no more than a sixteenth. */
+static uint32_t ahead_of(uint32_t count)
+{
+    enum {
+        SOME = 8
+    };
+    uint32_t least = count / 4 < SOME ? count / 4 : SOME, most = count / 16;
+    uint32_t ahead = most > least ? most : least;
+    return ahead < 1 ? 1 : ahead < SL_SLOTS_AHEAD_MAX ? ahead : SL_SLOTS_AHEAD_MAX;
+}
+
 int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *state)
 {
     *slots = (struct sl_slots){
@@ -50,9 +63,7 @@ int sl_slots_init(struct sl_slots *slots, uint32_t count, _Atomic uint64_t *stat
         .state = state,
         .oldest = SL_NO_SLOT,
         .newest = SL_NO_SLOT,
-        .ahead_most = count / 4 < 1                    ? 1
-                      : count / 4 > SL_SLOTS_AHEAD_MAX ? SL_SLOTS_AHEAD_MAX
-                                                       : count / 4,
+        .ahead_most = ahead_of(count),
     };
     slots->slot = calloc(count + 1, sizeof *slots->slot);
     struct sl_scan *scan = calloc(1, sizeof *scan);

@@ -25,8 +25,8 @@
 
 #include "core/shm/transport.h"
 
-#define SL_SLOT_CHANNELS_MAX 16 /* topics whose messages may stand in one shared slot */
-#define SL_SLOTS_AHEAD_MAX   8  /* slots taken back at one time; never more than a quarter of all */
+#define SL_SLOT_CHANNELS_MAX 16   /* topics whose messages may stand in one shared slot */
+#define SL_SLOTS_AHEAD_MAX   32   /* slots taken back at one time, of the largest pools */
 #define SL_PEERS_MAX         2048 /* subscribers and visitors of all topics over one pool */
 #define SL_NO_SLOT           UINT32_MAX
 

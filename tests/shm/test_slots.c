@@ -266,6 +266,23 @@ static void many_that_are_held_are_passed_over(void **state)
     bench_end(&b);
 }
 
+/* Few slots lose no more than a quarter of their messages early, many a sixteenth. */
+static void as_many_go_at_one_time_as_the_pool_can_spare(void **state)
+{
+    (void)state;
+    static const uint32_t expected[][2] = {{1, 1},   {4, 1},    {8, 2},    {32, 8},
+                                           {128, 8}, {256, 16}, {512, 32}, {4096, 32}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        struct sl_slots slots;
+        _Atomic uint64_t *words = calloc(expected[i][0], sizeof *words);
+        assert_non_null(words);
+        assert_ok(sl_slots_init(&slots, expected[i][0], words));
+        assert_int_equal(slots.ahead_most, expected[i][1]);
+        sl_slots_finish(&slots);
+        free(words);
+    }
+}
+
 /* A slot that was retired in vain is found once it is let go, also where a lossless subscriber has
  * come since that begins before its message and before others that it has not read. */
 static void slot_retired_in_vain_is_found_behind_what_is_unread(void **state)
@@ -504,6 +521,7 @@ int main(void)
         cmocka_unit_test(retiring_an_old_message_spares_the_younger_one_in_its_entry),
         cmocka_unit_test(lossless_reader_keeps_its_slots),
         cmocka_unit_test(many_that_are_held_are_passed_over),
+        cmocka_unit_test(as_many_go_at_one_time_as_the_pool_can_spare),
         cmocka_unit_test(slot_retired_in_vain_is_found_behind_what_is_unread),
         cmocka_unit_test(message_is_unreleased_until_a_lossless_reader_lets_it_go),
         cmocka_unit_test(slot_behind_a_retained_one_is_found),
