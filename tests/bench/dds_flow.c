@@ -68,6 +68,7 @@ struct bench {
     bool *is_filled; /* by slot */
     uint32_t slots;
     uint64_t number; /* of the next message */
+    uint64_t now_ns; /* when the last one was marked, or waited for its slot */
     struct round round[BUS_ROUNDS_MAX];
 };
 
@@ -139,10 +140,11 @@ static void close_publisher(struct bench *b)
     b->is_filled = NULL;
 }
 
-static void mark(const struct bench *b, unsigned char *slot)
+static void mark(struct bench *b, unsigned char *slot)
 {
     unsigned char *data = slot + sl_pointcloud2_prefix_size(&b->cloud);
     const struct dds_mark m = {b->number, sl_clock_monotonic_ns()};
+    b->now_ns = m.sent_ns;
     memcpy(data, &m, sizeof m);
     memcpy(data + b->cloud.data_size - sizeof m.number, &m.number, sizeof m.number);
 }
@@ -167,11 +169,12 @@ static int publish(struct bench *b)
 
 static int publish_until(struct bench *b, uint64_t until_ns)
 {
-    while (sl_clock_monotonic_ns() < until_ns) {
+    for (b->now_ns = sl_clock_monotonic_ns(); b->now_ns < until_ns;) {
         int err = publish(b);
         if (err == -EAGAIN) {
             err = sl_publisher_wait(b->publisher, WAIT_NS);
             err = err == -ETIMEDOUT || err == -EINTR ? 0 : err;
+            b->now_ns = sl_clock_monotonic_ns();
         }
         if (err < 0)
             return err;

@@ -32,10 +32,10 @@ static struct dds_page *page;
 
 static void note(uint64_t since_ns)
 {
-    uint64_t ns = sl_clock_monotonic_ns() - since_ns;
     uint32_t at = atomic_load(&page->sample_count);
     if (!atomic_load(&page->is_timing) || at >= DDS_SAMPLES_MAX)
         return;
+    uint64_t ns = sl_clock_monotonic_ns() - since_ns;
     page->sample_ns[at] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
     atomic_store(&page->sample_count, at + 1);
 }
