@@ -13,7 +13,8 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config
                 liblz4-dev libzstd-dev libbz2-dev libsqlite3-dev
                 libiceoryx-binding-c-dev cyclonedds-dev)
 test_packages=(git clang-format spin iproute2 nftables procps mandoc iceoryx tshark python3-rosbag sqlite3 cyclonedds-tools
-               g++ librosbag-storage-dev)
+               g++ librosbag-storage-dev
+               libfastrtps-dev fastddsgen default-jre-headless) # another maker's DDS; its generator runs on Java
 fuzz_packages=(clang llvm libclang-rt-14-dev)
 # What `make deb` needs, and to look at what it made.
 deb_packages=(dpkg-dev file)
