@@ -312,13 +312,13 @@ static void every_format_holds_what_was_published(void **state)
         struct sl_publisher *latched = open_publisher("/latched", OPAQUE, 1);
         unsigned files = 0, all_files = 0, latches = 0, found = 0;
         char path[300];
-        publish(latched, 1);
         struct child r = start("record", "/many", "/latched", "--lossless", formats[i].format,
                                formats[i].compression, "-o", harness_path(formats[i].name),
                                "--split-size=1M", "--max-messages=151", NULL);
         await_subscriber(many, 1);
         await_subscriber(latched, 1);
-        nap_ms(300);
+        publish(latched, 1);
+        await_read(latched);
         publish_all(many, 1, 150);
         assert_int_equal(wait_for(r.pid), 0);
         snprintf(path, sizeof path, "%s", harness_path(formats[i].files));
@@ -612,12 +612,12 @@ static void files_are_split_without_a_loss(void **state)
     (void)state;
     struct sl_publisher *many = open_publisher("/many", IMU, 0);
     struct sl_publisher *latched = open_publisher("/latched", IMU, 1);
-    publish(latched, 1);
     struct child r = start("record", "/many", "/latched", "--lossless", "-o",
                            harness_path("s.mcap"), "--split-size=1M", "--max-messages=401", NULL);
     await_subscriber(many, 1);
     await_subscriber(latched, 1);
-    nap_ms(300); /* the latched one is taken before the others */
+    publish(latched, 1);
+    await_read(latched); /* before the others */
     publish_all(many, 1, 400);
     assert_int_equal(wait_for(r.pid), 0);
     uint64_t last = 0;
@@ -761,20 +761,20 @@ static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
     struct sl_publisher *many = open_publisher("/many", IMU, 0);
     struct sl_publisher *latched = open_publisher("/latched", IMU, 1);
     struct sl_publisher *wish = open_publisher("/wish", OPAQUE, 0);
-    publish(latched, 1);
     struct child r = start("record", "/many", "/latched", "--lossless", "-o",
                            harness_path("s.mcap"), "--snapshot-size=2M", "--trigger=/wish", NULL);
     await_subscriber(many, 1);
     await_subscriber(latched, 1);
     await_subscriber(wish, 1);
-    nap_ms(300);
+    publish(latched, 1);
+    await_read(latched);
     publish_all(many, 1, 300);
-    nap_ms(300);
+    await_read(many);
     assert_int_equal(access(part(0), F_OK), -1);
     kill(r.pid, SIGUSR1);
     await_ended(part(0));
     publish_all(many, 301, 303);
-    nap_ms(300);
+    await_read(many);
     publish(wish, 3);
     await_ended(part(1));
     publish_all(many, 304, 306); /* which nobody asks for */
@@ -931,12 +931,13 @@ static void snapshots_hold_no_more_than_the_last_seconds(void **state)
     (void)state;
     struct sl_publisher *p = open_publisher("/p", IMU, 0);
     struct child r =
-        start("record", "/p", "--lossless", "-o", harness_path("s.mcap"), "--snapshot=700ms", NULL);
+        start("record", "/p", "--lossless", "-o", harness_path("s.mcap"), "--snapshot=4s", NULL);
     await_subscriber(p, 1);
     publish_all(p, 1, 20);
-    nap_ms(1200);
+    await_read(p);
+    nap_ms(4200);
     publish_all(p, 21, 30);
-    nap_ms(100);
+    await_read(p);
     kill(r.pid, SIGUSR1);
     assert_int_equal(stop(&r, SIGTERM), 0); /* it was asked for before the end */
     struct seen seen = read_log(part(0), "/p", 0);
