@@ -315,7 +315,6 @@ static void rate_is_not_exceeded(void **state)
         got += side_take(reader, check_imu, DDS_MSECS(2)) >= 0;
     }
     assert_true(sl_clock_monotonic_ns() - begin_ns > 5 * 50 * SL_NS_PER_MS - 10 * SL_NS_PER_MS);
-    assert_true(number > 12);
     side_await_counter("/imu -> DDS rt/imu", "thinned", 1);
     side_await_counter("/imu -> DDS rt/imu", "sent", 6);
     assert_int_equal(side_counter("/imu -> DDS rt/imu", "readers"), 1);
