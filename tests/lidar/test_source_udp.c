@@ -313,13 +313,11 @@ static void another_sender_is_left_out(void **state)
 static void multicast_group_is_joined_and_may_be_shared(void **state)
 {
     (void)state;
-    /* Any free port, for both: the first one's. */
-    struct lidar_source *probe = open_loopback();
-    uint16_t port = lidar_source_udp_port(probe, 0);
-    lidar_source_close(probe);
-    const struct lidar_udp_config config = {
-        .group = "239.255.83.76", .interface = "lo", .ports = {port}, .port_count = 1};
-    struct lidar_source *first = open_config(&config), *second = open_config(&config);
+    struct lidar_udp_config config = {.group = "239.255.83.76", .interface = "lo", .port_count = 1};
+    struct lidar_source *first = open_config(&config);
+    uint16_t port = lidar_source_udp_port(first, 0);
+    config.ports[0] = port;
+    struct lidar_source *second = open_config(&config);
     int sender = sender_socket(AF_INET);
     struct ip_mreqn by = {.imr_ifindex = (int)if_nametoindex("lo")};
     assert_int_equal(setsockopt(sender, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by), 0);
@@ -398,14 +396,11 @@ static void ipv6_group_is_joined(void **state)
         print_message("no interface with IPv6 multicast here\n");
         return;
     }
-    struct lidar_udp_config config = {.address = "::", .port_count = 1};
+    /* Scope 1 never leaves the machine. */
+    const struct lidar_udp_config config = {
+        .group = "ff01::5356", .interface = interface, .port_count = 1};
     struct lidar_source *source = open_config(&config);
     uint16_t port = lidar_source_udp_port(source, 0);
-    lidar_source_close(source);
-    /* Scope 1 never leaves the machine. */
-    config = (struct lidar_udp_config){
-        .group = "ff01::5356", .interface = interface, .ports = {port}, .port_count = 1};
-    source = open_config(&config);
     int sender = sender_socket(AF_INET6);
     struct sockaddr_in6 to = {.sin6_family = AF_INET6,
                               .sin6_port = htons(port),
