@@ -108,6 +108,9 @@ function(sluice_test_properties name)
   if(SLUICE_EMULATED)
     set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "SLUICE_EMULATED=1")
   endif()
+  if(SLUICE_SANITIZE)
+    set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "SLUICE_SANITIZE=${SLUICE_SANITIZE}")
+  endif()
 endfunction()
 
 # sluice_test_absent(REASON NAME ...): tests that cannot be built here; each is a skip that says why.

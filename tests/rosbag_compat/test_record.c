@@ -312,13 +312,13 @@ static void every_format_holds_what_was_published(void **state)
         struct sl_publisher *latched = open_publisher("/latched", OPAQUE, 1);
         unsigned files = 0, all_files = 0, latches = 0, found = 0;
         char path[300];
-        publish(latched, 1);
         struct child r = start("record", "/many", "/latched", "--lossless", formats[i].format,
                                formats[i].compression, "-o", harness_path(formats[i].name),
                                "--split-size=1M", "--max-messages=151", NULL);
         await_subscriber(many, 1);
         await_subscriber(latched, 1);
-        nap_ms(300);
+        publish(latched, 1);
+        await_read(latched);
         publish_all(many, 1, 150);
         assert_int_equal(wait_for(r.pid), 0);
         snprintf(path, sizeof path, "%s", harness_path(formats[i].files));
@@ -332,28 +332,6 @@ static void every_format_holds_what_was_published(void **state)
         sl_publisher_close(many);
         sl_publisher_close(latched);
     }
-}
-
-/* A database, too, has what is older than the flush, whenever its writer is killed. */
-static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
-{
-    (void)state;
-    if (!is_built("rosbag2-sqlite", "none")) {
-        print_message("SKIP: built without libsqlite3\n");
-        skip();
-    }
-    struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
-    struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--format=rosbag2-sqlite",
-                           "-o", harness_path("killed"), NULL);
-    unsigned files;
-    await_subscriber(p, 1);
-    publish_all(p, 1, 50);
-    nap_ms(400);
-    publish_all(p, 51, 60);
-    kill(r.pid, SIGKILL);
-    assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
-    assert_true(count_in_order(harness_path("killed"), "/p", &files) >= 50);
-    sl_publisher_close(p);
 }
 
 /* Of a log that is being written, too: its whole messages, or those with that body on a topic. */
@@ -376,16 +354,47 @@ static unsigned count_in_log(struct sl_log *log, const char *topic, const uint8_
     return count;
 }
 
-/* The same of a folder; 0 while it cannot be read. */
-static uint64_t count_readable(const char *folder)
+/* The same of a path; 0 while it cannot be read. */
+static uint64_t count_readable(const char *path)
 {
     struct sl_log_set set = {0};
     uint64_t count = 0;
-    int err = sl_log_set_add(&set, folder, 0);
+    int err = sl_log_set_add(&set, path, 0);
     for (unsigned f = 0; f < set.count && err == 0; f++)
         count += count_in_log(set.logs[f], NULL, NULL, 0);
     sl_log_set_close(&set);
     return count;
+}
+
+/* Until so many have been written. */
+static void await_readable(const char *path, uint64_t count)
+{
+    uint64_t found = 0;
+    for (int i = 0; i < LIMIT_MS / 10 && (found = count_readable(path)) < count; i++)
+        nap_ms(10);
+    assert_true(found >= count);
+}
+
+/* A database, too, has what was flushed, whenever its writer is killed. */
+static void killed_recorder_of_a_database_leaves_what_is_older(void **state)
+{
+    (void)state;
+    if (!is_built("rosbag2-sqlite", "none")) {
+        print_message("SKIP: built without libsqlite3\n");
+        skip();
+    }
+    struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
+    struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--format=rosbag2-sqlite",
+                           "-o", harness_path("killed"), NULL);
+    unsigned files;
+    await_subscriber(p, 1);
+    publish_all(p, 1, 50);
+    await_readable(harness_path("killed"), 50);
+    publish_all(p, 51, 60);
+    kill(r.pid, SIGKILL);
+    assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
+    assert_true(count_in_order(harness_path("killed"), "/p", &files) >= 50);
+    sl_publisher_close(p);
 }
 
 /* metadata.yaml names the files that have ended: the one that was being written is found beside
@@ -408,8 +417,7 @@ static void killed_recorder_of_a_split_folder_leaves_its_last_file(void **state)
                                format, "-o", folder, NULL);
         await_subscriber(p, 1);
         publish_all(p, 1, 100); /* several files */
-        for (int k = 0; k < LIMIT_MS / 10 && count_readable(folder) < 100; k++)
-            nap_ms(10);
+        await_readable(folder, 100);
         assert_int_equal(access(metadata, F_OK), 0);
         kill(r.pid, SIGKILL);
         assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
@@ -450,8 +458,7 @@ static void folder_may_be_read_while_it_is_recorded(void **state)
                            "--format=rosbag2-sqlite", "-o", folder, "--max-messages=150", NULL);
     await_subscriber(p, 1);
     publish_all(p, 1, 10);
-    for (int k = 0; k < LIMIT_MS / 10 && count_readable(folder) < 10; k++)
-        nap_ms(10);
+    await_readable(folder, 10);
     assert_fine(sl_log_set_add(&set, folder, 0));
     assert_int_equal(count_in_log(set.logs[0], NULL, NULL, 0), 10);
     publish_all(p, 11, 150);
@@ -605,12 +612,12 @@ static void files_are_split_without_a_loss(void **state)
     (void)state;
     struct sl_publisher *many = open_publisher("/many", IMU, 0);
     struct sl_publisher *latched = open_publisher("/latched", IMU, 1);
-    publish(latched, 1);
     struct child r = start("record", "/many", "/latched", "--lossless", "-o",
                            harness_path("s.mcap"), "--split-size=1M", "--max-messages=401", NULL);
     await_subscriber(many, 1);
     await_subscriber(latched, 1);
-    nap_ms(300); /* the latched one is taken before the others */
+    publish(latched, 1);
+    await_read(latched); /* before the others */
     publish_all(many, 1, 400);
     assert_int_equal(wait_for(r.pid), 0);
     uint64_t last = 0;
@@ -754,20 +761,20 @@ static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
     struct sl_publisher *many = open_publisher("/many", IMU, 0);
     struct sl_publisher *latched = open_publisher("/latched", IMU, 1);
     struct sl_publisher *wish = open_publisher("/wish", OPAQUE, 0);
-    publish(latched, 1);
     struct child r = start("record", "/many", "/latched", "--lossless", "-o",
                            harness_path("s.mcap"), "--snapshot-size=2M", "--trigger=/wish", NULL);
     await_subscriber(many, 1);
     await_subscriber(latched, 1);
     await_subscriber(wish, 1);
-    nap_ms(300);
+    publish(latched, 1);
+    await_read(latched);
     publish_all(many, 1, 300);
-    nap_ms(300);
+    await_read(many);
     assert_int_equal(access(part(0), F_OK), -1);
     kill(r.pid, SIGUSR1);
     await_ended(part(0));
     publish_all(many, 301, 303);
-    nap_ms(300);
+    await_read(many);
     publish(wish, 3);
     await_ended(part(1));
     publish_all(many, 304, 306); /* which nobody asks for */
@@ -924,12 +931,13 @@ static void snapshots_hold_no_more_than_the_last_seconds(void **state)
     (void)state;
     struct sl_publisher *p = open_publisher("/p", IMU, 0);
     struct child r =
-        start("record", "/p", "--lossless", "-o", harness_path("s.mcap"), "--snapshot=700ms", NULL);
+        start("record", "/p", "--lossless", "-o", harness_path("s.mcap"), "--snapshot=4s", NULL);
     await_subscriber(p, 1);
     publish_all(p, 1, 20);
-    nap_ms(1200);
+    await_read(p);
+    nap_ms(4200);
     publish_all(p, 21, 30);
-    nap_ms(100);
+    await_read(p);
     kill(r.pid, SIGUSR1);
     assert_int_equal(stop(&r, SIGTERM), 0); /* it was asked for before the end */
     struct seen seen = read_log(part(0), "/p", 0);
@@ -958,27 +966,30 @@ static void topics_that_appear_later_are_found_and_excluded_ones_are_not(void **
     sl_publisher_close(later);
 }
 
-/* At whatever moment it is killed: what is older than the flush is there. */
+/* At whatever moment it is killed: what was flushed is there, and the flush was not waited for in
+ * vain; test_record_trouble.c looks at how soon it comes. */
 static void killed_recorder_leaves_what_is_older_than_its_flush(void **state)
 {
     (void)state;
     for (int i = 0; i < 8; i++) {
+        char name[32], path[300];
+        snprintf(name, sizeof name, "k_%d.mcap", i);
+        snprintf(path, sizeof path, "%s", harness_path(name));
         struct sl_publisher *p = open_publisher("/p", IMU, 0);
-        struct child r = start("record", "/p", "--lossless", "--flush=20ms", "--overwrite", "-o",
-                               harness_path("k.mcap"), NULL);
+        struct child r = start("record", "/p", "--lossless", "--flush=20ms", "-o", path, NULL);
         await_subscriber(p, 1);
         uint64_t seq = 0;
         for (int k = 0; k < 10 + 7 * i; k++) {
             publish(p, ++seq);
             nap_ms(1);
         }
-        nap_ms(400); /* busy machines */
         uint64_t sure = seq;
+        await_readable(path, sure);
         for (int k = 0; k < 3 * i; k++)
             publish(p, ++seq);
         kill(r.pid, SIGKILL);
         assert_int_equal(wait_for(r.pid), 256 + SIGKILL);
-        struct seen seen = read_log(harness_path("k.mcap"), "/p", 0);
+        struct seen seen = read_log(path, "/p", 0);
         assert_false(seen.was_indexed);
         assert_int_equal(seen.first, 1);
         assert_true(seen.last >= sure && seen.last <= seq);

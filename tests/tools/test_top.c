@@ -31,6 +31,13 @@ struct terminal {
 
 static struct terminal terminal;
 
+static bool is_cooked(void)
+{
+    struct termios settings;
+    assert_int_equal(tcgetattr(terminal.held, &settings), 0);
+    return (settings.c_lflag & ICANON) && (settings.c_lflag & ECHO);
+}
+
 static void terminal_start(unsigned columns, unsigned rows, const char *period)
 {
     struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
@@ -38,6 +45,7 @@ static void terminal_start(unsigned columns, unsigned rows, const char *period)
     snprintf(program, sizeof program, "%s", harness_program("sluice"));
     terminal.used = 0;
     assert_int_equal(openpty(&terminal.fd, &terminal.held, NULL, NULL, &size), 0);
+    assert_true(is_cooked());
     terminal.pid = fork();
     assert_true(terminal.pid >= 0);
     if (terminal.pid == 0) {
@@ -71,19 +79,11 @@ static void terminal_stop(void)
     close(terminal.held);
 }
 
-static bool is_cooked(void)
-{
-    struct termios settings;
-    assert_int_equal(tcgetattr(terminal.held, &settings), 0);
-    return (settings.c_lflag & ICANON) && (settings.c_lflag & ECHO);
-}
-
 static void screen_lives_and_is_put_back_on_q(void **state)
 {
     (void)state;
     publisher("cloud", "/points");
     terminal_start(120, 40, "100ms");
-    assert_true(is_cooked());
     terminal_expect("\033[?1049h", 0);
     terminal_expect("/points", 0);
     terminal_expect("tools_publisher", 0);
