@@ -942,6 +942,29 @@ static void killed_publisher_leaves_no_hold_and_another_takes_over(void **state)
     assert_int_equal(stop(&child, SIGTERM), 0);
 }
 
+/* More than may be under way: the second waits until readers have the first, which is then kept for
+ * late joiners, so that nothing is let go of. */
+static void what_waits_goes_on_though_all_before_it_is_kept(void **state)
+{
+    (void)state;
+    const uint32_t size = 3u << 20;
+    struct sl_publisher *publisher = open_topic("/map", SL_TYPE_POINTCLOUD2, size, 12);
+    struct child child = bridge("/map transient-local keep-all depth=3");
+    dds_entity_t reader =
+        side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true, .depth = 10});
+    uint32_t number = 0;
+    side_await_writers(reader, 1);
+    side_await_counter("/map -> DDS rt/map", "readers", 1);
+    for (unsigned round = 0; round < 5; round++) {
+        assert_int_equal(publish_cloud(publisher, number, size), 0);
+        assert_int_equal(publish_cloud(publisher, number + 1, size), 0);
+        for (uint32_t end = number + 2; number < end; number++)
+            assert_int_equal(side_take(reader, check_cloud, DDS_SECS(20)), number);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
 int main(void)
 {
 #define CASE(name)     cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -983,6 +1006,7 @@ int main(void)
         CASE(killed_bridge_leaves_no_hold_and_another_takes_over),
         CASE(publisher_may_come_and_go),
         CASE(killed_publisher_leaves_no_hold_and_another_takes_over),
+        CASE(what_waits_goes_on_though_all_before_it_is_kept),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
