@@ -206,7 +206,8 @@ static void refuse(struct bridge *b, const struct sl_stats_view *view)
 static int see_row(void *context, const struct sl_stats_view *view)
 {
     struct bridge *b = context;
-    if (view->kind != SL_STATS_PUBLISHER || view->node->pid == getpid() || goes_out(b, view->topic))
+    if (view->kind != SL_STATS_PUBLISHER || bridge_origins_has(&b->origins, view->instance) ||
+        goes_out(b, view->topic))
         return 0;
     const struct bridge_rule *rule = rule_for(&b->outs, view->topic);
     if (!rule || bridge_origins_has(&b->refused, view->instance))

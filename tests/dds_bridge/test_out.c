@@ -965,6 +965,31 @@ static void what_waits_goes_on_though_all_before_it_is_kept(void **state)
     sl_publisher_close(publisher);
 }
 
+/* In a process namespace of its own, as in a container: there it is process 1. */
+#define APART                                                                           \
+    "/usr/bin/unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", \
+        "--mount-proc"
+
+/* Two containers know their processes by the same numbers. */
+static void publisher_of_another_container_goes_out(void **state)
+{
+    (void)state;
+    char program[512];
+    snprintf(program, sizeof program, "%s", harness_program("dds_bridge"));
+    struct run r = run(APART, "/bin/true", NULL);
+    if (r.status != 0) {
+        printf("SKIP: no process namespace may be made: %s\n", r.err);
+        run_free(&r);
+        skip();
+    }
+    run_free(&r);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    start(APART, program, "--out=/points reliable", side_domain_option(), NULL);
+    struct child far = start(APART, helper("dds_publisher"), "/points", "0", "5", NULL);
+    expect_line(&far, "published");
+    side_await_writers(reader, 1);
+}
+
 int main(void)
 {
 #define CASE(name)     cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -1007,6 +1032,7 @@ int main(void)
         CASE(publisher_may_come_and_go),
         CASE(killed_publisher_leaves_no_hold_and_another_takes_over),
         CASE(what_waits_goes_on_though_all_before_it_is_kept),
+        CASE(publisher_of_another_container_goes_out),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
