@@ -3,9 +3,11 @@
 
 #include "core/base/error.h"
 #include "core/frame/image.h"
+#include "core/frame/message.h"
 #include "core/frame/pointcloud2.h"
 #include "core/shm/layout.h"
 #include "core/shm/publisher.h"
+#include "nodes/dds_bridge/frame_id.h"
 #include "nodes/dds_bridge/names.h"
 
 #include <assert.h>
@@ -43,6 +45,7 @@ struct in {
     struct cyclone *cyclone;
     const struct bridge_rule *rule;
     const struct frame_layout *layout; /* of its messages, if their frame_id is another one */
+    bool has_header;                   /* each message begins with one, by its type */
     const struct sl_runtime *runtime;
     struct bridge_origins *origins;
     struct cyclone_qos qos;
@@ -201,24 +204,30 @@ static int rename_frame(const struct in *in, struct content *text)
     return 0;
 }
 
-/* When it was measured, and where in the body its data lies, for types that are known. */
+/* When it was measured: what its header says, if it begins with one, else when it was sent. */
+static uint64_t stamp_of(const struct in *in, const struct content *text, int64_t sent_ns)
+{
+    struct sl_cdr_reader r;
+    if (!in->has_header || sl_cdr_read(text->body, text->size, &r) < 0)
+        return (uint64_t)sent_ns;
+    int64_t stamp_ns = sl_stamp_read(&r);
+    return (uint64_t)(r.bytes.failed ? sent_ns : stamp_ns);
+}
+
+/* And where in the body its data lies, for types that are known. */
 static struct sl_message describe(const struct in *in, const struct content *text, int64_t sent_ns)
 {
     const uint8_t *data = NULL;
-    struct sl_message message = {.stamp_ns = (uint64_t)sent_ns,
+    struct sl_pointcloud2 cloud;
+    struct sl_image image;
+    struct sl_message message = {.stamp_ns = stamp_of(in, text, sent_ns),
                                  .body_length = (uint32_t)text->size};
-    if (strcmp(in->type, SL_TYPE_POINTCLOUD2) == 0) {
-        struct sl_pointcloud2 cloud;
-        if (sl_pointcloud2_read(text->body, text->size, &cloud) < 0)
-            return message;
-        message.stamp_ns = (uint64_t)cloud.stamp_ns;
+    if (strcmp(in->type, SL_TYPE_POINTCLOUD2) == 0 &&
+        sl_pointcloud2_read(text->body, text->size, &cloud) == 0) {
         message.data_length = cloud.data_size;
         data = cloud.data;
-    } else if (strcmp(in->type, SL_TYPE_IMAGE) == 0) {
-        struct sl_image image;
-        if (sl_image_read(text->body, text->size, &image) < 0)
-            return message;
-        message.stamp_ns = (uint64_t)image.stamp_ns;
+    } else if (strcmp(in->type, SL_TYPE_IMAGE) == 0 &&
+               sl_image_read(text->body, text->size, &image) == 0) {
         message.data_length = image.data_size;
         data = image.data;
     }
@@ -374,8 +383,10 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
     in->cyclone = cyclone;
     choose_qos(in, remote);
     int err = bridge_type_from_dds(remote->type, in->type);
-    if (err == 0)
+    if (err == 0) {
         in->layout = bridge_rule_layout(rule, in->topic, in->type);
+        in->has_header = frame_layout_of(in->type) != NULL;
+    }
     if (err == 0)
         err = open_reader(in);
     if (err < 0) {
