@@ -599,6 +599,27 @@ static void messages_have_the_time_of_their_header(void **state)
     sl_subscriber_close(subscriber);
 }
 
+/* Also when larger ones came, for which a pool was made anew. */
+static void late_subscriber_gets_what_was_kept_before_messages_grew(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {100, 3000, 3000, 3000, 60000, 100, 300000};
+    const uint32_t count = sizeof sizes / sizeof *sizes, depth = 5;
+    struct child child = start("dds_bridge", "--in=/map", side_domain_option(), NULL);
+    dds_entity_t writer =
+        side_writer("rt/map", CLOUD, (struct side_qos){.transient_local = true, .depth = 1});
+    side_await_readers(writer, 1);
+    for (uint32_t number = 0; number < count; number++) {
+        write_cloud(writer, number, sizes[number]);
+        side_await_counter("DDS rt/map -> /map", "published", number + 1);
+        struct sl_subscriber *late = subscribe("/map");
+        for (uint32_t n = number < depth ? 0 : number + 1 - depth; n <= number; n++)
+            assert_int_equal(take(late, check_cloud_frame, PATIENCE_NS), n);
+        sl_subscriber_close(late);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -621,6 +642,7 @@ int main(void)
         CASE(nothing_goes_round_in_circles),
         CASE(noise_at_its_ports_does_no_harm),
         CASE(messages_have_the_time_of_their_header),
+        CASE(late_subscriber_gets_what_was_kept_before_messages_grew),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
