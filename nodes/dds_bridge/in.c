@@ -18,10 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH       16
-#define PAD         4 /* zeros after a body, as writers of DDS read on to a multiple of it */
-#define OFFER_MAX   64
-#define SUBSCRIBERS 4 /* that hold a quota each; the pool is sized for them */
+#define BATCH     16
+#define PAD       4 /* zeros after a body, as writers of DDS read on to a multiple of it */
+#define OFFER_MAX 64
 
 /* A publisher with its pool. One that became too small is left when its loans have ended. */
 struct pool {
@@ -147,7 +146,6 @@ static int open_pool(struct in *in, uint64_t slot_size)
         .bus = sl_runtime_bus(in->runtime),
         .slot_size = slot_size,
         .loans = in->qos.depth + 1,
-        .subscribers = SUBSCRIBERS,
         .retain = in->qos.transient_local ? in->qos.depth : 0,
         .inline_max = SL_INLINE_MAX,
     };

@@ -620,6 +620,26 @@ static void late_subscriber_gets_what_was_kept_before_messages_grew(void **state
     assert_int_equal(stop(&child, SIGTERM), 0);
 }
 
+/* As many as read any topic. */
+static void eight_subscribers_may_read_what_comes_in(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber[8];
+    struct child child = start("dds_bridge", "--in=/shared", side_domain_option(), NULL);
+    dds_entity_t writer = side_writer("rt/shared", CLOUD, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    for (unsigned i = 0; i < 8; i++)
+        subscriber[i] = subscribe("/shared");
+    for (uint32_t number = 0; number < 3; number++) {
+        write_cloud(writer, number, 3000);
+        for (unsigned i = 0; i < 8; i++)
+            assert_int_equal(take(subscriber[i], check_cloud_frame, PATIENCE_NS), number);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        sl_subscriber_close(subscriber[i]);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -643,6 +663,7 @@ int main(void)
         CASE(noise_at_its_ports_does_no_harm),
         CASE(messages_have_the_time_of_their_header),
         CASE(late_subscriber_gets_what_was_kept_before_messages_grew),
+        CASE(eight_subscribers_may_read_what_comes_in),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
