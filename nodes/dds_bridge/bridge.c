@@ -206,7 +206,8 @@ static void refuse(struct bridge *b, const struct sl_stats_view *view)
 static int see_row(void *context, const struct sl_stats_view *view)
 {
     struct bridge *b = context;
-    if (view->kind != SL_STATS_PUBLISHER || view->node->pid == getpid() || goes_out(b, view->topic))
+    if (view->kind != SL_STATS_PUBLISHER || bridge_origins_has(&b->origins, view->instance) ||
+        goes_out(b, view->topic))
         return 0;
     const struct bridge_rule *rule = rule_for(&b->outs, view->topic);
     if (!rule || bridge_origins_has(&b->refused, view->instance))
@@ -352,6 +353,18 @@ static int work_all(struct bridge *b)
     return err < 0 ? err : done;
 }
 
+/* When there is something to do that nothing tells of. */
+static uint64_t due_ns(const struct bridge *b)
+{
+    uint64_t due_ns = b->look_ns;
+    for (unsigned i = 0; i < b->out_count; i++) {
+        uint64_t retry_ns = cyclone_writer_retry_ns(b->out[i].writer);
+        if (retry_ns != 0 && retry_ns < due_ns)
+            due_ns = retry_ns;
+    }
+    return due_ns;
+}
+
 static int work(void *state, struct sl_runtime *runtime)
 {
     struct bridge *b = state;
@@ -365,7 +378,7 @@ static int work(void *state, struct sl_runtime *runtime)
         sl_log(SL_LOG_WARN, "ROS 2's graph is not told of all topics: %s", sl_error_text());
     if (err == 0)
         err = work_all(b);
-    sl_runtime_wake_at(runtime, b->look_ns);
+    sl_runtime_wake_at(runtime, due_ns(b));
     return err;
 }
 

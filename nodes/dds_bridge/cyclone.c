@@ -2,6 +2,7 @@
 /* cyclone.c - writers and readers of Cyclone DDS 0.10, whose messages are made by serdata.c. */
 #include "nodes/dds_bridge/cyclone.h"
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "nodes/dds_bridge/serdata.h"
@@ -17,9 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_ALL_MAX 2048         /* messages, however small, that readers have not got */
-#define BLOCKING_NS  0            /* a full history is told at once */
-#define ENCLAVE      "enclave=/;" /* what ROS 2 says of its participants without security */
+#define KEEP_ALL_MAX 2048               /* messages, however small, that readers have not got */
+#define BLOCKING_NS  0                  /* a full history is told at once */
+#define RETRY_NS     (5 * SL_NS_PER_MS) /* readers are asked what they have as often as that */
+#define ENCLAVE      "enclave=/;"       /* what ROS 2 says of its participants without security */
 
 /* Before the user's. Small messages may share a packet, until cyclone_writer_flush.
  *
@@ -67,7 +69,9 @@ struct cyclone_writer {
     struct serdata_writer made;   /* its messages */
     struct ddsi_serdata *pending; /* Cyclone did not take it yet */
     uint32_t tried_at;            /* messages outstanding when that was tried */
+    uint64_t tried_ns;            /* and when it was */
     bool is_patient;              /* such messages wait, else they fail */
+    bool keeps;                   /* for late joiners: what readers have got need not end */
     bool is_flushed;              /* nothing waits for a packet to become full */
     uint64_t sent, bytes, copied, failed;
 };
@@ -258,6 +262,7 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
         return err;
     }
     w->is_patient = qos->keep_all;
+    w->keeps = qos->transient_local;
     w->is_flushed = true;
     w->next = cyclone->writers;
     cyclone->writers = w;
@@ -287,8 +292,10 @@ static int write_message(struct cyclone_writer *w, struct ddsi_serdata *message)
     dds_return_t code = dds_writecdr(w->writer, message);
     w->is_flushed = false;
     w->pending = w->is_patient && code == DDS_RETCODE_TIMEOUT ? message : NULL;
-    if (w->pending)
+    if (w->pending) {
+        w->tried_ns = sl_clock_monotonic_ns();
         return -EAGAIN;
+    }
     if (w->is_patient)
         serdata_unref(message);
     if (code < 0) {
@@ -304,9 +311,16 @@ int cyclone_writer_retry(struct cyclone_writer *w)
 {
     if (!w->pending)
         return 0;
-    if (outstanding(w) == w->tried_at) /* nothing has ended since */
+    uint64_t due_ns = cyclone_writer_retry_ns(w);
+    if (outstanding(w) == w->tried_at && /* nothing has ended since */
+        (due_ns == 0 || sl_clock_monotonic_ns() < due_ns))
         return -EAGAIN;
     return write_message(w, w->pending);
+}
+
+uint64_t cyclone_writer_retry_ns(const struct cyclone_writer *w)
+{
+    return w->pending && w->keeps ? w->tried_ns + RETRY_NS : 0;
 }
 
 bool cyclone_writer_has_pending(const struct cyclone_writer *w)

@@ -80,8 +80,11 @@ int cyclone_writer_send(struct cyclone_writer *writer, struct sl_frame *frame,
                         const struct cyclone_head *head, enum cyclone_way way);
 
 /* Send the message that waits, if others have ended since the last try, which asked readers what
- * they have. 0 also if there is none; -EAGAIN: it waits on. */
+ * they have, or it is time to. 0 also if there is none; -EAGAIN: it waits on. */
 int cyclone_writer_retry(struct cyclone_writer *writer);
+/* When (CLOCK_MONOTONIC) it is to be tried though no other has ended: what is kept for late joiners
+ * does not end when readers have it, so nothing tells of that. 0: never. */
+uint64_t cyclone_writer_retry_ns(const struct cyclone_writer *writer);
 bool cyclone_writer_has_pending(const struct cyclone_writer *writer);
 
 /* Small messages share packets. Call this before waiting for anything. */

@@ -3,9 +3,11 @@
 
 #include "core/base/error.h"
 #include "core/frame/image.h"
+#include "core/frame/message.h"
 #include "core/frame/pointcloud2.h"
 #include "core/shm/layout.h"
 #include "core/shm/publisher.h"
+#include "nodes/dds_bridge/frame_id.h"
 #include "nodes/dds_bridge/names.h"
 
 #include <assert.h>
@@ -16,16 +18,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH       16
-#define PAD         4 /* zeros after a body, as writers of DDS read on to a multiple of it */
-#define OFFER_MAX   64
-#define SUBSCRIBERS 4 /* that hold a quota each; the pool is sized for them */
+#define BATCH     16
+#define PAD       4 /* zeros after a body, as writers of DDS read on to a multiple of it */
+#define OFFER_MAX 64
 
 /* A publisher with its pool. One that became too small is left when its loans have ended. */
 struct pool {
     struct sl_publisher *publisher;
     uint64_t slot_size; /* 0 = inline messages only */
     uint32_t loaned;
+};
+
+/* A message that the pool retains for late subscribers, and where it lies. */
+struct kept {
+    const unsigned char *body; /* in a slot, or here below; NULL: it was lost */
+    struct sl_message message;
+    unsigned char small[SL_INLINE_MAX];
 };
 
 struct place {
@@ -43,6 +51,7 @@ struct in {
     struct cyclone *cyclone;
     const struct bridge_rule *rule;
     const struct frame_layout *layout; /* of its messages, if their frame_id is another one */
+    bool has_header;                   /* each message begins with one, by its type */
     const struct sl_runtime *runtime;
     struct bridge_origins *origins;
     struct cyclone_qos qos;
@@ -52,6 +61,8 @@ struct in {
 
     pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
     struct pool *pool;    /* NULL = none yet */
+    struct kept *kept;    /* the newest, as many as are retained; NULL = none are */
+    uint64_t kept_count;  /* ever */
     uint64_t published, bytes, copied;
     uint64_t no_slot;    /* dropped: every slot was held */
     uint64_t told;       /* of these, when the log was told last */
@@ -70,6 +81,59 @@ static void leave_pool(struct pool *pool)
     free(pool);
 }
 
+/* The data is copied; *ret_at is where it lies afterwards. */
+static int publish_copy(struct in *in, const unsigned char *body, const struct sl_message *message,
+                        const unsigned char **ret_at)
+{
+    struct sl_loan loan;
+    struct sl_publisher *publisher = in->pool->publisher;
+    size_t size = message->body_length;
+    if (size <= SL_INLINE_MAX)
+        return sl_publisher_publish_inline(publisher, body, size, message);
+    int err = sl_publisher_loan(publisher, &loan);
+    if (err < 0)
+        return err;
+    unsigned char *at = loan.data;
+    memcpy(at, body, size);
+    memset(at + size, 0, PAD);
+    err = sl_publisher_publish(publisher, &loan, message);
+    *ret_at = err == 0 ? at : body;
+    return err;
+}
+
+/* The message was published, and lies there. */
+static void keep(struct in *in, const unsigned char *body, const struct sl_message *message)
+{
+    if (!in->kept || !in->qos.transient_local)
+        return;
+    struct kept *k = &in->kept[in->kept_count++ % in->qos.depth];
+    k->body = body;
+    k->message = *message;
+    k->message.body_offset = 0;
+    if (message->data_length > 0)
+        k->message.data_offset -= message->body_offset;
+    if (message->body_length <= SL_INLINE_MAX)
+        k->body = memcpy(k->small, body, message->body_length);
+}
+
+/* Into the pool that is new, before the old one ends. Subscribers that had them get them again, as
+ * DDS's readers do from a writer that is new. */
+static void carry_kept_over(struct in *in)
+{
+    uint64_t count = in->kept_count, depth = in->qos.depth;
+    if (!in->kept || !in->qos.transient_local)
+        return;
+    for (uint64_t i = count > depth ? count - depth : 0; i < count; i++) {
+        struct kept *k = &in->kept[i % depth];
+        if (!k->body || publish_copy(in, k->body, &k->message, &k->body) == 0)
+            continue;
+        k->body = NULL;
+        sl_log_limited(&in->fault_log, SL_LOG_WARN,
+                       "%s: late subscribers do not get a message from DDS: %s", in->topic,
+                       sl_error_text());
+    }
+}
+
 static int open_pool(struct in *in, uint64_t slot_size)
 {
     struct pool *pool = calloc(1, sizeof *pool);
@@ -82,7 +146,6 @@ static int open_pool(struct in *in, uint64_t slot_size)
         .bus = sl_runtime_bus(in->runtime),
         .slot_size = slot_size,
         .loans = in->qos.depth + 1,
-        .subscribers = SUBSCRIBERS,
         .retain = in->qos.transient_local ? in->qos.depth : 0,
         .inline_max = SL_INLINE_MAX,
     };
@@ -93,8 +156,10 @@ static int open_pool(struct in *in, uint64_t slot_size)
     }
     pool->slot_size = slot_size;
     bridge_origins_add(in->origins, pool->publisher->instance);
-    leave_pool(in->pool);
+    struct pool *old = in->pool;
     in->pool = pool;
+    carry_kept_over(in);
+    leave_pool(old);
     return 0;
 }
 
@@ -201,24 +266,30 @@ static int rename_frame(const struct in *in, struct content *text)
     return 0;
 }
 
-/* When it was measured, and where in the body its data lies, for types that are known. */
+/* When it was measured: what its header says, if it begins with one, else when it was sent. */
+static uint64_t stamp_of(const struct in *in, const struct content *text, int64_t sent_ns)
+{
+    struct sl_cdr_reader r;
+    if (!in->has_header || sl_cdr_read(text->body, text->size, &r) < 0)
+        return (uint64_t)sent_ns;
+    int64_t stamp_ns = sl_stamp_read(&r);
+    return (uint64_t)(r.bytes.failed ? sent_ns : stamp_ns);
+}
+
+/* And where in the body its data lies, for types that are known. */
 static struct sl_message describe(const struct in *in, const struct content *text, int64_t sent_ns)
 {
     const uint8_t *data = NULL;
-    struct sl_message message = {.stamp_ns = (uint64_t)sent_ns,
+    struct sl_pointcloud2 cloud;
+    struct sl_image image;
+    struct sl_message message = {.stamp_ns = stamp_of(in, text, sent_ns),
                                  .body_length = (uint32_t)text->size};
-    if (strcmp(in->type, SL_TYPE_POINTCLOUD2) == 0) {
-        struct sl_pointcloud2 cloud;
-        if (sl_pointcloud2_read(text->body, text->size, &cloud) < 0)
-            return message;
-        message.stamp_ns = (uint64_t)cloud.stamp_ns;
+    if (strcmp(in->type, SL_TYPE_POINTCLOUD2) == 0 &&
+        sl_pointcloud2_read(text->body, text->size, &cloud) == 0) {
         message.data_length = cloud.data_size;
         data = cloud.data;
-    } else if (strcmp(in->type, SL_TYPE_IMAGE) == 0) {
-        struct sl_image image;
-        if (sl_image_read(text->body, text->size, &image) < 0)
-            return message;
-        message.stamp_ns = (uint64_t)image.stamp_ns;
+    } else if (strcmp(in->type, SL_TYPE_IMAGE) == 0 &&
+               sl_image_read(text->body, text->size, &image) == 0) {
         message.data_length = image.data_size;
         data = image.data;
     }
@@ -226,24 +297,20 @@ static struct sl_message describe(const struct in *in, const struct content *tex
     return message;
 }
 
-/* It lies in memory of our own: it is small, or there was no slot as large. */
-static int publish_own(struct in *in, const struct content *text, struct sl_message *message)
+/* It lies in memory of our own, as it is small or there was no slot as large, or in a slot of a
+ * pool that was left. */
+static int publish_own(struct in *in, const struct content *text, struct sl_message *message,
+                       const unsigned char **ret_at)
 {
-    struct sl_loan loan;
     int err = need_pool(in, text->size);
     if (err < 0)
         return err;
-    struct sl_publisher *publisher = in->pool->publisher;
-    if (text->size <= SL_INLINE_MAX) {
+    bool is_inline = text->size <= SL_INLINE_MAX;
+    if (is_inline)
         message->data_offset = message->data_length = 0;
-        return sl_publisher_publish_inline(publisher, text->body, text->size, message);
-    }
-    if ((err = sl_publisher_loan(publisher, &loan)) < 0)
-        return err;
-    memcpy(loan.data, text->body, text->size);
-    memset((unsigned char *)loan.data + text->size, 0, PAD);
-    in->copied++;
-    return sl_publisher_publish(publisher, &loan, message);
+    err = publish_copy(in, text->body, message, ret_at);
+    in->copied += err == 0 && !is_inline;
+    return err;
 }
 
 static int publish_slot(struct place *place, const struct content *text, struct sl_message *message)
@@ -267,7 +334,13 @@ static int publish_place(struct in *in, struct place *place, const struct cyclon
         return err;
     }
     struct sl_message message = describe(in, &text, arrival->sent_ns);
-    err = place->pool ? publish_slot(place, &text, &message) : publish_own(in, &text, &message);
+    const unsigned char *at = text.body;
+    bool is_there = place->pool && place->pool == in->pool;
+    err = is_there ? publish_slot(place, &text, &message) : publish_own(in, &text, &message, &at);
+    if (place->pool && !is_there)
+        sl_publisher_discard(place->pool->publisher, &place->loan);
+    if (err == 0)
+        keep(in, at, &message);
     in->published += err == 0;
     in->bytes += err == 0 ? text.size : 0;
     *(err == -EAGAIN ? &in->no_slot : &in->refused) += err < 0;
@@ -374,8 +447,14 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
     in->cyclone = cyclone;
     choose_qos(in, remote);
     int err = bridge_type_from_dds(remote->type, in->type);
-    if (err == 0)
+    if (err == 0) {
         in->layout = bridge_rule_layout(rule, in->topic, in->type);
+        in->has_header = frame_layout_of(in->type) != NULL;
+    }
+    if (err == 0 && in->qos.transient_local) {
+        in->kept = calloc(in->qos.depth, sizeof *in->kept);
+        err = in->kept ? 0 : sl_error(-ENOMEM, "no memory for what is retained");
+    }
     if (err == 0)
         err = open_reader(in);
     if (err < 0) {
@@ -485,5 +564,6 @@ void in_close(struct in *in)
     assert(!in->pool || in->pool->loaned == 0);
     leave_pool(in->pool);
     pthread_mutex_destroy(&in->lock);
+    free(in->kept);
     free(in);
 }

@@ -3,6 +3,7 @@
  * made, is read on the bus; both ways at once; and what strangers may send. */
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/frame/imu.h"
 #include "core/frame/message.h"
 #include "tests/dds_bridge/content.h"
 #include "tests/dds_bridge/side.h"
@@ -572,6 +573,73 @@ static void noise_at_its_ports_does_no_harm(void **state)
     sl_subscriber_close(subscriber);
 }
 
+/* Content ---------------------------------------------------------------------------------------*/
+
+static uint32_t check_stamped_imu(const struct sl_frame *frame)
+{
+    struct sl_imu imu;
+    assert_int_equal(sl_imu_read(frame->body, frame->body_length, &imu), 0);
+    assert_int_equal(frame->stamp_ns, imu.stamp_ns);
+    return check_imu_frame(frame);
+}
+
+/* On the bus a message's time is its header's, not when it was written. */
+static void messages_have_the_time_of_their_header(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber = subscribe("/stamped");
+    struct child child = start("dds_bridge", "--in=/stamped", side_domain_option(), NULL);
+    dds_entity_t writer = side_writer("rt/stamped", IMU, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    for (uint32_t number = 0; number < 5; number++) {
+        write_imu(writer, number);
+        assert_int_equal(take(subscriber, check_stamped_imu, PATIENCE_NS), number);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+/* Also when larger ones came, for which a pool was made anew. */
+static void late_subscriber_gets_what_was_kept_before_messages_grew(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {100, 3000, 3000, 3000, 60000, 100, 300000};
+    const uint32_t count = sizeof sizes / sizeof *sizes, depth = 5;
+    struct child child = start("dds_bridge", "--in=/map", side_domain_option(), NULL);
+    dds_entity_t writer =
+        side_writer("rt/map", CLOUD, (struct side_qos){.transient_local = true, .depth = 1});
+    side_await_readers(writer, 1);
+    for (uint32_t number = 0; number < count; number++) {
+        write_cloud(writer, number, sizes[number]);
+        side_await_counter("DDS rt/map -> /map", "published", number + 1);
+        struct sl_subscriber *late = subscribe("/map");
+        for (uint32_t n = number < depth ? 0 : number + 1 - depth; n <= number; n++)
+            assert_int_equal(take(late, check_cloud_frame, PATIENCE_NS), n);
+        sl_subscriber_close(late);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
+/* As many as read any topic. */
+static void eight_subscribers_may_read_what_comes_in(void **state)
+{
+    (void)state;
+    struct sl_subscriber *subscriber[8];
+    struct child child = start("dds_bridge", "--in=/shared", side_domain_option(), NULL);
+    dds_entity_t writer = side_writer("rt/shared", CLOUD, (struct side_qos){0});
+    side_await_readers(writer, 1);
+    for (unsigned i = 0; i < 8; i++)
+        subscriber[i] = subscribe("/shared");
+    for (uint32_t number = 0; number < 3; number++) {
+        write_cloud(writer, number, 3000);
+        for (unsigned i = 0; i < 8; i++)
+            assert_int_equal(take(subscriber[i], check_cloud_frame, PATIENCE_NS), number);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        sl_subscriber_close(subscriber[i]);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -593,6 +661,9 @@ int main(void)
         CASE(other_topics_stay_outside),
         CASE(nothing_goes_round_in_circles),
         CASE(noise_at_its_ports_does_no_harm),
+        CASE(messages_have_the_time_of_their_header),
+        CASE(late_subscriber_gets_what_was_kept_before_messages_grew),
+        CASE(eight_subscribers_may_read_what_comes_in),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);

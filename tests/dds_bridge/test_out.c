@@ -809,6 +809,54 @@ static void killed_publisher_leaves_no_hold_and_another_takes_over(void **state)
     assert_int_equal(stop(&child, SIGTERM), 0);
 }
 
+/* More than may be under way: the second waits until readers have the first, which is then kept for
+ * late joiners, so that nothing is let go of. */
+static void what_waits_goes_on_though_all_before_it_is_kept(void **state)
+{
+    (void)state;
+    const uint32_t size = 3u << 20;
+    struct sl_publisher *publisher = flow_open_topic("/map", SL_TYPE_POINTCLOUD2, size, 12);
+    struct child child = flow_bridge("/map transient-local keep-all depth=3");
+    dds_entity_t reader =
+        side_reader("rt/map", CLOUD, (struct side_qos){.transient_local = true, .depth = 10});
+    uint32_t number = 0;
+    side_await_writers(reader, 1);
+    side_await_counter("/map -> DDS rt/map", "readers", 1);
+    for (unsigned round = 0; round < 5; round++) {
+        assert_int_equal(publish_cloud(publisher, number, size), 0);
+        assert_int_equal(publish_cloud(publisher, number + 1, size), 0);
+        for (uint32_t end = number + 2; number < end; number++)
+            assert_int_equal(side_take(reader, check_cloud, DDS_SECS(20)), number);
+    }
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
+/* In a process namespace of its own, as in a container: there it is process 1. */
+#define APART                                                                           \
+    "/usr/bin/unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", \
+        "--mount-proc"
+
+/* Two containers know their processes by the same numbers. */
+static void publisher_of_another_container_goes_out(void **state)
+{
+    (void)state;
+    char program[512];
+    snprintf(program, sizeof program, "%s", harness_program("dds_bridge"));
+    struct run r = run(APART, "/bin/true", NULL);
+    if (r.status != 0) {
+        printf("SKIP: no process namespace may be made: %s\n", r.err);
+        run_free(&r);
+        skip();
+    }
+    run_free(&r);
+    dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
+    start(APART, program, "--out=/points reliable", side_domain_option(), NULL);
+    struct child far = start(APART, flow_program("dds_publisher"), "/points", "0", "5", NULL);
+    expect_line(&far, "published");
+    side_await_writers(reader, 1);
+}
+
 int main(void)
 {
 #define CASE(name)     cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -849,6 +897,8 @@ int main(void)
         CASE(killed_bridge_leaves_no_hold_and_another_takes_over),
         CASE(publisher_may_come_and_go),
         CASE(killed_publisher_leaves_no_hold_and_another_takes_over),
+        CASE(what_waits_goes_on_though_all_before_it_is_kept),
+        CASE(publisher_of_another_container_goes_out),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
