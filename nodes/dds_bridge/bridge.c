@@ -231,10 +231,7 @@ static int see_row(void *context, const struct sl_stats_view *view)
 
 static int look(struct bridge *b)
 {
-    uint64_t now_ns = sl_clock_monotonic_ns();
-    if (now_ns < b->look_ns)
-        return 0;
-    b->look_ns = now_ns + LOOK_NS;
+    b->look_ns = sl_clock_monotonic_ns() + LOOK_NS;
     show_counters(b);
     int err = sl_stats_watch_refresh(&b->watch, ANSWER_MS);
     return err < 0 ? err : sl_stats_each(&b->watch, see_row, b);
@@ -250,15 +247,17 @@ static struct incoming *find_incoming(struct bridge *b, const char *topic)
     return NULL;
 }
 
-/* The one for which the topic was opened, too: it may offer less than the rule asks for. */
-static void see_writer(struct bridge *b, struct in *in, const struct cyclone_remote *remote)
+/* The one for which the topic was opened, too: it may offer less than the rule asks for. NULL: one
+ * that was heard of before. */
+static void see_writer(struct bridge *b, const struct incoming *incoming,
+                       const struct cyclone_remote *remote)
 {
-    struct cyclone_guid old = cyclone_reader_guid(in_reader(in));
-    int changed = in_hear(in, remote);
+    struct cyclone_guid old = cyclone_reader_guid(in_reader(incoming->in));
+    int changed = remote ? in_hear(incoming->in, remote) : in_look(incoming->in);
     if (changed < 0)
-        sl_log(SL_LOG_WARN, "DDS %s: a writer is not read: %s", remote->topic, sl_error_text());
+        sl_log(SL_LOG_WARN, "DDS rt%s: a writer is not read: %s", incoming->topic, sl_error_text());
     else if (changed > 0)
-        graph_replace_reader(b->graph, old, in_reader(in));
+        graph_replace_reader(b->graph, old, in_reader(incoming->in));
 }
 
 static void open_incoming(struct bridge *b, const struct bridge_rule *rule, const char *topic,
@@ -279,7 +278,7 @@ static void open_incoming(struct bridge *b, const struct bridge_rule *rule, cons
     }
     b->in_count++;
     graph_add_reader(b->graph, in_reader(incoming->in));
-    see_writer(b, incoming->in, remote);
+    see_writer(b, incoming, remote);
 }
 
 static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
@@ -290,9 +289,16 @@ static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
     struct incoming *known = find_incoming(b, topic);
     const struct bridge_rule *rule = rule_for(&b->ins, topic);
     if (known)
-        see_writer(b, known->in, remote);
+        see_writer(b, known, remote);
     else if (rule)
         open_incoming(b, rule, topic, remote);
+}
+
+/* Of those that were heard of and could not be read then. */
+static void look_at_writers(struct bridge *b)
+{
+    for (unsigned i = 0; i < b->in_count; i++)
+        see_writer(b, &b->in[i], NULL);
 }
 
 static int hear(struct bridge *b)
@@ -371,7 +377,10 @@ static int work(void *state, struct sl_runtime *runtime)
     uint64_t count;
     ssize_t got = read(b->wake_fd, &count, sizeof count);
     (void)got; /* what it tells is looked at anyway */
-    int err = look(b);
+    bool is_due = sl_clock_monotonic_ns() >= b->look_ns;
+    int err = is_due ? look(b) : 0;
+    if (is_due)
+        look_at_writers(b);
     if (err == 0)
         err = hear(b);
     if (err == 0 && graph_tell(b->graph) < 0)
