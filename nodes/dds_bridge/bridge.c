@@ -347,16 +347,12 @@ static int open_bridge(void *state, struct sl_runtime *runtime)
 
 static int work_all(struct bridge *b)
 {
-    int done = 0, err = 0;
-    for (unsigned i = 0; err >= 0 && i < b->out_count; i++) {
-        err = out_work(&b->out[i], b->runtime);
-        done += err;
-    }
-    for (unsigned i = 0; err >= 0 && i < b->in_count; i++) {
-        err = in_work(b->in[i].in);
-        done += err;
-    }
-    return err < 0 ? err : done;
+    int done = 0;
+    for (unsigned i = 0; i < b->out_count; i++)
+        done += out_work(&b->out[i], b->runtime);
+    for (unsigned i = 0; i < b->in_count; i++)
+        done += in_work(b->in[i].in);
+    return done;
 }
 
 /* When there is something to do that nothing tells of. */
@@ -364,7 +360,7 @@ static uint64_t due_ns(const struct bridge *b)
 {
     uint64_t due_ns = b->look_ns;
     for (unsigned i = 0; i < b->out_count; i++) {
-        uint64_t retry_ns = cyclone_writer_retry_ns(b->out[i].writer);
+        uint64_t retry_ns = b->out[i].is_left ? 0 : cyclone_writer_retry_ns(b->out[i].writer);
         if (retry_ns != 0 && retry_ns < due_ns)
             due_ns = retry_ns;
     }
