@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define LOOK_NS    (200 * SL_NS_PER_MS) /* between two looks at what the bus has */
+#define RETRY_NS   (5 * SL_NS_PER_S)    /* between two tries at what could not be opened */
 #define ANSWER_MS  5                    /* for a process that just started to show its page */
 #define DOMAIN_MAX 230                  /* of DDS: its ports are made from the number */
 #define OUTS_MAX   SL_RUNTIME_ENDS_MAX
@@ -52,7 +53,10 @@ struct bridge {
     unsigned in_count;
     bool told_of_outs_max, told_of_ins_max;
     struct bridge_origins origins;
-    struct bridge_origins refused; /* publishers of topics that could not be opened */
+    struct bridge_origins refused;  /* publishers of topics that cannot go out */
+    struct bridge_origins deferred; /* those that could not be opened; they are tried again */
+    uint64_t retry_ns;              /* when */
+    bool is_retry;                  /* now */
     struct sl_log_limit refused_log;
     struct sl_stats_watch watch;
     bool is_watching, is_open;
@@ -191,16 +195,26 @@ static bool goes_out(const struct bridge *b, const char *topic)
     return false;
 }
 
-/* Told of once, and tried again when there is another publisher of the topic; of more than are
- * remembered some are told of again. */
-static void refuse(struct bridge *b, const struct sl_stats_view *view)
+/* Told of once, and tried again when there is another publisher of the topic, and now and then if
+ * the reason may pass; of more than are remembered some are told of again. */
+static void refuse(struct bridge *b, const struct sl_stats_view *view, int err)
 {
     static const char format[] = "%s does not go out: %s";
-    if (b->refused.count < BRIDGE_ORIGINS_MAX)
+    bool is_final = err == -EINVAL || err == -EPROTOTYPE;
+    struct bridge_origins *origins = is_final ? &b->refused : &b->deferred;
+    if (bridge_origins_has(&b->deferred, view->instance))
+        return;
+    if (origins->count < BRIDGE_ORIGINS_MAX)
         sl_log(SL_LOG_WARN, format, view->topic, sl_error_text());
     else
         sl_log_limited(&b->refused_log, SL_LOG_WARN, format, view->topic, sl_error_text());
-    bridge_origins_add(&b->refused, view->instance);
+    bridge_origins_add(origins, view->instance);
+}
+
+static bool may_be_tried(const struct bridge *b, uint64_t instance)
+{
+    return !bridge_origins_has(&b->refused, instance) &&
+           (b->is_retry || !bridge_origins_has(&b->deferred, instance));
 }
 
 static int see_row(void *context, const struct sl_stats_view *view)
@@ -210,7 +224,7 @@ static int see_row(void *context, const struct sl_stats_view *view)
         goes_out(b, view->topic))
         return 0;
     const struct bridge_rule *rule = rule_for(&b->outs, view->topic);
-    if (!rule || bridge_origins_has(&b->refused, view->instance))
+    if (!rule || !may_be_tried(b, view->instance))
         return 0;
     if (b->out_count == OUTS_MAX) {
         if (!b->told_of_outs_max)
@@ -220,8 +234,9 @@ static int see_row(void *context, const struct sl_stats_view *view)
         return 0;
     }
     struct out *out = &b->out[b->out_count];
-    if (out_open(out, b->runtime, b->cyclone, rule, &b->origins, view) < 0) {
-        refuse(b, view);
+    int err = out_open(out, b->runtime, b->cyclone, rule, &b->origins, view);
+    if (err < 0) {
+        refuse(b, view, err);
         return 0;
     }
     b->out_count++;
@@ -231,7 +246,11 @@ static int see_row(void *context, const struct sl_stats_view *view)
 
 static int look(struct bridge *b)
 {
-    b->look_ns = sl_clock_monotonic_ns() + LOOK_NS;
+    uint64_t now_ns = sl_clock_monotonic_ns();
+    b->look_ns = now_ns + LOOK_NS;
+    b->is_retry = now_ns >= b->retry_ns;
+    if (b->is_retry)
+        b->retry_ns = now_ns + RETRY_NS;
     show_counters(b);
     int err = sl_stats_watch_refresh(&b->watch, ANSWER_MS);
     return err < 0 ? err : sl_stats_each(&b->watch, see_row, b);

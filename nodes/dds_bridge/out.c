@@ -140,7 +140,7 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
         return err;
     err = open_subscriber(o, runtime, publisher->type);
     if (err < 0) {
-        cyclone_writer_end(o->writer);
+        cyclone_writer_cancel(cyclone, o->writer);
         return err;
     }
     /* nothing may fail from here on: nobody would take from the subscriber */
