@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define LOOK_NS    (200 * SL_NS_PER_MS) /* between two looks at what the bus has */
+#define RETRY_NS   (5 * SL_NS_PER_S)    /* between two tries at what could not be opened */
 #define ANSWER_MS  5                    /* for a process that just started to show its page */
 #define DOMAIN_MAX 230                  /* of DDS: its ports are made from the number */
 #define OUTS_MAX   SL_RUNTIME_ENDS_MAX
@@ -52,7 +53,10 @@ struct bridge {
     unsigned in_count;
     bool told_of_outs_max, told_of_ins_max;
     struct bridge_origins origins;
-    struct bridge_origins refused; /* publishers of topics that could not be opened */
+    struct bridge_origins refused;  /* publishers of topics that cannot go out */
+    struct bridge_origins deferred; /* those that could not be opened; they are tried again */
+    uint64_t retry_ns;              /* when */
+    bool is_retry;                  /* now */
     struct sl_log_limit refused_log;
     struct sl_stats_watch watch;
     bool is_watching, is_open;
@@ -191,16 +195,26 @@ static bool goes_out(const struct bridge *b, const char *topic)
     return false;
 }
 
-/* Told of once, and tried again when there is another publisher of the topic; of more than are
- * remembered some are told of again. */
-static void refuse(struct bridge *b, const struct sl_stats_view *view)
+/* Told of once, and tried again when there is another publisher of the topic, and now and then if
+ * the reason may pass; of more than are remembered some are told of again. */
+static void refuse(struct bridge *b, const struct sl_stats_view *view, int err)
 {
     static const char format[] = "%s does not go out: %s";
-    if (b->refused.count < BRIDGE_ORIGINS_MAX)
+    bool is_final = err == -EINVAL || err == -EPROTOTYPE;
+    struct bridge_origins *origins = is_final ? &b->refused : &b->deferred;
+    if (bridge_origins_has(&b->deferred, view->instance))
+        return;
+    if (origins->count < BRIDGE_ORIGINS_MAX)
         sl_log(SL_LOG_WARN, format, view->topic, sl_error_text());
     else
         sl_log_limited(&b->refused_log, SL_LOG_WARN, format, view->topic, sl_error_text());
-    bridge_origins_add(&b->refused, view->instance);
+    bridge_origins_add(origins, view->instance);
+}
+
+static bool may_be_tried(const struct bridge *b, uint64_t instance)
+{
+    return !bridge_origins_has(&b->refused, instance) &&
+           (b->is_retry || !bridge_origins_has(&b->deferred, instance));
 }
 
 static int see_row(void *context, const struct sl_stats_view *view)
@@ -210,7 +224,7 @@ static int see_row(void *context, const struct sl_stats_view *view)
         goes_out(b, view->topic))
         return 0;
     const struct bridge_rule *rule = rule_for(&b->outs, view->topic);
-    if (!rule || bridge_origins_has(&b->refused, view->instance))
+    if (!rule || !may_be_tried(b, view->instance))
         return 0;
     if (b->out_count == OUTS_MAX) {
         if (!b->told_of_outs_max)
@@ -220,8 +234,9 @@ static int see_row(void *context, const struct sl_stats_view *view)
         return 0;
     }
     struct out *out = &b->out[b->out_count];
-    if (out_open(out, b->runtime, b->cyclone, rule, &b->origins, view) < 0) {
-        refuse(b, view);
+    int err = out_open(out, b->runtime, b->cyclone, rule, &b->origins, view);
+    if (err < 0) {
+        refuse(b, view, err);
         return 0;
     }
     b->out_count++;
@@ -232,9 +247,10 @@ static int see_row(void *context, const struct sl_stats_view *view)
 static int look(struct bridge *b)
 {
     uint64_t now_ns = sl_clock_monotonic_ns();
-    if (now_ns < b->look_ns)
-        return 0;
     b->look_ns = now_ns + LOOK_NS;
+    b->is_retry = now_ns >= b->retry_ns;
+    if (b->is_retry)
+        b->retry_ns = now_ns + RETRY_NS;
     show_counters(b);
     int err = sl_stats_watch_refresh(&b->watch, ANSWER_MS);
     return err < 0 ? err : sl_stats_each(&b->watch, see_row, b);
@@ -250,15 +266,17 @@ static struct incoming *find_incoming(struct bridge *b, const char *topic)
     return NULL;
 }
 
-/* The one for which the topic was opened, too: it may offer less than the rule asks for. */
-static void see_writer(struct bridge *b, struct in *in, const struct cyclone_remote *remote)
+/* The one for which the topic was opened, too: it may offer less than the rule asks for. NULL: one
+ * that was heard of before. */
+static void see_writer(struct bridge *b, const struct incoming *incoming,
+                       const struct cyclone_remote *remote)
 {
-    struct cyclone_guid old = cyclone_reader_guid(in_reader(in));
-    int changed = in_hear(in, remote);
+    struct cyclone_guid old = cyclone_reader_guid(in_reader(incoming->in));
+    int changed = remote ? in_hear(incoming->in, remote) : in_look(incoming->in);
     if (changed < 0)
-        sl_log(SL_LOG_WARN, "DDS %s: a writer is not read: %s", remote->topic, sl_error_text());
+        sl_log(SL_LOG_WARN, "DDS rt%s: a writer is not read: %s", incoming->topic, sl_error_text());
     else if (changed > 0)
-        graph_replace_reader(b->graph, old, in_reader(in));
+        graph_replace_reader(b->graph, old, in_reader(incoming->in));
 }
 
 static void open_incoming(struct bridge *b, const struct bridge_rule *rule, const char *topic,
@@ -279,7 +297,7 @@ static void open_incoming(struct bridge *b, const struct bridge_rule *rule, cons
     }
     b->in_count++;
     graph_add_reader(b->graph, in_reader(incoming->in));
-    see_writer(b, incoming->in, remote);
+    see_writer(b, incoming, remote);
 }
 
 static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
@@ -290,9 +308,16 @@ static void see_remote(struct bridge *b, const struct cyclone_remote *remote)
     struct incoming *known = find_incoming(b, topic);
     const struct bridge_rule *rule = rule_for(&b->ins, topic);
     if (known)
-        see_writer(b, known->in, remote);
+        see_writer(b, known, remote);
     else if (rule)
         open_incoming(b, rule, topic, remote);
+}
+
+/* Of those that were heard of and could not be read then. */
+static void look_at_writers(struct bridge *b)
+{
+    for (unsigned i = 0; i < b->in_count; i++)
+        see_writer(b, &b->in[i], NULL);
 }
 
 static int hear(struct bridge *b)
@@ -341,16 +366,12 @@ static int open_bridge(void *state, struct sl_runtime *runtime)
 
 static int work_all(struct bridge *b)
 {
-    int done = 0, err = 0;
-    for (unsigned i = 0; err >= 0 && i < b->out_count; i++) {
-        err = out_work(&b->out[i], b->runtime);
-        done += err;
-    }
-    for (unsigned i = 0; err >= 0 && i < b->in_count; i++) {
-        err = in_work(b->in[i].in);
-        done += err;
-    }
-    return err < 0 ? err : done;
+    int done = 0;
+    for (unsigned i = 0; i < b->out_count; i++)
+        done += out_work(&b->out[i], b->runtime);
+    for (unsigned i = 0; i < b->in_count; i++)
+        done += in_work(b->in[i].in);
+    return done;
 }
 
 /* When there is something to do that nothing tells of. */
@@ -358,7 +379,7 @@ static uint64_t due_ns(const struct bridge *b)
 {
     uint64_t due_ns = b->look_ns;
     for (unsigned i = 0; i < b->out_count; i++) {
-        uint64_t retry_ns = cyclone_writer_retry_ns(b->out[i].writer);
+        uint64_t retry_ns = b->out[i].is_left ? 0 : cyclone_writer_retry_ns(b->out[i].writer);
         if (retry_ns != 0 && retry_ns < due_ns)
             due_ns = retry_ns;
     }
@@ -371,7 +392,10 @@ static int work(void *state, struct sl_runtime *runtime)
     uint64_t count;
     ssize_t got = read(b->wake_fd, &count, sizeof count);
     (void)got; /* what it tells is looked at anyway */
-    int err = look(b);
+    bool is_due = sl_clock_monotonic_ns() >= b->look_ns;
+    int err = is_due ? look(b) : 0;
+    if (is_due)
+        look_at_writers(b);
     if (err == 0)
         err = hear(b);
     if (err == 0 && graph_tell(b->graph) < 0)

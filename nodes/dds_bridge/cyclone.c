@@ -270,10 +270,15 @@ int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *
     return 0;
 }
 
-void cyclone_writer_end(struct cyclone_writer *w)
+void cyclone_writer_cancel(struct cyclone *cyclone, struct cyclone_writer *w)
 {
+    struct cyclone_writer **at = &cyclone->writers;
     dds_delete(w->writer);
     dds_delete(w->topic);
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    free(w);
 }
 
 static uint32_t outstanding(const struct cyclone_writer *w)

@@ -55,8 +55,8 @@ struct cyclone_guid cyclone_guid(const struct cyclone *cyclone);
 int cyclone_writer_open(struct cyclone *cyclone, const char *topic, const char *type,
                         const struct cyclone_qos *qos, struct cyclone_writer **ret_writer);
 
-/* It writes no more, and nobody sees it. It stays what cyclone_close ends. */
-void cyclone_writer_end(struct cyclone_writer *writer);
+/* Close one that has sent nothing yet. */
+void cyclone_writer_cancel(struct cyclone *cyclone, struct cyclone_writer *writer);
 
 enum cyclone_way {
     CYCLONE_HOLD, /* refer to the frame until it is not needed any more */

@@ -56,6 +56,8 @@ struct in {
     struct bridge_origins *origins;
     struct cyclone_qos qos;
     struct cyclone_reader *reader;
+    bool is_reading;             /* else the reader has ended, and there was no other one */
+    struct cyclone_remote other; /* the newest writer of another type; "" = none */
     struct sl_log_limit fault_log;
     struct sl_counters *counters; /* the runtime closes them; NULL: it is not counted */
 
@@ -359,15 +361,27 @@ static void publish(struct in *in, const struct cyclone_arrival *arrival)
                        in->topic, sl_error_text());
 }
 
+static void end_reader(struct in *in)
+{
+    if (in->is_reading)
+        cyclone_reader_end(in->reader);
+    in->is_reading = false;
+}
+
 int in_work(struct in *in)
 {
     struct cyclone_arrival arrival;
     int done = 0, got = 1;
-    while (done < BATCH && (got = cyclone_reader_take(in->reader, &arrival)) > 0) {
+    while (in->is_reading && done < BATCH &&
+           (got = cyclone_reader_take(in->reader, &arrival)) > 0) {
         publish(in, &arrival);
         done++;
     }
-    return got < 0 ? got : done;
+    if (got < 0) {
+        sl_log(SL_LOG_ERROR, "%s comes in no more: %s", in->topic, sl_error_text());
+        end_reader(in);
+    }
+    return done;
 }
 
 const struct cyclone_reader *in_reader(const struct in *in)
@@ -426,8 +440,36 @@ static void choose_qos(struct in *in, const struct cyclone_remote *remote)
 static int open_reader(struct in *in)
 {
     const struct cyclone_sink sink = {give_place, drop_place, in};
-    return cyclone_reader_open(in->cyclone, in->dds_topic, in->dds_type, &in->qos, &sink,
-                               &in->reader);
+    int err =
+        cyclone_reader_open(in->cyclone, in->dds_topic, in->dds_type, &in->qos, &sink, &in->reader);
+    in->is_reading = err == 0;
+    return err;
+}
+
+/* To read messages as this writer has them. */
+static int read_as(struct in *in, const struct cyclone_remote *remote)
+{
+    pthread_mutex_lock(&in->lock);
+    int err = bridge_type_from_dds(remote->type, in->type);
+    if (err == 0) {
+        snprintf(in->dds_type, sizeof in->dds_type, "%s", remote->type);
+        choose_qos(in, remote);
+        in->layout = bridge_rule_layout(in->rule, in->topic, in->type);
+        in->has_header = frame_layout_of(in->type) != NULL;
+    }
+    if (err == 0 && in->qos.transient_local && !in->kept) {
+        in->kept = calloc(in->qos.depth, sizeof *in->kept);
+        err = in->kept ? 0 : sl_error(-ENOMEM, "no memory for what is retained");
+    }
+    pthread_mutex_unlock(&in->lock);
+    return err < 0 ? err : open_reader(in);
+}
+
+static void tell_what_comes(const struct in *in)
+{
+    sl_log(SL_LOG_INFO, "DDS %s -> %s (%s), %s, %s", in->dds_topic, in->topic, in->type,
+           in->qos.best_effort ? "best effort" : "reliable",
+           in->qos.transient_local ? "transient local" : "volatile");
 }
 
 int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct bridge_rule *rule,
@@ -443,28 +485,14 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
     in->origins = origins;
     snprintf(in->topic, sizeof in->topic, "%s", rule->as[0] ? rule->as : topic);
     snprintf(in->dds_topic, sizeof in->dds_topic, "%s", remote->topic);
-    snprintf(in->dds_type, sizeof in->dds_type, "%s", remote->type);
     in->cyclone = cyclone;
-    choose_qos(in, remote);
-    int err = bridge_type_from_dds(remote->type, in->type);
-    if (err == 0) {
-        in->layout = bridge_rule_layout(rule, in->topic, in->type);
-        in->has_header = frame_layout_of(in->type) != NULL;
-    }
-    if (err == 0 && in->qos.transient_local) {
-        in->kept = calloc(in->qos.depth, sizeof *in->kept);
-        err = in->kept ? 0 : sl_error(-ENOMEM, "no memory for what is retained");
-    }
-    if (err == 0)
-        err = open_reader(in);
+    int err = read_as(in, remote);
     if (err < 0) {
         in_close(in);
         return err;
     }
     open_counters(in, runtime, remote->topic);
-    sl_log(SL_LOG_INFO, "DDS %s -> %s (%s), %s, %s", remote->topic, in->topic, in->type,
-           in->qos.best_effort ? "best effort" : "reliable",
-           in->qos.transient_local ? "transient local" : "volatile");
+    tell_what_comes(in);
     *ret_in = in;
     return 0;
 }
@@ -509,17 +537,20 @@ static void tell_unread(struct in *in, const struct cyclone_remote *remote)
         tell_offer(qos->best_effort, qos->transient_local, qos->deadline_ns, asked));
 }
 
-/* What has come is published before; what comes between the two readers is lost. */
+/* The reader ends. What has come is published before; what comes until there is another one is
+ * lost. */
+static void stop_reading(struct in *in)
+{
+    while (in_work(in) > 0)
+        ;
+    end_reader(in);
+}
+
 static int ask_for_less(struct in *in, const struct cyclone_remote *remote)
 {
-    int got;
-    while ((got = in_work(in)) > 0)
-        ;
-    if (got < 0)
-        return got;
+    stop_reading(in);
     in->qos.best_effort |= remote->best_effort;
     in->qos.transient_local &= remote->transient_local;
-    cyclone_reader_end(in->reader);
     int err = open_reader(in);
     if (err < 0)
         return err;
@@ -529,20 +560,59 @@ static int ask_for_less(struct in *in, const struct cyclone_remote *remote)
     return 1;
 }
 
+/* All that there was of the topic is over. */
+static int begin_anew(struct in *in, const struct cyclone_remote *remote)
+{
+    stop_reading(in);
+    pthread_mutex_lock(&in->lock);
+    struct pool *old = in->pool;
+    in->pool = NULL;
+    in->kept_count = 0;
+    leave_pool(old);
+    pthread_mutex_unlock(&in->lock);
+    int err = read_as(in, remote);
+    if (err < 0)
+        return err;
+    tell_what_comes(in);
+    return 1;
+}
+
+static int hear_other_type(struct in *in, const struct cyclone_remote *remote)
+{
+    char type[SL_TYPE_MAX];
+    int err = bridge_type_from_dds(remote->type, type);
+    if (err < 0)
+        return err;
+    if (!in->is_reading || cyclone_reader_writers(in->reader) == 0)
+        return begin_anew(in, remote);
+    in->other = *remote;
+    sl_log_limited(&in->fault_log, SL_LOG_WARN,
+                   "DDS %s: a writer of %.200s is not read while there are writers of %s",
+                   in->dds_topic, remote->type, in->dds_type);
+    return 0;
+}
+
 int in_hear(struct in *in, const struct cyclone_remote *remote)
 {
-    if (strcmp(remote->type, in->dds_type) != 0) {
-        sl_log_limited(&in->fault_log, SL_LOG_WARN,
-                       "DDS %s: a writer of %.200s is not read: it is %s", in->dds_topic,
-                       remote->type, in->dds_type);
-        return 0;
-    }
+    if (strcmp(remote->type, in->dds_type) != 0)
+        return hear_other_type(in, remote);
+    if (!in->is_reading)
+        return begin_anew(in, remote);
     bool is_less = is_weaker(remote, &in->qos);
     if (is_later(remote, &in->qos) || (is_less && in->rule->says_qos)) {
         tell_unread(in, remote);
         return 0;
     }
     return is_less ? ask_for_less(in, remote) : 0;
+}
+
+int in_look(struct in *in)
+{
+    if (!in->other.type[0] || (in->is_reading && cyclone_reader_writers(in->reader) > 0))
+        return 0;
+    const struct cyclone_remote other = in->other;
+    in->other.type[0] = '\0';
+    return begin_anew(in, &other);
 }
 
 void in_sum_up(struct in *in)

@@ -25,11 +25,17 @@ int in_open(struct cyclone *cyclone, struct sl_runtime *runtime, const struct br
             struct in **ret_in);
 
 /* Another writer of it, or the first one. One that offers less than those before is read all the
- * same, if the rule leaves that open: 1, in_reader is another one now. Else 0, and what is not read
- * is told in the log; or an error. */
+ * same, if the rule leaves that open, and one of another type if there is none of the type before:
+ * 1, in_reader is another one now. Else 0, and what is not read is told in the log; or an error:
+ * nothing may be read until another writer is heard of. */
 int in_hear(struct in *in, const struct cyclone_remote *remote);
 
-/* Publish what has come. Returns how many messages, or an error. */
+/* To be called now and then: a writer of another type was heard of, and all of the type before may
+ * have gone since. Returns as in_hear. */
+int in_look(struct in *in);
+
+/* Publish what has come. Returns how many messages. After an error, which is told in the log,
+ * nothing is read until another writer is heard of. */
 int in_work(struct in *in);
 
 const struct cyclone_reader *in_reader(const struct in *in);

@@ -140,7 +140,7 @@ int out_open(struct out *o, struct sl_runtime *runtime, struct cyclone *cyclone,
         return err;
     err = open_subscriber(o, runtime, publisher->type);
     if (err < 0) {
-        cyclone_writer_end(o->writer);
+        cyclone_writer_cancel(cyclone, o->writer);
         return err;
     }
     /* nothing may fail from here on: nobody would take from the subscriber */
@@ -291,12 +291,18 @@ static int send_next(struct out *o, struct sl_runtime *runtime)
 int out_work(struct out *o, struct sl_runtime *runtime)
 {
     int done = 0, got = 1;
-    if (o->is_parked && !unpark(o, runtime))
+    if (o->is_left || (o->is_parked && !unpark(o, runtime)))
         return 0;
     while (done < BATCH && !o->is_parked && (got = send_next(o, runtime)) > 0)
         done++;
     cyclone_writer_flush(o->writer);
-    return got < 0 ? got : done;
+    if (got < 0) {
+        sl_log(SL_LOG_ERROR, "%s goes out no more: %s", o->topic, sl_error_text());
+        o->is_left = true;
+        if (!o->is_parked)
+            sl_runtime_unwatch(runtime, sl_subscriber_fd(o->subscriber));
+    }
+    return done;
 }
 
 void out_sum_up(const struct out *o)

@@ -640,6 +640,60 @@ static void eight_subscribers_may_read_what_comes_in(void **state)
     assert_int_equal(stop(&child, SIGTERM), 0);
 }
 
+/* While it is written as what it was, it stays that; then it is what its next writer says. */
+static void topic_may_become_one_of_another_type(void **state)
+{
+    (void)state;
+    static const char title[] = "DDS rt/changed -> /changed";
+    struct sl_subscriber *subscriber = subscribe("/changed");
+    struct child child = start("dds_bridge", "--in=/changed", side_domain_option(), NULL);
+    dds_entity_t clouds_writer = side_writer("rt/changed", CLOUD, (struct side_qos){0});
+    side_await_readers(clouds_writer, 1);
+    write_cloud(clouds_writer, 0, 3000);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), 0);
+    side_next_participant(); /* in which the topic may have another type */
+    dds_entity_t writer =
+        side_writer("rt/changed", IMU, (struct side_qos){.transient_local = true});
+    for (uint32_t number = 1; number < 4; number++) {
+        write_imu(writer, number);
+        assert_int_equal(take(subscriber, check_stamped_imu, PATIENCE_NS), number);
+    }
+    side_await_counter_to_be(title, "writers", 1);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
+/* Of two at the same time the first is read, and when it has gone, the other one. */
+static void writers_of_another_type_are_read_when_there_are_no_others(void **state)
+{
+    (void)state;
+    static const char topic[] = "rt/either";
+    struct sl_subscriber *subscriber = subscribe("/either");
+    int plain = listen_to_the_next();
+    struct child child = start("dds_bridge", "--in=/either", side_domain_option(), NULL);
+    listen_no_more(plain);
+    dds_entity_t clouds_writer = side_writer(topic, CLOUD, (struct side_qos){0});
+    side_await_readers(clouds_writer, 1);
+    dds_entity_t other = dds_create_participant(side_domain(), NULL, NULL);
+    dds_qos_t *qos = dds_create_qos();
+    dds_qset_durability(qos, DDS_DURABILITY_TRANSIENT_LOCAL);
+    dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, DDS_SECS(1));
+    dds_entity_t writer =
+        dds_create_writer(other, dds_create_topic(other, IMU, topic, NULL, NULL), qos, NULL);
+    dds_delete_qos(qos);
+    assert_true(writer > 0);
+    await_saying("DDS rt/either: a writer of sensor_msgs::msg::dds_::Imu_ is not read while there "
+                 "are writers of sensor_msgs::msg::dds_::PointCloud2_");
+    write_cloud(clouds_writer, 0, 3000);
+    assert_int_equal(take(subscriber, check_cloud_frame, PATIENCE_NS), 0);
+    assert_int_equal(dds_delete(clouds_writer), 0);
+    write_imu(writer, 1);
+    assert_int_equal(take(subscriber, check_stamped_imu, PATIENCE_NS), 1);
+    assert_int_equal(dds_delete(other), 0);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_subscriber_close(subscriber);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -664,6 +718,8 @@ int main(void)
         CASE(messages_have_the_time_of_their_header),
         CASE(late_subscriber_gets_what_was_kept_before_messages_grew),
         CASE(eight_subscribers_may_read_what_comes_in),
+        CASE(topic_may_become_one_of_another_type),
+        CASE(writers_of_another_type_are_read_when_there_are_no_others),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,6 +257,23 @@ static void types_that_ros_does_not_have_take_no_place(void **state)
     assert_int_equal(stop(&child, SIGTERM), 0);
 }
 
+/* It is told of once, tried again, and goes out when somebody has left. */
+static void topic_that_nobody_may_join_goes_out_when_there_is_room(void **state)
+{
+    (void)state;
+    struct sl_publisher *publisher = open_publisher("/full");
+    struct sl_subscriber *other = open_subscriber("/full");
+    dds_entity_t reader = side_reader("rt/full", IMU, (struct side_qos){0});
+    struct child child = bridge("--out=/full reliable");
+    await_told("/full does not go out: ", 1);
+    sl_subscriber_close(other);
+    await_told("/full -> DDS rt/full", 1);
+    goes_out(publisher, reader, 1);
+    assert_int_equal(told("/full does not go out: "), 1);
+    assert_int_equal(stop(&child, SIGTERM), 0);
+    sl_publisher_close(publisher);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, side_setup, side_teardown)
@@ -266,6 +283,7 @@ int main(void)
         CASE(names_that_dds_does_not_have_take_no_place),
         CASE(topics_that_nobody_may_join_take_no_place),
         CASE(types_that_ros_does_not_have_take_no_place),
+        CASE(topic_that_nobody_may_join_goes_out_when_there_is_room),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
