@@ -22,18 +22,14 @@
 #define PAD       4 /* zeros after a body, as writers of DDS read on to a multiple of it */
 #define OFFER_MAX 64
 
-/* A publisher with its pool. One that became too small is left when its loans have ended. */
+/* A publisher with its pool. One that became too small ends when its loans have, and nothing that
+ * it retains is still to be had by late subscribers. */
 struct pool {
+    struct pool *smaller; /* the one before it; NULL = none that lives */
     struct sl_publisher *publisher;
     uint64_t slot_size; /* 0 = inline messages only */
     uint32_t loaned;
-};
-
-/* A message that the pool retains for late subscribers, and where it lies. */
-struct kept {
-    const unsigned char *body; /* in a slot, or here below; NULL: it was lost */
-    struct sl_message message;
-    unsigned char small[SL_INLINE_MAX];
+    uint64_t last; /* of all that were published, the last one that was by it, counted from 1 */
 };
 
 struct place {
@@ -62,9 +58,7 @@ struct in {
     struct sl_counters *counters; /* the runtime closes them; NULL: it is not counted */
 
     pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
-    struct pool *pool;    /* NULL = none yet */
-    struct kept *kept;    /* the newest, as many as are retained; NULL = none are */
-    uint64_t kept_count;  /* ever */
+    struct pool *pool;    /* the newest; NULL = none yet */
     uint64_t published, bytes, copied;
     uint64_t no_slot;    /* dropped: every slot was held */
     uint64_t told;       /* of these, when the log was told last */
@@ -75,64 +69,37 @@ struct in {
 
 /* Pools -----------------------------------------------------------------------------------------*/
 
-static void leave_pool(struct pool *pool)
+static bool is_needed(const struct in *in, const struct pool *pool)
 {
-    if (!pool || pool->loaned > 0)
-        return;
-    sl_publisher_close(pool->publisher);
-    free(pool);
+    bool retains =
+        in->qos.transient_local && pool->last > 0 && in->published - pool->last < in->qos.depth;
+    return pool == in->pool || pool->loaned > 0 || retains;
 }
 
-/* The data is copied; *ret_at is where it lies afterwards. */
-static int publish_copy(struct in *in, const unsigned char *body, const struct sl_message *message,
-                        const unsigned char **ret_at)
+/* With the lock held. */
+static void end_pools(struct in *in)
 {
-    struct sl_loan loan;
-    struct sl_publisher *publisher = in->pool->publisher;
-    size_t size = message->body_length;
-    if (size <= SL_INLINE_MAX)
-        return sl_publisher_publish_inline(publisher, body, size, message);
-    int err = sl_publisher_loan(publisher, &loan);
-    if (err < 0)
-        return err;
-    unsigned char *at = loan.data;
-    memcpy(at, body, size);
-    memset(at + size, 0, PAD);
-    err = sl_publisher_publish(publisher, &loan, message);
-    *ret_at = err == 0 ? at : body;
-    return err;
-}
-
-/* The message was published, and lies there. */
-static void keep(struct in *in, const unsigned char *body, const struct sl_message *message)
-{
-    if (!in->kept || !in->qos.transient_local)
-        return;
-    struct kept *k = &in->kept[in->kept_count++ % in->qos.depth];
-    k->body = body;
-    k->message = *message;
-    k->message.body_offset = 0;
-    if (message->data_length > 0)
-        k->message.data_offset -= message->body_offset;
-    if (message->body_length <= SL_INLINE_MAX)
-        k->body = memcpy(k->small, body, message->body_length);
-}
-
-/* Into the pool that is new, before the old one ends. Subscribers that had them get them again, as
- * DDS's readers do from a writer that is new. */
-static void carry_kept_over(struct in *in)
-{
-    uint64_t count = in->kept_count, depth = in->qos.depth;
-    if (!in->kept || !in->qos.transient_local)
-        return;
-    for (uint64_t i = count > depth ? count - depth : 0; i < count; i++) {
-        struct kept *k = &in->kept[i % depth];
-        if (!k->body || publish_copy(in, k->body, &k->message, &k->body) == 0)
+    for (struct pool **at = &in->pool; *at;) {
+        struct pool *pool = *at;
+        if (is_needed(in, pool)) {
+            at = &pool->smaller;
             continue;
-        k->body = NULL;
-        sl_log_limited(&in->fault_log, SL_LOG_WARN,
-                       "%s: late subscribers do not get a message from DDS: %s", in->topic,
-                       sl_error_text());
+        }
+        *at = pool->smaller;
+        sl_publisher_close(pool->publisher);
+        free(pool);
+    }
+}
+
+/* Nothing is loaned from any of them. */
+static void end_all_pools(struct in *in)
+{
+    while (in->pool) {
+        struct pool *pool = in->pool;
+        assert(pool->loaned == 0);
+        in->pool = pool->smaller;
+        sl_publisher_close(pool->publisher);
+        free(pool);
     }
 }
 
@@ -158,10 +125,8 @@ static int open_pool(struct in *in, uint64_t slot_size)
     }
     pool->slot_size = slot_size;
     bridge_origins_add(in->origins, pool->publisher->instance);
-    struct pool *old = in->pool;
+    pool->smaller = in->pool;
     in->pool = pool;
-    carry_kept_over(in);
-    leave_pool(old);
     return 0;
 }
 
@@ -226,12 +191,10 @@ static struct cyclone_place *give_place(void *context, size_t size)
 /* With the lock held. The loan has ended. */
 static void end_place(struct in *in, struct place *place)
 {
-    if (place->pool) {
+    if (place->pool)
         place->pool->loaned--;
-        if (place->pool != in->pool)
-            leave_pool(place->pool);
-    }
     free(place);
+    end_pools(in);
 }
 
 static void drop_place(void *context, struct cyclone_place *c)
@@ -299,20 +262,24 @@ static struct sl_message describe(const struct in *in, const struct content *tex
     return message;
 }
 
-/* It lies in memory of our own, as it is small or there was no slot as large, or in a slot of a
- * pool that was left. */
-static int publish_own(struct in *in, const struct content *text, struct sl_message *message,
-                       const unsigned char **ret_at)
+/* It lies in memory of our own: it is small, or there was no slot as large. */
+static int publish_own(struct in *in, const struct content *text, struct sl_message *message)
 {
+    struct sl_loan loan;
     int err = need_pool(in, text->size);
     if (err < 0)
         return err;
-    bool is_inline = text->size <= SL_INLINE_MAX;
-    if (is_inline)
+    struct sl_publisher *publisher = in->pool->publisher;
+    if (text->size <= SL_INLINE_MAX) {
         message->data_offset = message->data_length = 0;
-    err = publish_copy(in, text->body, message, ret_at);
-    in->copied += err == 0 && !is_inline;
-    return err;
+        return sl_publisher_publish_inline(publisher, text->body, text->size, message);
+    }
+    if ((err = sl_publisher_loan(publisher, &loan)) < 0)
+        return err;
+    memcpy(loan.data, text->body, text->size);
+    memset((unsigned char *)loan.data + text->size, 0, PAD);
+    in->copied++;
+    return sl_publisher_publish(publisher, &loan, message);
 }
 
 static int publish_slot(struct place *place, const struct content *text, struct sl_message *message)
@@ -336,14 +303,10 @@ static int publish_place(struct in *in, struct place *place, const struct cyclon
         return err;
     }
     struct sl_message message = describe(in, &text, arrival->sent_ns);
-    const unsigned char *at = text.body;
-    bool is_there = place->pool && place->pool == in->pool;
-    err = is_there ? publish_slot(place, &text, &message) : publish_own(in, &text, &message, &at);
-    if (place->pool && !is_there)
-        sl_publisher_discard(place->pool->publisher, &place->loan);
-    if (err == 0)
-        keep(in, at, &message);
+    err = place->pool ? publish_slot(place, &text, &message) : publish_own(in, &text, &message);
     in->published += err == 0;
+    if (err == 0)
+        (place->pool ? place->pool : in->pool)->last = in->published;
     in->bytes += err == 0 ? text.size : 0;
     *(err == -EAGAIN ? &in->no_slot : &in->refused) += err < 0;
     return err;
@@ -457,10 +420,6 @@ static int read_as(struct in *in, const struct cyclone_remote *remote)
         in->layout = bridge_rule_layout(in->rule, in->topic, in->type);
         in->has_header = frame_layout_of(in->type) != NULL;
     }
-    if (err == 0 && in->qos.transient_local && !in->kept) {
-        in->kept = calloc(in->qos.depth, sizeof *in->kept);
-        err = in->kept ? 0 : sl_error(-ENOMEM, "no memory for what is retained");
-    }
     pthread_mutex_unlock(&in->lock);
     return err < 0 ? err : open_reader(in);
 }
@@ -565,10 +524,7 @@ static int begin_anew(struct in *in, const struct cyclone_remote *remote)
 {
     stop_reading(in);
     pthread_mutex_lock(&in->lock);
-    struct pool *old = in->pool;
-    in->pool = NULL;
-    in->kept_count = 0;
-    leave_pool(old);
+    end_all_pools(in);
     pthread_mutex_unlock(&in->lock);
     int err = read_as(in, remote);
     if (err < 0)
@@ -631,9 +587,7 @@ void in_close(struct in *in)
 {
     if (!in)
         return;
-    assert(!in->pool || in->pool->loaned == 0);
-    leave_pool(in->pool);
+    end_all_pools(in);
     pthread_mutex_destroy(&in->lock);
-    free(in->kept);
     free(in);
 }
