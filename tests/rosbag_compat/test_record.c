@@ -5,6 +5,7 @@
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/sqlite.h"
 #include "tests/emulated.h"
+#include "tests/rosbag_compat/record_support.h"
 #include "tests/rosbag_compat/support.h"
 #include "tests/tools/harness.h"
 
@@ -1053,18 +1054,12 @@ static void full_disk_is_told_and_the_rest_is_readable(void **state)
     } ways[] = {{"full.mcap", "--format=auto", "--compression=none"},
                 {"packed.mcap", "--format=auto", "--compression=lz4"},
                 {"database", "--format=rosbag2-sqlite", "--compression=none"}};
-    char folder[256], file[300];
-    snprintf(folder, sizeof folder, "%s", harness_path("small"));
-    assert_int_equal(mkdir(folder, 0700), 0);
+    char file[300];
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
         unsigned files;
         if (!is_built(ways[i].format, ways[i].compression))
             continue;
-        if (mount("none", folder, "tmpfs", 0, "size=2m") < 0) {
-            print_message("SKIP: no tmpfs may be mounted\n");
-            skip();
-        }
-        snprintf(file, sizeof file, "%s/%s", folder, ways[i].name);
+        snprintf(file, sizeof file, "%s/%s", mount_disk(0, "size=2m"), ways[i].name);
         struct sl_publisher *p = open_publisher("/p", OPAQUE, 0);
         struct child r =
             start("record", "/p", "-o", file, ways[i].format, ways[i].compression, "--lossless",
@@ -1077,7 +1072,7 @@ static void full_disk_is_told_and_the_rest_is_readable(void **state)
         assert_int_equal(wait_for(r.pid), 1);
         assert_true(count_in_order(file, "/p", &files) >= 6);
         sl_publisher_close(p);
-        assert_int_equal(umount(folder), 0);
+        unmount_disk();
     }
 }
 
@@ -1189,13 +1184,8 @@ static void read_only_folder_is_told(void **state)
     (void)state;
     static const char *const names[] = {"x.mcap", "x.bag", "x"};
     static const char *const formats[] = {"auto", "auto", "auto", "rosbag2-sqlite"};
-    char folder[256], path[300], format[64];
-    snprintf(folder, sizeof folder, "%s", harness_path("fixed"));
-    assert_int_equal(mkdir(folder, 0700), 0);
-    if (mount("none", folder, "tmpfs", MS_RDONLY, "size=1m") < 0) {
-        print_message("SKIP: no tmpfs may be mounted\n");
-        skip();
-    }
+    char path[300], format[64];
+    const char *folder = mount_disk(MS_RDONLY, "size=1m");
     for (unsigned i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i < 2 ? i : 2]);
         snprintf(format, sizeof format, "--format=%s", formats[i]);
@@ -1204,7 +1194,7 @@ static void read_only_folder_is_told(void **state)
     }
     REFUSED("no snapshots can be written into", (char *)"/p", (char *)"--snapshot=1s", (char *)"-o",
             path);
-    assert_int_equal(umount(folder), 0);
+    unmount_disk();
 }
 
 #ifdef FROM_POOLS
@@ -1342,7 +1332,8 @@ static void removed_file_is_told(void **state)
     sl_publisher_close(p);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+#define TEST(name)    cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+#define ON_DISK(name) cmocka_unit_test_setup_teardown(name, harness_setup, disk_teardown)
 
 int main(void)
 {
@@ -1368,9 +1359,9 @@ int main(void)
         TEST(killed_recorder_leaves_what_is_older_than_its_flush),
         TEST(ended_recorder_has_what_was_published_before),
         TEST(bad_wishes_are_refused_with_a_way_out),
-        TEST(full_disk_is_told_and_the_rest_is_readable),
+        ON_DISK(full_disk_is_told_and_the_rest_is_readable),
         TEST(file_that_may_not_grow_is_told_and_the_rest_is_readable),
-        TEST(read_only_folder_is_told),
+        ON_DISK(read_only_folder_is_told),
 #ifdef MEMORY_CAN_BE_MEASURED
         TEST(memory_does_not_grow_with_the_log),
 #endif
