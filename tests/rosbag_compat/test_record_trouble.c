@@ -14,7 +14,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +21,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TEXT_MAX (64u << 10)
@@ -30,11 +28,6 @@
 #define SPAN_MAX 200000 /* messages of one test */
 
 /* Texts. --------------------------------------------------------------------------------------- */
-
-static void nap_us(long us)
-{
-    nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
-}
 
 /* Bytes of a text, its 0 included; some are large. */
 static uint32_t size_of(uint64_t seq)
@@ -67,16 +60,6 @@ static struct sl_publisher *open_publisher(const char *topic, uint32_t subscribe
                                            .lossless_timeout_ns = INT64_MAX};
     assert_fine(sl_publisher_open(&o, &p));
     return p;
-}
-
-static void await_subscribers(struct sl_publisher *p, unsigned count)
-{
-    struct sl_publisher_status status = {0};
-    for (int i = 0; i < LIMIT_MS && status.subscribers != count; i++) {
-        assert_fine(sl_publisher_status(p, &status));
-        nap_us(1000);
-    }
-    assert_int_equal(status.subscribers, count);
 }
 
 /* -EAGAIN: a lossless subscriber is behind. */
@@ -198,12 +181,9 @@ static struct child start_recorder(const struct way *way, const char *path, cons
 /* Started with what it says in a file. */
 static struct child start_telling(const char *told, const char *path, const char *option)
 {
-    int kept = dup(STDERR_FILENO), fd = open(told, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
-    close(fd);
+    int kept = tell_into(told);
     struct child child = start("record", "/text", "--flush=20ms", "-o", path, option, NULL);
-    dup2(kept, STDERR_FILENO);
-    close(kept);
+    tell_as_before(kept);
     return child;
 }
 
