@@ -461,8 +461,15 @@ static void few_are_held_and_late_joiners_get_six(const char *rule)
         assert_int_equal(side_take(first, check_cloud, SIDE_PATIENCE_NS), number);
         assert_true(flow_held(publisher) <= 3);
     }
+    /* what the first one has not acknowledged yet is there, too, for a moment */
+    uint64_t until_ns = sl_clock_monotonic_ns() + (uint64_t)SIDE_PATIENCE_NS;
     dds_entity_t second = side_reader("rt/map", CLOUD, qos);
-    for (uint32_t n = number - 6; n < number; n++)
+    while (side_take(second, check_cloud, SIDE_PATIENCE_NS) < number - 6) {
+        assert_true(sl_clock_monotonic_ns() < until_ns);
+        dds_delete(second);
+        second = side_reader("rt/map", CLOUD, qos);
+    }
+    for (uint32_t n = number - 5; n < number; n++)
         assert_int_equal(side_take(second, check_cloud, SIDE_PATIENCE_NS), n);
     assert_int_equal(side_take(second, check_cloud, DDS_MSECS(100)), -1);
     assert_int_equal(stop(&child, SIGTERM), 0);

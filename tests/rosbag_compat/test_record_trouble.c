@@ -8,21 +8,19 @@
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/sqlite.h"
 #include "tests/emulated.h"
+#include "tests/rosbag_compat/record_support.h"
 #include "tests/rosbag_compat/support.h"
 #include "tests/tools/harness.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TEXT_MAX (64u << 10)
@@ -30,11 +28,6 @@
 #define SPAN_MAX 200000 /* messages of one test */
 
 /* Texts. --------------------------------------------------------------------------------------- */
-
-static void nap_us(long us)
-{
-    nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
-}
 
 /* Bytes of a text, its 0 included; some are large. */
 static uint32_t size_of(uint64_t seq)
@@ -67,16 +60,6 @@ static struct sl_publisher *open_publisher(const char *topic, uint32_t subscribe
                                            .lossless_timeout_ns = INT64_MAX};
     assert_fine(sl_publisher_open(&o, &p));
     return p;
-}
-
-static void await_subscribers(struct sl_publisher *p, unsigned count)
-{
-    struct sl_publisher_status status = {0};
-    for (int i = 0; i < LIMIT_MS && status.subscribers != count; i++) {
-        assert_fine(sl_publisher_status(p, &status));
-        nap_us(1000);
-    }
-    assert_int_equal(status.subscribers, count);
 }
 
 /* -EAGAIN: a lossless subscriber is behind. */
@@ -198,12 +181,9 @@ static struct child start_recorder(const struct way *way, const char *path, cons
 /* Started with what it says in a file. */
 static struct child start_telling(const char *told, const char *path, const char *option)
 {
-    int kept = dup(STDERR_FILENO), fd = open(told, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
-    close(fd);
+    int kept = tell_into(told);
     struct child child = start("record", "/text", "--flush=20ms", "-o", path, option, NULL);
-    dup2(kept, STDERR_FILENO);
-    close(kept);
+    tell_as_before(kept);
     return child;
 }
 
@@ -373,20 +353,14 @@ static void killed_recorder_of_any_format_leaves_what_is_older_than_its_flush(vo
 static void full_disk_is_told_by_a_bag_and_the_rest_is_readable(void **state)
 {
     (void)state;
-    char folder[256], path[300], told[300];
-    snprintf(folder, sizeof folder, "%s", harness_path("small"));
+    char path[300], told[300];
     snprintf(told, sizeof told, "%s", harness_path("told"));
-    assert_int_equal(mkdir(folder, 0700), 0);
     for (unsigned i = 0; i < WAYS; i++) {
         char option[64];
         uint64_t seq = 0;
         if (!strstr(ways[i].name, ".bag") || !is_built(&ways[i]))
             continue;
-        if (mount("none", folder, "tmpfs", 0, "size=1m") < 0) {
-            print_message("SKIP: no tmpfs may be mounted\n");
-            skip();
-        }
-        snprintf(path, sizeof path, "%s/%s", folder, ways[i].name);
+        snprintf(path, sizeof path, "%s/%s", mount_disk(0, "size=1m"), ways[i].name);
         snprintf(option, sizeof option, "--compression=%s", ways[i].compression);
         struct sl_publisher *p = open_publisher("/text", 1);
         struct child r = start_telling(told, path, option);
@@ -406,7 +380,7 @@ static void full_disk_is_told_by_a_bag_and_the_rest_is_readable(void **state)
         free(text);
         assert_true(find(path).count >= 20);
         sl_publisher_close(p);
-        assert_int_equal(umount(folder), 0);
+        unmount_disk();
     }
 }
 
@@ -607,13 +581,14 @@ static void files_are_split_by_duration_without_a_loss(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+#define TEST(name)    cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+#define ON_DISK(name) cmocka_unit_test_setup_teardown(name, harness_setup, disk_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(killed_recorder_of_any_format_leaves_what_is_older_than_its_flush),
-        TEST(full_disk_is_told_by_a_bag_and_the_rest_is_readable),
+        ON_DISK(full_disk_is_told_by_a_bag_and_the_rest_is_readable),
         TEST(removed_bag_is_told),
         TEST(slow_recorder_stalls_nobody_and_tells_what_it_lost),
         TEST(lossless_recorder_stalls_its_publisher_and_loses_nothing),
