@@ -22,10 +22,10 @@
 #define PAD       4 /* zeros after a body, as writers of DDS read on to a multiple of it */
 #define OFFER_MAX 64
 
-/* A publisher with its pool. One that became too small ends when its loans have, and nothing that
- * it retains is still to be had by late subscribers. */
+/* A publisher with its pool. One that became too small is left: it ends when its loans have, and
+ * nothing that it retains is still to be had by late subscribers. */
 struct pool {
-    struct pool *smaller; /* the one before it; NULL = none that lives */
+    struct pool *next; /* of those that were left */
     struct sl_publisher *publisher;
     uint64_t slot_size; /* 0 = inline messages only */
     uint32_t loaned;
@@ -58,7 +58,8 @@ struct in {
     struct sl_counters *counters; /* the runtime closes them; NULL: it is not counted */
 
     pthread_mutex_t lock; /* of what follows: Cyclone's threads loan, the main thread publishes */
-    struct pool *pool;    /* the newest; NULL = none yet */
+    struct pool *pool;    /* NULL = none yet */
+    struct pool *left;
     uint64_t published, bytes, copied;
     uint64_t no_slot;    /* dropped: every slot was held */
     uint64_t told;       /* of these, when the log was told last */
@@ -73,34 +74,40 @@ static bool is_needed(const struct in *in, const struct pool *pool)
 {
     bool retains =
         in->qos.transient_local && pool->last > 0 && in->published - pool->last < in->qos.depth;
-    return pool == in->pool || pool->loaned > 0 || retains;
+    return pool->loaned > 0 || retains;
 }
 
-/* With the lock held. */
-static void end_pools(struct in *in)
+/* With the lock held, as are all that change pools. */
+static void end_left_pools(struct in *in)
 {
-    for (struct pool **at = &in->pool; *at;) {
+    for (struct pool **at = &in->left; *at;) {
         struct pool *pool = *at;
         if (is_needed(in, pool)) {
-            at = &pool->smaller;
+            at = &pool->next;
             continue;
         }
-        *at = pool->smaller;
+        *at = pool->next;
         sl_publisher_close(pool->publisher);
         free(pool);
     }
 }
 
-/* Nothing is loaned from any of them. */
-static void end_all_pools(struct in *in)
+static void leave_pool(struct in *in)
 {
-    while (in->pool) {
-        struct pool *pool = in->pool;
-        assert(pool->loaned == 0);
-        in->pool = pool->smaller;
-        sl_publisher_close(pool->publisher);
-        free(pool);
-    }
+    if (!in->pool)
+        return;
+    in->pool->next = in->left;
+    in->left = in->pool;
+    in->pool = NULL;
+}
+
+/* What they retain is for nobody any more. */
+static void leave_all_pools(struct in *in)
+{
+    leave_pool(in);
+    for (struct pool *pool = in->left; pool; pool = pool->next)
+        pool->last = 0;
+    end_left_pools(in);
 }
 
 static int open_pool(struct in *in, uint64_t slot_size)
@@ -125,7 +132,7 @@ static int open_pool(struct in *in, uint64_t slot_size)
     }
     pool->slot_size = slot_size;
     bridge_origins_add(in->origins, pool->publisher->instance);
-    pool->smaller = in->pool;
+    leave_pool(in);
     in->pool = pool;
     return 0;
 }
@@ -194,7 +201,7 @@ static void end_place(struct in *in, struct place *place)
     if (place->pool)
         place->pool->loaned--;
     free(place);
-    end_pools(in);
+    end_left_pools(in);
 }
 
 static void drop_place(void *context, struct cyclone_place *c)
@@ -524,7 +531,7 @@ static int begin_anew(struct in *in, const struct cyclone_remote *remote)
 {
     stop_reading(in);
     pthread_mutex_lock(&in->lock);
-    end_all_pools(in);
+    leave_all_pools(in);
     pthread_mutex_unlock(&in->lock);
     int err = read_as(in, remote);
     if (err < 0)
@@ -587,7 +594,8 @@ void in_close(struct in *in)
 {
     if (!in)
         return;
-    end_all_pools(in);
+    leave_all_pools(in);
+    assert(!in->left);
     pthread_mutex_destroy(&in->lock);
     free(in);
 }
