@@ -57,7 +57,7 @@ struct bridge {
     struct bridge_origins deferred; /* those that could not be opened; they are tried again */
     uint64_t retry_ns;              /* when */
     bool is_retry;                  /* now */
-    struct sl_log_limit refused_log;
+    struct sl_log_limit refused_log, unread_log;
     struct sl_stats_watch watch;
     bool is_watching, is_open;
     int wake_fd;
@@ -202,7 +202,7 @@ static void refuse(struct bridge *b, const struct sl_stats_view *view, int err)
     static const char format[] = "%s does not go out: %s";
     bool is_final = err == -EINVAL || err == -EPROTOTYPE;
     struct bridge_origins *origins = is_final ? &b->refused : &b->deferred;
-    if (bridge_origins_has(&b->deferred, view->instance))
+    if (!is_final && bridge_origins_has(&b->deferred, view->instance))
         return;
     if (origins->count < BRIDGE_ORIGINS_MAX)
         sl_log(SL_LOG_WARN, format, view->topic, sl_error_text());
@@ -274,7 +274,8 @@ static void see_writer(struct bridge *b, const struct incoming *incoming,
     struct cyclone_guid old = cyclone_reader_guid(in_reader(incoming->in));
     int changed = remote ? in_hear(incoming->in, remote) : in_look(incoming->in);
     if (changed < 0)
-        sl_log(SL_LOG_WARN, "DDS rt%s: a writer is not read: %s", incoming->topic, sl_error_text());
+        sl_log_limited(&b->unread_log, SL_LOG_WARN, "DDS rt%s: a writer is not read: %s",
+                       incoming->topic, sl_error_text());
     else if (changed > 0)
         graph_replace_reader(b->graph, old, in_reader(incoming->in));
 }
@@ -379,7 +380,7 @@ static uint64_t due_ns(const struct bridge *b)
 {
     uint64_t due_ns = b->look_ns;
     for (unsigned i = 0; i < b->out_count; i++) {
-        uint64_t retry_ns = b->out[i].is_left ? 0 : cyclone_writer_retry_ns(b->out[i].writer);
+        uint64_t retry_ns = cyclone_writer_retry_ns(b->out[i].writer);
         if (retry_ns != 0 && retry_ns < due_ns)
             due_ns = retry_ns;
     }

@@ -61,6 +61,7 @@ struct cyclone_reader {
     struct cyclone_reader *next;
     struct cyclone_sink sink;
     dds_entity_t topic, reader;
+    struct cyclone_guid guid; /* also when it has ended */
 };
 
 struct cyclone_writer {
@@ -449,8 +450,11 @@ int cyclone_reader_open(struct cyclone *cyclone, const char *topic, const char *
     dds_qos_t *wanted = make_qos(qos);
     r->reader = create_reader(cyclone, r->topic, wanted);
     dds_delete_qos(wanted);
-    if (r->reader < 0)
+    if (r->reader < 0) {
+        dds_delete(r->topic);
         return dds_failure(r->reader, "reader of topic", topic);
+    }
+    r->guid = guid_of(r->reader);
     *ret_reader = r;
     return 0;
 }
@@ -487,7 +491,7 @@ uint32_t cyclone_reader_writers(const struct cyclone_reader *r)
 
 struct cyclone_guid cyclone_reader_guid(const struct cyclone_reader *r)
 {
-    return guid_of(r->reader);
+    return r->guid;
 }
 
 /* Other participants' ---------------------------------------------------------------------------*/

@@ -515,8 +515,10 @@ static void stop_reading(struct in *in)
 static int ask_for_less(struct in *in, const struct cyclone_remote *remote)
 {
     stop_reading(in);
+    pthread_mutex_lock(&in->lock);
     in->qos.best_effort |= remote->best_effort;
     in->qos.transient_local &= remote->transient_local;
+    pthread_mutex_unlock(&in->lock);
     int err = open_reader(in);
     if (err < 0)
         return err;
@@ -536,7 +538,11 @@ static int begin_anew(struct in *in, const struct cyclone_remote *remote)
     int err = read_as(in, remote);
     if (err < 0)
         return err;
+    if (strcmp(in->other.type, in->dds_type) == 0)
+        in->other.type[0] = '\0';
     tell_what_comes(in);
+    if (is_later(remote, &in->qos) || is_weaker(remote, &in->qos)) /* only where the rule says */
+        tell_unread(in, remote);
     return 1;
 }
 

@@ -73,12 +73,13 @@ static int open_subscriber(struct out *o, struct sl_runtime *runtime, const char
     };
     int err = sl_runtime_subscribe(runtime, &options, &o->subscriber);
     if (err == -EPERM && options.policy == SL_LOSSLESS) {
-        sl_log(SL_LOG_WARN,
-               "%s: when-full=block: its publisher does not wait for anybody; messages "
-               "may be lost",
-               o->topic);
         options.policy = SL_KEEP_LAST;
         err = sl_runtime_subscribe(runtime, &options, &o->subscriber);
+        if (err == 0)
+            sl_log(SL_LOG_WARN,
+                   "%s: when-full=block: its publisher does not wait for anybody; messages may be "
+                   "lost",
+                   o->topic);
     }
     return err;
 }
@@ -254,14 +255,14 @@ static void send_frame(struct out *o, struct sl_frame *frame)
 }
 
 /* As unpark: a release may have come meanwhile. */
-static int wait_for_release(struct out *o, struct sl_runtime *runtime)
+static bool wait_for_release(struct out *o, struct sl_runtime *runtime)
 {
     park(o, runtime);
     return unpark(o, runtime);
 }
 
-/* 1 sent, 0 nothing to be done now, or an error. */
-static int send_next(struct out *o, struct sl_runtime *runtime)
+/* False: there is nothing to be done now. */
+static bool send_next(struct out *o, struct sl_runtime *runtime)
 {
     struct sl_frame frame;
     if (is_full(o))
@@ -273,35 +274,26 @@ static int send_next(struct out *o, struct sl_runtime *runtime)
     switch (err) {
     case 0:
         send_frame(o, &frame);
-        return 1;
+        return true;
     case -EAGAIN:
-        return 0;
+        return false;
     case -EDQUOT: /* a publisher's quota is less than the limit */
         o->most = held > 0 ? held : 1;
         return wait_for_release(o, runtime);
-    case -ECONNABORTED:
-    case -ENODEV:
-        sl_log(SL_LOG_WARN, "%s: %s", o->topic, sl_error_text());
-        return 1;
-    default:
-        return err;
+    default: /* of one publisher, which is not read any more */
+        sl_log_limited(&o->fault_log, SL_LOG_WARN, "%s: %s", o->topic, sl_error_text());
+        return true;
     }
 }
 
 int out_work(struct out *o, struct sl_runtime *runtime)
 {
-    int done = 0, got = 1;
-    if (o->is_left || (o->is_parked && !unpark(o, runtime)))
+    int done = 0;
+    if (o->is_parked && !unpark(o, runtime))
         return 0;
-    while (done < BATCH && !o->is_parked && (got = send_next(o, runtime)) > 0)
+    while (done < BATCH && !o->is_parked && send_next(o, runtime))
         done++;
     cyclone_writer_flush(o->writer);
-    if (got < 0) {
-        sl_log(SL_LOG_ERROR, "%s goes out no more: %s", o->topic, sl_error_text());
-        o->is_left = true;
-        if (!o->is_parked)
-            sl_runtime_unwatch(runtime, sl_subscriber_fd(o->subscriber));
-    }
     return done;
 }
 

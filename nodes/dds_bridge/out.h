@@ -26,7 +26,6 @@ struct out {
     struct sl_subscriber *subscriber;
     struct cyclone_writer *writer;
     bool is_parked;   /* as many are held as may be: a release is waited for */
-    bool is_left;     /* it cannot be read any more */
     uint64_t next_ns; /* rate: no message before that */
     uint64_t parked, thinned;
     uint64_t unreadable; /* dropped: no frame_id could be found in it */
@@ -42,8 +41,8 @@ int out_open(struct out *out, struct sl_runtime *runtime, struct cyclone *cyclon
              const struct bridge_rule *rule, const struct bridge_origins *origins,
              const struct sl_stats_view *publisher);
 
-/* Send what has come. Returns how many messages. After an error, which is told in the log, the
- * topic is left. */
+/* Send what has come. Returns how many messages. A publisher that cannot be read is told of in the
+ * log, and left. */
 int out_work(struct out *out, struct sl_runtime *runtime);
 
 /* Show its counters as they are now. */
