@@ -511,6 +511,7 @@ static void nothing_goes_round_in_circles(void **state)
     dds_entity_t reader = side_reader("rt/imu", IMU, qos);
     side_await_readers(writer, 2); /* the bridge's and ours */
     side_await_writers(reader, 2);
+    side_await_counter("/imu -> DDS rt/imu", "readers", 1); /* it may know the reader later */
     for (uint32_t number = 0; number < 20; number += 2) {
         write_imu(writer, number);
         assert_int_equal(side_take(reader, check_imu, SIDE_PATIENCE_NS), number);
