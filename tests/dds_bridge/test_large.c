@@ -20,15 +20,20 @@ enum {
 static const uint32_t sizes[] = {8 * MB, 32 * MB};
 #define SIZES (sizeof sizes / sizeof *sizes)
 
-static struct sl_publisher *open_large(uint32_t size, bool lossless)
+static struct sl_publisher *open_with_quota(uint32_t size, uint32_t quota, bool lossless)
 {
     return flow_open((struct sl_publisher_options){.topic = "/points",
                                                    .type = SL_TYPE_POINTCLOUD2,
                                                    .slot_size = size + 16384,
                                                    .subscribers = 1,
-                                                   .quota = QUOTA,
+                                                   .quota = quota,
                                                    .lossless = lossless,
                                                    .lossless_timeout_ns = SIDE_PATIENCE_NS});
+}
+
+static struct sl_publisher *open_large(uint32_t size, bool lossless)
+{
+    return open_with_quota(size, QUOTA, lossless);
 }
 
 static dds_entity_t open_reader(int depth)
@@ -133,11 +138,13 @@ static void killed_reader_leaves_no_hold(void **state)
     sl_publisher_close(publisher);
 }
 
+/* The quota is more than the bridge may hold, so that nothing is copied however late a reader
+ * acknowledges. */
 static void late_joiner_gets_what_is_kept(void **state)
 {
     (void)state;
     const struct side_qos qos = {.transient_local = true};
-    struct sl_publisher *publisher = open_large(sizes[0], false);
+    struct sl_publisher *publisher = open_with_quota(sizes[0], 2 * QUOTA, false);
     struct child child = flow_bridge("/points transient-local depth=2");
     dds_entity_t first = side_reader("rt/points", CLOUD, qos);
     uint32_t number = begin(publisher, first, sizes[0]);
@@ -148,6 +155,7 @@ static void late_joiner_gets_what_is_kept(void **state)
     dds_entity_t second = side_reader("rt/points", CLOUD, qos);
     for (uint32_t n = number - 2; n < number; n++)
         assert_int_equal(side_take(second, check_cloud, SIDE_PATIENCE_NS), n);
+    flow_await_held(publisher, 2);
     assert_int_equal(flow_held(publisher), 2); /* for whoever joins later */
     assert_int_equal(stop(&child, SIGTERM), 0);
     flow_await_held(publisher, 0);
