@@ -56,7 +56,7 @@ void dds_crew_roam(void);
 /* Processor time of a process, all its threads. */
 uint64_t dds_crew_cpu_ns(const struct dds_crew *crew, enum dds_role role);
 
-/* Let ddsperf run for a second: messages a second as it tells them. */
+/* Let ddsperf run for a second, or until a message of it arrives: messages a second, never 0. */
 int dds_crew_run_ddsperf(struct dds_crew *crew, double *ret_messages_per_s);
 
 #endif

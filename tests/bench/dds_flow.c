@@ -190,19 +190,23 @@ static void sleep_until(uint64_t monotonic_ns)
         ;
 }
 
-/* Until one arrives soon: at first the bridge has not heard of the reader, then they have yet to
- * agree what was sent before. */
+/* Until one arrives before the next is sent: at first the bridge has not heard of the reader, then
+ * they have yet to agree what was sent before. Each has twice the time of the one before. */
 static int settle(struct bench *b)
 {
     const _Atomic uint64_t *next = &b->crew.page->lane[DDS_BRIDGED].next;
-    uint64_t now_ns = sl_clock_monotonic_ns(), until_ns = now_ns + ARRIVAL_S * SL_NS_PER_S;
+    uint64_t until_ns = sl_clock_monotonic_ns() + ARRIVAL_S * SL_NS_PER_S;
+    uint64_t patience_ns = FIRST_NS;
     do {
+        uint64_t now_ns = sl_clock_monotonic_ns(), due_ns = now_ns + patience_ns;
         int err = publish(b);
         if (err < 0 && err != -EAGAIN)
             return err;
-        sleep_until(now_ns += FIRST_NS);
+        while (atomic_load(next) != b->number && now_ns < due_ns)
+            sleep_until(now_ns += FIRST_NS);
         if (now_ns > until_ns)
             return sl_error(-ETIMEDOUT, "no cloud of %s arrives by the bridge", b->size->name);
+        patience_ns = patience_ns < SL_NS_PER_S ? 2 * patience_ns : patience_ns;
     } while (atomic_load(next) != b->number);
     return 0;
 }
