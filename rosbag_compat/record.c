@@ -31,6 +31,7 @@
 
 #define TOPICS_MAX    120                  /* a process shows 128 ends */
 #define BATCH         64                   /* messages of a topic between two looks at the others */
+#define REST_MAX      (1u << 16)           /* batches at the end, should times of others be wrong */
 #define LOOK_NS       (100 * SL_NS_PER_MS) /* for new topics */
 #define ANSWER_MS     20                   /* for who has just begun */
 #define PROGRESS_NS   SL_NS_PER_S
@@ -690,12 +691,12 @@ static bool is_enough(const struct record *r)
     return r->max_messages > 0 && r->taken >= (uint64_t)r->max_messages;
 }
 
-/* Up to BATCH messages. Returns how many, or an error. */
-static int drain(struct record *r, struct recorded *t)
+/* Up to BATCH messages. Returns how many of them were published by `until_ns`, or an error. */
+static int drain(struct record *r, struct recorded *t, uint64_t until_ns)
 {
     struct sl_frame frame;
     int done = 0;
-    for (; done < BATCH && !is_enough(r); done++) {
+    for (unsigned i = 0; i < BATCH && !is_enough(r); i++) {
         int err = sl_subscriber_take(t->subscriber, &frame);
         if (err == -EAGAIN)
             break;
@@ -705,6 +706,7 @@ static int drain(struct record *r, struct recorded *t)
         }
         if (err < 0)
             return err;
+        done += frame.publish_ns <= until_ns;
         err = write_frame(r, t, &frame);
         sl_frame_release(&frame);
         if (err < 0) {
@@ -877,7 +879,7 @@ static int work(void *state, struct sl_runtime *runtime)
     struct record *r = state;
     int done = 0;
     for (unsigned i = 0; i < r->topic_count; i++) {
-        int got = drain(r, &r->topics[i]);
+        int got = drain(r, &r->topics[i], UINT64_MAX);
         if (got < 0)
             return got;
         done += got;
@@ -929,12 +931,19 @@ static void finish_snapshots(struct record *r, struct sl_runtime *runtime)
     r->snapshot = NULL;
 }
 
-/* What stands in the rings when the end is asked for is still of the recording. */
+/* What stands in the rings when the end is asked for is still of the recording; what publishers who
+ * are as quick as this one add meanwhile is not. */
+static void drain_rest(struct record *r, struct recorded *t, uint64_t until_ns)
+{
+    for (unsigned left = REST_MAX; left > 0 && drain(r, t, until_ns) > 0; left--)
+        ;
+}
+
 static void finish(struct record *r, struct sl_runtime *runtime)
 {
+    uint64_t now_ns = sl_clock_monotonic_ns();
     for (unsigned i = 0; i < r->topic_count && !r->has_failed; i++)
-        while (drain(r, &r->topics[i]) == BATCH)
-            ;
+        drain_rest(r, &r->topics[i], now_ns);
     if (r->is_terminal)
         fprintf(stderr, "\r\033[K");
     for (unsigned i = 0; i < r->topic_count; i++)
@@ -993,4 +1002,5 @@ const struct sl_program record_program = {
     .open = open_record,
     .work = work,
     .close = close_record,
+    .close_limit_s = 600, /* a snapshot of gigabytes, on a slow disk */
 };

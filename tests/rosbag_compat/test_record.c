@@ -12,7 +12,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -738,6 +740,49 @@ static void await_ended(const char *path)
     assert_memory_equal(last, end, sizeof end);
 }
 
+static _Atomic bool goes_on;
+
+static void *flood(void *publisher)
+{
+    struct sl_loan loan;
+    while (goes_on)
+        if (sl_publisher_loan(publisher, &loan) < 0)
+            sched_yield();
+        else
+            assert_fine(
+                sl_publisher_publish(publisher, &loan, &(struct sl_message){.body_length = SLOT}));
+    return NULL;
+}
+
+/* They wait for the recorder, so that there is always more to be read. */
+static void the_end_comes_although_publishers_go_on(void **state)
+{
+    (void)state;
+    enum {
+        MANY = 4
+    };
+    struct sl_publisher *p[MANY];
+    pthread_t thread[MANY];
+    struct child r = start("record", "/p", "--lossless", "--compression=zstd", "-o",
+                           harness_path("a.mcap"), NULL);
+    goes_on = true;
+    for (int i = 0; i < MANY; i++)
+        p[i] = open_publisher("/p", "a/A", 0);
+    for (int i = 0; i < MANY; i++)
+        await_subscribers(p[i], 1);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, flood, p[i]), 0);
+    nap_us(200000);
+    int status = stop(&r, SIGTERM);
+    goes_on = false;
+    for (int i = 0; i < MANY; i++) {
+        pthread_join(thread[i], NULL);
+        sl_publisher_close(p[i]);
+    }
+    assert_int_equal(status, 0);
+    await_ended(harness_path("a.mcap"));
+}
+
 /* As much as fits, up to the last message before the wish; a file for each wish, by signal or by a
  * message; the latched message in each, although it has left the memory long since. */
 static void snapshots_hold_the_last_bytes_before_each_wish(void **state)
@@ -1318,6 +1363,7 @@ int main(void)
         TEST(files_are_split_without_a_loss),
         TEST(each_split_has_what_every_publisher_latched),
         TEST(publishers_of_one_topic_are_looked_for_once),
+        TEST(the_end_comes_although_publishers_go_on),
         TEST(splits_stay_small_beside_large_latched_messages),
         TEST(snapshots_hold_the_last_bytes_before_each_wish),
         TEST(snapshots_have_what_every_publisher_latched),
