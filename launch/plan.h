@@ -70,6 +70,7 @@ struct sl_plan_node {
     int64_t restart_delay_ns, restart_max_delay_ns;
     int64_t restart_max; /* in a row; 0 = no limit */
     int64_t ready_timeout_ns;
+    int64_t grace_ns; /* to end; 0: as the launcher's options say */
 
     const struct sl_yaml_node *place, *exec_place, *cpus_place, *sched_place, *nice_place,
         *mlock_place;

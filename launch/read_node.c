@@ -152,6 +152,12 @@ static int read_ready_timeout(struct sl_scope *scope, const struct sl_yaml_node 
     return sl_scope_duration(scope, value, "ready_timeout", &node->ready_timeout_ns);
 }
 
+static int read_grace(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
+{
+    struct sl_plan_node *node = target;
+    return sl_scope_duration(scope, value, "grace", &node->grace_ns);
+}
+
 /* pool: what its frames lie in ----------------------------------------------------------------- */
 
 static int read_memory(struct sl_scope *scope, const struct sl_yaml_node *value, void *target)
@@ -306,6 +312,7 @@ static const struct sl_schema node_schema[] = {{"exec", read_exec},
                                                {"after", read_after},
                                                {"required", read_required},
                                                {"ready_timeout", read_ready_timeout},
+                                               {"grace", read_grace},
                                                {NULL, NULL}};
 
 static int check_name(const struct sl_plan *plan, const struct sl_yaml_node *place)

@@ -194,10 +194,15 @@ static void start_waiting(struct supervisor *s, uint64_t now_ns)
 
 /* Stopping --------------------------------------------------------------------------------------*/
 
+static int64_t grace_of(const struct supervisor *s, const struct member *m)
+{
+    return m->node->grace_ns > 0 ? m->node->grace_ns : s->options->grace_ns;
+}
+
 static void stop_one(struct supervisor *s, struct member *m, uint64_t now_ns)
 {
     m->state = STOPPING;
-    m->deadline_ns = now_ns + (uint64_t)s->options->grace_ns;
+    m->deadline_ns = now_ns + (uint64_t)grace_of(s, m);
     /* A shell passes nothing on to what it waits for; Sluice's own know how to end. */
     sl_child_signal(&m->child, SIGTERM, m->node->is_plain);
     sl_child_signal(&m->child, SIGCONT, true);
@@ -497,7 +502,7 @@ static void on_late(struct supervisor *s, struct member *m, uint64_t now_ns)
         break;
     case STOPPING:
         sl_output_note(SL_LOG_WARN, "%s does not end within %s; it is killed", m->node->name,
-                       show_duration(s->options->grace_ns, timeout));
+                       show_duration(grace_of(s, m), timeout));
         sl_child_signal(&m->child, SIGKILL, true);
         m->deadline_ns = 0;
         break;

@@ -13,10 +13,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define EVENTS_MAX         16
-#define SIGNALS_EVERY_NS   (10 * SL_NS_PER_MS) /* while work() never runs dry */
-#define READY_EVERY_NS     (10 * SL_NS_PER_MS)
-#define STOP_LIMIT_SECONDS 10 /* after a signal; then the process is stuck and ends by SIGALRM */
+#define EVENTS_MAX       16
+#define SIGNALS_EVERY_NS (10 * SL_NS_PER_MS) /* while work() never runs dry */
+#define READY_EVERY_NS   (10 * SL_NS_PER_MS)
 
 int sl_runtime_watch(struct sl_runtime *runtime, int fd)
 {
@@ -80,9 +79,10 @@ void sl_loop_close(struct sl_runtime *runtime)
 static void look_for_signals(struct sl_runtime *runtime)
 {
     struct signalfd_siginfo info;
+    unsigned limit_s = runtime->program->close_limit_s;
     while (read(runtime->signal_fd, &info, sizeof info) == sizeof info) {
         if (!runtime->stopping)
-            alarm(STOP_LIMIT_SECONDS);
+            alarm(limit_s ? limit_s : SL_CLOSE_LIMIT_S);
         runtime->stopping = true;
     }
 }

@@ -29,6 +29,8 @@ struct sl_runtime;
 #define SL_RUNTIME_ENDS_MAX   32 /* publishers of one process, and subscribers */
 #define SL_RUNTIME_SHEETS_MAX SL_STATS_SHEETS
 
+#define SL_CLOSE_LIMIT_S 30
+
 struct sl_program {
     const char *name; /* of the executable: "lidar" */
     const char *summary;
@@ -51,6 +53,9 @@ struct sl_program {
     /* Also after an open() that failed half-way: what it did not reach is still zero. May be NULL.
      */
     void (*close)(void *state, struct sl_runtime *runtime);
+    /* Seconds that it may take to end after a signal; then it is taken to be stuck and ends by
+     * SIGALRM. 0: SL_CLOSE_LIMIT_S. */
+    unsigned close_limit_s;
 };
 
 int sl_program_main(const struct sl_program *program, int argc, char **argv);

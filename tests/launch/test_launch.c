@@ -255,6 +255,19 @@ static void what_ignores_sigterm_is_killed_after_the_grace(void **state)
     assert_no_sockets();
 }
 
+static void a_node_may_have_a_grace_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    start(f,
+          "nodes: {a: {exec: child, params: {mode: stubborn, pids: $(env PIDS)}, grace: 200ms}}\n",
+          ARGS("--grace=1h"));
+    wait_for(f, "a is ready");
+    kill(f->pid, SIGTERM);
+    assert_int_equal(finish(f), 0);
+    assert_said(f, "a does not end within 200 ms; it is killed");
+    assert_no_processes(f, 1);
+}
+
 static void a_second_signal_kills_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -502,6 +515,7 @@ int main(void)
         TEST(a_node_that_is_not_ready_in_time_is_stopped),
         TEST(a_signal_stops_all_in_reverse_order),
         TEST(what_ignores_sigterm_is_killed_after_the_grace),
+        TEST(a_node_may_have_a_grace_of_its_own),
         TEST(a_second_signal_kills_at_once),
         TEST(grandchildren_end_too),
         TEST(what_a_node_started_ends_before_it_is_restarted),

@@ -97,7 +97,8 @@ static void every_key_of_a_node_is_read(void **state)
                                 "    restart: {delay: 50ms, max_delay: 2s, max: 0}\n"
                                 "    after: [first]\n"
                                 "    required: true\n"
-                                "    ready_timeout: 3s\n");
+                                "    ready_timeout: 3s\n"
+                                "    grace: 1min\n");
     assert_string_equal(plan->domain, "bench");
     assert_int_equal(plan->duration_ns, 1500000000);
     assert_int_equal(plan->directory_count, 2);
@@ -131,6 +132,7 @@ static void every_key_of_a_node_is_read(void **state)
     assert_string_equal(n->after.at[0].value, "first");
     assert_true(n->required);
     assert_int_equal(n->ready_timeout_ns, 3000000000);
+    assert_int_equal(n->grace_ns, 60000000000);
     sl_plan_destroy(plan);
 }
 
@@ -255,7 +257,8 @@ static void an_unknown_key_is_told_with_the_nearest(void **state)
         "                                   ^");
     bad("nodes: {a: {exec: b, zzz: 1}}\n",
         "f.yaml:1:22: a node has no key 'zzz'; it may have: exec, params, args, remap, env, cpus, "
-        "sched, nice, mlock, restart, bus, pool, after, required, ready_timeout\n"
+        "sched, nice, mlock, restart, bus, pool, after, required, ready_timeout, "
+        "grace\n"
         "    nodes: {a: {exec: b, zzz: 1}}\n"
         "                         ^");
 }
