@@ -11,9 +11,9 @@
  * Life:    what _open makes, _close ends. A frame stays readable until it is released, also when
  *          its publisher dies or closes.
  * Owner:   the publisher's process alone can write its pool; subscribers map it read-only.
- * Threads: loan, publish, discard, wait and close from one thread per pool; take, wait, status and
- *          close from one thread per subscriber; release and check from any (but not while that
- *          subscriber is being closed by a third). Handles are not for use after fork().
+ * Threads: loan, publish, discard, wait and close by one thread at a time per pool; take, wait,
+ *          status and close by one at a time per subscriber; release and check by any (but not
+ *          while that subscriber is being closed by a third). Handles are not for use after fork().
  * Errors:  0 or positive, or -errno; sl_error_text() then holds a sentence for the user.
  *          Nothing here logs, exits, installs signal handlers, or blocks unless it says so.
  */
