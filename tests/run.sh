@@ -31,7 +31,7 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1:detec
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:exitcode=66
 # A crash of a killed child must not take seconds to be written to disk.
-ulimit -c 0
+ulimit -S -c 0
 
 finish() {
     local note
