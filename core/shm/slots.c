@@ -255,7 +255,6 @@ static bool recycle(struct sl_slots *slots, const struct sl_scan *scan, bool ahe
     SL_FAIL_POINT(RECYCLE_RETIRED);
     sl_fence_full(); /* R2: pairs with T2 */
     SL_FAIL_POINT(RECYCLE_FENCED);
-    scan = atomic_load_explicit(&slots->scan, memory_order_acquire);
     for (uint32_t i = count; i-- > 0;) { /* the last one ahead is loaned first: the oldest */
         uint32_t index = retired[i];
         if (slots->slot[index].status != SL_SLOT_FREE && anyone_holds(scan, index))

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reclaim.pml - the list of subscribers is replaced, and the old one freed, while it may be scanned.
  *
- * Follows slots.c (scan_begin, scan_end, recycle and its second load of the list, replace_scan). List
- * 1 has a subscriber that leaves; list 2 is without it; in list 3 another has come. Freeing a list
- * stands for freeing those who are only in it: their ledgers are unmapped.
+ * Follows slots.c (scan_begin, scan_end, recycle, replace_scan). List 1 has a subscriber that leaves;
+ * list 2 is without it; in list 3 another has come. Freeing a list stands for freeing those who are
+ * only in it: their ledgers are unmapped.
  * Claim: nothing is looked at behind its end, and a swap comes to its end.
  * The relay thread looks in the same way (sl_slots_wake), with a flag of its own that a swap waits for.
  *
  * The swap is an exchange, which on x86 is a full barrier and elsewhere is not: a later load may
- * overtake its store. recycle loads the list a second time, behind its own fence; it would not have
- * to (NO_RELOAD must pass), because a swap that came in between is not over before the scan is.
+ * overtake its store. Who comes by a swap within a scan holds nothing before the swap is over, which it
+ * is not before the scan is: recycle looks at those whom the scan began with.
  *
  * Mutations, each of which must fail:
  *  NO_BEGIN_FENCE   scan_begin loads the list without the fence
@@ -48,11 +48,7 @@ proctype Publisher()
         list = LD(PUB, SCAN);
 #endif
         assert(!freed[list]);
-        /* recycle */
-        fence_full(PUB); /* R2 */
-#if !defined(NO_RELOAD) && !defined(LIST_KEPT)
-        list = LD(PUB, SCAN);
-#endif
+        fence_full(PUB); /* recycle: R2 */
 #ifdef END_EARLY
         store(PUB, SCANNING, 0);
 #endif

@@ -99,7 +99,6 @@ inline | both | fails | -DNO_P1
 inline | PSO  | fails | -DNO_P2
 inline | PSO  | fails | -DNO_P4_RELEASE
 reclaim | both | holds |
-reclaim | both | holds | -DNO_RELOAD
 reclaim | both | fails | -DNO_BEGIN_FENCE
 reclaim | both | fails | -DLIST_KEPT
 reclaim | both | fails | -DEND_EARLY
