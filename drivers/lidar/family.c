@@ -14,6 +14,12 @@ const struct lidar_family *const lidar_families[] = {&lidar_ouster_family,    &l
                                                      &lidar_robosense_family, &lidar_livox_family,
                                                      &lidar_block_family,     NULL};
 
+const char *const lidar_model_choices[] = {
+    "auto",    "vlp-16",  "puck-lite",  "puck-hi-res", "hdl-32e",   "vlp-32a",  "vlp-32b",
+    "vlp-32c", "vls-128", "hdl-64e-s2", "hdl-64e-s3",  "pandar40p", "pandar64", "qt64",
+    "xt32",    "xt16",    "xt32m2x",    "qt128",       "pandar128", "ot128",    "at128",
+    "rs-16",   "helios",  "helios-16p", "hap",         "mid-360",   NULL};
+
 struct lidar_decoder {
     const struct lidar_family *family;
     _Alignas(LIDAR_STATE_ALIGNMENT) uint8_t state[];

@@ -43,4 +43,8 @@ extern const struct lidar_family lidar_robosense_family, lidar_livox_family;
 /* Ended by NULL. The last one fits every configuration. */
 extern const struct lidar_family *const lidar_families[];
 
+/* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and
+ * livox_models, ended by NULL. */
+extern const char *const lidar_model_choices[];
+
 #endif

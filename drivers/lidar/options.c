@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* options.c - the table; what its options mean, the files options_*.c tell (options_parts.h). */
+#include "drivers/lidar/family.h"
 #include "drivers/lidar/options_parts.h"
 
 #include <assert.h>
@@ -7,11 +8,6 @@
 #define PORT_MAX    65535
 #define SIM_RPM(hz) (60 * (hz))
 
-const char *const lidar_model_choices[] = {
-    "auto",    "vlp-16",  "puck-lite",  "puck-hi-res", "hdl-32e",   "vlp-32a",  "vlp-32b",
-    "vlp-32c", "vls-128", "hdl-64e-s2", "hdl-64e-s3",  "pandar40p", "pandar64", "qt64",
-    "xt32",    "xt16",    "xt32m2x",    "qt128",       "pandar128", "ot128",    "at128",
-    "rs-16",   "helios",  "helios-16p", "hap",         "mid-360",   NULL};
 /* "auto", and lidar_sim_model_names. */
 const char *const lidar_sim_choices[] = {"auto", "vlp-16",  "puck-hi-res", "os1-64",
                                          "xt32", "mid-360", NULL};

@@ -89,10 +89,6 @@ struct lidar_options {
 #define LIDAR_OPTION_COUNT 63
 extern const struct sl_option lidar_option_table[]; /* so many; options.c asserts it */
 
-/* "auto" and a spelling of each of velodyne_models, hesai_models, robosense_models and
- * livox_models, ended by NULL. */
-extern const char *const lidar_model_choices[];
-
 /* Which of the options were given, rather than left at their defaults. */
 struct lidar_given {
     bool source, port, telemetry_port, ptp_ahead, packets;

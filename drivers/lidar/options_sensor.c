@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* options_sensor.c - which sensor it is, what it says of itself, and what follows from that. */
+#include "drivers/lidar/family.h"
 #include "drivers/lidar/options_parts.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* options_sim.c - which sensor is simulated, and how. */
+#include "drivers/lidar/family.h"
 #include "drivers/lidar/options_parts.h"
 
 #include <errno.h>

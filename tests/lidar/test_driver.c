@@ -15,6 +15,7 @@
 #include "core/frame/velodyne_scan.h"
 #include "core/shm/domain.h"
 #include "drivers/lidar/decoder.h"
+#include "drivers/lidar/family.h"
 #include "drivers/lidar/hesai.h"
 #include "drivers/lidar/livox.h"
 #include "drivers/lidar/options.h"
