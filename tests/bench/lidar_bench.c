@@ -53,6 +53,9 @@ struct block_sensor {
 static const struct block_sensor block_sensors[] = {
     {"vlp-16", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
     {"hdl-32e", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
+    {"puck-hi-res", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
+    {"vlp-32a", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
+    {"vlp-32b", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
     {"vlp-32c", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
     {"vls-128", 1206, 1200, 0, 2, 4, 4, 0, 0, {0}},
     {"pandar40p", 1262, 1240, 0, 2, 4, 14, 10, 16, {0}},
@@ -70,6 +73,7 @@ static const struct block_sensor block_sensors[] = {
      0,
      20,
      {0x55, 0xAA, 0x05, 0x5A, [17] = 1, [30] = 6}}, /* stamps are in the header */
+    {"helios-16p", 1248, 1242, 42, 2, 4, 0, 0, 20, {0x55, 0xAA, 0x05, 0x5A, [17] = 1, [30] = 7}},
     {"qt128", 1074, 1044, 12, 0, 2, 12, 21, 15, {0xEE, 0xFF, 3, 2, 0, 0, 128, 2, 0, 4, 1}},
     {"pandar128", 818, 788, 12, 0, 2, 12, 21, 15, {0xEE, 0xFF, 1, 4, 0, 0, 128, 2, 0, 4, 1}},
     {"ot128", 818, 788, 12, 0, 2, 12, 21, 15, {0xEE, 0xFF, 1, 4, 0, 0, 128, 2, 0, 4, 1}},
@@ -78,8 +82,9 @@ static const struct block_sensor block_sensors[] = {
 #define BLOCK_SENSORS (sizeof block_sensors / sizeof *block_sensors)
 
 const char *const sl_bench_lidar_models[] = {
-    "hdl-32e", "vlp-32c", "vls-128",   "pandar40p", "pandar64", "qt64",    "xt16", "xt32",
-    "xt32m2x", "qt128",   "pandar128", "ot128",     "helios",   "mid-360", NULL};
+    "puck-hi-res", "hdl-32e", "vlp-32a",    "vlp-32b", "vlp-32c", "vls-128", "pandar40p",
+    "pandar64",    "qt64",    "xt16",       "xt32",    "xt32m2x", "qt128",   "pandar128",
+    "ot128",       "helios",  "helios-16p", "hap",     "mid-360", NULL};
 
 struct bench {
     uint8_t *region;
