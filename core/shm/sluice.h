@@ -273,7 +273,7 @@ SL_PUBLIC int sl_subscriber_open(const struct sl_subscriber_options *options,
 /* Hold the next message. Never blocks. -EAGAIN: nothing new. -EDQUOT: as many frames as the quota
  * allows are held; release one. -ECONNABORTED: a publisher revoked this subscriber (told once).
  * -ENODEV: the device that a publisher's slots lie in is gone; it is not read any more (told once).
- * An inline body is valid until the next take. */
+ * An inline body is valid until the next take or the close, whatever becomes of its publisher. */
 SL_PUBLIC int sl_subscriber_take(struct sl_subscriber *subscriber, struct sl_frame *ret_frame);
 
 /* Sleep until take would return something other than -EAGAIN. 0, -ETIMEDOUT or -EINTR.
