@@ -249,6 +249,11 @@ const char *sl_subscriber_taken_type(const struct sl_subscriber *s)
     return s->link[s->turn]->type;
 }
 
+const char *sl_subscriber_refusal(const struct sl_subscriber *s)
+{
+    return s->refusal_seen;
+}
+
 /* Opening and closing. ------------------------------------------------------------------------- */
 
 /* Under the service lock: see who is there, and wait for their answers. */

@@ -85,6 +85,10 @@ struct sl_subscriber {
  * printable or not. In the taking thread, right after a take that gave one. */
 const char *sl_subscriber_taken_type(const struct sl_subscriber *subscriber);
 
+/* The text of the last refusal that was fetched by a take or wait, as in sl_subscriber_status, for
+ * those who ask often: the rest of that costs more. In the taking thread. */
+const char *sl_subscriber_refusal(const struct sl_subscriber *subscriber);
+
 /* link.c, with the service lock held: */
 int sl_link_found(void *subscriber, const struct sl_socket_name *name); /* a socket of the domain */
 void sl_link_appeared(struct sl_directory_watch *watch, const struct sl_socket_name *name);
