@@ -159,8 +159,9 @@ SL_PUBLIC int sl_publisher_open(const struct sl_publisher_options *options,
                                 struct sl_publisher **ret_publisher);
 
 /* Borrow a writable slot. Never blocks, never allocates. -EAGAIN: every slot is held or loaned, as
- * many are loaned as the ring has entries, or a lossless subscriber is behind. -ENOTSUP: the
- * publisher has no slots. -ENODEV: the device that the slots lie in is gone. */
+ * many are loaned as the ring has entries, a lossless subscriber is behind, or RouDi's memory pool
+ * is empty. -ENOTSUP: the publisher has no slots. -ENODEV: the device that the slots lie in is
+ * gone. */
 SL_PUBLIC int sl_publisher_loan(struct sl_publisher *publisher, struct sl_loan *ret_loan);
 
 /* Wait until a loan may succeed. 0, or -ETIMEDOUT. timeout_ns < 0 = for ever. */
@@ -172,8 +173,8 @@ SL_PUBLIC int sl_publisher_publish(struct sl_publisher *publisher, struct sl_loa
                                    const struct sl_message *message);
 
 /* Publish a small message without a slot: `body` is copied into the ring. -EMSGSIZE: larger than
- * inline_max. -EAGAIN: a lossless subscriber is behind, or as many slots are loaned as the ring has
- * entries. */
+ * inline_max. -EAGAIN: a lossless subscriber is behind, as many slots are loaned as the ring has
+ * entries, or RouDi's memory pool is empty. */
 SL_PUBLIC int sl_publisher_publish_inline(struct sl_publisher *publisher, const void *body,
                                           size_t body_length, const struct sl_message *message);
 
