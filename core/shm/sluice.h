@@ -100,7 +100,8 @@ struct sl_publisher_options {
     uint32_t side_size;   /* as in sl_pool_options, for a pool of its own */
     bool huge_pages;      /* the same, and the next two */
     const char *memory, *fallback;
-    bool lossless;               /* let subscribers ask for every message */
+    bool lossless; /* let subscribers ask for every message: they may slow the publisher down to one
+                      message for each timeout */
     int64_t lossless_timeout_ns; /* one that blocks for longer loses that right; 0 = 1 s */
     int64_t lease_ns; /* a frame that is held for longer after its slot would have been reused may
                          be overwritten when slots run out: its readers must ask sl_frame_check
@@ -271,10 +272,13 @@ struct sl_frame {
 SL_PUBLIC int sl_subscriber_open(const struct sl_subscriber_options *options,
                                  struct sl_subscriber **ret_subscriber);
 
-/* Hold the next message. Never blocks. -EAGAIN: nothing new. -EDQUOT: as many frames as the quota
- * allows are held; release one. -ECONNABORTED: a publisher revoked this subscriber (told once).
- * -ENODEV: the device that a publisher's slots lie in is gone; it is not read any more (told once).
- * An inline body is valid until the next take or the close, whatever becomes of its publisher. */
+/* Hold the next message. Never blocks but for one case, see below. -EAGAIN: nothing new. -EDQUOT:
+ * as many frames as the quota allows are held; release one. -ECONNABORTED: a publisher revoked this
+ * subscriber (told once). -ENODEV: the device that a publisher's slots lie in is gone; it is not
+ * read any more (told once). An inline body is valid until the next take or the close, whatever
+ * becomes of its publisher. Over iceoryx, when a publisher of the topic has come or gone, it waits
+ * for the service thread if that asks RouDi for the queue to another one just then: a second at
+ * most for each. */
 SL_PUBLIC int sl_subscriber_take(struct sl_subscriber *subscriber, struct sl_frame *ret_frame);
 
 /* Sleep until take would return something other than -EAGAIN. 0, -ETIMEDOUT or -EINTR.
