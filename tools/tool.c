@@ -119,13 +119,6 @@ const char *sl_show_ns(double ns, char *to, size_t size)
     return show(ns, 1000, units, to, size);
 }
 
-void sl_text_tame(char *text)
-{
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-            *c = '?';
-}
-
 const struct sl_command *sl_tool_command(const struct sl_tool *tool)
 {
     static struct sl_command command;

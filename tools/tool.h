@@ -14,6 +14,7 @@
 #ifndef SL_TOOLS_TOOL_H
 #define SL_TOOLS_TOOL_H
 
+#include "core/base/log.h"
 #include "core/base/options.h"
 
 #include <stdatomic.h>
@@ -138,9 +139,5 @@ const char *sl_show_memory(double bytes, char *to, size_t size);
 /* "850 ns", "12.3 us", "4.1 ms", "2.0 s". */
 const char *sl_show_ns(double ns, char *to, size_t size);
 #define SL_SHOW_MAX 32
-
-/* Names come from other processes: what is not printable becomes '?', so that none can steer a
- * terminal. */
-void sl_text_tame(char *text);
 
 #endif

@@ -78,3 +78,10 @@ void sl_log_limited(struct sl_log_limit *state, enum sl_log_level level, const c
     state->last_ns = now_ns;
     state->hidden = 0;
 }
+
+void sl_text_tame(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+            *c = '?';
+}

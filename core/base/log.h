@@ -34,4 +34,8 @@ struct sl_log_limit {
 void sl_log_limited(struct sl_log_limit *state, enum sl_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Names and texts of other processes: what is not printable becomes '?', so that none can steer a
+ * terminal. */
+void sl_text_tame(char *text);
+
 #endif

@@ -114,6 +114,7 @@ static int wait_once(struct sl_runtime *runtime)
 {
     uint64_t now_ns = sl_clock_monotonic_ns();
     uint64_t again_ns = sl_ready_pending(runtime) ? now_ns + READY_EVERY_NS : 0;
+    sl_report_refusals(runtime);
     sl_report_if_due(runtime, now_ns);
     uint64_t due_ns = earlier(earlier(runtime->wake_at_ns, runtime->next_stats_ns), again_ns);
     if (runtime->wake_at_ns != 0 && runtime->wake_at_ns <= now_ns) {
@@ -150,6 +151,7 @@ static void look_around(struct sl_runtime *runtime)
     runtime->signals_seen_ns = now_ns;
     look_for_signals(runtime);
     sl_ready_pending(runtime);
+    sl_report_refusals(runtime);
     sl_report_if_due(runtime, now_ns);
 }
 

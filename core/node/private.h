@@ -3,7 +3,7 @@
  *
  *   runtime.c    options, names, publishers and subscribers, the life of a program
  *   loop.c       waiting: epoll, timer, signals
- *   report.c     readiness and the statistics line
+ *   report.c     readiness, refusals and the statistics line
  *   plan.c       --plan: what would be opened, and what memory that takes
  *
  * Threads: the main thread's.
@@ -12,6 +12,7 @@
 #define SL_NODE_PRIVATE_H
 
 #include "core/node/runtime.h"
+#include "core/shm/handshake.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ struct end {
     struct sl_publisher *publisher;
     struct sl_subscriber *subscriber;
     uint64_t seen_messages, seen_bytes, seen_lost;
+    char refusal_told[SL_WELCOME_TEXT];
 };
 
 /* Counters of the program's own, and what the last statistics line saw of the first. */
@@ -95,6 +97,8 @@ void sl_ready_open(struct sl_runtime *runtime);
 /* Tells the launcher once it is so. Returns true as long as it is not: look again soon. */
 bool sl_ready_pending(struct sl_runtime *runtime);
 void sl_ready_close(struct sl_runtime *runtime);
+/* Publishers that came later and were refused: what opening would have returned. */
+void sl_report_refusals(struct sl_runtime *runtime);
 void sl_report_if_due(struct sl_runtime *runtime, uint64_t now_ns);
 
 #endif

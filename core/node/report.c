@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/node/private.h"
+#include "core/shm/subscriber.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,6 +64,18 @@ bool sl_ready_pending(struct sl_runtime *runtime)
         sl_ready_close(runtime);
     }
     return false;
+}
+
+void sl_report_refusals(struct sl_runtime *runtime)
+{
+    for (unsigned i = 0; i < runtime->subscriber_count; i++) {
+        struct end *end = &runtime->subscriber[i];
+        const char *refusal = sl_subscriber_refusal(end->subscriber);
+        if (strcmp(refusal, end->refusal_told) == 0)
+            continue;
+        snprintf(end->refusal_told, sizeof end->refusal_told, "%s", refusal);
+        sl_log(SL_LOG_WARN, "a publisher is not read: %s", refusal);
+    }
 }
 
 /* Statistics ------------------------------------------------------------------------------------*/

@@ -76,7 +76,7 @@ bool sl_runtime_given(const struct sl_runtime *runtime, const char *option);
 /* Open with the program's domain and bus; `topic` is taken through the remapping, a relative topic
  * ("points") is put under the node's name ("/lidar/points"). What is opened here is closed by the
  * runtime after close(). options->topic is the unmapped name. -EMFILE beyond SL_RUNTIME_ENDS_MAX.
- */
+ * A publisher that comes later and refuses the subscriber is logged as a warning. */
 int sl_runtime_publish(struct sl_runtime *runtime, const struct sl_publisher_options *options,
                        struct sl_publisher **ret_publisher);
 int sl_runtime_subscribe(struct sl_runtime *runtime, const struct sl_subscriber_options *options,

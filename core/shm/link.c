@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/shm/failpoint.h"
 #include "core/shm/pool.h"
 #include "core/shm/subscriber.h"
@@ -95,6 +96,7 @@ static void give_up(struct sl_link *l, int err, const char *why)
     if (err < 0) {
         s->refused = err;
         snprintf(s->refusal, sizeof s->refusal, "%s", why);
+        sl_text_tame(s->refusal); /* its publisher's word, or with names of it */
     }
     sl_link_forget(l);
     sl_link_free(l);

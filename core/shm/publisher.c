@@ -263,11 +263,16 @@ static void leave_slot(const struct sl_pool *pool, uint32_t slot)
         sl_memory_leave(&pool->memory, slot * pool->slot_size, true);
 }
 
+/* What a message needs beside its slot: better told now than when the frame is written. */
+static int reserve(const struct sl_publisher *p)
+{
+    return p->channel.sender ? sl_iceoryx_reserve(p->channel.sender) : 0;
+}
+
 int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
 {
     uint32_t slot;
-    /* Better told now than when the frame is written. */
-    int err = p->channel.sender ? sl_iceoryx_reserve(p->channel.sender) : 0;
+    int err = reserve(p);
     if (err == 0)
         err = sl_slots_loan(&p->pool->slots, &p->channel, &slot);
     if (err < 0) {
@@ -289,17 +294,27 @@ int sl_publisher_loan(struct sl_publisher *p, struct sl_loan *ret_loan)
     return 0;
 }
 
+/* 0: a loan would succeed, or without slots an inline message. */
+static int could_publish(struct sl_publisher *p)
+{
+    struct sl_slots *slots = &p->pool->slots;
+    uint32_t slot;
+    int err = reserve(p);
+    if (err < 0 || slots->count == 0)
+        return err < 0 ? err : sl_slots_may_publish(slots, &p->channel);
+    err = sl_slots_loan(slots, &p->channel, &slot);
+    if (err == 0)
+        sl_slots_discard(slots, slot);
+    return err;
+}
+
 int sl_publisher_wait(struct sl_publisher *p, int64_t timeout_ns)
 {
     /* A reader's release is a plain store that tells nobody: look again, less and less often. */
     uint64_t start_ns = sl_clock_monotonic_ns();
     struct timespec pause = {.tv_nsec = 20000};
     for (;;) {
-        uint32_t slot;
-        int err = p->pool->slots.count > 0 ? sl_slots_loan(&p->pool->slots, &p->channel, &slot)
-                                           : sl_slots_may_publish(&p->pool->slots, &p->channel);
-        if (err == 0 && p->pool->slots.count > 0)
-            sl_slots_discard(&p->pool->slots, slot);
+        int err = could_publish(p);
         if (err != -EAGAIN)
             return err;
         if (timeout_ns >= 0 && (int64_t)(sl_clock_monotonic_ns() - start_ns) >= timeout_ns)

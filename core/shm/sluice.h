@@ -100,7 +100,8 @@ struct sl_publisher_options {
     uint32_t side_size;   /* as in sl_pool_options, for a pool of its own */
     bool huge_pages;      /* the same, and the next two */
     const char *memory, *fallback;
-    bool lossless;               /* let subscribers ask for every message */
+    bool lossless; /* let subscribers ask for every message: they may slow the publisher down to one
+                      message for each timeout */
     int64_t lossless_timeout_ns; /* one that blocks for longer loses that right; 0 = 1 s */
     int64_t lease_ns; /* a frame that is held for longer after its slot would have been reused may
                          be overwritten when slots run out: its readers must ask sl_frame_check
@@ -159,8 +160,9 @@ SL_PUBLIC int sl_publisher_open(const struct sl_publisher_options *options,
                                 struct sl_publisher **ret_publisher);
 
 /* Borrow a writable slot. Never blocks, never allocates. -EAGAIN: every slot is held or loaned, as
- * many are loaned as the ring has entries, or a lossless subscriber is behind. -ENOTSUP: the
- * publisher has no slots. -ENODEV: the device that the slots lie in is gone. */
+ * many are loaned as the ring has entries, a lossless subscriber is behind, or RouDi's memory pool
+ * is empty. -ENOTSUP: the publisher has no slots. -ENODEV: the device that the slots lie in is
+ * gone. */
 SL_PUBLIC int sl_publisher_loan(struct sl_publisher *publisher, struct sl_loan *ret_loan);
 
 /* Wait until a loan may succeed. 0, or -ETIMEDOUT. timeout_ns < 0 = for ever. */
@@ -172,8 +174,8 @@ SL_PUBLIC int sl_publisher_publish(struct sl_publisher *publisher, struct sl_loa
                                    const struct sl_message *message);
 
 /* Publish a small message without a slot: `body` is copied into the ring. -EMSGSIZE: larger than
- * inline_max. -EAGAIN: a lossless subscriber is behind, or as many slots are loaned as the ring has
- * entries. */
+ * inline_max. -EAGAIN: a lossless subscriber is behind, as many slots are loaned as the ring has
+ * entries, or RouDi's memory pool is empty. */
 SL_PUBLIC int sl_publisher_publish_inline(struct sl_publisher *publisher, const void *body,
                                           size_t body_length, const struct sl_message *message);
 
@@ -270,10 +272,13 @@ struct sl_frame {
 SL_PUBLIC int sl_subscriber_open(const struct sl_subscriber_options *options,
                                  struct sl_subscriber **ret_subscriber);
 
-/* Hold the next message. Never blocks. -EAGAIN: nothing new. -EDQUOT: as many frames as the quota
- * allows are held; release one. -ECONNABORTED: a publisher revoked this subscriber (told once).
- * -ENODEV: the device that a publisher's slots lie in is gone; it is not read any more (told once).
- * An inline body is valid until the next take. */
+/* Hold the next message. Never blocks but for one case, see below. -EAGAIN: nothing new. -EDQUOT:
+ * as many frames as the quota allows are held; release one. -ECONNABORTED: a publisher revoked this
+ * subscriber (told once). -ENODEV: the device that a publisher's slots lie in is gone; it is not
+ * read any more (told once). An inline body is valid until the next take or the close, whatever
+ * becomes of its publisher. Over iceoryx, when a publisher of the topic has come or gone, it waits
+ * for the service thread if that asks RouDi for the queue to another one just then: a second at
+ * most for each. */
 SL_PUBLIC int sl_subscriber_take(struct sl_subscriber *subscriber, struct sl_frame *ret_frame);
 
 /* Sleep until take would return something other than -EAGAIN. 0, -ETIMEDOUT or -EINTR.

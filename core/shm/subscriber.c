@@ -108,12 +108,13 @@ static void count_taken(struct sl_subscriber *s, struct sl_link *l, const struct
 
 /* Field by field: clearing all of it first would cost more than the rest. Ranges beyond range_count
  * are left as they are. */
-static void fill_frame(struct sl_link *l, const struct sl_taken *t, struct sl_frame *f)
+static void fill_frame(const struct sl_subscriber *s, struct sl_link *l, const struct sl_taken *t,
+                       struct sl_frame *f)
 {
     const struct sl_descriptor *d = &t->d;
     bool is_inline = d->flags & SL_DESCRIPTOR_INLINE;
     const unsigned char *slot =
-        is_inline ? l->inline_body : l->pool.base + d->slot * l->reader.slot_size;
+        is_inline ? s->inline_body : l->pool.base + d->slot * l->reader.slot_size;
     f->data = d->data_length ? slot + d->data_offset : NULL;
     f->data_length = d->data_length;
     f->body_length = d->body_length;
@@ -189,13 +190,13 @@ static int take_from(struct sl_subscriber *s, unsigned index, struct sl_frame *r
         return err;
     bool gone = atomic_load_explicit(&l->gone, memory_order_acquire);
     struct sl_taken taken;
-    int got = sl_ring_reader_take(&l->reader, &taken, l->inline_body);
+    int got = sl_ring_reader_take(&l->reader, &taken, s->inline_body);
     count_losses(s, l);
     if (got == 1 && l->pool.needs_care && !(taken.d.flags & SL_DESCRIPTOR_INLINE) &&
         (err = enter_frame(s, index, &taken)) < 0)
         return err;
     if (got == 1) {
-        fill_frame(l, &taken, ret_frame);
+        fill_frame(s, l, &taken, ret_frame);
         count_taken(s, l, &taken.d);
     } else if (got == 0 && gone) {
         sl_subscriber_leave(s, index); /* it was gone before we looked: nothing more can come */
@@ -246,6 +247,11 @@ int sl_subscriber_take(struct sl_subscriber *s, struct sl_frame *ret_frame)
 const char *sl_subscriber_taken_type(const struct sl_subscriber *s)
 {
     return s->link[s->turn]->type;
+}
+
+const char *sl_subscriber_refusal(const struct sl_subscriber *s)
+{
+    return s->refusal_seen;
 }
 
 /* Opening and closing. ------------------------------------------------------------------------- */

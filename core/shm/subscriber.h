@@ -34,7 +34,6 @@ struct sl_link {
     struct sl_memory ring, ledger, control, pool;
     uint32_t slots_wanted; /* descriptors of slots that have not come yet */
     const unsigned char *sides;
-    unsigned char inline_body[SL_INLINE_MAX + 8];
 
     uint64_t since_ns;    /* it is waited for since then */
     bool is_new_instance; /* it appeared after the subscriber was opened: read from its start */
@@ -73,6 +72,7 @@ struct sl_subscriber {
     uint32_t events_seen;
     char refusal_seen[SL_WELCOME_TEXT];
     struct sl_link *link[SL_LINKS_MAX]; /* changed under the lock: the service thread looks, too */
+    unsigned char inline_body[SL_INLINE_MAX + 8]; /* until the next take, whichever link goes */
     unsigned link_count, turn;
     bool is_polled; /* its user waits on the descriptor: takes that find nothing arm it */
     int epoll_fd;   /* made by sl_subscriber_fd, or where sl_wait cannot sleep on futexes; -1 */
@@ -82,8 +82,12 @@ struct sl_subscriber {
 };
 
 /* What the publisher of the last message that was taken says that its type is: a peer's word,
- * printable or not. In the taking thread, between a take that gave one and the next take. */
+ * printable or not. In the taking thread, right after a take that gave one. */
 const char *sl_subscriber_taken_type(const struct sl_subscriber *subscriber);
+
+/* The text of the last refusal that was fetched by a take or wait, as in sl_subscriber_status, for
+ * those who ask often: the rest of that costs more. In the taking thread. */
+const char *sl_subscriber_refusal(const struct sl_subscriber *subscriber);
 
 /* link.c, with the service lock held: */
 int sl_link_found(void *subscriber, const struct sl_socket_name *name); /* a socket of the domain */

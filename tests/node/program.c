@@ -26,12 +26,13 @@ enum mode {
     SLOW_OPEN, /* asks for signals in open() */
     TOPICS,    /* prints names */
     ECHO,      /* publishes to itself */
+    TAKE,      /* takes one message */
     HOLD_LOAN, /* open() keeps the only loan */
     PARENT,    /* starts a child, which must not inherit the launcher's word */
 };
 static const char *const mode_names[] = {
-    "wait",  "busy",      "stop",   "end",  "open-fails", "work-fails", "timer",
-    "watch", "slow-open", "topics", "echo", "hold-loan",  "parent",     NULL};
+    "wait",      "busy",   "stop", "end",  "open-fails", "work-fails", "timer", "watch",
+    "slow-open", "topics", "echo", "take", "hold-loan",  "parent",     NULL};
 
 struct program {
     int mode;
@@ -70,6 +71,16 @@ static int open_echo(struct program *p, struct sl_runtime *runtime)
         return err;
     return sl_runtime_subscribe(
         runtime, &(struct sl_subscriber_options){.topic = "data", .history = 1}, &p->subscriber);
+}
+
+static int work_take(struct program *p)
+{
+    struct sl_frame frame;
+    int err = sl_subscriber_take(p->subscriber, &frame);
+    if (err < 0)
+        return err == -EAGAIN ? 0 : err;
+    sl_frame_release(&frame);
+    return -ECANCELED;
 }
 
 /* It lives until close(), with every descriptor that it inherited. */
@@ -127,6 +138,10 @@ static int program_open(void *state, struct sl_runtime *runtime)
         return err < 0 ? err : sl_publisher_loan(p->publisher, &p->loan);
     case ECHO:
         return open_echo(p, runtime);
+    case TAKE:
+        return sl_runtime_subscribe(
+            runtime, &(struct sl_subscriber_options){.topic = "/data", .type = "test/msg/Bytes"},
+            &p->subscriber);
     case PARENT:
         return start_child(p);
     default:
@@ -199,6 +214,8 @@ static int program_work(void *state, struct sl_runtime *runtime)
         return -ECANCELED;
     case ECHO:
         return work_echo(p);
+    case TAKE:
+        return work_take(p);
     default:
         return 0;
     }

@@ -150,6 +150,16 @@ static void assert_said(const struct fixture *f, const char *text)
         fail_msg("'%s' is not in:\n%s", text, f->output);
 }
 
+static void wait_said(struct fixture *f, const char *text)
+{
+    while (!strstr(f->output, text)) {
+        size_t n = read_until(f->fd, f->output + f->used, OUTPUT_MAX - 1 - f->used);
+        if (n == 0)
+            fail_msg("it ended, and '%s' is not in:\n%s", text, f->output);
+        f->used += n;
+    }
+}
+
 /* Ready for another program. */
 static void again(struct fixture *f)
 {
@@ -262,6 +272,44 @@ static void a_subscriber_wakes_the_loop(void **state)
     wait_ready(f);
     assert_int_equal(finish(f), 0);
     assert_said(f, "taken 200\n");
+}
+
+static struct sl_publisher *publisher_of_type(const char *type)
+{
+    struct sl_publisher *publisher = NULL;
+    const struct sl_publisher_options options = {.topic = "/data", .type = type, .retain = 1};
+    if (sl_publisher_open(&options, &publisher) < 0)
+        fail_msg("%s", sl_error_text());
+    return publisher;
+}
+
+static unsigned times_said(const struct fixture *f, const char *text)
+{
+    unsigned times = 0;
+    for (const char *at = f->output; (at = strstr(at, text)); at++)
+        times++;
+    return times;
+}
+
+/* The node was first, and would wait for ever without a word. */
+static void publishers_that_do_not_suit_are_told_of_once(void **state)
+{
+    struct fixture *f = *state;
+    START("--mode=take");
+    wait_ready(f);
+    struct sl_publisher *publisher[4] = {publisher_of_type("test/msg/Other")};
+    wait_said(f, "warning: a publisher is not read: topic /data: published as test/msg/Other, "
+                 "asked for as test/msg/Bytes\n");
+    publisher[1] = publisher_of_type("test/msg/Third");
+    wait_said(f, "published as test/msg/Third");
+    publisher[2] = publisher_of_type("test/msg/Third");
+    publisher[3] = publisher_of_type("test/msg/Bytes");
+    assert_int_equal(sl_publisher_publish_inline(publisher[3], "", 1, &(struct sl_message){0}), 0);
+    assert_int_equal(finish(f), 0);
+    assert_int_equal(times_said(f, "published as test/msg/Other"), 1);
+    assert_int_equal(times_said(f, "published as test/msg/Third"), 1);
+    for (int i = 0; i < 4; i++)
+        sl_publisher_close(publisher[i]);
 }
 
 static void spinning_does_the_same_without_sleeping(void **state)
@@ -600,6 +648,7 @@ int main(void)
         TEST(the_timer_wakes_on_time_and_never_early),
         TEST(a_watched_descriptor_wakes),
         TEST(a_subscriber_wakes_the_loop),
+        TEST(publishers_that_do_not_suit_are_told_of_once),
         TEST(spinning_does_the_same_without_sleeping),
         TEST(pools_are_made_of_what_the_options_say),
         TEST(messages_by_the_batch_wait_for_their_time),

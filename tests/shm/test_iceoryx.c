@@ -240,14 +240,22 @@ static int run_empty_pool(uint64_t chunks)
 {
     struct sl_iceoryx_sender *sender[2];
     struct sl_iceoryx_receiver *receiver[2];
+    struct sl_publisher *publisher;
+    struct sl_loan loan;
     begin_role();
     open_pair(1, &sender[0], &receiver[0]);
     open_pair(2, &sender[1], &receiver[1]);
+    must(sl_publisher_open(
+        &(struct sl_publisher_options){
+            .topic = "/waiting", .type = TYPE, .slot_size = SLOT_SIZE, .bus = SL_BUS_ICEORYX},
+        &publisher));
     int err = 0;
     for (uint64_t i = 0; i < chunks && (err = sl_iceoryx_reserve(sender[0])) == 0; i++)
         send_plain(sender[0], i);
     check(err == -EAGAIN && strstr(sl_error_text(), "no chunk"));
     check(sl_iceoryx_reserve(sender[1]) == -EAGAIN);
+    check(sl_publisher_loan(publisher, &loan) == -EAGAIN);
+    check(sl_publisher_wait(publisher, 0) == -ETIMEDOUT); /* though all its slots are free */
     receive_plain(receiver[0], 0);
     for (int i = 0; sl_iceoryx_reserve(sender[1]) < 0; i++) {
         check(i < 100000);
@@ -255,6 +263,10 @@ static int run_empty_pool(uint64_t chunks)
     }
     send_plain(sender[1], 7);
     receive_plain(receiver[1], 7);
+    receive_plain(receiver[0], 1);
+    must(sl_publisher_wait(publisher, -1));
+    must(sl_publisher_loan(publisher, &loan));
+    sl_publisher_close(publisher);
     for (int i = 0; i < 2; i++) {
         sl_iceoryx_receiver_close(receiver[i]);
         sl_iceoryx_sender_close(sender[i]);

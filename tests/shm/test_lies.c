@@ -198,6 +198,11 @@ static void status_of_success(struct impostor *i)
 {
     i->welcome.status = 1;
 }
+static void text_that_steers(struct impostor *i)
+{
+    i->welcome.status = -EPERM;
+    strcpy(i->welcome.text, "a\033[2Jb");
+}
 static void welcome_of_another_size(struct impostor *i)
 {
     i->welcome.size++;
@@ -270,6 +275,7 @@ static const struct lie lies[] = {
     {"topic of somebody else", "welcome", topic_of_somebody_else},
     {"text without end", "range", text_without_end},
     {"status above zero", "range", status_of_success},
+    {"text that steers a terminal", "a?[2Jb", text_that_steers},
     {"welcome of another size", "range", welcome_of_another_size},
     {"device as ring", "memfd", device_as_ring},
     {"pipe as pool", "memfd", pipe_as_pool},

@@ -110,6 +110,25 @@ static void frames_outlive_their_publisher(void **state)
     sl_frame_release(&f);
 }
 
+/* Waiting looks at who has gone, and leaves them. */
+static void an_inline_body_outlives_its_publisher_until_the_next_take(void **state)
+{
+    (void)state;
+    struct sl_publisher *p = publisher_of((struct sl_publisher_options){.inline_max = 64});
+    struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
+    unsigned char body[64];
+    pattern_fill(body, sizeof body, 7);
+    assert_ok(sl_publisher_publish_inline(p, body, sizeof body, &(struct sl_message){0}));
+    struct sl_frame f;
+    assert_ok(sl_subscriber_take(s, &f));
+    sl_publisher_close(p);
+    await((sl_subscriber_wait(s, SL_NS_PER_MS), reader_status_of(s).publishers == 0));
+    assert_int_equal(f.body_length, sizeof body);
+    assert_int_equal(pattern_check(f.body, f.body_length, 7), -1);
+    sl_frame_release(&f);
+    sl_subscriber_close(s);
+}
+
 static void messages_of_a_publisher_that_closed_are_read_to_the_end(void **state)
 {
     (void)state;
@@ -565,6 +584,7 @@ int main(int argc, char **argv)
         TEST(topics_of_one_beginning_are_told_apart),
         TEST(frames_outlive_their_subscriber),
         TEST(frames_outlive_their_publisher),
+        TEST(an_inline_body_outlives_its_publisher_until_the_next_take),
         TEST(messages_of_a_publisher_that_closed_are_read_to_the_end),
         TEST(other_threads_may_release),
         TEST(last_release_in_another_thread_ends_the_mapping),
