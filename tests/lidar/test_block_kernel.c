@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -540,9 +541,27 @@ static void filters_that_hold_nothing_are_refused(void **unused)
     assert_int_equal(lidar_filter_check(&filter, 17), 0);
 }
 
+/* The others are passed over in silence, here and in the tests of columns and lists. */
+static void this_processor_has_every_instruction_set(void **unused)
+{
+    (void)unused;
+    char has[LIDAR_SIMD_LIST_MAX];
+    lidar_simd_list(has);
+#if defined(__x86_64__)
+    bool has_all = lidar_simd_is_supported(LIDAR_SIMD_AVX512);
+#else
+    bool has_all = true;
+#endif
+    if (has_all)
+        return;
+    printf("SKIP: kernels were tried with %s only, which is what this processor has\n", has);
+    skip();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(this_processor_has_every_instruction_set),
         cmocka_unit_test(all_kernels_give_the_same_bits),
         cmocka_unit_test(points_lie_where_the_manual_says),
         cmocka_unit_test(hi_res_has_its_own_angles_and_origins),
