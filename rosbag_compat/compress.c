@@ -72,6 +72,12 @@ int sl_decompress(enum sl_compression kind, const void *from, size_t size_bytes,
     return compressors[kind]->decompress(from, size_bytes, to, room_bytes, ret_size_bytes);
 }
 
+uint64_t sl_decompressed_said(enum sl_compression kind, const void *from, size_t size_bytes)
+{
+    bool says = compressors[kind] && compressors[kind]->said;
+    return says ? compressors[kind]->said(from, size_bytes) : 0;
+}
+
 uint64_t sl_decompressed_max(enum sl_compression kind, uint64_t stored_bytes)
 {
     if (kind == SL_COMPRESSION_NONE)

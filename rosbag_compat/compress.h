@@ -30,6 +30,7 @@ struct sl_compressor {
                     size_t *ret_size_bytes);
     int (*decompress)(const void *from, size_t size_bytes, void *to, size_t room_bytes,
                       size_t *ret_size_bytes);
+    uint64_t (*said)(const void *from, size_t size_bytes); /* NULL: its streams do not say */
 };
 extern const struct sl_compressor sl_compressor_lz4;
 extern const struct sl_compressor sl_compressor_zstd;
@@ -49,6 +50,9 @@ int sl_compress(enum sl_compression kind, int level, const void *from, size_t si
  * came before it, which is how a damaged chunk is saved. */
 int sl_decompress(enum sl_compression kind, const void *from, size_t size_bytes, void *to,
                   size_t room_bytes, size_t *ret_size_bytes);
+
+/* What a stream says, at its beginning, that it becomes; 0: it does not. It need not be true. */
+uint64_t sl_decompressed_said(enum sl_compression kind, const void *from, size_t size_bytes);
 
 /* One whole stream whose size nobody said, into memory that is made for it: rosbag2's MESSAGE mode.
  * The room that `*to` has (from malloc, or NULL) is used and made larger as needed. */

@@ -241,7 +241,7 @@ static int give_body(struct sl_log_reader *r, const struct active *active, struc
     const struct sl_log_message *m = &item->message;
     item->body = active->bytes + m->offset;
     item->body_bytes = m->size_bytes;
-    if (log->body_compression == SL_COMPRESSION_NONE)
+    if (log->body_compression == SL_COMPRESSION_NONE || r->options.keeps_compressed)
         return 0;
     size_t size;
     int err = sl_decompress_alone(log->body_compression, item->body, (size_t)m->size_bytes,

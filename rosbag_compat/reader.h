@@ -26,6 +26,7 @@ struct sl_log_reader_options {
     /* A block that cannot be read ends reading with its error; or its good part is taken, and it is
      * counted. */
     bool takes_damaged;
+    bool keeps_compressed; /* bodies are given as they are stored */
 };
 
 struct sl_log_item {

@@ -978,6 +978,55 @@ static void damage_that_shows_late_is_passed_over(void **state)
     run_free(&r);
 }
 
+/* Message `i` of that size, and so empty that a thousandth of it is stored. */
+static void make_empty(struct made *made, unsigned i, size_t size)
+{
+    free(made->bodies[i]);
+    made->bodies[i] = calloc(1, size);
+    assert_non_null(made->bodies[i]);
+    made->bodies[i][size / 2] = (uint8_t)i;
+    made->messages[i].size_bytes = size;
+}
+
+static void forget_message(struct made *made, unsigned i)
+{
+    free(made->bodies[i]);
+    made->message_count--;
+    for (; i < made->message_count; i++) {
+        made->bodies[i] = made->bodies[i + 1];
+        made->messages[i] = made->messages[i + 1];
+    }
+}
+
+/* An empty map is stored in a thousandth of what it is. One for which there is no memory is left
+ * out, and the others come. */
+static void messages_may_become_far_larger(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(60, 3000, 18);
+    make_empty(made, 20, 16 << 20);
+    make_empty(made, 30, 5 << 20);
+    make_empty(made, 40, 5 << 20);
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("maps"));
+    make_file(path, made, SL_LOG_OUTPUT_ROSBAG2_SQLITE, SL_COMPRESSION_ZSTD, 0);
+    PLAY(made, path, "--rate=0");
+    forget_message(made, 20);
+    PLAY(made, path, "--rate=0", "--memory=24M");
+    free_made(made);
+    struct run r = run("play", path, "--rate=0", "--memory=24M", NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.err, "a message becomes 16.8 MB when it is decompressed; those above 6.3 MB are "
+                      "left out: give --memory=65M");
+    assert_has(r.err, "59 messages, ");
+    assert_has(r.err, "1 messages were left out, the first one of ");
+    assert_has(r.err, "a message becomes larger than a slot");
+    run_free(&r);
+    r = run("play", path, "--rate=0", "--memory=65M", NULL);
+    assert_has(r.err, "60 messages, ");
+    run_free(&r);
+}
+
 /* Keys. ---------------------------------------------------------------------------------------- */
 
 static pid_t start_on_terminal(const char *path, int *ret_terminal)
@@ -1180,6 +1229,7 @@ int main(int argc, char **argv)
         TEST(memory_does_not_grow_with_the_log),
 #endif
         TEST(damage_that_shows_late_is_passed_over),
+        TEST(messages_may_become_far_larger),
         TEST(what_cannot_be_played_is_told),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));
