@@ -235,6 +235,7 @@ static int open_logs(struct play *p)
 {
     if (p->direct && p->buffered)
         return sl_error(-EINVAL, "options --direct and --buffered: give one of them");
+    p->logs.decompressed_bytes = p->memory_bytes / SLOTS_MIN;
     for (unsigned i = 0; i < p->files.count; i++) {
         int err = sl_log_set_add(&p->logs, p->files.text[i], 0);
         if (err < 0)

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,8 +245,14 @@ static int give_body(struct sl_log_reader *r, const struct active *active, struc
     if (log->body_compression == SL_COMPRESSION_NONE || r->options.keeps_compressed)
         return 0;
     size_t size;
+    uint64_t max = sl_log_decompressed_max(log, log->body_compression, m->size_bytes);
     int err = sl_decompress_alone(log->body_compression, item->body, (size_t)m->size_bytes,
-                                  &r->body, &r->body_room, &size);
+                                  &r->body, &r->body_room, max, &size);
+    if (err == -EFBIG)
+        err = sl_error(-EBADMSG,
+                       "a message of %" PRIu64 " bytes becomes more than %" PRIu64
+                       "; if that is so, give more by --memory",
+                       m->size_bytes, max);
     item->body = r->body;
     item->body_bytes = size;
     return err;
@@ -322,6 +329,19 @@ static int compare_waiting(const void *a, const void *b)
     return x->block < y->block ? -1 : x->block > y->block;
 }
 
+/* A small file cannot ask for much by blocks that become large, all at the same time. */
+static uint64_t usual_memory(const struct sl_log_reader *r)
+{
+    uint64_t stored = 0;
+    for (unsigned i = 0; i < r->log_count; i++)
+        for (uint32_t b = 0; b < r->logs[i]->block_count; b++) {
+            const struct sl_log_block *block = &r->logs[i]->blocks[b];
+            stored += block->compression ? block->stored_bytes : block->size_bytes;
+        }
+    uint64_t max = sl_decompressed_max(SL_COMPRESSION_ZSTD, stored);
+    return max < SL_LOG_READER_MEMORY_BYTES ? max : SL_LOG_READER_MEMORY_BYTES;
+}
+
 static int list_blocks(struct sl_log_reader *r)
 {
     size_t count = 0;
@@ -372,7 +392,7 @@ int sl_log_reader_create(struct sl_log *const *logs, unsigned count,
     if (!r->options.last_ns)
         r->options.last_ns = UINT64_MAX;
     if (!r->options.memory_bytes)
-        r->options.memory_bytes = SL_LOG_READER_MEMORY_BYTES;
+        r->options.memory_bytes = usual_memory(r);
     int err = list_wanted(r);
     if (!err)
         err = list_blocks(r);
