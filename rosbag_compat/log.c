@@ -400,6 +400,28 @@ static int check_scanned(const struct sl_log *log, const struct sl_log_block *bl
     return sl_log_check_chunk(log, block);
 }
 
+/* Order -----------------------------------------------------------------------------------------*/
+
+int sl_log_compare_places(const void *a, const void *b)
+{
+    const struct sl_log_place *x = a;
+    const struct sl_log_place *y = b;
+    if (x->time_ns != y->time_ns)
+        return x->time_ns < y->time_ns ? -1 : 1;
+    if (x->log != y->log)
+        return x->log < y->log ? -1 : 1;
+    return x->block < y->block ? -1 : x->block > y->block;
+}
+
+int sl_log_compare_messages(const void *a, const void *b)
+{
+    const struct sl_log_message *x = a;
+    const struct sl_log_message *y = b;
+    if (x->receive_ns != y->receive_ns)
+        return x->receive_ns < y->receive_ns ? -1 : 1;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
 /* Finding messages without an index -------------------------------------------------------------*/
 
 void sl_log_count(struct sl_log *log, struct sl_log_block *block, uint32_t topic, uint64_t time_ns)

@@ -202,6 +202,15 @@ int sl_log_check_plain(const struct sl_log *log, uint32_t index, const void *byt
 int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, size_t size_bytes,
                 size_t *at, struct sl_log_message *ret_message);
 
+/* The order of messages, of several logs too, is (time of receiving, log, block, place in the
+ * block). Both are for qsort. */
+struct sl_log_place {
+    uint64_t time_ns;
+    uint32_t log, block;
+};
+int sl_log_compare_places(const void *a, const void *b);
+int sl_log_compare_messages(const void *a, const void *b); /* of one block */
+
 void sl_log_close(struct sl_log *log); /* NULL is fine */
 
 /* The value of a pair, or NULL. */

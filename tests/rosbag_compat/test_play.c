@@ -301,6 +301,75 @@ static void the_order_is_the_same_at_any_rate(void **state)
     free_made(made);
 }
 
+/* Message `i` of `made` is in the log in which `is_in` says so. */
+static void make_part_of(const char *path, const struct made *made, bool (*is_in)(unsigned i))
+{
+    struct made part = *made;
+    part.messages = calloc(made->message_count, sizeof *part.messages);
+    part.bodies = calloc(made->message_count, sizeof *part.bodies);
+    part.message_count = 0;
+    assert_true(part.messages && part.bodies);
+    for (unsigned i = 0; i < made->message_count; i++)
+        if (is_in(i)) {
+            part.messages[part.message_count] = made->messages[i];
+            part.bodies[part.message_count++] = made->bodies[i];
+        }
+    make_file(path, &part, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 5000);
+    free(part.messages);
+    free(part.bodies);
+}
+
+static bool is_in_first(unsigned i)
+{
+    return i % 5 < 3;
+}
+
+static bool is_in_second(unsigned i)
+{
+    return !is_in_first(i);
+}
+
+/* Of each five messages the last two go before the others. */
+static void turn_round(struct made *made)
+{
+    for (unsigned i = 0; i < made->message_count; i += 5) {
+        struct sl_log_message messages[5];
+        uint8_t *bodies[5];
+        memcpy(messages, made->messages + i, sizeof messages);
+        memcpy(bodies, made->bodies + i, sizeof bodies);
+        for (unsigned k = 0; k < 5; k++) {
+            made->messages[i + k] = messages[(k + 3) % 5];
+            made->bodies[i + k] = bodies[(k + 3) % 5];
+        }
+    }
+}
+
+/* Five messages at each time, three in one log and two in the other: those of the log that is named
+ * first come first. */
+static void logs_are_played_together(void **state)
+{
+    (void)state;
+    static const char *const rates[] = {"--rate=0", "--rate=50"};
+    struct made *made = make_bytes(400, 3000, 24);
+    char paths[2][300];
+    for (unsigned i = 0; i < made->message_count; i++)
+        made->messages[i].receive_ns = made->messages[i / 5 * 5].receive_ns;
+    for (unsigned l = 0; l < 2; l++) {
+        snprintf(paths[l], sizeof paths[l], "%s",
+                 harness_path(l == 0 ? "first.mcap" : "second.mcap"));
+        make_part_of(paths[l], made, l == 0 ? is_in_first : is_in_second);
+    }
+    for (unsigned l = 0; l < 2; l++) {
+        for (unsigned i = 0; i < 2; i++)
+            assert_true(
+                play_and_hash(made, paths[l],
+                              (const char *const[]){paths[1 - l], rates[i], "--lockstep", NULL},
+                              NULL) == hash_of_log(made));
+        turn_round(made);
+    }
+    free_made(made);
+}
+
 /* Whichever topic has one; false: none has come in that time. */
 static bool take_any(struct receiver *r, struct sl_frame *frame, int64_t within_ms)
 {
@@ -1202,6 +1271,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(every_format_is_played),
         TEST(the_order_is_the_same_at_any_rate),
+        TEST(logs_are_played_together),
         TEST(lockstep_waits_for_the_release_by_lossless_readers_only),
         TEST(the_clock_waits_for_late_messages),
         TEST(large_messages_stand_where_they_were_read_to),
