@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL_MAX_BYTES (UINT64_C(32) << 20)
-#define RATIO_MAX       1024
+#define SMALL_MAX_BYTES (UINT64_C(24) << 20)
+#define RATIO_MAX       16
 
 const char *const sl_compression_names[] = {"none", "lz4", "zstd", "bz2", NULL};
 
@@ -72,6 +72,12 @@ int sl_decompress(enum sl_compression kind, const void *from, size_t size_bytes,
     return compressors[kind]->decompress(from, size_bytes, to, room_bytes, ret_size_bytes);
 }
 
+uint64_t sl_decompressed_said(enum sl_compression kind, const void *from, size_t size_bytes)
+{
+    bool says = compressors[kind] && compressors[kind]->said;
+    return says ? compressors[kind]->said(from, size_bytes) : 0;
+}
+
 uint64_t sl_decompressed_max(enum sl_compression kind, uint64_t stored_bytes)
 {
     if (kind == SL_COMPRESSION_NONE)
@@ -82,11 +88,10 @@ uint64_t sl_decompressed_max(enum sl_compression kind, uint64_t stored_bytes)
 }
 
 int sl_decompress_alone(enum sl_compression kind, const void *from, size_t size_bytes, void **to,
-                        size_t *room_bytes, size_t *ret_size_bytes)
+                        size_t *room_bytes, uint64_t max_bytes, size_t *ret_size_bytes)
 {
-    uint64_t max = sl_decompressed_max(kind, size_bytes);
     size_t room = *room_bytes > 4 * size_bytes ? *room_bytes : 4 * size_bytes + 4096;
-    for (;; room = room < max / 2 ? 2 * room : (size_t)max) {
+    for (;; room = room < max_bytes / 2 ? 2 * room : (size_t)max_bytes) {
         if (room > *room_bytes) {
             void *fresh = realloc(*to, room);
             if (!fresh)
@@ -96,7 +101,7 @@ int sl_decompress_alone(enum sl_compression kind, const void *from, size_t size_
         }
         int err = sl_decompress(kind, from, size_bytes, *to, *room_bytes, ret_size_bytes);
         bool was_full = *ret_size_bytes == *room_bytes;
-        if (!err || !was_full || *room_bytes >= max)
+        if (!err || !was_full || *room_bytes >= max_bytes)
             return err;
     }
 }

@@ -30,6 +30,7 @@ struct sl_compressor {
                     size_t *ret_size_bytes);
     int (*decompress)(const void *from, size_t size_bytes, void *to, size_t room_bytes,
                       size_t *ret_size_bytes);
+    uint64_t (*said)(const void *from, size_t size_bytes); /* NULL: its streams do not say */
 };
 extern const struct sl_compressor sl_compressor_lz4;
 extern const struct sl_compressor sl_compressor_zstd;
@@ -50,10 +51,14 @@ int sl_compress(enum sl_compression kind, int level, const void *from, size_t si
 int sl_decompress(enum sl_compression kind, const void *from, size_t size_bytes, void *to,
                   size_t room_bytes, size_t *ret_size_bytes);
 
+/* What a stream says, at its beginning, that it becomes; 0: it does not. It need not be true. */
+uint64_t sl_decompressed_said(enum sl_compression kind, const void *from, size_t size_bytes);
+
 /* One whole stream whose size nobody said, into memory that is made for it: rosbag2's MESSAGE mode.
- * The room that `*to` has (from malloc, or NULL) is used and made larger as needed. */
+ * The room that `*to` has (from malloc, or NULL) is used and made larger as needed, up to
+ * `max_bytes`. */
 int sl_decompress_alone(enum sl_compression kind, const void *from, size_t size_bytes, void **to,
-                        size_t *room_bytes, size_t *ret_size_bytes);
+                        size_t *room_bytes, uint64_t max_bytes, size_t *ret_size_bytes);
 
 /* A file through zstd, in pieces: rosbag2's FILE mode. `get` gives the next piece, of size 0 at the
  * end; `put` takes one. -EBADMSG: the stream is damaged; what came before was put. */
@@ -65,8 +70,8 @@ struct sl_zstd_ends {
 int sl_zstd_pack(const struct sl_zstd_ends *ends, int level);
 int sl_zstd_unpack(const struct sl_zstd_ends *ends);
 
-/* How large a decoded block may be that claims to be made of `stored_bytes`: what lz4 and bz2 can
- * reach, and for zstd enough for an empty picture. A small file cannot ask for a large memory. */
+/* What `stored_bytes` may become unless somebody allows more: 24 MB, and 16 times as much as they
+ * are, which what sensors measure stays far below. A small file cannot ask for a large memory. */
 uint64_t sl_decompressed_max(enum sl_compression kind, uint64_t stored_bytes);
 
 #endif

@@ -78,4 +78,4 @@ static int decompress(const void *from, size_t size_bytes, void *to, size_t room
     return sl_error(-EBADMSG, result == BZ_OK ? "bz2: ends early" : "bz2: is damaged");
 }
 
-const struct sl_compressor sl_compressor_bz2 = {bound, compress, decompress};
+const struct sl_compressor sl_compressor_bz2 = {bound, compress, decompress, NULL};

@@ -116,4 +116,4 @@ static int decompress(const void *from, size_t size_bytes, void *to, size_t room
     return err;
 }
 
-const struct sl_compressor sl_compressor_lz4 = {bound, compress, decompress};
+const struct sl_compressor sl_compressor_lz4 = {bound, compress, decompress, NULL};

@@ -56,6 +56,12 @@ static int decompress(const void *from, size_t size_bytes, void *to, size_t room
     return err;
 }
 
+static uint64_t said(const void *from, size_t size_bytes)
+{
+    unsigned long long size = ZSTD_getFrameContentSize(from, size_bytes);
+    return size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR ? 0 : size;
+}
+
 /* Files -----------------------------------------------------------------------------------------*/
 
 #define PIECE_BYTES (128u << 10)
@@ -132,4 +138,4 @@ int sl_zstd_unpack(const struct sl_zstd_ends *ends)
     return err;
 }
 
-const struct sl_compressor sl_compressor_zstd = {bound, compress, decompress};
+const struct sl_compressor sl_compressor_zstd = {bound, compress, decompress, said};

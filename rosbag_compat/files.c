@@ -261,10 +261,15 @@ static int open_plain(struct sl_log_file *file, const char *path, unsigned flags
     struct stat status;
     if (pread(file->fd, magic, sizeof magic, 0) < 0 || fstat(file->fd, &status) < 0)
         return sl_error(errno, "cannot be read: %s", strerror(errno));
-    struct sl_log_source source = {read_at, file, (uint64_t)status.st_size};
+    struct sl_log_source source = {read_at, file, (uint64_t)status.st_size,
+                                   file->decompressed_bytes};
     if (memcmp(magic, sqlite_magic, sizeof sqlite_magic) == 0) {
         int err = sl_sqlite_open(path, &file->db);
-        return err ? err : sl_rosbag2_sqlite_open(file->db, flags, &file->log);
+        if (!err)
+            err = sl_rosbag2_sqlite_open(file->db, flags, &file->log);
+        if (!err)
+            file->log->source.decompressed_bytes = file->decompressed_bytes;
+        return err;
     }
     bool is_mcap = memcmp(magic, "\x89MCAP", 5) == 0;
     bool is_ros1 = memcmp(magic, "#ROS", 4) == 0;
@@ -336,7 +341,10 @@ static int add_file(struct sl_log_set *set, const char *path, unsigned flags)
     if (err)
         return err;
     struct sl_log_file *file = &set->files[set->count];
-    *file = (struct sl_log_file){.fd = -1, .direct_fd = -1, .path = strdup(path)};
+    *file = (struct sl_log_file){.fd = -1,
+                                 .direct_fd = -1,
+                                 .path = strdup(path),
+                                 .decompressed_bytes = set->decompressed_bytes};
     err = file->path ? open_fd(file) : sl_error(-ENOMEM, "no memory for a log");
     if (!err)
         err = open_log(file, set->note, sizeof set->note, flags);

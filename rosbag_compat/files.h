@@ -29,6 +29,7 @@ struct sl_log_file {
     void
         *map; /* of the whole file, never touched: the kernel tells by it what is cached; or NULL */
     size_t map_bytes;
+    uint64_t decompressed_bytes; /* of its source */
     struct sl_sqlite *db;
     struct sl_log *log;
 };
@@ -37,8 +38,9 @@ struct sl_log_set {
     struct sl_log_file *files;
     struct sl_log **logs; /* of the files, in their order */
     unsigned count;
-    unsigned missing_count; /* files that a metadata.yaml names and that are not there */
-    char note[256];         /* what is wrong with the folder, or "" */
+    unsigned missing_count;      /* files that a metadata.yaml names and that are not there */
+    char note[256];              /* what is wrong with the folder, or "" */
+    uint64_t decompressed_bytes; /* the caller's: of each log's source (log.h) */
 };
 
 /* Add what is at `path`: a file of any format, or a folder of rosbag2, by its metadata.yaml, and

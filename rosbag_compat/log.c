@@ -309,6 +309,24 @@ static int check_sum(const struct sl_log_block *block, const void *bytes)
     return 0;
 }
 
+uint64_t sl_log_decompressed_max(const struct sl_log *log, enum sl_compression kind,
+                                 uint64_t stored_bytes)
+{
+    uint64_t max = sl_decompressed_max(kind, stored_bytes);
+    uint64_t allowed = log->source.decompressed_bytes;
+    return kind == SL_COMPRESSION_NONE || max > allowed ? max : allowed;
+}
+
+int sl_log_check_chunk(const struct sl_log *log, const struct sl_log_block *block)
+{
+    if (block->size_bytes <= sl_log_decompressed_max(log, block->compression, block->stored_bytes))
+        return 0;
+    return sl_error(-EBADMSG,
+                    "a chunk of %" PRIu64 " bytes says that it becomes %" PRIu64
+                    "; if that is so, give --memory=%" PRIu64 "M",
+                    block->stored_bytes, block->size_bytes, (block->size_bytes >> 20) + 1);
+}
+
 int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, void *to,
                        size_t *ret_size_bytes)
 {
@@ -316,13 +334,14 @@ int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, voi
     if (block->offset > log->source.size_bytes ||
         block->stored_bytes > log->source.size_bytes - block->offset)
         return sl_error(-EBADMSG, "the chunk at byte %" PRIu64 " is cut off", block->offset);
-    if (block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes) ||
-        (block->compression == SL_COMPRESSION_NONE && block->size_bytes != block->stored_bytes))
+    if (block->compression == SL_COMPRESSION_NONE && block->size_bytes != block->stored_bytes)
         return sl_error(-EBADMSG,
                         "the chunk at byte %" PRIu64 " says that its %" PRIu64
                         " bytes become %" PRIu64,
                         block->offset, block->stored_bytes, block->size_bytes);
-    int err;
+    int err = sl_log_check_chunk(log, block);
+    if (err)
+        return sl_error_at(err, "the chunk at byte %" PRIu64, block->offset);
     if (block->compression == SL_COMPRESSION_NONE) {
         err = sl_log_read(log, block->offset, to, block->stored_bytes);
         *ret_size_bytes = err ? 0 : (size_t)block->stored_bytes;
@@ -370,12 +389,37 @@ int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, siz
 /* Scanning decompresses every chunk: together, too, they may not become more than this allows, or a
  * small file could keep a machine busy for hours. */
 #define SCAN_MAX_BYTES (UINT64_C(1) << 30)
+#define SCAN_RATIO_MAX 1024
 
-static bool is_too_much(const struct sl_log *log, const struct sl_log_block *block)
+static int check_scanned(const struct sl_log *log, const struct sl_log_block *block)
 {
-    uint64_t max = sl_decompressed_max(block->compression, log->source.size_bytes);
-    return block->size_bytes > sl_decompressed_max(block->compression, block->stored_bytes) ||
-           (block->compression && log->scanned_bytes > SCAN_MAX_BYTES && log->scanned_bytes > max);
+    if (block->compression && log->scanned_bytes > SCAN_MAX_BYTES &&
+        log->scanned_bytes / SCAN_RATIO_MAX > log->source.size_bytes)
+        return sl_error(-EBADMSG, "its chunks become more than %d times what the file has",
+                        SCAN_RATIO_MAX);
+    return sl_log_check_chunk(log, block);
+}
+
+/* Order -----------------------------------------------------------------------------------------*/
+
+int sl_log_compare_places(const void *a, const void *b)
+{
+    const struct sl_log_place *x = a;
+    const struct sl_log_place *y = b;
+    if (x->time_ns != y->time_ns)
+        return x->time_ns < y->time_ns ? -1 : 1;
+    if (x->log != y->log)
+        return x->log < y->log ? -1 : 1;
+    return x->block < y->block ? -1 : x->block > y->block;
+}
+
+int sl_log_compare_messages(const void *a, const void *b)
+{
+    const struct sl_log_message *x = a;
+    const struct sl_log_message *y = b;
+    if (x->receive_ns != y->receive_ns)
+        return x->receive_ns < y->receive_ns ? -1 : 1;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
 /* Finding messages without an index -------------------------------------------------------------*/
@@ -445,10 +489,8 @@ int sl_log_scan_chunk(struct sl_log *log, struct sl_log_block *block,
                                   size_t size_bytes))
 {
     block->message_count = 0;
-    if (is_too_much(log, block)) {
-        sl_log_note_damage(log, block->offset, block->stored_bytes,
-                           "a chunk of %" PRIu64 " bytes says that it becomes %" PRIu64,
-                           block->stored_bytes, block->size_bytes);
+    if (check_scanned(log, block) < 0) {
+        sl_log_note_damage(log, block->offset, block->stored_bytes, "%s", sl_error_text());
         return 0;
     }
     void *bytes = malloc(block->size_bytes ? (size_t)block->size_bytes : 1);

@@ -50,6 +50,7 @@ struct sl_log_source {
     int (*read_at)(void *state, uint64_t offset, void *to, size_t size_bytes);
     void *state;
     uint64_t size_bytes;
+    uint64_t decompressed_bytes; /* to which anything may be decompressed, be it ever so small */
 };
 
 /* Where bytes go. write takes all pieces, in order, or fails; it must not keep them. write_at
@@ -201,6 +202,15 @@ int sl_log_check_plain(const struct sl_log *log, uint32_t index, const void *byt
 int sl_log_walk(const struct sl_log *log, uint32_t index, const void *bytes, size_t size_bytes,
                 size_t *at, struct sl_log_message *ret_message);
 
+/* The order of messages, of several logs too, is (time of receiving, log, block, place in the
+ * block). Both are for qsort. */
+struct sl_log_place {
+    uint64_t time_ns;
+    uint32_t log, block;
+};
+int sl_log_compare_places(const void *a, const void *b);
+int sl_log_compare_messages(const void *a, const void *b); /* of one block */
+
 void sl_log_close(struct sl_log *log); /* NULL is fine */
 
 /* The value of a pair, or NULL. */
@@ -231,6 +241,11 @@ void sl_log_note_damage(struct sl_log *log, uint64_t offset, uint64_t lost_bytes
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Read, within the source's size. */
 int sl_log_read(struct sl_log *log, uint64_t offset, void *to, uint64_t size_bytes);
+/* What `stored_bytes` may become: sl_decompressed_max, or what the source allows. */
+uint64_t sl_log_decompressed_max(const struct sl_log *log, enum sl_compression kind,
+                                 uint64_t stored_bytes);
+/* May the chunk become what it says? -EBADMSG, with what to do. */
+int sl_log_check_chunk(const struct sl_log *log, const struct sl_log_block *block);
 /* Stored bytes into memory, checked, decompressed: what load does for blocks of files. */
 int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, void *to,
                        size_t *ret_size_bytes);

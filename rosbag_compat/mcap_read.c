@@ -281,10 +281,20 @@ static int know_chunk(struct sl_log *log, struct sl_reader content)
         return compression;
     uint64_t size = log->source.size_bytes;
     if (c.chunk_offset > size || c.chunk_length > size - c.chunk_offset ||
-        c.index_length > size - c.chunk_offset - c.chunk_length ||
-        c.stored_bytes > c.chunk_length ||
-        c.size_bytes > sl_decompressed_max(compression, c.stored_bytes))
+        c.index_length > size - c.chunk_offset - c.chunk_length || c.stored_bytes > c.chunk_length)
         return sl_error(-EBADMSG, "a ChunkIndex does not fit into the file");
+    const struct sl_log_block block = {
+        .offset = c.chunk_offset,
+        .stored_bytes = c.stored_bytes,
+        .size_bytes = c.size_bytes,
+        .first_ns = c.start_ns,
+        .last_ns = c.end_ns,
+        .message_count = are_known(log, c.index_offsets) ? UINT64_MAX : 0,
+        .compression = (uint8_t)compression,
+        .is_chunk = true,
+    };
+    if ((err = sl_log_check_chunk(log, &block)) < 0)
+        return err;
     if (mcap->known_count == mcap->known_room) {
         uint32_t room = mcap->known_room ? 2 * mcap->known_room : 64;
         struct sl_log_block *known = realloc(mcap->known, room * sizeof *known);
@@ -298,16 +308,7 @@ static int know_chunk(struct sl_log *log, struct sl_reader content)
         mcap->known_room = room;
     }
     mcap->known_length[mcap->known_count] = c.chunk_length + c.index_length;
-    mcap->known[mcap->known_count++] = (struct sl_log_block){
-        .offset = c.chunk_offset,
-        .stored_bytes = c.stored_bytes,
-        .size_bytes = c.size_bytes,
-        .first_ns = c.start_ns,
-        .last_ns = c.end_ns,
-        .message_count = are_known(log, c.index_offsets) ? UINT64_MAX : 0,
-        .compression = (uint8_t)compression,
-        .is_chunk = true,
-    };
+    mcap->known[mcap->known_count++] = block;
     return 0;
 }
 

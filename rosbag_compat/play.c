@@ -17,6 +17,7 @@
 #include "rosbag_compat/log_time.h"
 #include "rosbag_compat/play_blocks.h"
 #include "rosbag_compat/play_publish.h"
+#include "rosbag_compat/reader.h"
 #include "rosbag_compat/topic_choice.h"
 
 #include <errno.h>
@@ -234,6 +235,7 @@ static int open_logs(struct play *p)
 {
     if (p->direct && p->buffered)
         return sl_error(-EINVAL, "options --direct and --buffered: give one of them");
+    p->logs.decompressed_bytes = p->memory_bytes / SLOTS_MIN;
     for (unsigned i = 0; i < p->files.count; i++) {
         int err = sl_log_set_add(&p->logs, p->files.text[i], 0);
         if (err < 0)
@@ -428,6 +430,61 @@ static int measure(struct play *p, uint64_t *ret_slot_bytes)
     return 0;
 }
 
+/* What a message of it takes at most, for which there is memory: those that are larger are left
+ * out. */
+static uint64_t body_bytes_max(const struct play *p)
+{
+    uint64_t most = p->memory_bytes / SLOTS_MIN;
+    return (most < INT32_MAX ? most : INT32_MAX) - 2 * SL_LOG_READ_ALIGNMENT;
+}
+
+/* The same of a log whose messages are compressed by themselves: the largest that there are, of
+ * those for which there is memory and of all. */
+static int measure_bodies_of(const struct play *p, unsigned l, uint64_t *fitting, uint64_t *largest)
+{
+    const struct sl_log_reader_options stored = {.first_ns = p->log_first_ns,
+                                                 .last_ns = p->log_last_ns,
+                                                 .takes_damaged = true,
+                                                 .keeps_compressed = true};
+    const uint64_t most = body_bytes_max(p);
+    struct sl_log *log = p->logs.logs[l];
+    struct sl_log_reader *reader;
+    struct sl_log_item item;
+    int result = sl_log_reader_create(&log, 1, &stored, &reader);
+    if (result < 0)
+        return result;
+    while ((result = sl_log_reader_next(reader, &item)) == 1) {
+        uint64_t size = sl_decompressed_said(log->body_compression, item.body, item.body_bytes);
+        if (!p->wanted[l][item.message.topic])
+            continue;
+        *largest = size > *largest ? size : *largest;
+        *fitting = size <= most && size > *fitting ? size : *fitting;
+    }
+    sl_log_reader_destroy(reader);
+    return result;
+}
+
+/* Slots take what messages that are compressed by themselves become, which only reading tells. */
+static int measure_bodies(const struct play *p, uint64_t *slot_bytes)
+{
+    uint64_t fitting = 0, largest = 0;
+    for (unsigned l = 0; l < p->logs.count; l++) {
+        bool is_plain = p->logs.logs[l]->body_compression == SL_COMPRESSION_NONE;
+        int err = is_plain ? 0 : measure_bodies_of(p, l, &fitting, &largest);
+        if (err < 0)
+            return err;
+    }
+    if (largest > fitting)
+        sl_log(SL_LOG_WARN,
+               "a message becomes %.1f MB when it is decompressed; those above %.1f MB are left "
+               "out: give --memory=%.0fM",
+               (double)largest / 1e6, (double)body_bytes_max(p) / 1e6,
+               (double)largest * SLOTS_MIN / 1048576 + 1);
+    fitting += 2 * SL_LOG_READ_ALIGNMENT;
+    *slot_bytes = fitting > *slot_bytes ? fitting : *slot_bytes;
+    return 0;
+}
+
 /* Parts of the log that are read ahead of their time, of those that there are slots for. */
 static unsigned count_ahead(uint64_t slot_bytes, unsigned slots)
 {
@@ -536,6 +593,7 @@ static int open_play(void *state, struct sl_runtime *runtime)
     int err = sl_topic_choice_init(&p->choice, &p->names, all, p->regex, p->exclude);
     if (err < 0 || (err = open_logs(p)) < 0 || (err = choose_topics(p)) < 0 ||
         (err = check_awaited(p)) < 0 || (err = measure(p, &slot_bytes)) < 0 ||
+        (err = measure_bodies(p, &slot_bytes)) < 0 ||
         (err = open_pool(p, slot_bytes, &loans)) < 0 ||
         (err = open_publishers(p, runtime, loans)) < 0 || (err = open_ring(p)) < 0)
         return err;

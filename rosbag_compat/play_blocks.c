@@ -7,16 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A block whose time has not come. */
-struct waiting {
-    uint64_t first_ns;
-    uint32_t log, block;
-};
-
-/* One that stands in a slot, or is to be read into it. */
+/* A block that stands in a slot, or is to be read into it. */
 struct standing {
     struct play_part part;
-    struct waiting from;
+    struct sl_log_place from;
     struct sl_loan loan;
     uint32_t at; /* the next of its messages */
     size_t used_bytes;
@@ -26,7 +20,7 @@ struct standing {
 
 struct play_blocks {
     struct play_blocks_options options;
-    struct waiting *waiting; /* by time, log, block */
+    struct sl_log_place *waiting; /* blocks whose time has not come, in order */
     size_t waiting_count, waiting_at;
     struct standing **standing; /* few: looked through for the first */
     unsigned standing_count;
@@ -40,16 +34,6 @@ static bool ends_before(const struct play_blocks *b, const struct sl_log_block *
 {
     return block->last_ns < b->options.reading.first_ns ||
            (b->options.reading.last_ns && block->first_ns > b->options.reading.last_ns);
-}
-
-static int compare_waiting(const void *a, const void *b)
-{
-    const struct waiting *x = a, *y = b;
-    if (x->first_ns != y->first_ns)
-        return x->first_ns < y->first_ns ? -1 : 1;
-    if (x->log != y->log)
-        return x->log < y->log ? -1 : 1;
-    return x->block < y->block ? -1 : x->block > y->block;
 }
 
 /* Life. ---------------------------------------------------------------------------------------- */
@@ -77,9 +61,9 @@ int play_blocks_create(const struct play_blocks_options *options, struct play_bl
     }
     for (uint32_t l = 0; l < set->count; l++)
         for (uint32_t i = 0; i < set->logs[l]->block_count; i++)
-            b->waiting[at++] = (struct waiting){set->logs[l]->blocks[i].first_ns, l, i};
+            b->waiting[at++] = (struct sl_log_place){set->logs[l]->blocks[i].first_ns, l, i};
     b->waiting_count = count;
-    qsort(b->waiting, count, sizeof *b->waiting, compare_waiting);
+    qsort(b->waiting, count, sizeof *b->waiting, sl_log_compare_places);
     *ret_blocks = b;
     return 0;
 }
@@ -124,10 +108,10 @@ uint64_t play_blocks_damaged(const struct play_blocks *b, const char **ret_reaso
 /* Slots. --------------------------------------------------------------------------------------- */
 
 /* The next block that is wanted and has no slot yet; NULL: all have one. */
-static const struct waiting *next_waiting(struct play_blocks *b)
+static const struct sl_log_place *next_waiting(struct play_blocks *b)
 {
     for (; b->waiting_at < b->waiting_count; b->waiting_at++) {
-        const struct waiting *w = &b->waiting[b->waiting_at];
+        const struct sl_log_place *w = &b->waiting[b->waiting_at];
         const struct sl_log_block *block = &b->options.reading.set->logs[w->log]->blocks[w->block];
         if (!ends_before(b, block) && block->message_count > 0)
             return w;
@@ -173,12 +157,15 @@ static int read_ahead(struct play_blocks *b)
 
 /* Going on. ------------------------------------------------------------------------------------ */
 
+static struct sl_log_place next_of(const struct standing *s)
+{
+    return (struct sl_log_place){s->part.messages[s->at].receive_ns, s->from.log, s->from.block};
+}
+
 static bool comes_before(const struct standing *a, const struct standing *b)
 {
-    uint64_t x = a->part.messages[a->at].receive_ns, y = b->part.messages[b->at].receive_ns;
-    if (x != y)
-        return x < y;
-    return a->from.log != b->from.log ? a->from.log < b->from.log : a->from.block < b->from.block;
+    const struct sl_log_place x = next_of(a), y = next_of(b);
+    return sl_log_compare_places(&x, &y) < 0;
 }
 
 /* Of the ready ones that with the next message; NULL: none is. */
@@ -221,7 +208,7 @@ static int await(struct play_blocks *b, const struct standing *ready)
 {
     for (unsigned i = 0; i < b->standing_count; i++) {
         struct standing *s = b->standing[i];
-        if (s->is_ready || !may_come_before(s->from.first_ns, ready))
+        if (s->is_ready || !may_come_before(s->from.time_ns, ready))
             continue;
         play_reader_wait(b->reader, &s->part);
         int err = accept(b, i);
@@ -242,8 +229,8 @@ int play_blocks_next(struct play_blocks *b, struct play_item *ret_item)
         err = await(b, ready);
         if (err < 0)
             return err;
-        const struct waiting *w = err == 0 ? next_waiting(b) : NULL;
-        if (err == 0 && !(w && may_come_before(w->first_ns, ready)))
+        const struct sl_log_place *w = err == 0 ? next_waiting(b) : NULL;
+        if (err == 0 && !(w && may_come_before(w->time_ns, ready)))
             break;
         if (w && (err = place_next(b)) < 0)
             return err;

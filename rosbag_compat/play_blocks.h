@@ -3,7 +3,7 @@
  *
  * A block of a log (log.h) is read, or decompressed, straight into a slot, by a thread of its own
  * and some blocks ahead, so that neither a slow disk nor a compression makes messages late; its
- * messages are published from there, so nothing is copied. The order is (time of receiving, log,
+ * messages are published from there, without another copy. The order is (time of receiving, log,
  * block, place in the block), whatever the speed. Blocks whose times overlap stand in slots
  * together; a log in which more of them do than there are slots has to be put in order first
  * (sluice convert).

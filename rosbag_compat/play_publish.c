@@ -152,7 +152,7 @@ static int decompress_alone(const struct play_way *way, const struct play_item *
                         (size_t)loan.data_size, &size);
     if (err < 0) {
         sl_publisher_discard(way->out->publisher, &loan);
-        return err;
+        return err == -EFBIG ? sl_error(err, "a message becomes larger than a slot") : err;
     }
     struct sl_message m = message_of(way->out, loan.data, size, item);
     return publish_alone(way->out, &loan, size, &m);
@@ -162,25 +162,23 @@ static int publish_decompressed(const struct play_publisher *p, const struct pla
                                 const struct play_item *item)
 {
     uint8_t *slot = item->loan->data;
-    size_t room = (size_t)item->loan->data_size - *item->used_bytes, size;
+    const uint8_t *from = slot + item->message.offset;
+    size_t from_bytes = (size_t)item->message.size_bytes, size;
+    size_t room = (size_t)item->loan->data_size - *item->used_bytes;
+    if (sl_decompressed_said(way->compression, from, from_bytes) > room)
+        return decompress_alone(way, item);
     int err =
-        sl_decompress(way->compression, slot + item->message.offset,
-                      (size_t)item->message.size_bytes, slot + *item->used_bytes, room, &size);
+        sl_decompress(way->compression, from, from_bytes, slot + *item->used_bytes, room, &size);
     if (err == -EFBIG)
-        err = decompress_alone(way, item);
-    else if (err == 0 && (err = publish_here(p, way->out, item, *item->used_bytes, size)) == 0)
+        return decompress_alone(way, item);
+    if (err == 0 && (err = publish_here(p, way->out, item, *item->used_bytes, size)) == 0)
         *item->used_bytes += size;
-    return err == -EFBIG ? sl_error(-EFBIG,
-                                    "%s: a message becomes larger than a slot when it is "
-                                    "decompressed; decompress the log before: sluice convert LOG "
-                                    "plain.mcap",
-                                    way->out->name)
-                         : err;
+    return err;
 }
 
 /* ROS 1's as ROS 2's. -------------------------------------------------------------------------- */
 
-static int gather_alone(struct play_publisher *p, struct play_out *out,
+static int gather_alone(const struct play_publisher *p, struct play_out *out,
                         const struct play_item *item, const struct sl_cdr_pieces *pieces,
                         const struct sl_message *m)
 {
@@ -191,8 +189,7 @@ static int gather_alone(struct play_publisher *p, struct play_out *out,
         return err;
     if (pieces->size_bytes > loan.data_size) {
         sl_publisher_discard(out->publisher, &loan);
-        sl_error(-EFBIG, "a message of ROS 1 becomes larger than a slot");
-        return reject(p, out);
+        return sl_error(-EFBIG, "a message of ROS 1 becomes larger than a slot");
     }
     uint8_t *to = loan.data;
     for (unsigned i = 0; i < pieces->count; i++) {
@@ -266,7 +263,7 @@ int play_publish(struct play_publisher *p, const struct play_way *way, const str
     else
         err = publish_here(p, way->out, item, (size_t)item->message.offset,
                            (size_t)item->message.size_bytes);
-    if (err == -EBADMSG)
+    if (err == -EBADMSG || err == -EFBIG)
         return reject(p, way->out);
     way->out->messages += err == 0;
     return err;

@@ -10,7 +10,7 @@
  * Owner:   topics and definitions are the caller's.
  * Threads: one
  * Errors:  as sl_publisher_publish; -EAGAIN: try again, nothing has happened. A message that is
- *          not what its log says is left out and counted.
+ *          not what its log says, or becomes larger than a slot, is left out and counted.
  */
 #ifndef SL_ROSBAG_COMPAT_PLAY_PUBLISH_H
 #define SL_ROSBAG_COMPAT_PLAY_PUBLISH_H

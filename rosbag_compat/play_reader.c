@@ -30,14 +30,6 @@ static bool is_wanted(const struct play_reader *r, uint32_t log, const struct sl
            (!r->options.last_ns || m->receive_ns <= r->options.last_ns);
 }
 
-static int compare_messages(const void *a, const void *b)
-{
-    const struct sl_log_message *x = a, *y = b;
-    if (x->receive_ns != y->receive_ns)
-        return x->receive_ns < y->receive_ns ? -1 : 1;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 static int list_messages(const struct play_reader *r, struct play_part *part, size_t size_bytes)
 {
     const struct sl_log *log = r->options.set->logs[part->log];
@@ -61,7 +53,7 @@ static int list_messages(const struct play_reader *r, struct play_part *part, si
     if (got < 0)
         return got;
     if (part->count > 0)
-        qsort(part->messages, part->count, sizeof *part->messages, compare_messages);
+        qsort(part->messages, part->count, sizeof *part->messages, sl_log_compare_messages);
     return 0;
 }
 

@@ -4,17 +4,12 @@
 #include "core/base/error.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A block whose time has not come. */
-struct waiting {
-    uint64_t first_ns;
-    uint32_t log, block;
-};
-
-/* One that has: its messages in order, and its bytes unless they were let go. */
+/* A block whose time has come: its messages in order, and its bytes unless they were let go. */
 struct active {
     uint32_t log, block;
     struct sl_log_message *messages;
@@ -28,7 +23,7 @@ struct sl_log_reader {
     struct sl_log_reader_options options;
     bool **wanted; /* by log and topic */
     unsigned log_count;
-    struct waiting *waiting;
+    struct sl_log_place *waiting; /* blocks whose time has not come */
     size_t waiting_count, waiting_at;
     struct active **heap; /* the next message's is the first */
     size_t heap_count, heap_room;
@@ -52,13 +47,15 @@ static void note_damage(struct sl_log_reader *r)
 
 /* The heap --------------------------------------------------------------------------------------*/
 
+static struct sl_log_place next_of(const struct active *a)
+{
+    return (struct sl_log_place){a->messages[a->at].receive_ns, a->log, a->block};
+}
+
 static bool comes_before(const struct active *a, const struct active *b)
 {
-    uint64_t x = a->messages[a->at].receive_ns;
-    uint64_t y = b->messages[b->at].receive_ns;
-    if (x != y)
-        return x < y;
-    return a->log != b->log ? a->log < b->log : a->block < b->block;
+    const struct sl_log_place x = next_of(a), y = next_of(b);
+    return sl_log_compare_places(&x, &y) < 0;
 }
 
 static void swap(struct sl_log_reader *r, size_t a, size_t b)
@@ -142,15 +139,6 @@ static bool is_wanted(const struct sl_log_reader *r, uint32_t log, const struct 
            m->receive_ns <= r->options.last_ns;
 }
 
-static int compare_messages(const void *a, const void *b)
-{
-    const struct sl_log_message *x = a;
-    const struct sl_log_message *y = b;
-    if (x->receive_ns != y->receive_ns)
-        return x->receive_ns < y->receive_ns ? -1 : 1;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 static int add_message(struct active *active, uint32_t *room, const struct sl_log_message *m)
 {
     if (active->count == *room) {
@@ -183,11 +171,11 @@ static int list_messages(struct sl_log_reader *r, struct active *active)
             return err;
     }
     if (!is_sorted)
-        qsort(active->messages, active->count, sizeof m, compare_messages);
+        qsort(active->messages, active->count, sizeof m, sl_log_compare_messages);
     return result;
 }
 
-static int activate(struct sl_log_reader *r, const struct waiting *w)
+static int activate(struct sl_log_reader *r, const struct sl_log_place *w)
 {
     struct active *active = calloc(1, sizeof *active);
     if (!active)
@@ -221,9 +209,9 @@ static int activate(struct sl_log_reader *r, const struct waiting *w)
 static int activate_due(struct sl_log_reader *r)
 {
     while (r->waiting_at < r->waiting_count) {
-        const struct waiting *w = &r->waiting[r->waiting_at];
+        const struct sl_log_place *w = &r->waiting[r->waiting_at];
         const struct active *first = r->heap_count > 0 ? r->heap[0] : NULL;
-        if (first && w->first_ns > first->messages[first->at].receive_ns)
+        if (first && w->time_ns > first->messages[first->at].receive_ns)
             return 0;
         r->waiting_at++;
         int err = activate(r, w);
@@ -241,11 +229,17 @@ static int give_body(struct sl_log_reader *r, const struct active *active, struc
     const struct sl_log_message *m = &item->message;
     item->body = active->bytes + m->offset;
     item->body_bytes = m->size_bytes;
-    if (log->body_compression == SL_COMPRESSION_NONE)
+    if (log->body_compression == SL_COMPRESSION_NONE || r->options.keeps_compressed)
         return 0;
     size_t size;
+    uint64_t max = sl_log_decompressed_max(log, log->body_compression, m->size_bytes);
     int err = sl_decompress_alone(log->body_compression, item->body, (size_t)m->size_bytes,
-                                  &r->body, &r->body_room, &size);
+                                  &r->body, &r->body_room, max, &size);
+    if (err == -EFBIG)
+        err = sl_error(-EBADMSG,
+                       "a message of %" PRIu64 " bytes becomes more than %" PRIu64
+                       "; if that is so, give more by --memory",
+                       m->size_bytes, max);
     item->body = r->body;
     item->body_bytes = size;
     return err;
@@ -311,15 +305,17 @@ uint64_t sl_log_reader_damage(const struct sl_log_reader *r, const char **ret_re
 
 /* Opening ---------------------------------------------------------------------------------------*/
 
-static int compare_waiting(const void *a, const void *b)
+/* A small file cannot ask for much by blocks that become large, all at the same time. */
+static uint64_t usual_memory(const struct sl_log_reader *r)
 {
-    const struct waiting *x = a;
-    const struct waiting *y = b;
-    if (x->first_ns != y->first_ns)
-        return x->first_ns < y->first_ns ? -1 : 1;
-    if (x->log != y->log)
-        return x->log < y->log ? -1 : 1;
-    return x->block < y->block ? -1 : x->block > y->block;
+    uint64_t stored = 0;
+    for (unsigned i = 0; i < r->log_count; i++)
+        for (uint32_t b = 0; b < r->logs[i]->block_count; b++) {
+            const struct sl_log_block *block = &r->logs[i]->blocks[b];
+            stored += block->compression ? block->stored_bytes : block->size_bytes;
+        }
+    uint64_t max = sl_decompressed_max(SL_COMPRESSION_ZSTD, stored);
+    return max < SL_LOG_READER_MEMORY_BYTES ? max : SL_LOG_READER_MEMORY_BYTES;
 }
 
 static int list_blocks(struct sl_log_reader *r)
@@ -335,10 +331,10 @@ static int list_blocks(struct sl_log_reader *r)
             const struct sl_log_block *block = &r->logs[i]->blocks[b];
             if (block->message_count > 0 && block->first_ns <= r->options.last_ns &&
                 block->last_ns >= r->options.first_ns)
-                r->waiting[r->waiting_count++] = (struct waiting){block->first_ns, i, b};
+                r->waiting[r->waiting_count++] = (struct sl_log_place){block->first_ns, i, b};
         }
     }
-    qsort(r->waiting, r->waiting_count, sizeof *r->waiting, compare_waiting);
+    qsort(r->waiting, r->waiting_count, sizeof *r->waiting, sl_log_compare_places);
     return 0;
 }
 
@@ -372,7 +368,7 @@ int sl_log_reader_create(struct sl_log *const *logs, unsigned count,
     if (!r->options.last_ns)
         r->options.last_ns = UINT64_MAX;
     if (!r->options.memory_bytes)
-        r->options.memory_bytes = SL_LOG_READER_MEMORY_BYTES;
+        r->options.memory_bytes = usual_memory(r);
     int err = list_wanted(r);
     if (!err)
         err = list_blocks(r);

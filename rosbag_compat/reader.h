@@ -15,7 +15,7 @@
 
 #include "rosbag_compat/log.h"
 
-#define SL_LOG_READER_MEMORY_BYTES (UINT64_C(256) << 20)
+#define SL_LOG_READER_MEMORY_BYTES (UINT64_C(256) << 20) /* for small logs less */
 
 struct sl_log_reader_options {
     uint64_t first_ns, last_ns; /* only these times, both included; last_ns 0: no end */
@@ -26,6 +26,7 @@ struct sl_log_reader_options {
     /* A block that cannot be read ends reading with its error; or its good part is taken, and it is
      * counted. */
     bool takes_damaged;
+    bool keeps_compressed; /* bodies are given as they are stored */
 };
 
 struct sl_log_item {

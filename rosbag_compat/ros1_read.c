@@ -271,9 +271,8 @@ static int add_chunk_info(struct sl_log *log, const struct sl_ros1_header *info,
     if (err)
         return err;
     block_of_chunk(&record, &block);
-    if (block.size_bytes > sl_decompressed_max(block.compression, block.stored_bytes))
-        return sl_error(-EBADMSG, "the chunk at byte %" PRIu64 " says that it becomes %" PRIu64,
-                        info->chunk_pos, block.size_bytes);
+    if ((err = sl_log_check_chunk(log, &block)) < 0)
+        return err;
     block.first_ns = info->start_ns;
     block.last_ns = info->end_ns;
     for (uint32_t i = 0; i < info->count; i++) {

@@ -22,6 +22,7 @@ static struct cat_options {
     bool hash, yaml;
     int64_t count;
     int64_t list_max;
+    uint64_t memory_bytes;
 } given;
 
 static const struct sl_option options[] = {
@@ -47,6 +48,7 @@ static const struct sl_option options[] = {
      .max = 4e9,
      .help = "Of each list so many elements are printed"},
     SL_TOOL_COUNT(struct cat_options, "MESSAGES", "End after so many messages"),
+    SL_TOOL_LOG_MEMORY(struct cat_options),
 };
 
 static const struct sl_command command = {
@@ -253,7 +255,8 @@ static int run(void)
     struct sl_log_view view;
     if (given.hash && given.yaml)
         return sl_error(-EINVAL, "choose --hash or --yaml");
-    int result = sl_log_view_open(&view, given.files.text, given.files.count, 0, false);
+    int result =
+        sl_log_view_open(&view, given.files.text, given.files.count, given.memory_bytes, 0, false);
     if (result)
         return result;
     sl_stop_on_signals();

@@ -13,6 +13,7 @@
 static struct check_options {
     struct sl_option_list files;
     bool json;
+    uint64_t memory_bytes;
 } given;
 
 static const struct sl_option options[] = {
@@ -22,6 +23,7 @@ static const struct sl_option options[] = {
      .offset = offsetof(struct check_options, files),
      .value = "LOG",
      .help = "A file, or a folder of rosbag2"},
+    SL_TOOL_LOG_MEMORY(struct check_options),
     SL_TOOL_JSON(struct check_options),
 };
 
@@ -147,8 +149,8 @@ static int tell(const char *path, const struct seen *seen)
 
 static int check(const char *path)
 {
-    struct sl_log_set indexed = {0};
-    struct sl_log_set scanned = {0};
+    struct sl_log_set indexed = {.decompressed_bytes = given.memory_bytes};
+    struct sl_log_set scanned = indexed;
     int result = sl_log_set_add(&indexed, path, 0);
     if (!result)
         result = sl_log_set_add(&scanned, path, SL_LOG_SCAN);

@@ -16,6 +16,7 @@ static struct convert_options {
     uint64_t chunk_bytes;
     int64_t metadata_version, schema;
     bool has_checksums;
+    uint64_t memory_bytes;
 } given;
 
 #define OPTION_FILES(text)                                                              \
@@ -81,6 +82,7 @@ static const struct sl_option convert_options[] = {
      .offset = offsetof(struct convert_options, has_checksums),
      .fallback = "true",
      .help = "Checksums of chunks and of the file, where the format has them"},
+    SL_TOOL_LOG_MEMORY(struct convert_options),
 };
 
 static const struct sl_command convert_command = {
@@ -104,6 +106,7 @@ static const struct sl_option recover_options[] = {
     OPTION_FILES("The damaged log, and the one to write"),
     OPTION_FORMAT,
     OPTION_COMPRESSION,
+    SL_TOOL_LOG_MEMORY(struct convert_options),
 };
 
 static const struct sl_command recover_command = {
@@ -198,7 +201,7 @@ static int run_convert(void)
     if (!err)
         err = check_versions(&options);
     if (!err)
-        err = sl_log_view_open(&view, given.files.text, inputs, 0, false);
+        err = sl_log_view_open(&view, given.files.text, inputs, given.memory_bytes, 0, false);
     if (err)
         return err;
     err = sl_log_copy(&view, path, &options, false, &copied);
@@ -260,7 +263,8 @@ static int run_recover(void)
     if (!err)
         err = output_options(&recover_command, path, &options);
     if (!err)
-        err = sl_log_view_open(&view, given.files.text, inputs, SL_LOG_SCAN, true);
+        err = sl_log_view_open(&view, given.files.text, inputs, given.memory_bytes, SL_LOG_SCAN,
+                               true);
     if (err)
         return err;
     uint64_t losses = 0;

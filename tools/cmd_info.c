@@ -17,6 +17,7 @@
 static struct info_options {
     struct sl_option_list files;
     bool json, gaps;
+    uint64_t memory_bytes;
 } given;
 
 static const struct sl_option options[] = {
@@ -30,6 +31,7 @@ static const struct sl_option options[] = {
      .kind = SL_OPTION_FLAG,
      .offset = offsetof(struct info_options, gaps),
      .help = "Read every message, and tell the longest time between two of a topic"},
+    SL_TOOL_LOG_MEMORY(struct info_options),
     SL_TOOL_JSON(struct info_options),
 };
 
@@ -512,7 +514,7 @@ static int tell_argument(const char *path, const struct sl_log_set *set, unsigne
 
 static int run(void)
 {
-    struct sl_log_set set = {0};
+    struct sl_log_set set = {.decompressed_bytes = given.memory_bytes};
     unsigned *first = calloc(given.files.count + 1, sizeof *first); /* file of each argument */
     int err = first ? 0 : sl_error(-ENOMEM, "no memory");
     for (unsigned i = 0; i < given.files.count && !err; i++) {

@@ -163,9 +163,9 @@ static int choose_times(const struct sl_log_set *set, struct sl_log_reader_optio
 }
 
 int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
-                     unsigned flags, bool takes_damaged)
+                     uint64_t memory_bytes, unsigned flags, bool takes_damaged)
 {
-    *view = (struct sl_log_view){0};
+    *view = (struct sl_log_view){.set.decompressed_bytes = memory_bytes};
     int err = compile_choice(&view->chosen);
     for (unsigned i = 0; i < count && !err; i++)
         err = sl_log_set_add(&view->set, paths[i], flags);

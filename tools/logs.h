@@ -30,6 +30,15 @@ extern const struct sl_option sl_log_choice_options[];
         "Which", sl_log_choice_options, 6, &sl_log_choice \
     }
 
+/* For sl_log_set's decompressed_bytes. */
+#define SL_TOOL_LOG_MEMORY(type)                                                               \
+    {                                                                                          \
+        .name = "memory", .kind = SL_OPTION_SIZE, .offset = offsetof(type, memory_bytes),      \
+        .fallback = "24M", .max = 1e12,                                                        \
+        .help = "So large may a chunk, or a message that is compressed by itself, become; in " \
+                "any case 24 MB and 16 times what is stored of it"                             \
+    }
+
 struct sl_log_chosen; /* compiled */
 
 /* A reader over the set for what was chosen. */
@@ -39,7 +48,7 @@ struct sl_log_view {
     struct sl_log_reader *reader;
 };
 int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
-                     unsigned flags, bool takes_damaged);
+                     uint64_t memory_bytes, unsigned flags, bool takes_damaged);
 /* Is the topic chosen? */
 bool sl_log_view_wants(const struct sl_log_view *view, const struct sl_log_topic *topic);
 void sl_log_view_close(struct sl_log_view *view);

@@ -52,7 +52,8 @@ static inline void log_fuzz(int (*open)(const struct sl_log_source *source, unsi
                                         struct sl_log **ret_log),
                             const uint8_t *bytes, size_t size_bytes)
 {
-    struct sl_log_source source = {log_read_at, (void *)bytes, size_bytes};
+    struct sl_log_source source = {
+        .read_at = log_read_at, .state = (void *)bytes, .size_bytes = size_bytes};
     struct sl_log *log;
     for (unsigned flags = 0; flags <= SL_LOG_SCAN; flags++) {
         if (open(&source, flags, &log) < 0)

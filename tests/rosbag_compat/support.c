@@ -81,7 +81,8 @@ static int read_at(void *state, uint64_t offset, void *to, size_t size_bytes)
 
 struct sl_log_source memory_source(const uint8_t *bytes, size_t size_bytes)
 {
-    return (struct sl_log_source){read_at, (void *)bytes, size_bytes};
+    return (struct sl_log_source){
+        .read_at = read_at, .state = (void *)bytes, .size_bytes = size_bytes};
 }
 
 const uint8_t *watched_start, *watched_end;

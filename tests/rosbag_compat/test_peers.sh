@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_peers.sh - times and payload hashes of every log of the field, by sluice and by readers of
 # other people: python3-rosbag and the sqlite3 shell. Then what sluice writes, and what it records,
-# read by them.
+# read by them; metadata.yaml by PyYAML, which python3-rosbag needs.
 #
 # Usage: tests/rosbag_compat/test_peers.sh SLUICE
 set -euo pipefail
@@ -38,6 +38,7 @@ compare() { # reader, file
     fi
     compared=$((compared + $(wc -l <"$folder/ours")))
 }
+check_metadata() { $python "$here/metadata.py" "$1/metadata.yaml" "$2"; } # folder, messages
 
 while read -r file; do
     compare by_rosbag "$file"
@@ -59,10 +60,32 @@ for file in "$bags"/foxglove+rosbag/fixtures/example-lz4.bag "$bags"/PlotJuggler
     rm -rf "$folder"/*.bag "$folder/rows"
 done
 
+# metadata.yaml: that of others first, by which the check is checked; then ours, of each version.
+resources=$bags/ros2+rosbag2/rosbag2_tests/resources
+for recorder in mcap/cdr_test sqlite3/cdr_test sqlite3/bag_with_topics_and_service_events; do
+    check_metadata "$resources/$recorder" "$(sed -n 's/^  message_count: //p' "$resources/$recorder/metadata.yaml")"
+done
+events=$resources/sqlite3/bag_with_topics_and_service_events
+messages=$(by_sluice "$events" | wc -l)
+for version in 1 2 3 4 5 6 7 8 9; do
+    "$sluice" convert "$events" "$folder/rows" --format rosbag2 --metadata-version $version >"$folder/said"
+    check_metadata "$folder/rows" "$messages"
+    rm -rf "$folder/rows"
+done
+for packing in message file; do
+    "$sluice" convert "$events" "$folder/rows" --format rosbag2-sqlite --pack $packing >"$folder/said"
+    check_metadata "$folder/rows" "$messages"
+    rm -rf "$folder/rows"
+done
+
 # What sluice records: a database that is played, into another one.
 played=$bags/PlotJuggler+PlotJuggler/datasamples/rosbag2_test/rosbag2_test_0.db3
 "$here/record_played.sh" "$sluice" "$played" "$folder/recorded" --format rosbag2-sqlite
 recorded=$folder/recorded/recorded_0.db3
+check_metadata "$folder/recorded" "$(by_sluice "$folder/recorded" | wc -l)"
+"$here/record_played.sh" "$sluice" "$played" "$folder/split" --format rosbag2 --split-size 100k
+[ "$(find "$folder/split" -name '*.mcap' | wc -l)" -gt 1 ]
+check_metadata "$folder/split" "$(by_sluice "$folder/split" | wc -l)"
 ask() { sqlite3 "file:$1?immutable=1" "$2" | LC_ALL=C sort; }
 for query in "SELECT name, type, serialization_format FROM topics WHERE id IN (SELECT topic_id FROM messages)" \
     "SELECT hex(m.data), t.name FROM messages m JOIN topics t ON t.id = m.topic_id"; do

@@ -301,6 +301,75 @@ static void the_order_is_the_same_at_any_rate(void **state)
     free_made(made);
 }
 
+/* Message `i` of `made` is in the log in which `is_in` says so. */
+static void make_part_of(const char *path, const struct made *made, bool (*is_in)(unsigned i))
+{
+    struct made part = *made;
+    part.messages = calloc(made->message_count, sizeof *part.messages);
+    part.bodies = calloc(made->message_count, sizeof *part.bodies);
+    part.message_count = 0;
+    assert_true(part.messages && part.bodies);
+    for (unsigned i = 0; i < made->message_count; i++)
+        if (is_in(i)) {
+            part.messages[part.message_count] = made->messages[i];
+            part.bodies[part.message_count++] = made->bodies[i];
+        }
+    make_file(path, &part, SL_LOG_OUTPUT_MCAP, SL_COMPRESSION_LZ4, 5000);
+    free(part.messages);
+    free(part.bodies);
+}
+
+static bool is_in_first(unsigned i)
+{
+    return i % 5 < 3;
+}
+
+static bool is_in_second(unsigned i)
+{
+    return !is_in_first(i);
+}
+
+/* Of each five messages the last two go before the others. */
+static void turn_round(struct made *made)
+{
+    for (unsigned i = 0; i < made->message_count; i += 5) {
+        struct sl_log_message messages[5];
+        uint8_t *bodies[5];
+        memcpy(messages, made->messages + i, sizeof messages);
+        memcpy(bodies, made->bodies + i, sizeof bodies);
+        for (unsigned k = 0; k < 5; k++) {
+            made->messages[i + k] = messages[(k + 3) % 5];
+            made->bodies[i + k] = bodies[(k + 3) % 5];
+        }
+    }
+}
+
+/* Five messages at each time, three in one log and two in the other: those of the log that is named
+ * first come first. */
+static void logs_are_played_together(void **state)
+{
+    (void)state;
+    static const char *const rates[] = {"--rate=0", "--rate=50"};
+    struct made *made = make_bytes(400, 3000, 24);
+    char paths[2][300];
+    for (unsigned i = 0; i < made->message_count; i++)
+        made->messages[i].receive_ns = made->messages[i / 5 * 5].receive_ns;
+    for (unsigned l = 0; l < 2; l++) {
+        snprintf(paths[l], sizeof paths[l], "%s",
+                 harness_path(l == 0 ? "first.mcap" : "second.mcap"));
+        make_part_of(paths[l], made, l == 0 ? is_in_first : is_in_second);
+    }
+    for (unsigned l = 0; l < 2; l++) {
+        for (unsigned i = 0; i < 2; i++)
+            assert_true(
+                play_and_hash(made, paths[l],
+                              (const char *const[]){paths[1 - l], rates[i], "--lockstep", NULL},
+                              NULL) == hash_of_log(made));
+        turn_round(made);
+    }
+    free_made(made);
+}
+
 /* Whichever topic has one; false: none has come in that time. */
 static bool take_any(struct receiver *r, struct sl_frame *frame, int64_t within_ms)
 {
@@ -978,6 +1047,55 @@ static void damage_that_shows_late_is_passed_over(void **state)
     run_free(&r);
 }
 
+/* Message `i` of that size, and so empty that a thousandth of it is stored. */
+static void make_empty(struct made *made, unsigned i, size_t size)
+{
+    free(made->bodies[i]);
+    made->bodies[i] = calloc(1, size);
+    assert_non_null(made->bodies[i]);
+    made->bodies[i][size / 2] = (uint8_t)i;
+    made->messages[i].size_bytes = size;
+}
+
+static void forget_message(struct made *made, unsigned i)
+{
+    free(made->bodies[i]);
+    made->message_count--;
+    for (; i < made->message_count; i++) {
+        made->bodies[i] = made->bodies[i + 1];
+        made->messages[i] = made->messages[i + 1];
+    }
+}
+
+/* An empty map is stored in a thousandth of what it is. One for which there is no memory is left
+ * out, and the others come. */
+static void messages_may_become_far_larger(void **state)
+{
+    (void)state;
+    struct made *made = make_bytes(60, 3000, 18);
+    make_empty(made, 20, 16 << 20);
+    make_empty(made, 30, 5 << 20);
+    make_empty(made, 40, 5 << 20);
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path("maps"));
+    make_file(path, made, SL_LOG_OUTPUT_ROSBAG2_SQLITE, SL_COMPRESSION_ZSTD, 0);
+    PLAY(made, path, "--rate=0");
+    forget_message(made, 20);
+    PLAY(made, path, "--rate=0", "--memory=24M");
+    free_made(made);
+    struct run r = run("play", path, "--rate=0", "--memory=24M", NULL);
+    assert_int_equal(r.status, 0);
+    assert_has(r.err, "a message becomes 16.8 MB when it is decompressed; those above 6.3 MB are "
+                      "left out: give --memory=65M");
+    assert_has(r.err, "59 messages, ");
+    assert_has(r.err, "1 messages were left out, the first one of ");
+    assert_has(r.err, "a message becomes larger than a slot");
+    run_free(&r);
+    r = run("play", path, "--rate=0", "--memory=65M", NULL);
+    assert_has(r.err, "60 messages, ");
+    run_free(&r);
+}
+
 /* Keys. ---------------------------------------------------------------------------------------- */
 
 static pid_t start_on_terminal(const char *path, int *ret_terminal)
@@ -1153,6 +1271,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(every_format_is_played),
         TEST(the_order_is_the_same_at_any_rate),
+        TEST(logs_are_played_together),
         TEST(lockstep_waits_for_the_release_by_lossless_readers_only),
         TEST(the_clock_waits_for_late_messages),
         TEST(large_messages_stand_where_they_were_read_to),
@@ -1180,6 +1299,7 @@ int main(int argc, char **argv)
         TEST(memory_does_not_grow_with_the_log),
 #endif
         TEST(damage_that_shows_late_is_passed_over),
+        TEST(messages_may_become_far_larger),
         TEST(what_cannot_be_played_is_told),
     };
     cmocka_set_test_filter(getenv("SLUICE_TEST"));

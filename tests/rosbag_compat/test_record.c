@@ -142,7 +142,8 @@ static struct seen read_log(const char *path, const char *topic, unsigned flags)
     struct seen seen = {0};
     struct sl_log *log;
     assert_true(fd >= 0 && fstat(fd, &st) == 0);
-    const struct sl_log_source source = {read_file_at, &fd, (uint64_t)st.st_size};
+    const struct sl_log_source source = {
+        .read_at = read_file_at, .state = &fd, .size_bytes = (uint64_t)st.st_size};
     assert_fine(sl_mcap_open(&source, flags, &log));
     seen.topics = log->topic_count;
     seen.was_indexed = log->was_indexed;
