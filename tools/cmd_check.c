@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct check_options {
     struct sl_option_list files;
@@ -96,20 +97,20 @@ static void compare(const struct sl_log *indexed, const struct sl_log *scanned,
     }
 }
 
-static int check_file(const struct sl_log_file *indexed, struct sl_log_file *scanned,
-                      struct seen *seen)
+static int check_file(const struct sl_log *indexed, struct sl_log *log, struct seen *seen)
 {
-    struct sl_log *log = scanned->log;
     uint64_t *counts = calloc(log->topic_count + 1, sizeof *counts);
     if (!counts)
         return sl_error(-ENOMEM, "no memory");
     if (log->damage.count)
         note(seen, log->damage.first);
-    else if (indexed->log->damage.count)
-        note(seen, indexed->log->damage.first);
+    else if (!indexed)
+        note(seen, "cannot be opened by its index");
+    else if (indexed->damage.count)
+        note(seen, indexed->damage.first);
     int err = read_blocks(log, counts, seen);
-    if (!err && indexed->log->was_indexed)
-        compare(indexed->log, log, counts, seen);
+    if (!err && indexed && indexed->was_indexed)
+        compare(indexed, log, counts, seen);
     free(counts);
     return err;
 }
@@ -145,6 +146,23 @@ static int tell(const char *path, const struct seen *seen)
     return SL_EXIT_LOSS;
 }
 
+static const struct sl_log *find_log(const struct sl_log_set *set, const char *path)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (strcmp(set->files[i].path, path) == 0)
+            return set->logs[i];
+    return NULL;
+}
+
+static int tell_notes(const char *path, const struct sl_log_set *set)
+{
+    for (unsigned i = 0; i < set->note_count && given.json; i++)
+        tell_json(path, "damaged", &(struct seen){.damaged = 1}, set->notes[i]);
+    if (!given.json)
+        sl_log_tell_notes(set, "", stdout);
+    return set->note_count > 0 ? SL_EXIT_LOSS : 0;
+}
+
 static int check(const char *path)
 {
     struct sl_log_set indexed = {0};
@@ -153,19 +171,15 @@ static int check(const char *path)
     if (!result)
         result = sl_log_set_add(&scanned, path, SL_LOG_SCAN);
     int status = 0;
-    for (unsigned i = 0; i < scanned.count && i < indexed.count && !result; i++) {
+    for (unsigned i = 0; i < scanned.count && !result; i++) {
         struct seen seen = {0};
-        result = check_file(&indexed.files[i], &scanned.files[i], &seen);
+        const char *name = scanned.files[i].path;
+        result = check_file(find_log(&indexed, name), scanned.logs[i], &seen);
         if (!result)
-            status |= tell(scanned.files[i].path, &seen);
+            status |= tell(name, &seen);
     }
-    if (!result && indexed.note[0]) {
-        if (given.json)
-            tell_json(path, "damaged", &(struct seen){.damaged = 1}, indexed.note);
-        else
-            printf("%s\n", indexed.note);
-        status = SL_EXIT_LOSS;
-    }
+    if (!result)
+        status |= tell_notes(path, &scanned);
     sl_log_set_close(&indexed);
     sl_log_set_close(&scanned);
     return result ? result : status;

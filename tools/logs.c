@@ -3,8 +3,10 @@
 
 #include "core/base/error.h"
 #include "rosbag_compat/log_time.h"
+#include "tools/tool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +121,16 @@ static int check_names(const struct sl_log_set *set)
 }
 
 /* Views -----------------------------------------------------------------------------------------*/
+
+void sl_log_tell_notes(const struct sl_log_set *set, const char *prefix, FILE *to)
+{
+    for (unsigned i = 0; i < set->note_count; i++) {
+        char text[2 * PATH_MAX];
+        snprintf(text, sizeof text, "%s", set->notes[i]);
+        sl_text_tame(text);
+        fprintf(to, "%s%s\n", prefix, text);
+    }
+}
 
 bool sl_log_span(const struct sl_log *log, uint64_t *ret_first_ns, uint64_t *ret_last_ns)
 {

@@ -390,6 +390,66 @@ static void damaged_folders_are_read(void **state)
     run_free(&r);
 }
 
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(place(name), "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Every command that reads, over a folder of a whole file, an empty one and one of noise. */
+static void assert_others_are_read(const char *folder, const char *empty, const char *noise)
+{
+    static const struct {
+        int status;
+        const char *command, *option;
+    } commands[] = {
+        {0, "info", NULL},           {0, "cat", "--hash"},
+        {3, "check", NULL},          {3, "recover", "saved.mcap"},
+        {0, "convert", "copy.mcap"}, {0, "play", "--rate=0"},
+        {3, "check", "--json"},
+    };
+    for (unsigned i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const char *option = commands[i].option;
+        bool is_output = option && option[0] != '-';
+        struct run r = SLUICE(commands[i].status, commands[i].command, folder,
+                              is_output ? place(option) : option);
+        const char *told = commands[i].status ? r.out : r.err;
+        assert_has(told, empty);
+        assert_has(told, "is empty (0 bytes); it is left out");
+        assert_has(told, noise);
+        if (strcmp(commands[i].command, "cat") == 0)
+            assert_int_equal(count_lines(r.out), MESSAGES);
+        else if (commands[i].status || is_output)
+            assert_has(r.out, option && option[0] == '-' ? "\"messages\": 200" : "200 messages");
+        run_free(&r);
+        if (is_output)
+            assert_int_equal(unlink(place(option)), 0);
+    }
+}
+
+/* What a recorder leaves that crashed, or whose machine did. */
+static void unreadable_files_do_not_hide_the_folders_others(void **state)
+{
+    (void)state;
+    static const char noise[] = "drive_2.mcap: does not begin as an MCAP file";
+    free_made(make_file("a.mcap", 8));
+    struct run r = SLUICE(0, "convert", place("a.mcap"), place("drive"));
+    run_free(&r);
+    write_text("drive/drive_1.mcap", "");
+    write_text("drive/drive_2.mcap", "nothing of this is a log");
+    assert_others_are_read(place("drive"), "drive_1.mcap", noise); /* metadata.yaml is stale */
+    write_text("drive/metadata.yaml", "");
+    assert_others_are_read(place("drive"), "drive_1.mcap", noise);
+    assert_int_equal(unlink(place("drive/metadata.yaml")), 0);
+    assert_others_are_read(place("drive"), "drive_1.mcap", noise);
+    assert_int_equal(unlink(place("drive/drive_0.mcap")), 0);
+    r = SLUICE(1, "check", place("drive"));
+    assert_has(r.err, "drive: none of its files can be read: ");
+    run_free(&r);
+}
+
 static void mistakes_are_told(void **state)
 {
     (void)state;
@@ -486,6 +546,7 @@ int main(void)
         TEST(damaged_log_is_told_and_saved),
         TEST(check_tells_programs),
         TEST(damaged_folders_are_read),
+        TEST(unreadable_files_do_not_hide_the_folders_others),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),
         TEST(messages_are_printed_by_the_definition_of_their_log),
