@@ -507,7 +507,7 @@ static int add_everything(struct sl_log_set *set, const char *folder, unsigned f
     return err;
 }
 
-static int read_metadata(const char *folder, struct sl_rosbag2_metadata *ret_metadata)
+int sl_log_folder_metadata(const char *folder, struct sl_rosbag2_metadata *ret_metadata)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/metadata.yaml", folder);
@@ -538,7 +538,7 @@ static int read_metadata(const char *folder, struct sl_rosbag2_metadata *ret_met
 static int add_members(struct sl_log_set *set, const char *folder, unsigned flags)
 {
     struct sl_rosbag2_metadata m;
-    int err = read_metadata(folder, &m);
+    int err = sl_log_folder_metadata(folder, &m);
     if (is_of_machine(err) || err == -ENOTSUP)
         return err;
     if (err) {

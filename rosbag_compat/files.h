@@ -50,6 +50,11 @@ struct sl_log_set {
 int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags);
 void sl_log_set_close(struct sl_log_set *set);
 
+/* What a folder's metadata.yaml says; sl_rosbag2_metadata_finish frees it. -ENOENT there is none,
+ * -EBADMSG it names no file, and the errors of its parser. */
+struct sl_rosbag2_metadata;
+int sl_log_folder_metadata(const char *folder, struct sl_rosbag2_metadata *ret_metadata);
+
 /* From now on large reads go past the page cache as said, where the file system lets them: into
  * memory whose address is congruent to the offset in the file, modulo SL_LOG_READ_ALIGNMENT (a
  * chunk at offset 5000 to a page's byte 904). Whatever is not goes through it as before. Returns

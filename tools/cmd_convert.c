@@ -237,8 +237,12 @@ static uint64_t tell_losses(const struct sl_log_view *view)
     uint64_t blocks = sl_log_reader_damage(view->reader, &reason);
     if (blocks && !places)
         printf("damaged chunks: %" PRIu64 "; first: %s\n", blocks, reason);
+    uint64_t left_out = sl_log_reader_left_out(view->reader, &reason);
+    if (left_out)
+        printf("messages that cannot be decompressed, and are left out: %" PRIu64 "; first: %s\n",
+               left_out, reason);
     sl_log_tell_notes(&view->set, "", stdout);
-    return places + blocks + view->set.note_count;
+    return places + blocks + left_out + view->set.note_count;
 }
 
 static int run_recover(void)

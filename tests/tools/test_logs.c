@@ -100,6 +100,15 @@ static void hashes_are_those_of_sha256sum(void **state)
     free_made(made);
 }
 
+static bool has_sqlite(void)
+{
+    struct sl_sqlite *db;
+    if (sl_sqlite_open_bytes("", 0, &db) < 0)
+        return false;
+    sl_sqlite_close(db);
+    return true;
+}
+
 static void each_format_keeps_every_message(void **state)
 {
     (void)state;
@@ -119,18 +128,14 @@ static void each_format_keeps_every_message(void **state)
         {"k.bag", {"--compression", "lz4"}, {[SL_COMPRESSION_LZ4] = true}},
         {"l.mcap", {NULL}, {0}},
     };
-    struct sl_sqlite *db;
-    bool has_sqlite = sl_sqlite_open_bytes("", 0, &db) == 0;
-    if (has_sqlite)
-        sl_sqlite_close(db);
     free_made(make_file("a.mcap", 2));
     struct run wanted = SLUICE(0, "cat", "--hash", place("a.mcap"));
     char from[PATH_MAX];
     snprintf(from, sizeof from, "%s", place("a.mcap"));
     /* each from the one before: a log goes through all of them */
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
-        bool is_built =
-            has_sqlite || !ways[i].options[1] || strcmp(ways[i].options[1], "rosbag2-sqlite") != 0;
+        bool is_built = has_sqlite() || !ways[i].options[1] ||
+                        strcmp(ways[i].options[1], "rosbag2-sqlite") != 0;
         for (int k = 0; k < 4; k++)
             is_built &= !ways[i].needs[k] || sl_compression_is_built((enum sl_compression)k);
         if (!is_built)
@@ -450,6 +455,79 @@ static void unreadable_files_do_not_hide_the_folders_others(void **state)
     run_free(&r);
 }
 
+/* Change the byte `offset` behind the `count`-th place where `what` stands. */
+static void change_byte(const char *name, const void *what, size_t what_bytes, unsigned count,
+                        size_t offset)
+{
+    size_t size;
+    uint8_t *bytes = read_whole(place(name), &size), *at = bytes;
+    for (unsigned i = 0; i < count; i++) {
+        at = memmem(at, size - (size_t)(at - bytes), what, what_bytes);
+        assert_non_null(at);
+        at += what_bytes;
+    }
+    FILE *file = fopen(place(name), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)(at - what_bytes - bytes) + (long)offset, SEEK_SET), 0);
+    fputc(at[(ptrdiff_t)offset - (ptrdiff_t)what_bytes] ^ 1, file);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+}
+
+/* rosbag2's MESSAGE mode: one of them is broken, in a database, which has no checksums, and in a
+ * file that has. */
+static void message_that_cannot_be_decompressed_is_left_out(void **state)
+{
+    (void)state;
+    static const uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
+    static const struct {
+        const char *format, *folder, *file, *places;
+    } ways[] = {
+        {"rosbag2-sqlite", "rows", "rows/rows_0.db3", "damaged in 1 places, 199 messages"},
+        {"rosbag2", "chunks", "chunks/chunks_0.mcap", "damaged in 2 places, 199 messages"},
+    };
+    if (!sl_compression_is_built(SL_COMPRESSION_ZSTD))
+        return;
+    free_made(make_file("a.mcap", 9));
+    for (unsigned i = has_sqlite() ? 0 : 1; i < 2; i++) {
+        struct run r = SLUICE(0, "convert", place("a.mcap"), place(ways[i].folder), "--format",
+                              ways[i].format, "--pack", "message");
+        run_free(&r);
+        change_byte(ways[i].file, zstd_magic, sizeof zstd_magic, 50, 1);
+        r = SLUICE(3, "check", place(ways[i].folder));
+        assert_has(r.out, ways[i].places);
+        assert_has_not(r.out, "metadata.yaml");
+        run_free(&r);
+        r = SLUICE(3, "recover", place(ways[i].folder), place("saved.mcap"));
+        assert_has(r.out, "are left out: 1; first: a message of /");
+        assert_has(r.out, "saved.mcap: 199 messages");
+        run_free(&r);
+        r = SLUICE(1, "convert", place(ways[i].folder), place("copy.mcap"));
+        run_free(&r);
+        assert_int_equal(unlink(place("saved.mcap")), 0);
+    }
+}
+
+static void wrong_counts_of_metadata_are_told(void **state)
+{
+    (void)state;
+    static const char count[] = "message_count: ";
+    free_made(make_file("a.mcap", 9));
+    struct run r = SLUICE(0, "convert", place("a.mcap"), place("drive"));
+    run_free(&r);
+    change_byte("drive/metadata.yaml", count, strlen(count), 1, strlen(count) + 2);
+    r = SLUICE(3, "check", place("drive"));
+    assert_has(r.out, "drive: damaged in 1 places, 200 messages can be read; first: metadata.yaml "
+                      "says that the folder has 201 messages, and there are 200");
+    run_free(&r);
+    change_byte("drive/metadata.yaml", count, strlen(count), 1, strlen(count) + 2);
+    change_byte("drive/metadata.yaml", count, strlen(count), 3, strlen(count));
+    r = SLUICE(3, "check", "--json", place("drive"));
+    assert_has(r.out, "\"state\": \"damaged\", \"messages\": 200, \"damaged_places\": 1, "
+                      "\"damage\": \"metadata.yaml says that /");
+    run_free(&r);
+}
+
 static void mistakes_are_told(void **state)
 {
     (void)state;
@@ -547,6 +625,8 @@ int main(void)
         TEST(check_tells_programs),
         TEST(damaged_folders_are_read),
         TEST(unreadable_files_do_not_hide_the_folders_others),
+        TEST(message_that_cannot_be_decompressed_is_left_out),
+        TEST(wrong_counts_of_metadata_are_told),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),
         TEST(messages_are_printed_by_the_definition_of_their_log),
