@@ -280,7 +280,7 @@ static int open_plain(struct sl_log_file *file, const char *path, unsigned flags
         return sl_error(errno, "cannot be read: %s", strerror(errno));
     struct sl_log_source source = {read_at, file, (uint64_t)status.st_size};
     if (memcmp(magic, sqlite_magic, sizeof sqlite_magic) == 0) {
-        int err = sl_sqlite_open(path, &file->db);
+        int err = sl_sqlite_open(path, file->fd, &file->db);
         return err ? err : sl_rosbag2_sqlite_open(file->db, flags, &file->log);
     }
     bool is_mcap = memcmp(magic, "\x89MCAP", 5) == 0;
