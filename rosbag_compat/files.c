@@ -57,7 +57,7 @@ static int read_through(const struct sl_log_file *file, uint64_t offset, void *t
         if (count < 0)
             return sl_error(errno, "byte %" PRIu64 " cannot be read: %s", offset, strerror(errno));
         if (count == 0)
-            return sl_error(-EIO, "became shorter than %" PRIu64 " bytes while it was read",
+            return sl_error(-ESTALE, "became shorter than %" PRIu64 " bytes while it was read",
                             offset + size_bytes);
         at += count;
         offset += (uint64_t)count;

@@ -271,7 +271,34 @@ int sl_log_read(struct sl_log *log, uint64_t offset, void *to, uint64_t size_byt
         return sl_error(-EBADMSG,
                         "is cut off: %" PRIu64 " bytes are said at byte %" PRIu64 " of %" PRIu64,
                         size_bytes, offset, source->size_bytes);
-    return size_bytes > 0 ? source->read_at(source->state, offset, to, (size_t)size_bytes) : 0;
+    int err = size_bytes > 0 ? source->read_at(source->state, offset, to, (size_t)size_bytes) : 0;
+    return err == -EIO ? sl_error(-EBADMSG, "%s", sl_error_text()) : err;
+}
+
+int sl_log_read_part(struct sl_log *log, uint64_t offset, void *to, uint64_t size_bytes,
+                     uint64_t *ret_size_bytes)
+{
+    int err = sl_log_read(log, offset, to, size_bytes);
+    *ret_size_bytes = err ? 0 : size_bytes;
+    if (err != -EBADMSG)
+        return err;
+    for (uint64_t at = offset, end = offset + size_bytes; at < end; at = sl_log_next_page(at)) {
+        uint64_t next = sl_log_next_page(at) < end ? sl_log_next_page(at) : end;
+        err = sl_log_read(log, at, (uint8_t *)to + (at - offset), next - at);
+        if (err)
+            return err;
+        *ret_size_bytes = next - offset;
+    }
+    return 0;
+}
+
+void sl_log_note_gap(struct sl_log *log, uint64_t from, uint64_t to)
+{
+    uint8_t head[2 * SL_LOG_PAGE_BYTES]; /* of a record that should be here */
+    bool is_readable =
+        sl_log_read(log, from, head, to - from < sizeof head ? to - from : sizeof head) == 0;
+    sl_log_note_damage(log, from, to - from, "%" PRIu64 " bytes %s", to - from,
+                       is_readable ? "are no records" : "cannot be read, or are no records");
 }
 
 /* Room for the bytes of a compressed block, kept for the next one: fresh memory costs a fault a
@@ -292,12 +319,17 @@ static int load_compressed(struct sl_log *log, const struct sl_log_block *block,
                            size_t *ret_size_bytes)
 {
     int err = make_stored_room(log, block->stored_bytes ? block->stored_bytes : 1);
-    if (!err)
-        err = sl_log_read(log, block->offset, log->stored, block->stored_bytes);
-    if (!err)
-        err = sl_decompress(block->compression, log->stored, (size_t)block->stored_bytes, to,
-                            (size_t)block->size_bytes, ret_size_bytes);
-    return err;
+    if (err)
+        return err;
+    uint64_t stored = 0;
+    int unread = sl_log_read_part(log, block->offset, log->stored, block->stored_bytes, &stored);
+    if (unread && unread != -EBADMSG)
+        return unread;
+    char why[256]; /* which says more than that the compression ends early */
+    snprintf(why, sizeof why, "%s", sl_error_text());
+    err = sl_decompress(block->compression, log->stored, (size_t)stored, to,
+                        (size_t)block->size_bytes, ret_size_bytes);
+    return unread ? sl_error(unread, "%s", why) : err;
 }
 
 /* Of all its bytes. */
@@ -324,8 +356,9 @@ int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, voi
                         block->offset, block->stored_bytes, block->size_bytes);
     int err;
     if (block->compression == SL_COMPRESSION_NONE) {
-        err = sl_log_read(log, block->offset, to, block->stored_bytes);
-        *ret_size_bytes = err ? 0 : (size_t)block->stored_bytes;
+        uint64_t size;
+        err = sl_log_read_part(log, block->offset, to, block->stored_bytes, &size);
+        *ret_size_bytes = (size_t)size;
     } else {
         err = load_compressed(log, block, to, ret_size_bytes);
     }

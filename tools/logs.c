@@ -177,7 +177,7 @@ static int choose_times(const struct sl_log_set *set, struct sl_log_reader_optio
 int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
                      unsigned flags, bool takes_damaged)
 {
-    *view = (struct sl_log_view){0};
+    *view = (struct sl_log_view){.takes_damaged = takes_damaged};
     int err = compile_choice(&view->chosen);
     for (unsigned i = 0; i < count && !err; i++)
         err = sl_log_set_add(&view->set, paths[i], flags);
@@ -207,6 +207,8 @@ void sl_log_view_close(struct sl_log_view *view)
 }
 
 /* Copying ---------------------------------------------------------------------------------------*/
+
+#define PIECE_BYTES 65536
 
 struct copy {
     struct sl_log_view *view;
@@ -330,15 +332,35 @@ static int copy_topics(struct copy *copy)
     return err;
 }
 
+/* One that is begun and cannot be read to its end would leave no log. */
+static bool can_be_read(struct sl_log *log, const struct sl_log_attachment *a)
+{
+    uint8_t bytes[PIECE_BYTES];
+    for (uint64_t done = 0; done < a->size_bytes; done += sizeof bytes) {
+        uint64_t left = a->size_bytes - done;
+        if (sl_log_read(log, a->offset + done, bytes, left < sizeof bytes ? left : sizeof bytes))
+            return false;
+    }
+    return true;
+}
+
+static int copy_attachment(struct copy *copy, struct sl_log *log, const struct sl_log_attachment *a)
+{
+    if (!copy->view->takes_damaged || can_be_read(log, a))
+        return sl_log_write_attachment(sl_log_output_writer(copy->output), a, &log->source);
+    sl_log_note_damage(log, a->offset, a->size_bytes, "an attachment, %s", sl_error_text());
+    return 0;
+}
+
 static int copy_others(struct copy *copy)
 {
     const struct sl_log_set *set = &copy->view->set;
     struct sl_log_writer *writer = sl_log_output_writer(copy->output);
     int err = 0;
     for (unsigned i = 0; i < set->count && !err; i++) {
-        const struct sl_log *log = set->logs[i];
+        struct sl_log *log = set->logs[i];
         for (uint32_t a = 0; a < log->attachment_count && !err; a++)
-            err = sl_log_write_attachment(writer, &log->attachments[a], &log->source);
+            err = copy_attachment(copy, log, &log->attachments[a]);
         for (uint32_t m = 0; m < log->metadata_count && !err; m++)
             err = sl_log_write_metadata(writer, &log->metadata[m]);
     }

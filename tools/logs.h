@@ -39,6 +39,7 @@ struct sl_log_view {
     struct sl_log_set set;
     struct sl_log_chosen *chosen;
     struct sl_log_reader *reader;
+    bool takes_damaged;
 };
 int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
                      unsigned flags, bool takes_damaged);
