@@ -528,6 +528,128 @@ static void wrong_counts_of_metadata_are_told(void **state)
     run_free(&r);
 }
 
+static void overwrite(const char *name, uint64_t offset, int byte, size_t count)
+{
+    FILE *file = fopen(place(name), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+    while (count-- > 0)
+        fputc(byte, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Of the chunk in the middle: the first bytes, without which none of it can be read. Returns how
+ * many messages are in it. */
+static unsigned break_chunk(const char *name)
+{
+    struct sl_log_set set = {0};
+    struct sl_log_message m;
+    size_t size, at = 0;
+    unsigned count = 0;
+    assert_fine(sl_log_set_add(&set, place(name), 0));
+    assert_true(set.logs[0]->block_count > 4);
+    uint32_t index = set.logs[0]->block_count / 2;
+    struct sl_log_block block = set.logs[0]->blocks[index];
+    uint8_t *bytes = malloc(block.size_bytes);
+    assert_non_null(bytes);
+    assert_fine(sl_log_load(set.logs[0], index, bytes, &size));
+    while (sl_log_walk(set.logs[0], index, bytes, size, &at, &m) == 1)
+        count++;
+    free(bytes);
+    sl_log_set_close(&set);
+    overwrite(name, block.offset, 0xff, 16);
+    return count;
+}
+
+/* The same of a database: of the page in the middle that holds rows ("B-tree Pages": a leaf of a
+ * table). */
+static unsigned break_page(const char *name)
+{
+    size_t size;
+    uint8_t *bytes = read_whole(place(name), &size);
+    uint64_t page = size / 2 - size / 2 % 4096;
+    while (bytes[page] != 0x0d)
+        page += 4096;
+    unsigned count = (unsigned)bytes[page + 3] << 8 | bytes[page + 4];
+    free(bytes);
+    overwrite(name, page, 0xff, 4096);
+    return count;
+}
+
+/* `saved` has the lines of `all` but for so many that stand together. */
+static void assert_all_but(const char *all, const char *saved, unsigned lost)
+{
+    size_t before = 0;
+    assert_int_equal(count_lines(saved), count_lines(all) - lost);
+    for (size_t i = 0; all[i] && all[i] == saved[i]; i++)
+        before = all[i] == '\n' ? i + 1 : before;
+    const char *behind = all + before;
+    for (unsigned i = 0; i < lost; i++)
+        behind = strchr(behind, '\n') + 1;
+    assert_string_equal(saved + before, behind);
+}
+
+static void exactly_what_is_damaged_is_lost(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *file, *options[2];
+        int needs; /* enum sl_compression */
+        unsigned (*damage)(const char *file);
+    } ways[] = {
+        {"b.mcap", "b.mcap", {"--chunk-size=8k"}, SL_COMPRESSION_NONE, break_chunk},
+        {"c.mcap",
+         "c.mcap",
+         {"--chunk-size=8k", "--compression=lz4"},
+         SL_COMPRESSION_LZ4,
+         break_chunk},
+        {"d.mcap",
+         "d.mcap",
+         {"--chunk-size=8k", "--compression=zstd"},
+         SL_COMPRESSION_ZSTD,
+         break_chunk},
+        {"e.bag", "e.bag", {"--chunk-size=8k"}, SL_COMPRESSION_NONE, break_chunk},
+        {"f.bag",
+         "f.bag",
+         {"--chunk-size=8k", "--compression=lz4"},
+         SL_COMPRESSION_LZ4,
+         break_chunk},
+        {"g.bag",
+         "g.bag",
+         {"--chunk-size=8k", "--compression=bz2"},
+         SL_COMPRESSION_BZ2,
+         break_chunk},
+        {"h", "h/h_0.db3", {"--format=rosbag2-sqlite"}, SL_COMPRESSION_NONE, break_page},
+    };
+    free_made(make_file("a.mcap", 10));
+    struct run all = SLUICE(0, "cat", "--hash", place("a.mcap"));
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char wanted[64];
+        if (!sl_compression_is_built((enum sl_compression)ways[i].needs) ||
+            (ways[i].damage == break_page && !has_sqlite()))
+            continue;
+        struct run r = SLUICE(0, "convert", place("a.mcap"), place(ways[i].name),
+                              ways[i].options[0], ways[i].options[1]);
+        run_free(&r);
+        unsigned lost = ways[i].damage(ways[i].file);
+        assert_in_range(lost, 1, MESSAGES / 4);
+        r = SLUICE(3, "check", place(ways[i].file));
+        snprintf(wanted, sizeof wanted, "%u messages can be read", MESSAGES - lost);
+        assert_has(r.out, wanted);
+        run_free(&r);
+        r = SLUICE(3, "recover", place(ways[i].file), place("saved.mcap"));
+        assert_has(r.out, "damaged in 1 places");
+        snprintf(wanted, sizeof wanted, "saved.mcap: %u messages of 4 topics", MESSAGES - lost);
+        assert_has(r.out, wanted);
+        run_free(&r);
+        r = SLUICE(0, "cat", "--hash", place("saved.mcap"));
+        assert_all_but(all.out, r.out, lost);
+        run_free(&r);
+        assert_int_equal(unlink(place("saved.mcap")), 0);
+    }
+    run_free(&all);
+}
+
 static void mistakes_are_told(void **state)
 {
     (void)state;
@@ -627,6 +749,7 @@ int main(void)
         TEST(unreadable_files_do_not_hide_the_folders_others),
         TEST(message_that_cannot_be_decompressed_is_left_out),
         TEST(wrong_counts_of_metadata_are_told),
+        TEST(exactly_what_is_damaged_is_lost),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),
         TEST(messages_are_printed_by_the_definition_of_their_log),
