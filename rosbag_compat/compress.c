@@ -96,6 +96,8 @@ int sl_decompress_alone(enum sl_compression kind, const void *from, size_t size_
         }
         int err = sl_decompress(kind, from, size_bytes, *to, *room_bytes, ret_size_bytes);
         bool was_full = *ret_size_bytes == *room_bytes;
+        if (err == -EFBIG && *room_bytes >= max) /* more than it can become */
+            return sl_error(-EBADMSG, "%s", sl_error_text());
         if (!err || !was_full || *room_bytes >= max)
             return err;
     }

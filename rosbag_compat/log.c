@@ -329,7 +329,9 @@ static int load_compressed(struct sl_log *log, const struct sl_log_block *block,
     snprintf(why, sizeof why, "%s", sl_error_text());
     err = sl_decompress(block->compression, log->stored, (size_t)stored, to,
                         (size_t)block->size_bytes, ret_size_bytes);
-    return unread ? sl_error(unread, "%s", why) : err;
+    if (unread)
+        return sl_error(unread, "%s", why);
+    return err == -EFBIG ? sl_error(-EBADMSG, "%s", sl_error_text()) : err;
 }
 
 /* Of all its bytes. */

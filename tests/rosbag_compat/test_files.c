@@ -632,6 +632,40 @@ static void logs_are_merged_by_time(void **state)
     }
 }
 
+/* What fits into the size that is said is read, and the rest is damage. */
+static void chunk_that_becomes_more_than_it_says_is_passed_over(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
+        const struct variant *v = &variants[i];
+        if (!is_built(v) || v->options.compression == SL_COMPRESSION_NONE)
+            continue;
+        struct made *made = make_log(100, 400, 41);
+        struct sl_buffer out = write_log(v, made);
+        struct sl_log_source source = memory_source(out.bytes, out.size_bytes);
+        struct sl_log *log;
+        assert_fine(v->open(&source, 0, &log));
+        assert_true(log->block_count > 2);
+        uint64_t in_chunk = log->blocks[1].first_ns, size = log->blocks[1].size_bytes;
+        uint64_t behind = log->blocks[2].first_ns;
+        uint8_t *said = out.bytes + log->blocks[1].offset - 1;
+        sl_log_close(log);
+        while (sl_get_le32(said) != size)
+            said--;
+        sl_put_le32(said, (uint32_t)size / 2);
+        unsigned lost_at_most = 0;
+        for (unsigned m = 0; m < 100; m++)
+            lost_at_most +=
+                made->messages[m].receive_ns >= in_chunk && made->messages[m].receive_ns < behind;
+        assert_fine(v->open(&source, SL_LOG_SCAN, &log));
+        assert_true(log->damage.count > 0);
+        assert_in_range(count_of_made(log, made), 100 - lost_at_most, 99);
+        sl_log_close(log);
+        sl_buffer_finish(&out);
+        free_made(made);
+    }
+}
+
 /* A sink that fails once is not asked again. */
 static int fail_once(void *state, const struct iovec *pieces, unsigned count)
 {
@@ -689,6 +723,7 @@ int main(void)
         cmocka_unit_test(log_is_read_around_what_the_disk_cannot_read),
         cmocka_unit_test(no_damage_breaks_the_reader),
         cmocka_unit_test(lies_about_sizes_cost_nothing),
+        cmocka_unit_test(chunk_that_becomes_more_than_it_says_is_passed_over),
         cmocka_unit_test(checksums_are_those_of_zlib_and_can_be_joined),
         cmocka_unit_test(checksums_are_the_same_in_every_way),
         cmocka_unit_test(other_files_are_refused),
