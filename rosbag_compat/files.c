@@ -27,6 +27,25 @@ static const uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
 
 /* Files -----------------------------------------------------------------------------------------*/
 
+/* One more of the set's notes. */
+static int note(struct sl_log_set *set, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static int note(struct sl_log_set *set, const char *format, ...)
+{
+    va_list args;
+    char **notes = realloc(set->notes, (set->note_count + 1) * sizeof *notes);
+    if (!notes)
+        return sl_error(-ENOMEM, "no memory for a log");
+    set->notes = notes;
+    va_start(args, format);
+    int length = vasprintf(&notes[set->note_count], format, args);
+    va_end(args);
+    if (length < 0)
+        return sl_error(-ENOMEM, "no memory for a log");
+    set->note_count++;
+    return 0;
+}
+
 static int read_through(const struct sl_log_file *file, uint64_t offset, void *to,
                         size_t size_bytes)
 {
@@ -38,7 +57,7 @@ static int read_through(const struct sl_log_file *file, uint64_t offset, void *t
         if (count < 0)
             return sl_error(errno, "byte %" PRIu64 " cannot be read: %s", offset, strerror(errno));
         if (count == 0)
-            return sl_error(-EIO, "became shorter than %" PRIu64 " bytes while it was read",
+            return sl_error(-ESTALE, "became shorter than %" PRIu64 " bytes while it was read",
                             offset + size_bytes);
         at += count;
         offset += (uint64_t)count;
@@ -215,7 +234,7 @@ static int open_temporary(char path[PATH_MAX])
 
 /* rosbag2's FILE mode: the file's content takes its place. What comes before a damaged part stays.
  */
-static int unpack(struct sl_log_file *file, char path[PATH_MAX], char *note, size_t note_size)
+static int unpack(struct sl_log_set *set, struct sl_log_file *file, char path[PATH_MAX])
 {
     struct unpacking *u = malloc(sizeof *u);
     if (!u)
@@ -224,10 +243,8 @@ static int unpack(struct sl_log_file *file, char path[PATH_MAX], char *note, siz
     u->from = file->fd;
     u->to = open_temporary(path);
     int err = u->to < 0 ? u->to : sl_zstd_unpack(&ends);
-    if (err == -EBADMSG) {
-        snprintf(note, note_size, "%s: %s", file->path, sl_error_text());
-        err = 0;
-    }
+    if (err == -EBADMSG)
+        err = note(set, "%s: %s", file->path, sl_error_text());
     if (u->to >= 0) {
         close(file->fd);
         file->fd = u->to;
@@ -264,7 +281,7 @@ static int open_plain(struct sl_log_file *file, const char *path, unsigned flags
     struct sl_log_source source = {read_at, file, (uint64_t)status.st_size,
                                    file->decompressed_bytes};
     if (memcmp(magic, sqlite_magic, sizeof sqlite_magic) == 0) {
-        int err = sl_sqlite_open(path, &file->db);
+        int err = sl_sqlite_open(path, file->fd, &file->db);
         if (!err)
             err = sl_rosbag2_sqlite_open(file->db, flags, &file->log);
         if (!err)
@@ -291,14 +308,14 @@ static int open_plain(struct sl_log_file *file, const char *path, unsigned flags
                           "is no log: no MCAP, no ROS 1 bag, no database of rosbag2, no capture");
 }
 
-static int open_log(struct sl_log_file *file, char *note, size_t note_size, unsigned flags)
+static int open_log(struct sl_log_set *set, struct sl_log_file *file, unsigned flags)
 {
     uint8_t magic[sizeof zstd_magic] = {0};
     char unpacked[PATH_MAX] = "";
     int err = 0;
     if (pread(file->fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
         memcmp(magic, zstd_magic, sizeof magic) == 0)
-        err = unpack(file, unpacked, note, note_size);
+        err = unpack(set, file, unpacked);
     if (!err)
         err = open_plain(file, unpacked[0] ? unpacked : file->path, flags);
     if (unpacked[0])
@@ -347,7 +364,7 @@ static int add_file(struct sl_log_set *set, const char *path, unsigned flags)
                                  .decompressed_bytes = set->decompressed_bytes};
     err = file->path ? open_fd(file) : sl_error(-ENOMEM, "no memory for a log");
     if (!err)
-        err = open_log(file, set->note, sizeof set->note, flags);
+        err = open_log(set, file, flags);
     if (err) {
         close_file(file);
         return sl_error_at(err, "%s", path);
@@ -371,17 +388,6 @@ static bool find_file(const char *folder, const char *name, char path[PATH_MAX])
             return true;
     }
     return false;
-}
-
-static void note(struct sl_log_set *set, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void note(struct sl_log_set *set, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    if (!set->note[0])
-        vsnprintf(set->note, sizeof set->note, format, args);
-    va_end(args);
 }
 
 static int is_log_name(const struct dirent *entry)
@@ -419,6 +425,20 @@ static bool continues(const char *last, const char *name)
            number > last_number;
 }
 
+static bool is_of_machine(int err)
+{
+    return err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -ENOSPC;
+}
+
+/* A fault of one file leaves the folder's others to be read; what the machine lacks ends it all. */
+static int add_member(struct sl_log_set *set, const char *path, unsigned flags)
+{
+    int err = add_file(set, path, flags);
+    if (!err || is_of_machine(err))
+        return err;
+    return note(set, "%s; it is left out", sl_error_text());
+}
+
 /* metadata.yaml tells of the files that have ended. One that a killed recorder was writing stands
  * beside them, under the next number. It may have nothing that can be read yet. */
 static int add_unnamed(struct sl_log_set *set, const char *folder, const char *last, unsigned flags)
@@ -430,19 +450,12 @@ static int add_unnamed(struct sl_log_set *set, const char *folder, const char *l
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
         char path[PATH_MAX];
-        if (err == 0 && continues(last, name)) {
-            snprintf(path, sizeof path, "%s/%s", folder, name);
-            err = add_file(set, path, flags);
-            if (err < 0 && err != -ENOMEM) {
-                note(set, "%s, and metadata.yaml does not name it: its recorder was stopped",
-                     sl_error_text());
-                err = 0;
-            } else if (err == 0) {
-                note(set,
-                     "%s: metadata.yaml does not name %s: its recorder was stopped; it is read all "
-                     "the same",
-                     folder, name);
-            }
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        if (!err && continues(last, name)) {
+            err = note(set, "%s: metadata.yaml does not name %s: its recorder was stopped", folder,
+                       name);
+            if (!err)
+                err = add_member(set, path, flags);
         }
         free(entries[i]);
     }
@@ -450,38 +463,36 @@ static int add_unnamed(struct sl_log_set *set, const char *folder, const char *l
     return err;
 }
 
-static int add_named(struct sl_log_set *set, const char *folder,
-                     const struct sl_rosbag2_metadata *m, unsigned flags)
+static int set_compression(struct sl_log_set *set, unsigned first, const char *folder,
+                           const struct sl_rosbag2_metadata *m)
 {
-    unsigned before = set->count;
-    for (unsigned i = 0; i < m->file_count; i++) {
-        char path[PATH_MAX];
-        if (!find_file(folder, m->files[i].path, path)) {
-            set->missing_count++;
-            note(set, "%s: %s is missing, which metadata.yaml names", folder, m->files[i].path);
-            continue;
-        }
-        int err = add_file(set, path, flags);
-        if (err)
-            return err;
-    }
-    if (m->file_count > 0) {
-        const char *last = m->files[m->file_count - 1].path, *slash = strrchr(last, '/');
-        int err = add_unnamed(set, folder, slash ? slash + 1 : last, flags);
-        if (err)
-            return err;
-    }
-    if (set->count == before)
-        return sl_error(-ENOENT, "%s: none of the %u files is there that metadata.yaml names",
-                        folder, m->file_count);
     if (strcmp(m->compression_mode, "MESSAGE") != 0 && strcmp(m->compression_mode, "message") != 0)
         return 0;
     if (strcmp(m->compression_format, "zstd") != 0)
         return sl_error(-ENOTSUP, "%s: messages are compressed by '%s', which is not known", folder,
                         m->compression_format);
-    for (unsigned i = before; i < set->count; i++)
+    for (unsigned i = first; i < set->count; i++)
         set->logs[i]->body_compression = SL_COMPRESSION_ZSTD;
     return 0;
+}
+
+static int add_named(struct sl_log_set *set, const char *folder,
+                     const struct sl_rosbag2_metadata *m, unsigned flags)
+{
+    unsigned before = set->count;
+    int err = 0;
+    for (unsigned i = 0; i < m->file_count && !err; i++) {
+        char path[PATH_MAX];
+        if (find_file(folder, m->files[i].path, path))
+            err = add_member(set, path, flags);
+        else
+            err =
+                note(set, "%s: %s is missing, which metadata.yaml names", folder, m->files[i].path);
+    }
+    const char *last = m->files[m->file_count - 1].path, *slash = strrchr(last, '/');
+    if (!err)
+        err = add_unnamed(set, folder, slash ? slash + 1 : last, flags);
+    return err ? err : set_compression(set, before, folder, m);
 }
 
 static int add_everything(struct sl_log_set *set, const char *folder, unsigned flags)
@@ -490,23 +501,27 @@ static int add_everything(struct sl_log_set *set, const char *folder, unsigned f
     int count = scandir(folder, &entries, is_log_name, versionsort);
     int err = count < 0 ? sl_error(errno, "%s: %s", folder, strerror(errno)) : 0;
     if (count == 0)
-        err = sl_error(-ENOENT, "%s: has no metadata.yaml and no .db3 or .mcap file", folder);
+        err = sl_error(-ENOENT, "%s: has no metadata.yaml to go by and no .db3 or .mcap file",
+                       folder);
     for (int i = 0; i < count; i++) {
         char path[PATH_MAX];
         snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
         if (!err)
-            err = add_file(set, path, flags);
+            err = add_member(set, path, flags);
         free(entries[i]);
     }
     if (count >= 0)
         free(entries);
-    note(set, "%s: has no metadata.yaml: its recorder was stopped", folder);
     return err;
 }
 
-static int read_metadata(const char *path, struct sl_rosbag2_metadata *ret_metadata)
+int sl_log_folder_metadata(const char *folder, struct sl_rosbag2_metadata *ret_metadata)
 {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/metadata.yaml", folder);
     FILE *file = fopen(path, "re");
+    if (!file && errno == ENOENT)
+        return sl_error(-ENOENT, "%s: has no metadata.yaml: its recorder was stopped", folder);
     char *text = malloc(METADATA_MAX_BYTES + 1);
     int err = !file   ? sl_error(errno, "%s: %s", path, strerror(errno))
               : !text ? sl_error(-ENOMEM, "%s: no memory", path)
@@ -516,25 +531,41 @@ static int read_metadata(const char *path, struct sl_rosbag2_metadata *ret_metad
         err = sl_error(-E2BIG, "%s: has more than %d bytes", path, METADATA_MAX_BYTES);
     if (!err)
         err = sl_rosbag2_metadata_parse(path, text, size, ret_metadata);
+    if (!err && ret_metadata->file_count == 0) {
+        sl_rosbag2_metadata_finish(ret_metadata);
+        err = sl_error(-EBADMSG, "%s: names no file", path);
+    }
     free(text);
     if (file)
         fclose(file);
     return err;
 }
 
-static int add_folder(struct sl_log_set *set, const char *folder, unsigned flags)
+/* The files that metadata.yaml names; all of them where it is absent or damaged: it is written
+ * when a recording ends. */
+static int add_members(struct sl_log_set *set, const char *folder, unsigned flags)
 {
-    char path[PATH_MAX];
     struct sl_rosbag2_metadata m;
-    snprintf(path, sizeof path, "%s/metadata.yaml", folder);
-    if (access(path, F_OK) < 0)
-        return add_everything(set, folder, flags);
-    int err = read_metadata(path, &m);
-    if (err)
+    int err = sl_log_folder_metadata(folder, &m);
+    if (is_of_machine(err) || err == -ENOTSUP)
         return err;
+    if (err) {
+        err = note(set, "%s", sl_error_text());
+        return err ? err : add_everything(set, folder, flags);
+    }
     err = add_named(set, folder, &m, flags);
     sl_rosbag2_metadata_finish(&m);
     return err;
+}
+
+static int add_folder(struct sl_log_set *set, const char *folder, unsigned flags)
+{
+    unsigned before = set->count;
+    int err = add_members(set, folder, flags);
+    if (err || set->count > before)
+        return err;
+    return sl_error(-ENOENT, "%s: none of its files can be read: %s", folder,
+                    set->notes[set->note_count - 1]);
 }
 
 int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags)
@@ -549,7 +580,10 @@ void sl_log_set_close(struct sl_log_set *set)
 {
     for (unsigned i = 0; i < set->count; i++)
         close_file(&set->files[i]);
+    for (unsigned i = 0; i < set->note_count; i++)
+        free(set->notes[i]);
     free(set->files);
     free(set->logs);
+    free(set->notes);
     *set = (struct sl_log_set){0};
 }

@@ -38,17 +38,23 @@ struct sl_log_set {
     struct sl_log_file *files;
     struct sl_log **logs; /* of the files, in their order */
     unsigned count;
-    unsigned missing_count;      /* files that a metadata.yaml names and that are not there */
-    char note[256];              /* what is wrong with the folder, or "" */
+    char **notes; /* sentences: what is wrong with folders, and which files are left out of them */
+    unsigned note_count;
     uint64_t decompressed_bytes; /* the caller's: of each log's source (log.h) */
 };
 
 /* Add what is at `path`: a file of any format, or a folder of rosbag2, by its metadata.yaml, and
- * what a killed recorder left behind the files that it names; or, if it has none, everything in it
- * that is a log. The format is told by the first bytes. `flags` as
- * for opening a log. A set begins as zeros. */
+ * what a killed recorder left behind the files that it names; or, if it has none that can be read,
+ * everything in it that is a log. A folder's file that cannot be opened is left out and noted; it
+ * fails where none can be. The format is told by the first bytes. `flags` as for opening a log. A
+ * set begins as zeros. */
 int sl_log_set_add(struct sl_log_set *set, const char *path, unsigned flags);
 void sl_log_set_close(struct sl_log_set *set);
+
+/* What a folder's metadata.yaml says; sl_rosbag2_metadata_finish frees it. -ENOENT there is none,
+ * -EBADMSG it names no file, and the errors of its parser. */
+struct sl_rosbag2_metadata;
+int sl_log_folder_metadata(const char *folder, struct sl_rosbag2_metadata *ret_metadata);
 
 /* From now on large reads go past the page cache as said, where the file system lets them: into
  * memory whose address is congruent to the offset in the file, modulo SL_LOG_READ_ALIGNMENT (a

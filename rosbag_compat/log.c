@@ -271,7 +271,34 @@ int sl_log_read(struct sl_log *log, uint64_t offset, void *to, uint64_t size_byt
         return sl_error(-EBADMSG,
                         "is cut off: %" PRIu64 " bytes are said at byte %" PRIu64 " of %" PRIu64,
                         size_bytes, offset, source->size_bytes);
-    return size_bytes > 0 ? source->read_at(source->state, offset, to, (size_t)size_bytes) : 0;
+    int err = size_bytes > 0 ? source->read_at(source->state, offset, to, (size_t)size_bytes) : 0;
+    return err == -EIO ? sl_error(-EBADMSG, "%s", sl_error_text()) : err;
+}
+
+int sl_log_read_part(struct sl_log *log, uint64_t offset, void *to, uint64_t size_bytes,
+                     uint64_t *ret_size_bytes)
+{
+    int err = sl_log_read(log, offset, to, size_bytes);
+    *ret_size_bytes = err ? 0 : size_bytes;
+    if (err != -EBADMSG)
+        return err;
+    for (uint64_t at = offset, end = offset + size_bytes; at < end; at = sl_log_next_page(at)) {
+        uint64_t next = sl_log_next_page(at) < end ? sl_log_next_page(at) : end;
+        err = sl_log_read(log, at, (uint8_t *)to + (at - offset), next - at);
+        if (err)
+            return err;
+        *ret_size_bytes = next - offset;
+    }
+    return 0;
+}
+
+void sl_log_note_gap(struct sl_log *log, uint64_t from, uint64_t to)
+{
+    uint8_t head[2 * SL_LOG_PAGE_BYTES]; /* of a record that should be here */
+    bool is_readable =
+        sl_log_read(log, from, head, to - from < sizeof head ? to - from : sizeof head) == 0;
+    sl_log_note_damage(log, from, to - from, "%" PRIu64 " bytes %s", to - from,
+                       is_readable ? "are no records" : "cannot be read, or are no records");
 }
 
 /* Room for the bytes of a compressed block, kept for the next one: fresh memory costs a fault a
@@ -292,12 +319,19 @@ static int load_compressed(struct sl_log *log, const struct sl_log_block *block,
                            size_t *ret_size_bytes)
 {
     int err = make_stored_room(log, block->stored_bytes ? block->stored_bytes : 1);
-    if (!err)
-        err = sl_log_read(log, block->offset, log->stored, block->stored_bytes);
-    if (!err)
-        err = sl_decompress(block->compression, log->stored, (size_t)block->stored_bytes, to,
-                            (size_t)block->size_bytes, ret_size_bytes);
-    return err;
+    if (err)
+        return err;
+    uint64_t stored = 0;
+    int unread = sl_log_read_part(log, block->offset, log->stored, block->stored_bytes, &stored);
+    if (unread && unread != -EBADMSG)
+        return unread;
+    char why[256]; /* which says more than that the compression ends early */
+    snprintf(why, sizeof why, "%s", sl_error_text());
+    err = sl_decompress(block->compression, log->stored, (size_t)stored, to,
+                        (size_t)block->size_bytes, ret_size_bytes);
+    if (unread)
+        return sl_error(unread, "%s", why);
+    return err == -EFBIG ? sl_error(-EBADMSG, "%s", sl_error_text()) : err;
 }
 
 /* Of all its bytes. */
@@ -315,6 +349,23 @@ uint64_t sl_log_decompressed_max(const struct sl_log *log, enum sl_compression k
     uint64_t max = sl_decompressed_max(kind, stored_bytes);
     uint64_t allowed = log->source.decompressed_bytes;
     return kind == SL_COMPRESSION_NONE || max > allowed ? max : allowed;
+}
+
+int sl_log_decompress_body(const struct sl_log *log, const struct sl_log_message *message,
+                           const void *stored, void **to, size_t *room_bytes,
+                           size_t *ret_size_bytes)
+{
+    uint64_t max = sl_log_decompressed_max(log, log->body_compression, message->size_bytes);
+    int err = sl_decompress_alone(log->body_compression, stored, (size_t)message->size_bytes, to,
+                                  room_bytes, max, ret_size_bytes);
+    if (err == -EFBIG)
+        err = sl_error(-EBADMSG,
+                       "%" PRIu64 " bytes become more than %" PRIu64
+                       "; if that is so, give more by --memory",
+                       message->size_bytes, max);
+    return err < 0 ? sl_error_at(err, "a message of %.100s at %" PRIu64 " ns",
+                                 log->topics[message->topic].name, message->receive_ns)
+                   : 0;
 }
 
 int sl_log_check_chunk(const struct sl_log *log, const struct sl_log_block *block)
@@ -343,8 +394,9 @@ int sl_log_load_stored(struct sl_log *log, const struct sl_log_block *block, voi
     if (err)
         return sl_error_at(err, "the chunk at byte %" PRIu64, block->offset);
     if (block->compression == SL_COMPRESSION_NONE) {
-        err = sl_log_read(log, block->offset, to, block->stored_bytes);
-        *ret_size_bytes = err ? 0 : (size_t)block->stored_bytes;
+        uint64_t size;
+        err = sl_log_read_part(log, block->offset, to, block->stored_bytes, &size);
+        *ret_size_bytes = (size_t)size;
     } else {
         err = load_compressed(log, block, to, ret_size_bytes);
     }

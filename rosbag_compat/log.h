@@ -25,9 +25,9 @@
  * read. Owner:   the log owns topics, blocks and texts; the source is the caller's and outlives it.
  * Threads: one at a time for a log, except that walk only reads the log.
  * Errors:  -EBADMSG what is no such file, with the place; -ENOTSUP what is known and not done;
- *          -ENOMEM; what the source says. A file that is damaged or has no end is no error: it is
- *          scanned, and log->damage tells what was found. Lengths are checked against the bytes
- * that are left before anything is allocated.
+ *          -ENOMEM; what the source says. A file that is damaged, has no end, or cannot be read in
+ *          places is no error: it is scanned, and log->damage tells what was found. Lengths are
+ *          checked against the bytes that are left before anything is allocated.
  */
 #ifndef SL_ROSBAG_COMPAT_LOG_H
 #define SL_ROSBAG_COMPAT_LOG_H
@@ -239,11 +239,27 @@ int sl_log_add_attachment(struct sl_log *log, const struct sl_log_attachment *at
 int sl_log_add_metadata(struct sl_log *log, const struct sl_log_metadata *metadata);
 void sl_log_note_damage(struct sl_log *log, uint64_t offset, uint64_t lost_bytes,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Read, within the source's size. */
+/* Read, within the source's size. What a disk cannot read (-EIO) is damage: -EBADMSG. */
 int sl_log_read(struct sl_log *log, uint64_t offset, void *to, uint64_t size_bytes);
+/* The same, and of what cannot be read as a whole the pages before the first that cannot. */
+int sl_log_read_part(struct sl_log *log, uint64_t offset, void *to, uint64_t size_bytes,
+                     uint64_t *ret_size_bytes);
+#define SL_LOG_PAGE_BYTES 4096
+/* Where reading may go on behind a page that cannot be read. */
+static inline uint64_t sl_log_next_page(uint64_t offset)
+{
+    return offset - offset % SL_LOG_PAGE_BYTES + SL_LOG_PAGE_BYTES;
+}
+/* Nothing between these places is a record that can be read. */
+void sl_log_note_gap(struct sl_log *log, uint64_t from, uint64_t to);
 /* What `stored_bytes` may become: sl_decompressed_max, or what the source allows. */
 uint64_t sl_log_decompressed_max(const struct sl_log *log, enum sl_compression kind,
                                  uint64_t stored_bytes);
+/* The body of a message that was compressed alone, as sl_decompress_alone. -EBADMSG also for one
+ * that becomes more than it may, with what to do. */
+int sl_log_decompress_body(const struct sl_log *log, const struct sl_log_message *message,
+                           const void *stored, void **to, size_t *room_bytes,
+                           size_t *ret_size_bytes);
 /* May the chunk become what it says? -EBADMSG, with what to do. */
 int sl_log_check_chunk(const struct sl_log *log, const struct sl_log_block *block);
 /* Stored bytes into memory, checked, decompressed: what load does for blocks of files. */

@@ -512,14 +512,13 @@ static uint64_t find_record(struct sl_log *log, uint64_t from, bool is_packed)
     uint8_t bytes[SEARCH_BYTES];
     uint64_t size = log->source.size_bytes;
     while (from < size && size - from >= SL_MCAP_RECORD_BYTES) {
-        size_t part = size - from < sizeof bytes ? (size_t)(size - from) : sizeof bytes;
-        if (sl_log_read(log, from, bytes, part))
-            return size;
+        uint64_t part = size - from < sizeof bytes ? size - from : sizeof bytes;
+        int err = sl_log_read_part(log, from, bytes, part, &part);
         for (size_t i = 0; i + SL_MCAP_RECORD_BYTES <= part; i++)
             if (is_opcode(bytes[i]) && sl_get_le64(bytes + i + 1) <= size - from - i &&
                 is_plausible(log, from + i, is_packed))
                 return from + i;
-        from += part - (SL_MCAP_RECORD_BYTES - 1);
+        from = err ? sl_log_next_page(from + part) : from + part - (SL_MCAP_RECORD_BYTES - 1);
     }
     return size;
 }
@@ -656,11 +655,11 @@ static int pass_damage(struct sl_log *log, uint64_t *offset)
     int err = sl_log_run_end(log, &mcap->run);
     if (err)
         return err;
-    sl_log_note_damage(log, *offset, is_tail ? 0 : next - *offset,
-                       is_tail ? "the last chunk is cut off" : "%" PRIu64 " bytes are no records",
-                       next - *offset);
     if (is_tail) {
+        sl_log_note_damage(log, *offset, 0, "the last chunk is cut off");
         err = sl_log_scan_chunk(log, &chunk, scan_bytes);
+    } else {
+        sl_log_note_gap(log, *offset, next);
     }
     *offset = next;
     return err;

@@ -301,8 +301,8 @@ static int feed(struct scan *s)
         more = PIECE_BYTES;
     if (left > 0)
         memmove(s->buffer, s->reader.bytes + s->reader.at, left);
-    int err = sl_log_read(s->log, s->read_bytes, s->buffer + left, more);
-    if (err)
+    int err = sl_log_read_part(s->log, s->read_bytes, s->buffer + left, more, &more);
+    if (err && more == 0)
         return err;
     s->read_bytes += more;
     sl_capture_reader_feed(&s->reader, s->buffer, left + (size_t)more,
@@ -344,8 +344,8 @@ static int add_metadata(struct scan *s)
 static int finish(struct scan *s, int result)
 {
     struct sl_log *log = s->log;
-    bool is_damage =
-        result == -ENODATA || result == -EPROTO || result == -EMSGSIZE || result == -EOVERFLOW;
+    bool is_damage = result == -ENODATA || result == -EPROTO || result == -EMSGSIZE ||
+                     result == -EOVERFLOW || result == -EBADMSG;
     if (is_damage && s->reader.format == SL_CAPTURE_UNKNOWN)
         return sl_error_at(-EBADMSG, "no capture");
     if (is_damage)

@@ -241,8 +241,8 @@ static int open_logs(struct play *p)
         if (err < 0)
             return err;
     }
-    if (p->logs.note[0])
-        sl_log(SL_LOG_WARN, "%s", p->logs.note);
+    for (unsigned i = 0; i < p->logs.note_count; i++)
+        sl_log(SL_LOG_WARN, "%s", p->logs.notes[i]);
     if (sl_log_set_read_directly(&p->logs, caching(p)) < p->logs.count && p->direct)
         sl_log(SL_LOG_WARN,
                "option --direct: not all of it can be read so, and is read through the "

@@ -18,6 +18,11 @@ struct active {
     size_t size_bytes, room_bytes;
 };
 
+struct damage {
+    uint64_t count;
+    char first[160];
+};
+
 struct sl_log_reader {
     struct sl_log *const *logs;
     struct sl_log_reader_options options;
@@ -30,8 +35,7 @@ struct sl_log_reader {
     uint64_t loaded_bytes;
     void *body; /* of a decompressed message */
     size_t body_room;
-    uint64_t damage;
-    char reason[160];
+    struct damage blocks, bodies;
 };
 
 static int no_memory(void)
@@ -39,10 +43,10 @@ static int no_memory(void)
     return sl_error(-ENOMEM, "no memory to read a log");
 }
 
-static void note_damage(struct sl_log_reader *r)
+static void note(struct damage *damage)
 {
-    if (r->damage++ == 0)
-        snprintf(r->reason, sizeof r->reason, "%s", sl_error_text());
+    if (damage->count++ == 0)
+        snprintf(damage->first, sizeof damage->first, "%s", sl_error_text());
 }
 
 /* The heap --------------------------------------------------------------------------------------*/
@@ -185,12 +189,12 @@ static int activate(struct sl_log_reader *r, const struct sl_log_place *w)
     int err = load(r, active);
     bool is_bad = err == -EBADMSG && r->options.takes_damaged;
     if (is_bad)
-        note_damage(r);
+        note(&r->blocks);
     if (!err || is_bad)
         err = list_messages(r, active);
     if (err == -EBADMSG && r->options.takes_damaged) {
         if (!is_bad)
-            note_damage(r);
+            note(&r->blocks);
         err = 0;
     }
     if (err || active->count == 0) {
@@ -232,17 +236,12 @@ static int give_body(struct sl_log_reader *r, const struct active *active, struc
     if (log->body_compression == SL_COMPRESSION_NONE || r->options.keeps_compressed)
         return 0;
     size_t size;
-    uint64_t max = sl_log_decompressed_max(log, log->body_compression, m->size_bytes);
-    int err = sl_decompress_alone(log->body_compression, item->body, (size_t)m->size_bytes,
-                                  &r->body, &r->body_room, max, &size);
-    if (err == -EFBIG)
-        err = sl_error(-EBADMSG,
-                       "a message of %" PRIu64 " bytes becomes more than %" PRIu64
-                       "; if that is so, give more by --memory",
-                       m->size_bytes, max);
+    int err = sl_log_decompress_body(log, m, item->body, &r->body, &r->body_room, &size);
+    if (err)
+        return err;
     item->body = r->body;
     item->body_bytes = size;
-    return err;
+    return 0;
 }
 
 /* The first message of the heap is the one that was given: the next takes its place. */
@@ -293,14 +292,20 @@ int sl_log_reader_next(struct sl_log_reader *r, struct sl_log_item *ret_item)
             return 1;
         if (err != -EBADMSG || !r->options.takes_damaged)
             return err;
-        note_damage(r);
+        note(&r->bodies);
     }
 }
 
 uint64_t sl_log_reader_damage(const struct sl_log_reader *r, const char **ret_reason)
 {
-    *ret_reason = r->reason;
-    return r->damage;
+    *ret_reason = r->blocks.first;
+    return r->blocks.count;
+}
+
+uint64_t sl_log_reader_left_out(const struct sl_log_reader *r, const char **ret_reason)
+{
+    *ret_reason = r->bodies.first;
+    return r->bodies.count;
 }
 
 /* Opening ---------------------------------------------------------------------------------------*/

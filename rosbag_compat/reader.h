@@ -23,8 +23,8 @@ struct sl_log_reader_options {
     bool (*wants)(void *state, const struct sl_log_topic *topic);
     void *wants_state;
     uint64_t memory_bytes; /* of loaded blocks; 0: as above. The block in use always fits. */
-    /* A block that cannot be read ends reading with its error; or its good part is taken, and it is
-     * counted. */
+    /* A block that cannot be read, or a body that cannot be decompressed, ends reading with its
+     * error; or what is good is taken, and the others are counted. */
     bool takes_damaged;
     bool keeps_compressed; /* bodies are given as they are stored */
 };
@@ -44,6 +44,8 @@ int sl_log_reader_create(struct sl_log *const *logs, unsigned count,
 int sl_log_reader_next(struct sl_log_reader *reader, struct sl_log_item *ret_item);
 /* Blocks of which something was lost, and the first reason ("" if none). */
 uint64_t sl_log_reader_damage(const struct sl_log_reader *reader, const char **ret_reason);
+/* Messages that were left out since their bodies cannot be decompressed, in the same way. */
+uint64_t sl_log_reader_left_out(const struct sl_log_reader *reader, const char **ret_reason);
 void sl_log_reader_destroy(struct sl_log_reader *reader); /* NULL is fine */
 
 #endif

@@ -361,15 +361,14 @@ static uint64_t find_record(struct sl_log *log, uint64_t from, bool is_packed)
     uint8_t bytes[SEARCH_BYTES + 8 + FIELD_NAME_BYTES];
     uint64_t size = log->source.size_bytes;
     while (from < size) {
-        size_t part = size - from < sizeof bytes ? (size_t)(size - from) : sizeof bytes;
+        uint64_t part = size - from < sizeof bytes ? size - from : sizeof bytes;
         memset(bytes, 0, sizeof bytes); /* the last record may be shorter than what is looked at */
-        if (sl_log_read(log, from, bytes, part))
-            return size;
-        size_t count = part < SEARCH_BYTES ? part : SEARCH_BYTES;
+        int err = sl_log_read_part(log, from, bytes, part, &part);
+        size_t count = part < SEARCH_BYTES ? (size_t)part : SEARCH_BYTES;
         for (size_t i = 0; i < count; i++)
             if (looks_like_header(bytes + i) && is_plausible(log, from + i, is_packed))
                 return from + i;
-        from += count;
+        from = err ? sl_log_next_page(from + part) : from + count;
     }
     return size;
 }
@@ -455,8 +454,7 @@ static int pass_damage(struct sl_log *log, const struct record *last, uint64_t *
         err = is_open ? take_open_chunk(log, last) : take_record(log, &record);
         err = err == -EBADMSG ? 0 : err;
     } else if (!is_gap(log, *offset, next)) {
-        sl_log_note_damage(log, *offset, next - *offset, "%" PRIu64 " bytes are no records",
-                           next - *offset);
+        sl_log_note_gap(log, *offset, next);
     }
     *offset = next;
     return err;

@@ -23,8 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_BYTES 24
-#define GAP_MAX   (INT64_C(1) << 40) /* of ids, behind a damaged page */
+#define ROW_BYTES    24
+#define GAP_MAX      (INT64_C(1) << 40) /* of ids, behind a damaged page */
+#define BAD_ROWS_MAX 16 /* of a block that are passed over: each is one more search */
 
 struct rosbag2 {
     struct sl_sqlite *db;
@@ -208,81 +209,130 @@ static int read_rows(struct sl_log *log)
     return err ? err : end_block(log, &block);
 }
 
-/* Without the index, and over pages that cannot be read. */
+/* Of an id, or behind it? Pages that point in a circle lead elsewhere. */
+static int check_order(struct sl_sqlite_statement *s, int result, int64_t least)
+{
+    return result == 1 && sl_sqlite_int(s, 0) < least
+               ? sl_error(-EBADMSG, "database: rows are out of order")
+               : result;
+}
+
+/* The first row from an id on: 1, 0 if there is none. */
+static int step_from(struct sl_sqlite_statement *s, int64_t id)
+{
+    sl_sqlite_reset(s);
+    sl_sqlite_bind_int(s, 1, id);
+    return check_order(s, sl_sqlite_step(s), id);
+}
+
+/* The first row that can be read behind a damaged page, of which nothing tells where its ids end:
+ * steps double until they are beyond it, and then halve back to its end. */
+static int step_over(struct sl_sqlite_statement *s, int64_t last)
+{
+    int64_t low = 0, high = 1;
+    int result = step_from(s, last + high);
+    while (result == -EBADMSG && high <= GAP_MAX && last <= INT64_MAX - 2 * high) {
+        low = high;
+        high *= 2;
+        result = step_from(s, last + high);
+    }
+    while (result >= 0 && high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        result = step_from(s, last + middle);
+        if (result == -EBADMSG)
+            low = middle;
+        else
+            high = middle;
+        result = result == -EBADMSG ? 0 : result;
+    }
+    return result < 0 ? result : step_from(s, last + high);
+}
+
+/* Without the index, and over pages that cannot be read. `last` is the row before. */
+static int scan_row(struct sl_log *log, struct sl_sqlite_statement *s, struct sl_log_block *block,
+                    int64_t last)
+{
+    if (last == INT64_MAX)
+        return 0;
+    int result = last < 0 ? step_from(s, 0) : check_order(s, sl_sqlite_step(s), last + 1);
+    if (result != -EBADMSG)
+        return result;
+    sl_log_note_damage(log, (uint64_t)last, 0, "behind row %" PRId64 ": %s", last, sl_error_text());
+    int err = end_block(log, block);
+    if (err)
+        return err;
+    result = step_over(s, last);
+    return result == -EBADMSG ? 0 : result;
+}
+
 static int scan_rows(struct sl_log *log)
 {
     struct rosbag2 *rosbag2 = log->state;
     struct sl_sqlite_statement *s;
     struct sl_log_block block = {0};
     uint64_t db_bytes = sl_sqlite_size(rosbag2->db);
-    int64_t gap = 1;
     int64_t last = -1;
     int err = sl_sqlite_prepare(rosbag2->db,
                                 "SELECT id, topic_id, timestamp, length(data) FROM messages NOT "
-                                "INDEXED WHERE id > ? ORDER BY id",
+                                "INDEXED WHERE id >= ? ORDER BY id",
                                 &s);
     if (err)
         return err;
-    sl_sqlite_bind_int(s, 1, last);
-    while ((err = sl_sqlite_step(s)) != 0) {
-        if (err == 1 && sl_sqlite_int(s, 0) <= last) /* pages that point in a circle */
-            err = sl_error(-EBADMSG, "database: rows are out of order");
-        if (err == 1) {
-            last = sl_sqlite_int(s, 0);
-            err = add_row(log, s, &block, db_bytes);
-            gap = 1;
-            if (err)
-                break;
-            continue;
-        }
-        if (err != -EBADMSG || gap > GAP_MAX || last > INT64_MAX - gap)
-            break;
-        if (gap == 1)
-            sl_log_note_damage(log, (uint64_t)last, 0, "behind row %" PRId64 ": %s", last,
-                               sl_error_text());
-        int ended = end_block(log, &block);
-        if (ended)
-            err = ended;
-        sl_sqlite_reset(s);
-        sl_sqlite_bind_int(s, 1, last + gap);
-        gap *= 2;
+    while (!err && (err = scan_row(log, s, &block, last)) == 1) {
+        last = sl_sqlite_int(s, 0);
+        err = add_row(log, s, &block, db_bytes);
     }
     sl_sqlite_finish(s);
-    if (err == -EBADMSG)
-        err = 0;
     return err ? err : end_block(log, &block);
 }
 
-/* Rows of a block into memory. They must be those that were counted. */
-static int load_rows(struct sl_log *log, const struct sl_log_block *block, void *to,
-                     size_t *ret_size_bytes)
+/* Rows of a block from the one of number `*at` on, which is left where one cannot be read. */
+static int load_from(struct rosbag2 *rosbag2, const struct sl_log_block *block, struct sl_writer *w,
+                     uint64_t *at)
 {
-    struct rosbag2 *rosbag2 = log->state;
     struct sl_sqlite_statement *s = rosbag2->load;
-    struct sl_writer w = sl_writer(to, (size_t)block->size_bytes);
     int result = 0;
-    *ret_size_bytes = 0;
     sl_sqlite_reset(s);
     sl_sqlite_bind_int(s, 1, (int64_t)block->offset);
     sl_sqlite_bind_int(s, 2, (int64_t)block->stored_bytes);
-    sl_sqlite_bind_int(s, 3, (int64_t)block->message_count);
-    while (!w.failed && (result = sl_sqlite_step(s)) == 1) {
+    sl_sqlite_bind_int(s, 3, (int64_t)block->message_count - (int64_t)*at);
+    sl_sqlite_bind_int(s, 4, (int64_t)*at);
+    while ((result = sl_sqlite_step(s)) == 1) {
         size_t size;
         const void *body = sl_sqlite_bytes(s, 2, &size);
-        sl_writer_le64(&w, (uint64_t)sl_sqlite_int(s, 1));
-        sl_writer_le64(&w, size);
-        sl_writer_le32(&w, (uint32_t)sl_sqlite_int(s, 0));
-        sl_writer_le32(&w, 0);
-        sl_writer_bytes(&w, body, size);
-        if (!w.failed)
-            *ret_size_bytes = sl_writer_offset(&w);
+        if (ROW_BYTES + size > block->size_bytes - sl_writer_offset(w))
+            break;
+        sl_writer_le64(w, (uint64_t)sl_sqlite_int(s, 1));
+        sl_writer_le64(w, size);
+        sl_writer_le32(w, (uint32_t)sl_sqlite_int(s, 0));
+        sl_writer_le32(w, 0);
+        sl_writer_bytes(w, body, size);
+        ++*at;
     }
     sl_sqlite_reset(s);
-    if (result < 0)
+    return result < 0 ? result : 0;
+}
+
+/* Rows of a block into memory. They must be those that were counted; one whose body cannot be read
+ * is left out. */
+static int load_rows(struct sl_log *log, const struct sl_log_block *block, void *to,
+                     size_t *ret_size_bytes)
+{
+    struct sl_writer w = sl_writer(to, (size_t)block->size_bytes);
+    char why[160] = "the database was changed while it was read";
+    uint64_t at = 0;
+    int result = load_from(log->state, block, &w, &at);
+    for (int i = 0; i < BAD_ROWS_MAX && result == -EBADMSG; i++) {
+        snprintf(why, sizeof why,
+                 "row %" PRIu64 " of the block that begins with row %" PRIu64 ": %s", at + 1,
+                 block->stored_bytes, sl_error_text());
+        at++;
+        result = load_from(log->state, block, &w, &at);
+    }
+    *ret_size_bytes = sl_writer_offset(&w);
+    if (result < 0 && result != -EBADMSG)
         return result;
-    return *ret_size_bytes == block->size_bytes
-               ? 0
-               : sl_error(-EBADMSG, "the database was changed while it was read");
+    return *ret_size_bytes == block->size_bytes ? 0 : sl_error(-EBADMSG, "%s", why);
 }
 
 static int walk_rows(const struct sl_log *log, const struct sl_log_block *block, const void *bytes,
@@ -319,9 +369,9 @@ static int prepare_load(struct rosbag2 *rosbag2)
         rosbag2->db,
         rosbag2->by_id
             ? "SELECT topic_id, timestamp, data FROM messages NOT INDEXED WHERE ?1 NOT NULL AND "
-              "id >= ?2 ORDER BY id LIMIT ?3"
+              "id >= ?2 ORDER BY id LIMIT ?3 OFFSET ?4"
             : "SELECT topic_id, timestamp, data FROM messages WHERE (timestamp, id) >= (?1, ?2) "
-              "ORDER BY timestamp, id LIMIT ?3",
+              "ORDER BY timestamp, id LIMIT ?3 OFFSET ?4",
         &rosbag2->load);
 }
 

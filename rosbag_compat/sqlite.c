@@ -5,10 +5,12 @@
 #include "core/base/error.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "Database File Format", 1.3: the file's header. */
 #define HEADER_BYTES  100
@@ -120,7 +122,9 @@ static char *uri_of(const char *path, const char *with)
     return uri;
 }
 
-static int open_with(const char *path, const char *with, int flags, sqlite3 **ret_handle)
+/* `with`: of the URI. `first`: before anything is read, or NULL. */
+static int open_with(const char *path, const char *with, int flags, const char *first,
+                     sqlite3 **ret_handle)
 {
     char *uri = uri_of(path, with);
     sqlite3 *handle = NULL;
@@ -130,6 +134,7 @@ static int open_with(const char *path, const char *with, int flags, sqlite3 **re
     free(uri);
     if (code == SQLITE_OK) {
         restrain(handle);
+        sqlite3_exec(handle, first, NULL, NULL, NULL);
         code = sqlite3_exec(handle, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
@@ -141,13 +146,50 @@ static int open_with(const char *path, const char *with, int flags, sqlite3 **re
     return 0;
 }
 
-int sl_sqlite_open(const char *path, struct sl_sqlite **ret_db)
+static bool has_beside(const char *path, const char *ending)
 {
+    char name[PATH_MAX + 8];
+    snprintf(name, sizeof name, "%s%s", path, ending);
+    return access(name, F_OK) == 0;
+}
+
+/* Does its header say that there may be a write-ahead log? */
+static bool uses_wal(int fd)
+{
+    uint8_t version = 0;
+    return pread(fd, &version, 1, READ_VERSION) == 1 && version == 2;
+}
+
+/* Nobody has it open: so no locks, and no memory for them beside it. Its write-ahead log is read
+ * by an index in memory of our own, and stays as it is. */
+static int open_alone(const char *path, sqlite3 **ret_handle)
+{
+    if (!has_beside(path, "-wal")) /* which SQLite would make */
+        return open_with(path, "immutable=1", SQLITE_OPEN_READONLY, NULL, ret_handle);
+    int err = open_with(path, "mode=ro&vfs=unix-none", SQLITE_OPEN_READONLY,
+                        "PRAGMA locking_mode=EXCLUSIVE", ret_handle);
+    return err == -ENOENT ? sl_error(err, "%s: its write-ahead log, %s-wal, must be readable, too",
+                                     sl_error_text(), path)
+                          : err;
+}
+
+/* Who has a database with a write-ahead log open keeps the log and memory for locks beside it, in
+ * -wal and -shm. Where one is absent, nobody writes, and the way that makes neither is taken. */
+int sl_sqlite_open(const char *path, int fd, struct sl_sqlite **ret_db)
+{
+    char real[PATH_MAX]; /* beside which SQLite looks, too */
     sqlite3 *handle;
-    int err = open_with(path, "mode=ro", SQLITE_OPEN_READONLY, &handle);
-    if (err == -ENOENT || err == -EROFS) /* a write-ahead log needs a file beside it */
-        err = open_with(path, "immutable=1", SQLITE_OPEN_READONLY, &handle);
-    return err ? err : wrap_foreign(handle, ret_db);
+    int err = -ENOENT;
+    if (!realpath(path, real))
+        return sl_error(errno, "%s", strerror(errno));
+    if (!uses_wal(fd) || (has_beside(real, "-wal") && has_beside(real, "-shm")))
+        err = open_with(real, "mode=ro", SQLITE_OPEN_READONLY, NULL, &handle);
+    if (err == -ENOENT || err == -EROFS) /* or they cannot be used in this folder */
+        err = open_alone(real, &handle);
+    if (err)
+        return err;
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return wrap_foreign(handle, ret_db);
 }
 
 int sl_sqlite_open_bytes(const void *bytes, size_t size_bytes, struct sl_sqlite **ret_db)
@@ -184,7 +226,7 @@ int sl_sqlite_create(const char *path, struct sl_sqlite **ret_db)
     if (!file)
         return sl_error(errno, "%s: %s", path, strerror(errno));
     fclose(file);
-    int err = open_with(path, "mode=rw", SQLITE_OPEN_READWRITE, &handle);
+    int err = open_with(path, "mode=rw", SQLITE_OPEN_READWRITE, NULL, &handle);
     return err ? err : wrap(handle, ret_db);
 }
 

@@ -18,8 +18,10 @@
 struct sl_sqlite;
 struct sl_sqlite_statement;
 
-/* Read-only. A log in a folder where nothing may be written is read as it stands. */
-int sl_sqlite_open(const char *path, struct sl_sqlite **ret_db);
+/* Read-only: nothing is written into it or beside it. A write-ahead log beside it is read with it,
+ * also in a folder where nothing may be written; -ENOENT it cannot be. `fd` is open on the same
+ * file, and stays so until the database is closed: to close one gives up a process's locks. */
+int sl_sqlite_open(const char *path, int fd, struct sl_sqlite **ret_db);
 /* A database that is in memory; the bytes are copied. */
 int sl_sqlite_open_bytes(const void *bytes, size_t size_bytes, struct sl_sqlite **ret_db);
 /* A new file; -EEXIST if it is there. */

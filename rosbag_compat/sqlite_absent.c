@@ -11,9 +11,10 @@ static int absent(void)
     return sl_error(-ENOTSUP, "this build cannot read SQLite; build with libsqlite3-dev");
 }
 
-int sl_sqlite_open(const char *path, struct sl_sqlite **ret_db)
+int sl_sqlite_open(const char *path, int fd, struct sl_sqlite **ret_db)
 {
     (void)path;
+    (void)fd;
     (void)ret_db;
     return absent();
 }

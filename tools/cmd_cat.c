@@ -267,6 +267,8 @@ static int run(void)
         if (view.set.logs[i]->damage.count)
             fprintf(stderr, "sluice cat: %s: %s; what is whole was read\n", view.set.files[i].path,
                     view.set.logs[i]->damage.first);
+    if (result >= 0)
+        sl_log_tell_notes(&view.set, "sluice cat: ", stderr);
     sl_log_view_close(&view);
     return result < 0 ? result : 0;
 }

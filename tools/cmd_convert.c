@@ -211,8 +211,8 @@ static int run_convert(void)
                     view.set.files[i].path, view.set.logs[i]->damage.first);
     if (!err)
         tell_left_out(&view, options.kind);
-    if (!err && view.set.note[0])
-        fprintf(stderr, "sluice convert: %s\n", view.set.note);
+    if (!err)
+        sl_log_tell_notes(&view.set, "sluice convert: ", stderr);
     if (!err)
         print_copied(path, &copied);
     sl_log_view_close(&view);
@@ -240,9 +240,12 @@ static uint64_t tell_losses(const struct sl_log_view *view)
     uint64_t blocks = sl_log_reader_damage(view->reader, &reason);
     if (blocks && !places)
         printf("damaged chunks: %" PRIu64 "; first: %s\n", blocks, reason);
-    if (view->set.note[0])
-        printf("%s\n", view->set.note);
-    return places + blocks + (view->set.note[0] ? 1 : 0);
+    uint64_t left_out = sl_log_reader_left_out(view->reader, &reason);
+    if (left_out)
+        printf("messages that cannot be decompressed, and are left out: %" PRIu64 "; first: %s\n",
+               left_out, reason);
+    sl_log_tell_notes(&view->set, "", stdout);
+    return places + blocks + left_out + view->set.note_count;
 }
 
 static int run_recover(void)
@@ -268,7 +271,7 @@ static int run_recover(void)
     if (err)
         return err;
     uint64_t losses = 0;
-    bool is_damaged = false;
+    bool is_damaged = view.set.note_count > 0;
     for (unsigned i = 0; i < view.set.count; i++)
         is_damaged |= view.set.logs[i]->damage.count > 0;
     err = sl_log_copy(&view, path, &options, is_damaged, &copied);

@@ -523,8 +523,8 @@ static int run(void)
     }
     for (unsigned i = 0; i < given.files.count && !err; i++)
         err = tell_argument(given.files.text[i], &set, first[i], first[i + 1]);
-    if (!err && set.note[0])
-        fprintf(stderr, "sluice info: %s\n", set.note);
+    if (!err)
+        sl_log_tell_notes(&set, "sluice info: ", stderr);
     sl_log_set_close(&set);
     free(first);
     return err;

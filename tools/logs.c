@@ -3,8 +3,10 @@
 
 #include "core/base/error.h"
 #include "rosbag_compat/log_time.h"
+#include "tools/tool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +122,16 @@ static int check_names(const struct sl_log_set *set)
 
 /* Views -----------------------------------------------------------------------------------------*/
 
+void sl_log_tell_notes(const struct sl_log_set *set, const char *prefix, FILE *to)
+{
+    for (unsigned i = 0; i < set->note_count; i++) {
+        char text[2 * PATH_MAX];
+        snprintf(text, sizeof text, "%s", set->notes[i]);
+        sl_text_tame(text);
+        fprintf(to, "%s%s\n", prefix, text);
+    }
+}
+
 bool sl_log_span(const struct sl_log *log, uint64_t *ret_first_ns, uint64_t *ret_last_ns)
 {
     bool has_messages = false;
@@ -165,7 +177,8 @@ static int choose_times(const struct sl_log_set *set, struct sl_log_reader_optio
 int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
                      uint64_t memory_bytes, unsigned flags, bool takes_damaged)
 {
-    *view = (struct sl_log_view){.set.decompressed_bytes = memory_bytes};
+    *view = (struct sl_log_view){.takes_damaged = takes_damaged,
+                                 .set.decompressed_bytes = memory_bytes};
     int err = compile_choice(&view->chosen);
     for (unsigned i = 0; i < count && !err; i++)
         err = sl_log_set_add(&view->set, paths[i], flags);
@@ -195,6 +208,8 @@ void sl_log_view_close(struct sl_log_view *view)
 }
 
 /* Copying ---------------------------------------------------------------------------------------*/
+
+#define PIECE_BYTES 65536
 
 struct copy {
     struct sl_log_view *view;
@@ -318,15 +333,35 @@ static int copy_topics(struct copy *copy)
     return err;
 }
 
+/* One that is begun and cannot be read to its end would leave no log. */
+static bool can_be_read(struct sl_log *log, const struct sl_log_attachment *a)
+{
+    uint8_t bytes[PIECE_BYTES];
+    for (uint64_t done = 0; done < a->size_bytes; done += sizeof bytes) {
+        uint64_t left = a->size_bytes - done;
+        if (sl_log_read(log, a->offset + done, bytes, left < sizeof bytes ? left : sizeof bytes))
+            return false;
+    }
+    return true;
+}
+
+static int copy_attachment(struct copy *copy, struct sl_log *log, const struct sl_log_attachment *a)
+{
+    if (!copy->view->takes_damaged || can_be_read(log, a))
+        return sl_log_write_attachment(sl_log_output_writer(copy->output), a, &log->source);
+    sl_log_note_damage(log, a->offset, a->size_bytes, "an attachment, %s", sl_error_text());
+    return 0;
+}
+
 static int copy_others(struct copy *copy)
 {
     const struct sl_log_set *set = &copy->view->set;
     struct sl_log_writer *writer = sl_log_output_writer(copy->output);
     int err = 0;
     for (unsigned i = 0; i < set->count && !err; i++) {
-        const struct sl_log *log = set->logs[i];
+        struct sl_log *log = set->logs[i];
         for (uint32_t a = 0; a < log->attachment_count && !err; a++)
-            err = sl_log_write_attachment(writer, &log->attachments[a], &log->source);
+            err = copy_attachment(copy, log, &log->attachments[a]);
         for (uint32_t m = 0; m < log->metadata_count && !err; m++)
             err = sl_log_write_metadata(writer, &log->metadata[m]);
     }

@@ -13,6 +13,8 @@
 #include "rosbag_compat/files.h"
 #include "rosbag_compat/reader.h"
 
+#include <stdio.h>
+
 /* Exit statuses of what looks for damage. */
 #define SL_EXIT_LOSS 3
 
@@ -46,12 +48,16 @@ struct sl_log_view {
     struct sl_log_set set;
     struct sl_log_chosen *chosen;
     struct sl_log_reader *reader;
+    bool takes_damaged;
 };
 int sl_log_view_open(struct sl_log_view *view, const char *const *paths, unsigned count,
                      uint64_t memory_bytes, unsigned flags, bool takes_damaged);
 /* Is the topic chosen? */
 bool sl_log_view_wants(const struct sl_log_view *view, const struct sl_log_topic *topic);
 void sl_log_view_close(struct sl_log_view *view);
+
+/* What is wrong with folders of the set, a line each behind `prefix`. */
+void sl_log_tell_notes(const struct sl_log_set *set, const char *prefix, FILE *to);
 
 /* First and last time of a log, from its index; false if it has no messages. */
 bool sl_log_span(const struct sl_log *log, uint64_t *ret_first_ns, uint64_t *ret_last_ns);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,21 @@ struct sl_log_source memory_source(const uint8_t *bytes, size_t size_bytes)
 {
     return (struct sl_log_source){
         .read_at = read_at, .state = (void *)bytes, .size_bytes = size_bytes};
+}
+
+static int read_disk(void *state, uint64_t offset, void *to, size_t size_bytes)
+{
+    const struct disk *disk = state;
+    if (offset < disk->bad_to && offset + size_bytes > disk->bad_from)
+        return sl_error(-EIO, "byte %" PRIu64 " cannot be read: %s",
+                        offset > disk->bad_from ? offset : disk->bad_from, strerror(EIO));
+    memcpy(to, disk->bytes + offset, size_bytes);
+    return 0;
+}
+
+struct sl_log_source disk_source(const struct disk *disk, size_t size_bytes)
+{
+    return (struct sl_log_source){read_disk, (void *)disk, size_bytes, 0};
 }
 
 const uint8_t *watched_start, *watched_end;

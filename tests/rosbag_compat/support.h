@@ -26,6 +26,12 @@ void free_names(char **names);
 
 /* A log's bytes as its source, exactly as large as they are: the caller keeps them. */
 struct sl_log_source memory_source(const uint8_t *bytes, size_t size_bytes);
+/* The same on a disk of which a part cannot be read (-EIO). */
+struct disk {
+    const uint8_t *bytes;
+    uint64_t bad_from, bad_to;
+};
+struct sl_log_source disk_source(const struct disk *disk, size_t size_bytes);
 /* A sink that gathers in `buffer`. */
 struct sl_log_sink memory_sink(struct sl_buffer *buffer);
 /* How many pieces of the last writes lay outside of the writer's own memory: within this range. */

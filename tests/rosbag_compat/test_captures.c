@@ -255,6 +255,29 @@ static void capture_cut_off_anywhere_gives_what_is_whole(void **state)
     }
 }
 
+/* As if it ended there, which is told. */
+static void capture_is_read_up_to_what_the_disk_cannot_read(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < FORM_COUNT; i++) {
+        struct made_capture made = make_capture(&forms[i], 4, 900, 3001, 0);
+        for (uint64_t page = 4096; page < made.size_bytes; page *= 5) {
+            struct disk disk = {made.bytes, page, page + 4096};
+            struct sl_log_source bad = disk_source(&disk, made.size_bytes);
+            struct sl_log_source cut = memory_source(made.bytes, page);
+            struct sl_log *log, *shorter;
+            assert_fine(sl_pcap_open(&bad, 0, &log));
+            assert_fine(sl_pcap_open(&cut, 0, &shorter));
+            assert_int_equal(log->damage.count, 1);
+            assert_non_null(strstr(log->damage.first, "cannot be read"));
+            assert_int_equal(walk_all(log), walk_all(shorter));
+            sl_log_close(log);
+            sl_log_close(shorter);
+        }
+        free(made.bytes);
+    }
+}
+
 static void no_damage_breaks_the_reader(void **state)
 {
     (void)state;
@@ -367,6 +390,7 @@ int main(void)
         cmocka_unit_test(bodies_are_those_of_udp_msgs),
         cmocka_unit_test(messages_become_a_capture_again),
         cmocka_unit_test(capture_cut_off_anywhere_gives_what_is_whole),
+        cmocka_unit_test(capture_is_read_up_to_what_the_disk_cannot_read),
         cmocka_unit_test(no_damage_breaks_the_reader),
         cmocka_unit_test(capture_that_changes_is_told),
         cmocka_unit_test(topic_for_each_port_costs_little),

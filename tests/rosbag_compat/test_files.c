@@ -258,6 +258,92 @@ static void log_is_read_behind_a_hole(void **state)
     }
 }
 
+/* Messages of the whole log that must be found: those of chunks beside the bad part, and where
+ * nothing is compressed those that end before it. */
+static unsigned count_readable(const struct variant *v, struct sl_log *log, const struct disk *disk)
+{
+    const uint64_t head_bytes = 256; /* of a chunk, read at once */
+    unsigned count = 0;
+    for (uint32_t i = 0; i < log->block_count; i++) {
+        const struct sl_log_block *block = &log->blocks[i];
+        uint64_t end = block->offset + block->stored_bytes;
+        bool is_beside = end <= disk->bad_from || block->offset >= disk->bad_to + head_bytes;
+        bool is_begun = block->offset + head_bytes <= disk->bad_from;
+        uint8_t *bytes = malloc(block->size_bytes + 1);
+        size_t size, at = 0;
+        struct sl_log_message m;
+        assert_non_null(bytes);
+        assert_fine(sl_log_load(log, i, bytes, &size));
+        while (sl_log_walk(log, i, bytes, size, &at, &m) == 1) {
+            uint64_t start = block->offset + m.offset;
+            bool is_before = v->options.compression == SL_COMPRESSION_NONE && is_begun &&
+                             start + m.size_bytes <= disk->bad_from;
+            bool is_behind = v->options.is_unchunked && start >= disk->bad_to + head_bytes;
+            count += is_beside || is_before || is_behind;
+        }
+        free(bytes);
+    }
+    return count;
+}
+
+/* Every message that is found is one of those that were made, and each is found once. */
+static unsigned count_of_made(struct sl_log *log, const struct made *made)
+{
+    struct sl_log_reader *reader;
+    struct sl_log_reader_options options = {.takes_damaged = true};
+    struct sl_log_item item;
+    unsigned count = 0, next = 0;
+    int result;
+    assert_fine(sl_log_reader_create(&log, 1, &options, &reader));
+    while ((result = sl_log_reader_next(reader, &item)) == 1) {
+        while (next < made->message_count &&
+               made->messages[next].receive_ns != item.message.receive_ns)
+            next++;
+        assert_true(next < made->message_count);
+        assert_int_equal(item.body_bytes, made->messages[next].size_bytes);
+        if (item.body_bytes)
+            assert_memory_equal(item.body, made->bodies[next], item.body_bytes);
+        next++;
+        count++;
+    }
+    assert_fine(result);
+    sl_log_reader_destroy(reader);
+    return count;
+}
+
+static void log_is_read_around_what_the_disk_cannot_read(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
+        const struct variant *v = &variants[i];
+        if (!is_built(v))
+            continue;
+        struct made *made = make_log(300, 1000, 20 + i);
+        struct sl_buffer out = write_log(v, made);
+        struct sl_log_source source = memory_source(out.bytes, out.size_bytes);
+        struct sl_log *log, *whole;
+        assert_fine(v->open(&source, 0, &whole));
+        for (uint64_t page = 4 * 4096; page + 2 * 4096 <= out.size_bytes / 2; page += 4096) {
+            struct disk disk = {out.bytes, page, page + 4096};
+            struct sl_log_source bad = disk_source(&disk, out.size_bytes);
+            unsigned least = count_readable(v, whole, &disk);
+            for (unsigned flags = 0; flags <= SL_LOG_SCAN; flags++) {
+                assert_fine(v->open(&bad, flags, &log));
+                unsigned found = count_of_made(log, made);
+                if (found < least || found == 300)
+                    fail_msg("%s: %u messages are found, %u at least could be", v->name, found,
+                             least);
+                if (flags && !strstr(log->damage.first, "cannot be read"))
+                    fail_msg("%s: %s", v->name, log->damage.first);
+                sl_log_close(log);
+            }
+        }
+        sl_log_close(whole);
+        sl_buffer_finish(&out);
+        free_made(made);
+    }
+}
+
 static void no_damage_breaks_the_reader(void **state)
 {
     (void)state;
@@ -546,6 +632,40 @@ static void logs_are_merged_by_time(void **state)
     }
 }
 
+/* What fits into the size that is said is read, and the rest is damage. */
+static void chunk_that_becomes_more_than_it_says_is_passed_over(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VARIANT_COUNT; i++) {
+        const struct variant *v = &variants[i];
+        if (!is_built(v) || v->options.compression == SL_COMPRESSION_NONE)
+            continue;
+        struct made *made = make_log(100, 400, 41);
+        struct sl_buffer out = write_log(v, made);
+        struct sl_log_source source = memory_source(out.bytes, out.size_bytes);
+        struct sl_log *log;
+        assert_fine(v->open(&source, 0, &log));
+        assert_true(log->block_count > 2);
+        uint64_t in_chunk = log->blocks[1].first_ns, size = log->blocks[1].size_bytes;
+        uint64_t behind = log->blocks[2].first_ns;
+        uint8_t *said = out.bytes + log->blocks[1].offset - 1;
+        sl_log_close(log);
+        while (sl_get_le32(said) != size)
+            said--;
+        sl_put_le32(said, (uint32_t)size / 2);
+        unsigned lost_at_most = 0;
+        for (unsigned m = 0; m < 100; m++)
+            lost_at_most +=
+                made->messages[m].receive_ns >= in_chunk && made->messages[m].receive_ns < behind;
+        assert_fine(v->open(&source, SL_LOG_SCAN, &log));
+        assert_true(log->damage.count > 0);
+        assert_in_range(count_of_made(log, made), 100 - lost_at_most, 99);
+        sl_log_close(log);
+        sl_buffer_finish(&out);
+        free_made(made);
+    }
+}
+
 /* A sink that fails once is not asked again. */
 static int fail_once(void *state, const struct iovec *pieces, unsigned count)
 {
@@ -600,8 +720,10 @@ int main(void)
         cmocka_unit_test(large_bodies_are_written_from_where_they_lie),
         cmocka_unit_test(whole_messages_of_a_log_cut_off_anywhere_are_found),
         cmocka_unit_test(log_is_read_behind_a_hole),
+        cmocka_unit_test(log_is_read_around_what_the_disk_cannot_read),
         cmocka_unit_test(no_damage_breaks_the_reader),
         cmocka_unit_test(lies_about_sizes_cost_nothing),
+        cmocka_unit_test(chunk_that_becomes_more_than_it_says_is_passed_over),
         cmocka_unit_test(checksums_are_those_of_zlib_and_can_be_joined),
         cmocka_unit_test(checksums_are_the_same_in_every_way),
         cmocka_unit_test(other_files_are_refused),

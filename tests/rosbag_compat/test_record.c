@@ -261,7 +261,8 @@ static unsigned count_in_order(const char *path, const char *topic, unsigned *re
             free(expected);
         }
     }
-    assert_int_equal(set.missing_count, 0);
+    for (unsigned i = 0; i < set.note_count; i++) /* a killed recorder is noted, too */
+        assert_null(strstr(set.notes[i], "is missing"));
     sl_log_set_close(&set);
     return of_topic;
 }
@@ -413,7 +414,7 @@ static void killed_recorder_of_a_split_folder_leaves_its_last_file(void **state)
         assert_true(files > 2);
         struct run info = run("sluice", "info", folder, NULL);
         assert_int_equal(info.status, 0);
-        assert_has(info.err, ": its recorder was stopped; it is read all the same");
+        assert_has(info.err, ": its recorder was stopped");
         run_free(&info);
         struct run check = run("sluice", "check", folder, NULL);
         assert_int_equal(check.status, 3);

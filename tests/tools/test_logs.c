@@ -100,6 +100,15 @@ static void hashes_are_those_of_sha256sum(void **state)
     free_made(made);
 }
 
+static bool has_sqlite(void)
+{
+    struct sl_sqlite *db;
+    if (sl_sqlite_open_bytes("", 0, &db) < 0)
+        return false;
+    sl_sqlite_close(db);
+    return true;
+}
+
 static void each_format_keeps_every_message(void **state)
 {
     (void)state;
@@ -119,18 +128,14 @@ static void each_format_keeps_every_message(void **state)
         {"k.bag", {"--compression", "lz4"}, {[SL_COMPRESSION_LZ4] = true}},
         {"l.mcap", {NULL}, {0}},
     };
-    struct sl_sqlite *db;
-    bool has_sqlite = sl_sqlite_open_bytes("", 0, &db) == 0;
-    if (has_sqlite)
-        sl_sqlite_close(db);
     free_made(make_file("a.mcap", 2));
     struct run wanted = SLUICE(0, "cat", "--hash", place("a.mcap"));
     char from[PATH_MAX];
     snprintf(from, sizeof from, "%s", place("a.mcap"));
     /* each from the one before: a log goes through all of them */
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
-        bool is_built =
-            has_sqlite || !ways[i].options[1] || strcmp(ways[i].options[1], "rosbag2-sqlite") != 0;
+        bool is_built = has_sqlite() || !ways[i].options[1] ||
+                        strcmp(ways[i].options[1], "rosbag2-sqlite") != 0;
         for (int k = 0; k < 4; k++)
             is_built &= !ways[i].needs[k] || sl_compression_is_built((enum sl_compression)k);
         if (!is_built)
@@ -390,6 +395,261 @@ static void damaged_folders_are_read(void **state)
     run_free(&r);
 }
 
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(place(name), "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Every command that reads, over a folder of a whole file, an empty one and one of noise. */
+static void assert_others_are_read(const char *folder, const char *empty, const char *noise)
+{
+    static const struct {
+        int status;
+        const char *command, *option;
+    } commands[] = {
+        {0, "info", NULL},           {0, "cat", "--hash"},
+        {3, "check", NULL},          {3, "recover", "saved.mcap"},
+        {0, "convert", "copy.mcap"}, {0, "play", "--rate=0"},
+        {3, "check", "--json"},
+    };
+    for (unsigned i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const char *option = commands[i].option;
+        bool is_output = option && option[0] != '-';
+        struct run r = SLUICE(commands[i].status, commands[i].command, folder,
+                              is_output ? place(option) : option);
+        const char *told = commands[i].status ? r.out : r.err;
+        assert_has(told, empty);
+        assert_has(told, "is empty (0 bytes); it is left out");
+        assert_has(told, noise);
+        if (strcmp(commands[i].command, "cat") == 0)
+            assert_int_equal(count_lines(r.out), MESSAGES);
+        else if (commands[i].status || is_output)
+            assert_has(r.out, option && option[0] == '-' ? "\"messages\": 200" : "200 messages");
+        run_free(&r);
+        if (is_output)
+            assert_int_equal(unlink(place(option)), 0);
+    }
+}
+
+/* What a recorder leaves that crashed, or whose machine did. */
+static void unreadable_files_do_not_hide_the_folders_others(void **state)
+{
+    (void)state;
+    static const char noise[] = "drive_2.mcap: does not begin as an MCAP file";
+    free_made(make_file("a.mcap", 8));
+    struct run r = SLUICE(0, "convert", place("a.mcap"), place("drive"));
+    run_free(&r);
+    write_text("drive/drive_1.mcap", "");
+    write_text("drive/drive_2.mcap", "nothing of this is a log");
+    assert_others_are_read(place("drive"), "drive_1.mcap", noise); /* metadata.yaml is stale */
+    write_text("drive/metadata.yaml", "");
+    assert_others_are_read(place("drive"), "drive_1.mcap", noise);
+    assert_int_equal(unlink(place("drive/metadata.yaml")), 0);
+    assert_others_are_read(place("drive"), "drive_1.mcap", noise);
+    assert_int_equal(unlink(place("drive/drive_0.mcap")), 0);
+    r = SLUICE(1, "check", place("drive"));
+    assert_has(r.err, "drive: none of its files can be read: ");
+    run_free(&r);
+}
+
+/* Change the byte `offset` behind the `count`-th place where `what` stands. */
+static void change_byte(const char *name, const void *what, size_t what_bytes, unsigned count,
+                        size_t offset)
+{
+    size_t size;
+    uint8_t *bytes = read_whole(place(name), &size), *at = bytes;
+    for (unsigned i = 0; i < count; i++) {
+        at = memmem(at, size - (size_t)(at - bytes), what, what_bytes);
+        assert_non_null(at);
+        at += what_bytes;
+    }
+    FILE *file = fopen(place(name), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)(at - what_bytes - bytes) + (long)offset, SEEK_SET), 0);
+    fputc(at[(ptrdiff_t)offset - (ptrdiff_t)what_bytes] ^ 1, file);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+}
+
+/* rosbag2's MESSAGE mode: one of them is broken, in a database, which has no checksums, and in a
+ * file that has. */
+static void message_that_cannot_be_decompressed_is_left_out(void **state)
+{
+    (void)state;
+    static const uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
+    static const struct {
+        const char *format, *folder, *file, *places;
+    } ways[] = {
+        {"rosbag2-sqlite", "rows", "rows/rows_0.db3", "damaged in 1 places, 199 messages"},
+        {"rosbag2", "chunks", "chunks/chunks_0.mcap", "damaged in 2 places, 199 messages"},
+    };
+    if (!sl_compression_is_built(SL_COMPRESSION_ZSTD))
+        return;
+    free_made(make_file("a.mcap", 9));
+    for (unsigned i = has_sqlite() ? 0 : 1; i < 2; i++) {
+        struct run r = SLUICE(0, "convert", place("a.mcap"), place(ways[i].folder), "--format",
+                              ways[i].format, "--pack", "message");
+        run_free(&r);
+        change_byte(ways[i].file, zstd_magic, sizeof zstd_magic, 50, 1);
+        r = SLUICE(3, "check", place(ways[i].folder));
+        assert_has(r.out, ways[i].places);
+        assert_has_not(r.out, "metadata.yaml");
+        run_free(&r);
+        r = SLUICE(3, "recover", place(ways[i].folder), place("saved.mcap"));
+        assert_has(r.out, "are left out: 1; first: a message of /");
+        assert_has(r.out, "saved.mcap: 199 messages");
+        run_free(&r);
+        r = SLUICE(1, "convert", place(ways[i].folder), place("copy.mcap"));
+        run_free(&r);
+        assert_int_equal(unlink(place("saved.mcap")), 0);
+    }
+}
+
+static void wrong_counts_of_metadata_are_told(void **state)
+{
+    (void)state;
+    static const char count[] = "message_count: ";
+    free_made(make_file("a.mcap", 9));
+    struct run r = SLUICE(0, "convert", place("a.mcap"), place("drive"));
+    run_free(&r);
+    change_byte("drive/metadata.yaml", count, strlen(count), 1, strlen(count) + 2);
+    r = SLUICE(3, "check", place("drive"));
+    assert_has(r.out, "drive: damaged in 1 places, 200 messages can be read; first: metadata.yaml "
+                      "says that the folder has 201 messages, and there are 200");
+    run_free(&r);
+    change_byte("drive/metadata.yaml", count, strlen(count), 1, strlen(count) + 2);
+    change_byte("drive/metadata.yaml", count, strlen(count), 3, strlen(count));
+    r = SLUICE(3, "check", "--json", place("drive"));
+    assert_has(r.out, "\"state\": \"damaged\", \"messages\": 200, \"damaged_places\": 1, "
+                      "\"damage\": \"metadata.yaml says that /");
+    run_free(&r);
+}
+
+static void overwrite(const char *name, uint64_t offset, int byte, size_t count)
+{
+    FILE *file = fopen(place(name), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+    while (count-- > 0)
+        fputc(byte, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Of the chunk in the middle: the first bytes, without which none of it can be read. Returns how
+ * many messages are in it. */
+static unsigned break_chunk(const char *name)
+{
+    struct sl_log_set set = {0};
+    struct sl_log_message m;
+    size_t size, at = 0;
+    unsigned count = 0;
+    assert_fine(sl_log_set_add(&set, place(name), 0));
+    assert_true(set.logs[0]->block_count > 4);
+    uint32_t index = set.logs[0]->block_count / 2;
+    struct sl_log_block block = set.logs[0]->blocks[index];
+    uint8_t *bytes = malloc(block.size_bytes);
+    assert_non_null(bytes);
+    assert_fine(sl_log_load(set.logs[0], index, bytes, &size));
+    while (sl_log_walk(set.logs[0], index, bytes, size, &at, &m) == 1)
+        count++;
+    free(bytes);
+    sl_log_set_close(&set);
+    overwrite(name, block.offset, 0xff, 16);
+    return count;
+}
+
+/* The same of a database: of the page in the middle that holds rows ("B-tree Pages": a leaf of a
+ * table). */
+static unsigned break_page(const char *name)
+{
+    size_t size;
+    uint8_t *bytes = read_whole(place(name), &size);
+    uint64_t page = size / 2 - size / 2 % 4096;
+    while (bytes[page] != 0x0d)
+        page += 4096;
+    unsigned count = (unsigned)bytes[page + 3] << 8 | bytes[page + 4];
+    free(bytes);
+    overwrite(name, page, 0xff, 4096);
+    return count;
+}
+
+/* `saved` has the lines of `all` but for so many that stand together. */
+static void assert_all_but(const char *all, const char *saved, unsigned lost)
+{
+    size_t before = 0;
+    assert_int_equal(count_lines(saved), count_lines(all) - lost);
+    for (size_t i = 0; all[i] && all[i] == saved[i]; i++)
+        before = all[i] == '\n' ? i + 1 : before;
+    const char *behind = all + before;
+    for (unsigned i = 0; i < lost; i++)
+        behind = strchr(behind, '\n') + 1;
+    assert_string_equal(saved + before, behind);
+}
+
+static void exactly_what_is_damaged_is_lost(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *file, *options[2];
+        int needs; /* enum sl_compression */
+        unsigned (*damage)(const char *file);
+    } ways[] = {
+        {"b.mcap", "b.mcap", {"--chunk-size=8k"}, SL_COMPRESSION_NONE, break_chunk},
+        {"c.mcap",
+         "c.mcap",
+         {"--chunk-size=8k", "--compression=lz4"},
+         SL_COMPRESSION_LZ4,
+         break_chunk},
+        {"d.mcap",
+         "d.mcap",
+         {"--chunk-size=8k", "--compression=zstd"},
+         SL_COMPRESSION_ZSTD,
+         break_chunk},
+        {"e.bag", "e.bag", {"--chunk-size=8k"}, SL_COMPRESSION_NONE, break_chunk},
+        {"f.bag",
+         "f.bag",
+         {"--chunk-size=8k", "--compression=lz4"},
+         SL_COMPRESSION_LZ4,
+         break_chunk},
+        {"g.bag",
+         "g.bag",
+         {"--chunk-size=8k", "--compression=bz2"},
+         SL_COMPRESSION_BZ2,
+         break_chunk},
+        {"h", "h/h_0.db3", {"--format=rosbag2-sqlite"}, SL_COMPRESSION_NONE, break_page},
+    };
+    free_made(make_file("a.mcap", 10));
+    struct run all = SLUICE(0, "cat", "--hash", place("a.mcap"));
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char wanted[64];
+        if (!sl_compression_is_built((enum sl_compression)ways[i].needs) ||
+            (ways[i].damage == break_page && !has_sqlite()))
+            continue;
+        struct run r = SLUICE(0, "convert", place("a.mcap"), place(ways[i].name),
+                              ways[i].options[0], ways[i].options[1]);
+        run_free(&r);
+        unsigned lost = ways[i].damage(ways[i].file);
+        assert_in_range(lost, 1, MESSAGES / 4);
+        r = SLUICE(3, "check", place(ways[i].file));
+        snprintf(wanted, sizeof wanted, "%u messages can be read", MESSAGES - lost);
+        assert_has(r.out, wanted);
+        run_free(&r);
+        r = SLUICE(3, "recover", place(ways[i].file), place("saved.mcap"));
+        assert_has(r.out, "damaged in 1 places");
+        snprintf(wanted, sizeof wanted, "saved.mcap: %u messages of 4 topics", MESSAGES - lost);
+        assert_has(r.out, wanted);
+        run_free(&r);
+        r = SLUICE(0, "cat", "--hash", place("saved.mcap"));
+        assert_all_but(all.out, r.out, lost);
+        run_free(&r);
+        assert_int_equal(unlink(place("saved.mcap")), 0);
+    }
+    run_free(&all);
+}
+
 static void mistakes_are_told(void **state)
 {
     (void)state;
@@ -486,6 +746,10 @@ int main(void)
         TEST(damaged_log_is_told_and_saved),
         TEST(check_tells_programs),
         TEST(damaged_folders_are_read),
+        TEST(unreadable_files_do_not_hide_the_folders_others),
+        TEST(message_that_cannot_be_decompressed_is_left_out),
+        TEST(wrong_counts_of_metadata_are_told),
+        TEST(exactly_what_is_damaged_is_lost),
         TEST(mistakes_are_told),
         TEST(known_messages_are_printed),
         TEST(messages_are_printed_by_the_definition_of_their_log),
