@@ -128,7 +128,7 @@ static void the_source_of_stamps_is_told(void **state)
     } cases[] = {
         {"--stamp=sensor", "stamps (gps): ", SL_CLOCK_GPS},
         {"--stamp=host", "stamps (host): ", SL_CLOCK_HOST},
-        {"--stamp=fitted", "stamps (fitted): ", SL_CLOCK_HOST},
+        {"--stamp=fitted", "stamps (fitted): ", SL_CLOCK_FITTED},
     };
     struct driving *d = *state;
     for (unsigned i = 0; i < 3; i++) {
@@ -137,6 +137,25 @@ static void the_source_of_stamps_is_told(void **state)
         assert_int_equal(all_frames(&d->driver[0], 1, look_at_clock, &clock), SIM_FRAMES);
         driver_said(&d->driver[0], cases[i].text);
     }
+}
+
+static void stamps_of_a_clock_that_ptp_sets_say_so(void **state)
+{
+    struct driving *d = *state;
+    struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+    struct sl_frame frame;
+    unsigned count = 0;
+    DRIVE(&d->driver[0], "--source=sim", "--sim-model=os1-64", "--rate=0", "--sim-packets=200",
+          LOSSLESS_ARGS);
+    await_publisher(points);
+    for (; next_frame(points, &frame); count++) {
+        assert_int_equal(frame.clock, SL_CLOCK_PTP_UTC);
+        sl_frame_release(&frame);
+    }
+    sl_subscriber_close(points);
+    assert_true(count > 1);
+    assert_int_equal(driver_finish(&d->driver[0]), 0);
+    driver_said(&d->driver[0], "stamps (ptp): ");
 }
 
 /* A scan against the points of the same turn: in each ray, the nearest of what is in the band (or
@@ -808,6 +827,7 @@ int main(void)
         TEST(turns_the_other_way_arrive_whole_and_in_place),
         TEST(what_points_are_made_by_can_be_chosen_and_is_told),
         TEST(the_source_of_stamps_is_told),
+        TEST(stamps_of_a_clock_that_ptp_sets_say_so),
         TEST(a_ring_or_a_band_is_published_as_a_scan),
         TEST(slices_of_a_turn_make_up_the_turn),
         TEST(a_slice_is_there_before_its_turn_is_over),
