@@ -28,7 +28,7 @@ struct lidar_family {
     const char *(*product)(const void *state);
     const struct lidar_model *(*model)(const void *state);            /* NULL = has none */
     const struct velodyne_telemetry *(*telemetry)(const void *state); /* NULL = has none */
-    const char *(*note)(const void *state);                           /* NULL = has none */
+    const char *(*note)(const void *state, enum lidar_note which);    /* NULL = has none */
     enum lidar_simd (*simd)(const void *state); /* asked once the product is told */
     const struct lidar_counts *(*counts)(const void *state);
     void (*deadline)(void *state, uint64_t now_ns);

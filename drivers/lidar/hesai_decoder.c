@@ -7,15 +7,11 @@
  * ahead of UTC is taken off. Else the counter is taken for a free-running one.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "drivers/lidar/family.h"
 #include "drivers/lidar/hesai.h"
-
-#define SAME_TIME_NS (60 * (int64_t)SL_NS_PER_S)
 
 struct hesai_decoder {
     struct lidar_decoder_config config;
@@ -65,6 +61,7 @@ static int hesai_open(void *state, const struct lidar_decoder_config *config,
     d->config = *config;
     d->sink = *sink;
     d->clock.ahead_ns = config->ptp_ahead_ns;
+    d->clock.is_ptp = config->is_ptp;
     d->model = config->calibration ? &config->calibration->model : config->model;
     if (config->model == hesai_models[HESAI_AT128] && !d->model->mirror)
         return sl_error(-EINVAL,
@@ -76,9 +73,7 @@ static int hesai_open(void *state, const struct lidar_decoder_config *config,
 static void follow_clock(struct hesai_decoder *d, const struct sl_datagram *datagram)
 {
     struct hesai_time time = hesai_data_time(datagram->bytes, datagram->size_bytes);
-    int64_t off_ns = time.utc_ns - d->clock.ahead_ns - (int64_t)datagram->time_ns;
-    bool is_set = time.has_date && datagram->time_ns != 0 && llabs(off_ns) < SAME_TIME_NS;
-    lidar_clock_gps(&d->clock, time.stamp_us, is_set, time.utc_ns);
+    lidar_clock_date(&d->clock, time.stamp_us, time.has_date, time.utc_ns, datagram->time_ns);
 }
 
 static int check_model(struct hesai_decoder *d, const struct lidar_model *told)
@@ -158,6 +153,13 @@ static const struct lidar_model *hesai_model(const void *state)
     return d->is_told ? d->model : NULL;
 }
 
+static const char *hesai_note(const void *state, enum lidar_note which)
+{
+    const struct hesai_decoder *d = state;
+    bool is_ahead = d->clock.seems_tai && d->config.frames.stamp == LIDAR_STAMP_SENSOR;
+    return which == LIDAR_NOTE_CLOCK && is_ahead ? lidar_clock_tai_note : NULL;
+}
+
 static enum lidar_simd hesai_simd(const void *state)
 {
     const struct hesai_decoder *d = state;
@@ -206,6 +208,7 @@ const struct lidar_family lidar_hesai_family = {
     .is_candidate = hesai_is_candidate,
     .product = hesai_product,
     .model = hesai_model,
+    .note = hesai_note,
     .simd = hesai_simd,
     .counts = hesai_counts,
     .deadline = hesai_deadline,
