@@ -79,6 +79,7 @@ struct lidar_decoder_config {
 enum lidar_note {
     LIDAR_NOTE_CLOCK,  /* stamps may be ahead of UTC */
     LIDAR_NOTE_ANGLES, /* they are not this sensor's */
+    LIDAR_NOTE_MODEL,  /* packets come of a model that is not known */
     LIDAR_NOTES,
 };
 
@@ -110,8 +111,8 @@ const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *decode
 /* What the last telemetry said; NULL if none has come. */
 const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *decoder);
 
-/* What a person should know of the points though they are decoded, in one line; NULL = nothing of
- * that kind, or not yet. */
+/* What a person should know though it is no error, in one line; NULL = nothing of that kind, or not
+ * yet. */
 const char *lidar_decoder_note(const struct lidar_decoder *decoder, enum lidar_note which);
 
 /* What its kernels are written for; LIDAR_SIMD_AUTO as long as the product is not told. */

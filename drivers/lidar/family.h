@@ -16,6 +16,7 @@
 #include "drivers/lidar/decoder.h"
 
 #define LIDAR_STATE_ALIGNMENT 64
+#define LIDAR_NOTE_BYTES      200 /* of one that a family writes itself */
 
 struct lidar_family {
     const char *vendor; /* for people */

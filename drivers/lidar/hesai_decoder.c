@@ -7,6 +7,7 @@
  * ahead of UTC is taken off. Else the counter is taken for a free-running one.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/error.h"
@@ -22,6 +23,7 @@ struct hesai_decoder {
     unsigned variant;
     bool is_told; /* a packet of that model has come */
     int error;    /* another model, kept */
+    char stranger[LIDAR_NOTE_BYTES];
     struct lidar_clock clock;
     struct lidar_counts counts;
     struct lidar_assembly assembly;
@@ -113,6 +115,19 @@ static void decode(struct hesai_decoder *d, const struct sl_datagram *datagram)
     lidar_assembly_push(&d->assembly, &packet, step);
 }
 
+/* The first one; who sends it may be another sensor than the one that is meant. */
+static void note_stranger(struct hesai_decoder *d, const uint8_t *bytes)
+{
+    char what[LIDAR_NOTE_BYTES / 2];
+    if (d->stranger[0])
+        return;
+    hesai_data_describe(bytes, what, sizeof what);
+    snprintf(d->stranger, sizeof d->stranger,
+             "the configured model is %s, but packets come from a Hesai of another kind, which is "
+             "not known: %s",
+             d->model->name, what);
+}
+
 static int hesai_push(void *state, const struct sl_datagram *datagram)
 {
     struct hesai_decoder *d = state;
@@ -124,6 +139,8 @@ static int hesai_push(void *state, const struct sl_datagram *datagram)
         return 0;
     }
     enum lidar_count verdict = hesai_data_check(datagram->bytes, datagram->size_bytes, &told);
+    if (verdict == LIDAR_OTHER_MODEL)
+        note_stranger(d, datagram->bytes);
     if (verdict != LIDAR_PACKETS) {
         lidar_count(&d->counts, verdict);
         return 0;
@@ -157,7 +174,9 @@ static const char *hesai_note(const void *state, enum lidar_note which)
 {
     const struct hesai_decoder *d = state;
     bool is_ahead = d->clock.seems_tai && d->config.frames.stamp == LIDAR_STAMP_SENSOR;
-    return which == LIDAR_NOTE_CLOCK && is_ahead ? lidar_clock_tai_note : NULL;
+    if (which == LIDAR_NOTE_CLOCK)
+        return is_ahead ? lidar_clock_tai_note : NULL;
+    return which == LIDAR_NOTE_MODEL && d->stranger[0] ? d->stranger : NULL;
 }
 
 static enum lidar_simd hesai_simd(const void *state)

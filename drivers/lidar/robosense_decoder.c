@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -37,6 +38,7 @@ struct robosense_decoder {
     unsigned told_returns; /* by the sensor; 0 = not yet */
     bool is_told;          /* a packet of that model has come */
     int error;             /* another model, kept */
+    char stranger[LIDAR_NOTE_BYTES];
     const struct lidar_block_kernel *kernel;
     struct lidar_frame_sink sink;
     struct lidar_clock clock;
@@ -216,6 +218,20 @@ static void read_info(struct robosense_decoder *d, const struct sl_datagram *dat
         use_angles(d, &info);
 }
 
+/* The first one; who sends it may be another sensor than the one that is meant. */
+static void note_stranger(struct robosense_decoder *d, const uint8_t *bytes)
+{
+    char what[LIDAR_NOTE_BYTES / 2];
+    if (d->stranger[0])
+        return;
+    robosense_data_describe(bytes, what, sizeof what);
+    snprintf(
+        d->stranger, sizeof d->stranger,
+        "the configured model is %s, but packets come from a RoboSense of another kind, which is "
+        "not known: %s",
+        d->type.name, what);
+}
+
 static int robosense_push(void *state, const struct sl_datagram *datagram)
 {
     struct robosense_decoder *d = state;
@@ -231,6 +247,8 @@ static int robosense_push(void *state, const struct sl_datagram *datagram)
         return 0;
     }
     enum lidar_count verdict = robosense_data_check(datagram->bytes, datagram->size_bytes, &told);
+    if (verdict == LIDAR_OTHER_MODEL)
+        note_stranger(d, datagram->bytes);
     if (verdict != LIDAR_PACKETS) {
         lidar_count(&d->counts, verdict);
         return 0;
@@ -275,6 +293,8 @@ static const char *robosense_note(const void *state, enum lidar_note which)
     bool is_ahead = d->clock.seems_tai && d->config.frames.stamp == LIDAR_STAMP_SENSOR;
     if (which == LIDAR_NOTE_CLOCK)
         return is_ahead ? lidar_clock_tai_note : NULL;
+    if (which == LIDAR_NOTE_MODEL)
+        return d->stranger[0] ? d->stranger : NULL;
     return which == LIDAR_NOTE_ANGLES ? angles_note(d) : NULL;
 }
 

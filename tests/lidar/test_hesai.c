@@ -444,6 +444,25 @@ static void dates_are_read_in_three_ways(void **state)
     }
 }
 
+static void header_that_is_not_known_is_told(void **state)
+{
+    (void)state;
+    const struct lidar_decoder_config config = {.model = hesai_model_find("xt32")};
+    const uint8_t at128[12] = {0xEE, 0xFF, 4, 1, 0, 0, 128, 2, 0, 4};
+    const struct sl_datagram datagram = {.bytes = at128, .size_bytes = sizeof at128};
+    struct lidar_frame_sink sink = frames_sink(&frames);
+    struct lidar_decoder *decoder;
+    frames_init(&frames, SIZE_MAX_);
+    assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
+    assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_MODEL));
+    assert_int_equal(lidar_decoder_push(decoder, &datagram), 0);
+    assert_int_equal(lidar_decoder_counts(decoder)->count[LIDAR_OTHER_MODEL], 1);
+    const char *note = lidar_decoder_note(decoder, LIDAR_NOTE_MODEL);
+    assert_true(note && strstr(note, "PandarXT32") && strstr(note, "version 4.1, 128 lasers"));
+    lidar_decoder_destroy(decoder);
+    frames_finish(&frames);
+}
+
 static struct lidar_decoder *decode_tai(struct lidar_decoder_config config, unsigned packets)
 {
     const struct sensor *s = &sensors[7];
@@ -544,6 +563,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
         cmocka_unit_test(pair_that_looks_two_ways_is_refused),
         cmocka_unit_test(dates_are_read_in_three_ways),
+        cmocka_unit_test(header_that_is_not_known_is_told),
         cmocka_unit_test(clock_that_counts_tai_is_told_until_it_is_taken_off),
         cmocka_unit_test(correction_file_replaces_the_angles),
         cmocka_unit_test(correction_file_that_is_wrong_is_told_by_its_line),

@@ -339,6 +339,25 @@ static void another_model_is_refused_by_name(void **state)
     stop();
 }
 
+static void kind_that_is_not_known_is_told(void **state)
+{
+    (void)state;
+    uint8_t packet[BYTES];
+    start(&sensors[2]);
+    make_packet(&sensors[2], 0, packet);
+    push_bytes(packet, BYTES, 0);
+    assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_MODEL));
+    for (uint8_t type = 9; type < 11; type++) {
+        packet[30] = type;
+        packet[31] = 2;
+        push_bytes(packet, BYTES, 0);
+        const char *note = lidar_decoder_note(decoder, LIDAR_NOTE_MODEL);
+        assert_true(note && strstr(note, "RS-Helios-5515") && strstr(note, "type 9, kind 2"));
+    }
+    assert_int_equal(count_of(LIDAR_OTHER_MODEL), 2);
+    stop();
+}
+
 /* The Helios says whether it counts in 0.25 or in 0.5 cm. */
 static void unit_is_what_the_packet_says(void **state)
 {
@@ -397,6 +416,7 @@ int main(void)
         cmocka_unit_test(clock_that_counts_tai_is_told_until_it_is_taken_off),
         cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
         cmocka_unit_test(another_model_is_refused_by_name),
+        cmocka_unit_test(kind_that_is_not_known_is_told),
         cmocka_unit_test(unit_is_what_the_packet_says),
         cmocka_unit_test(dates_are_read),
     };
