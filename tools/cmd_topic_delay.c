@@ -38,7 +38,7 @@ static const struct sl_command command = {
     .details =
         "Two ages: since the publication, and since the stamp, which is when it was measured.\n"
         "The latter is told where the stamp's clock can be compared with this machine's\n"
-        "(clock host, gps or ptp; a gps or ptp clock is only as near as the two agree).",
+        "(all but unknown and sensor; a gps or ptp clock is only as near as the two agree).",
     .example = "sluice topic delay /lidar/points        # a line a second, until Ctrl-C",
     .tables = {{"Options", options, sizeof options / sizeof *options, &given},
                SL_TABLE_SPAN,
@@ -56,13 +56,18 @@ struct measure {
 
 static const char *clock_name(enum sl_clock clock)
 {
-    static const char *const names[] = {"unknown", "host", "sensor", "gps", "ptp"};
+    static const char *const names[] = {
+        [SL_CLOCK_UNKNOWN] = "unknown",   [SL_CLOCK_HOST] = "host",
+        [SL_CLOCK_SENSOR] = "sensor",     [SL_CLOCK_GPS] = "gps",
+        [SL_CLOCK_PTP] = "ptp",           [SL_CLOCK_PTP_UTC] = "ptp-utc",
+        [SL_CLOCK_ANCHORED] = "anchored", [SL_CLOCK_FITTED] = "fitted",
+    };
     return (unsigned)clock < sizeof names / sizeof *names ? names[clock] : "unknown";
 }
 
 static bool is_comparable(enum sl_clock clock)
 {
-    return clock == SL_CLOCK_HOST || clock == SL_CLOCK_GPS || clock == SL_CLOCK_PTP;
+    return clock != SL_CLOCK_UNKNOWN && clock != SL_CLOCK_SENSOR && clock <= SL_CLOCK_FITTED;
 }
 
 static void measure_frame(struct measure *m, const struct sl_frame *frame)

@@ -55,10 +55,13 @@ enum sl_bus {
 /* Whose clock a stamp was read from. */
 enum sl_clock {
     SL_CLOCK_UNKNOWN,
-    SL_CLOCK_HOST,   /* CLOCK_REALTIME of this machine */
-    SL_CLOCK_SENSOR, /* free-running in the sensor */
-    SL_CLOCK_GPS,    /* UTC, from PPS and NMEA, or made of PTP */
-    SL_CLOCK_PTP,    /* TAI by PTP */
+    SL_CLOCK_HOST,     /* CLOCK_REALTIME of this machine */
+    SL_CLOCK_SENSOR,   /* free-running in the sensor */
+    SL_CLOCK_GPS,      /* UTC, from PPS and NMEA */
+    SL_CLOCK_PTP,      /* TAI by PTP */
+    SL_CLOCK_PTP_UTC,  /* UTC, made of PTP */
+    SL_CLOCK_ANCHORED, /* free-running in the sensor, put on CLOCK_REALTIME by what came soonest */
+    SL_CLOCK_FITTED,   /* likewise, by a line under all arrivals */
 };
 
 /* Flags of a message. */

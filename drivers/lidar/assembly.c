@@ -628,6 +628,9 @@ static void place_next(struct lidar_assembly *a, const struct lidar_packet *pack
     a->last_units = lidar_column_units(packet, g, last);
     a->next_ns = a->last_ns + a->model->column_period_ns;
     a->blind_ns = g->jump_ns;
+    if (!a->model->mirror) /* whose frame is no turn */
+        a->turn_ns = (uint64_t)(LIDAR_AZIMUTH_UNITS / g->units_per_column *
+                                (double)a->model->column_period_ns);
     a->last_host_ns = packet->host_ns;
     older_frame(a)->packets_since_cut++;
 }
@@ -703,6 +706,12 @@ static bool is_overdue(uint64_t since_ns, uint64_t wait_ns, uint64_t now_ns)
     return since_ns != 0 && now_ns >= since_ns && now_ns - since_ns >= wait_ns;
 }
 
+/* A sensor that sends a part of each turn is silent for the rest of it. */
+static uint64_t overdue_ns(const struct lidar_assembly *a)
+{
+    return a->turn_ns > LIDAR_OVERDUE_NS ? a->turn_ns : LIDAR_OVERDUE_NS;
+}
+
 /* A mirror's sweep is over, and nothing more of this frame will come. */
 static bool is_swept(const struct lidar_assembly *a)
 {
@@ -717,7 +726,7 @@ void lidar_assembly_deadline(struct lidar_assembly *a, uint64_t now_ns)
         close_frame(a, older);
     if (is_swept(a) && is_overdue(a->last_host_ns, LIDAR_LATE_WAIT_NS, now_ns))
         end_frames(a, 0);
-    if (current_frame(a)->is_open && is_overdue(a->last_host_ns, LIDAR_OVERDUE_NS, now_ns)) {
+    if (current_frame(a)->is_open && is_overdue(a->last_host_ns, overdue_ns(a), now_ns)) {
         end_frames(a, LIDAR_PARTIAL_END | LIDAR_PARTIAL_OVERDUE);
         forget_rotation(a);
     }
@@ -728,7 +737,7 @@ uint64_t lidar_assembly_due_ns(const struct lidar_assembly *a)
     uint64_t due_ns = UINT64_MAX;
     const struct lidar_frame *older = &a->frames[a->current ^ 1];
     if (a->frames[a->current].is_open && a->last_host_ns != 0)
-        due_ns = a->last_host_ns + (is_swept(a) ? LIDAR_LATE_WAIT_NS : LIDAR_OVERDUE_NS);
+        due_ns = a->last_host_ns + (is_swept(a) ? LIDAR_LATE_WAIT_NS : overdue_ns(a));
     if (older->is_open && older->cut_host_ns != 0 &&
         older->cut_host_ns + LIDAR_LATE_WAIT_NS < due_ns)
         due_ns = older->cut_host_ns + LIDAR_LATE_WAIT_NS;

@@ -44,7 +44,7 @@
 #define LIDAR_ROOM_ALIGNMENT LIDAR_HALF_ALIGNMENT
 #define LIDAR_LATE_PACKETS   4 /* for which a cut frame with a gap waits */
 #define LIDAR_LATE_WAIT_NS   UINT64_C(10000000)
-#define LIDAR_OVERDUE_NS     UINT64_C(100000000) /* of silence: then a frame ends */
+#define LIDAR_OVERDUE_NS     UINT64_C(100000000) /* of silence, or a slower turn: a frame ends */
 
 /* Why a frame is not a whole turn. */
 #define LIDAR_PARTIAL_START    0x1u /* it began elsewhere than at the cut */
@@ -149,6 +149,7 @@ struct lidar_assembly {
     double last_units; /* and that one's place in its course (geometry.h) */
     int64_t next_ns;   /* when the column after it is due */
     int64_t blind_ns;  /* that the last packet jumped over, by its own rate; 0 = it did not */
+    uint64_t turn_ns;  /* how long a turn takes, by the last packet's rate */
     uint64_t last_host_ns;
     uint64_t last_stamp_ns; /* of the frame closed last */
 

@@ -68,11 +68,19 @@ struct lidar_decoder_config {
     size_t room_bytes; /* that the sink lends for a frame; 0 = whatever it takes */
     /* Its clock, set by PTP, is ahead of UTC; 37 s where that counts TAI. Not a Velodyne's. */
     int64_t ptp_ahead_ns;
+    bool is_ptp; /* sets the clock of a Hesai or RoboSense, whose packets do not tell; else GPS */
     struct lidar_assembly_options frames;
     struct lidar_ouster_config ouster;
     struct lidar_livox_config livox;
     struct lidar_fix_sink fix; /* what its GPS receiver tells, where its packets carry that */
     enum lidar_simd simd;      /* that kernels may need at most */
+};
+
+enum lidar_note {
+    LIDAR_NOTE_CLOCK,  /* stamps may be ahead of UTC */
+    LIDAR_NOTE_ANGLES, /* they are not this sensor's */
+    LIDAR_NOTE_MODEL,  /* packets come of a model that is not known */
+    LIDAR_NOTES,
 };
 
 struct lidar_decoder;
@@ -103,8 +111,9 @@ const struct lidar_model *lidar_decoder_model(const struct lidar_decoder *decode
 /* What the last telemetry said; NULL if none has come. */
 const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_decoder *decoder);
 
-/* What a person should know of the points though they are decoded, in one line; NULL = nothing. */
-const char *lidar_decoder_note(const struct lidar_decoder *decoder);
+/* What a person should know though it is no error, in one line; NULL = nothing of that kind, or not
+ * yet. */
+const char *lidar_decoder_note(const struct lidar_decoder *decoder, enum lidar_note which);
 
 /* What its kernels are written for; LIDAR_SIMD_AUTO as long as the product is not told. */
 enum lidar_simd lidar_decoder_simd(const struct lidar_decoder *decoder);

@@ -97,9 +97,9 @@ const struct velodyne_telemetry *lidar_decoder_telemetry(const struct lidar_deco
     return d->family->telemetry ? d->family->telemetry(d->state) : NULL;
 }
 
-const char *lidar_decoder_note(const struct lidar_decoder *d)
+const char *lidar_decoder_note(const struct lidar_decoder *d, enum lidar_note which)
 {
-    return d->family->note ? d->family->note(d->state) : NULL;
+    return d->family->note ? d->family->note(d->state, which) : NULL;
 }
 
 enum lidar_simd lidar_decoder_simd(const struct lidar_decoder *d)

@@ -16,6 +16,7 @@
 #include "drivers/lidar/decoder.h"
 
 #define LIDAR_STATE_ALIGNMENT 64
+#define LIDAR_NOTE_BYTES      200 /* of one that a family writes itself */
 
 struct lidar_family {
     const char *vendor; /* for people */
@@ -28,7 +29,7 @@ struct lidar_family {
     const char *(*product)(const void *state);
     const struct lidar_model *(*model)(const void *state);            /* NULL = has none */
     const struct velodyne_telemetry *(*telemetry)(const void *state); /* NULL = has none */
-    const char *(*note)(const void *state);                           /* NULL = has none */
+    const char *(*note)(const void *state, enum lidar_note which);    /* NULL = has none */
     enum lidar_simd (*simd)(const void *state); /* asked once the product is told */
     const struct lidar_counts *(*counts)(const void *state);
     void (*deadline)(void *state, uint64_t now_ns);

@@ -19,6 +19,7 @@
  */
 #include "drivers/lidar/hesai.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -246,6 +247,12 @@ enum lidar_count hesai_data_check(const uint8_t *bytes, size_t size_bytes,
         return LIDAR_BAD_RETURN_MODE;
     *ret_model = model;
     return LIDAR_PACKETS;
+}
+
+void hesai_data_describe(const uint8_t *bytes, char *ret_text, size_t size_bytes)
+{
+    snprintf(ret_text, size_bytes, "version %u.%u, %u lasers, %u blocks, steps of %u mm", bytes[2],
+             bytes[3], bytes[6], bytes[7], bytes[9]);
 }
 
 unsigned hesai_data_variant(const uint8_t *bytes, size_t size_bytes)

@@ -73,6 +73,9 @@ struct hesai_time {
     int64_t utc_ns;    /* since 1970, of the packet's stamp */
 };
 
+/* For people: what a packet for which that was LIDAR_OTHER_MODEL says of its sensor. */
+void hesai_data_describe(const uint8_t *bytes, char *ret_text, size_t size_bytes);
+
 /* Of a packet that hesai_data_check accepted. */
 struct hesai_time hesai_data_time(const uint8_t *bytes, size_t size_bytes);
 

@@ -7,15 +7,12 @@
  * ahead of UTC is taken off. Else the counter is taken for a free-running one.
  */
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "drivers/lidar/family.h"
 #include "drivers/lidar/hesai.h"
-
-#define SAME_TIME_NS (60 * (int64_t)SL_NS_PER_S)
 
 struct hesai_decoder {
     struct lidar_decoder_config config;
@@ -26,6 +23,7 @@ struct hesai_decoder {
     unsigned variant;
     bool is_told; /* a packet of that model has come */
     int error;    /* another model, kept */
+    char stranger[LIDAR_NOTE_BYTES];
     struct lidar_clock clock;
     struct lidar_counts counts;
     struct lidar_assembly assembly;
@@ -65,6 +63,7 @@ static int hesai_open(void *state, const struct lidar_decoder_config *config,
     d->config = *config;
     d->sink = *sink;
     d->clock.ahead_ns = config->ptp_ahead_ns;
+    d->clock.is_ptp = config->is_ptp;
     d->model = config->calibration ? &config->calibration->model : config->model;
     if (config->model == hesai_models[HESAI_AT128] && !d->model->mirror)
         return sl_error(-EINVAL,
@@ -76,9 +75,7 @@ static int hesai_open(void *state, const struct lidar_decoder_config *config,
 static void follow_clock(struct hesai_decoder *d, const struct sl_datagram *datagram)
 {
     struct hesai_time time = hesai_data_time(datagram->bytes, datagram->size_bytes);
-    int64_t off_ns = time.utc_ns - d->clock.ahead_ns - (int64_t)datagram->time_ns;
-    bool is_set = time.has_date && datagram->time_ns != 0 && llabs(off_ns) < SAME_TIME_NS;
-    lidar_clock_gps(&d->clock, time.stamp_us, is_set, time.utc_ns);
+    lidar_clock_date(&d->clock, time.stamp_us, time.has_date, time.utc_ns, datagram->time_ns);
 }
 
 static int check_model(struct hesai_decoder *d, const struct lidar_model *told)
@@ -118,6 +115,19 @@ static void decode(struct hesai_decoder *d, const struct sl_datagram *datagram)
     lidar_assembly_push(&d->assembly, &packet, step);
 }
 
+/* The first one; who sends it may be another sensor than the one that is meant. */
+static void note_stranger(struct hesai_decoder *d, const uint8_t *bytes)
+{
+    char what[LIDAR_NOTE_BYTES / 2];
+    if (d->stranger[0])
+        return;
+    hesai_data_describe(bytes, what, sizeof what);
+    snprintf(d->stranger, sizeof d->stranger,
+             "the configured model is %s, but packets come from a Hesai of another kind, which is "
+             "not known: %s",
+             d->model->name, what);
+}
+
 static int hesai_push(void *state, const struct sl_datagram *datagram)
 {
     struct hesai_decoder *d = state;
@@ -129,6 +139,8 @@ static int hesai_push(void *state, const struct sl_datagram *datagram)
         return 0;
     }
     enum lidar_count verdict = hesai_data_check(datagram->bytes, datagram->size_bytes, &told);
+    if (verdict == LIDAR_OTHER_MODEL)
+        note_stranger(d, datagram->bytes);
     if (verdict != LIDAR_PACKETS) {
         lidar_count(&d->counts, verdict);
         return 0;
@@ -156,6 +168,15 @@ static const struct lidar_model *hesai_model(const void *state)
 {
     const struct hesai_decoder *d = state;
     return d->is_told ? d->model : NULL;
+}
+
+static const char *hesai_note(const void *state, enum lidar_note which)
+{
+    const struct hesai_decoder *d = state;
+    bool is_ahead = d->clock.seems_tai && d->config.frames.stamp == LIDAR_STAMP_SENSOR;
+    if (which == LIDAR_NOTE_CLOCK)
+        return is_ahead ? lidar_clock_tai_note : NULL;
+    return which == LIDAR_NOTE_MODEL && d->stranger[0] ? d->stranger : NULL;
 }
 
 static enum lidar_simd hesai_simd(const void *state)
@@ -206,6 +227,7 @@ const struct lidar_family lidar_hesai_family = {
     .is_candidate = hesai_is_candidate,
     .product = hesai_product,
     .model = hesai_model,
+    .note = hesai_note,
     .simd = hesai_simd,
     .counts = hesai_counts,
     .deadline = hesai_deadline,

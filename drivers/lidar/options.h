@@ -83,6 +83,7 @@ struct lidar_options {
     bool has_scan;
     struct lidar_scan_options scan;
     bool is_ouster;
+    bool is_ptp; /* sets the clock of a Hesai or RoboSense */
     struct ouster_metadata metadata;
 };
 

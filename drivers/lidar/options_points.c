@@ -171,6 +171,7 @@ void lidar_options_decoder(const struct lidar_options *o, struct lidar_decoder_c
         .model = lidar_options_model(o),
         .room_bytes = lidar_options_cloud_bytes(o),
         .ptp_ahead_ns = o->ptp_ahead_ns,
+        .is_ptp = o->is_ptp,
         .simd = (enum lidar_simd)o->simd,
         .frames = {.cut_angle_deg = o->cut_angle_deg,
                    .stamp = (enum lidar_clock_choice)o->stamp,

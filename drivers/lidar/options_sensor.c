@@ -193,7 +193,8 @@ static void use_family(struct lidar_options *o, const struct lidar_given *given)
     const struct livox_model *livox = lidar_options_livox(o);
     if (lidar_options_is_hesai(o) && !given->telemetry_port)
         o->telemetry_port = 0; /* it sends none that is read */
-    if (has_corrections(o) && !given->ptp_ahead)
+    o->is_ptp = has_corrections(o) && given->ptp_ahead;
+    if (has_corrections(o) && !o->is_ptp)
         o->ptp_ahead_ns = 0; /* GPS */
     if (lidar_options_is_robosense(o))
         use_ports(o, given, LIDAR_ROBOSENSE_DATA_PORT, LIDAR_ROBOSENSE_INFO_PORT);

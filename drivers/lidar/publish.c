@@ -140,9 +140,15 @@ static void note_end(struct lidar_publish *p, const struct lidar_open_frame *f)
 
 enum sl_clock lidar_publish_clock_of(enum lidar_clock_kind kind, uint64_t host_ns)
 {
-    if (kind == LIDAR_CLOCK_GPS || kind == LIDAR_CLOCK_PTP)
-        return SL_CLOCK_GPS; /* both are UTC here */
-    return host_ns != 0 ? SL_CLOCK_HOST : SL_CLOCK_SENSOR;
+    static const enum sl_clock clocks[] = {
+        [LIDAR_CLOCK_FREE_RUNNING] = SL_CLOCK_ANCHORED,
+        [LIDAR_CLOCK_GPS] = SL_CLOCK_GPS,
+        [LIDAR_CLOCK_HOST] = SL_CLOCK_HOST,
+        [LIDAR_CLOCK_PTP] = SL_CLOCK_PTP_UTC,
+        [LIDAR_CLOCK_FITTED] = SL_CLOCK_FITTED,
+    };
+    bool is_utc = kind == LIDAR_CLOCK_GPS || kind == LIDAR_CLOCK_PTP;
+    return is_utc || host_ns != 0 ? clocks[kind] : SL_CLOCK_SENSOR;
 }
 
 enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info)

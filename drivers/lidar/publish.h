@@ -124,9 +124,8 @@ uint64_t lidar_publish_packets_slot_bytes(const char *frame_id, unsigned packets
 uint64_t lidar_publish_form_slot_bytes(const struct lidar_packet_form *form, const char *frame_id,
                                        unsigned packets, size_t packet_bytes);
 
-/* Whose clock a stamp is read from. A free-running counter is tied to the host's arrival times
- * (`host_ns`, 0 = there are none), so the stamp is the host's; without these it is the counter's
- * reading. */
+/* Whose clock a stamp is read from. Without arrival times (`host_ns`, 0 = there are none) a
+ * free-running counter is tied to nothing: then the stamp is the counter's reading. */
 enum sl_clock lidar_publish_clock_of(enum lidar_clock_kind kind, uint64_t host_ns);
 /* Of a frame's. */
 enum sl_clock lidar_publish_clock(const struct lidar_frame_info *info);

@@ -170,14 +170,17 @@ static void tell_model(struct lidar_report *report)
         lidar_simd_names[lidar_decoder_simd(report->flow->decoder)]);
 }
 
-static void tell_note(struct lidar_report *report)
+/* Each once. */
+static void tell_notes(struct lidar_report *report)
 {
-    const char *note = lidar_decoder_note(report->flow->decoder);
-    if (report->told_note || !note)
-        return;
-    report->told_note = true;
-    erase(report);
-    say(report, SL_LOG_WARN, "%s", note);
+    for (enum lidar_note i = 0; i < LIDAR_NOTES; i++) {
+        const char *note = lidar_decoder_note(report->flow->decoder, i);
+        if (report->told_note[i] || !note)
+            continue;
+        report->told_note[i] = true;
+        erase(report);
+        say(report, SL_LOG_WARN, "%s", note);
+    }
 }
 
 /* Where stamps come from, when that is known and whenever it changes. */
@@ -268,7 +271,7 @@ uint64_t lidar_report_tick(struct lidar_report *report, uint64_t now_ns)
     if (now_ns >= report->next_ns) {
         report->next_ns = now_ns + TICK_NS;
         tell_model(report);
-        tell_note(report);
+        tell_notes(report);
         tell_clock(report);
         tell_losses(report, now_ns);
         tell_silence(report, now_ns);
@@ -308,7 +311,7 @@ void lidar_report_end(struct lidar_report *report)
     char text[LINE_BYTES];
     erase(report);
     tell_model(report);
-    tell_note(report);
+    tell_notes(report);
     tell_clock(report);
     lidar_losses_of(flow, &losses);
     print_losses(&losses, &(struct lidar_losses){0}, text);

@@ -26,7 +26,8 @@ struct lidar_report {
     const char *name; /* that its lines begin with; NULL = none */
     bool draws;       /* progress, on a terminal */
     bool has_line;
-    bool told_model, told_silence, told_note, told_clock;
+    bool told_model, told_silence, told_clock;
+    bool told_note[LIDAR_NOTES];
     enum lidar_clock_kind clock; /* that was told */
     uint64_t begin_ns, next_ns, next_loss_ns;
     uint64_t drawn_ns, drawn_elapsed_ns;

@@ -25,6 +25,7 @@
 #include "drivers/lidar/robosense.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -157,6 +158,11 @@ enum lidar_count robosense_data_check(const uint8_t *bytes, size_t size_bytes,
     }
     *ret_model = model;
     return LIDAR_PACKETS;
+}
+
+void robosense_data_describe(const uint8_t *bytes, char *ret_text, size_t size_bytes)
+{
+    snprintf(ret_text, size_bytes, "type %u, kind %u", bytes[TYPE_AT], bytes[KIND_AT]);
 }
 
 /* Days from 1970-01-01 to a date between 2000 and 2255: 10957 days to 2000-01-01, whose leap years

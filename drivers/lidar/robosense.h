@@ -35,6 +35,9 @@ const struct lidar_model *robosense_model_find(const char *name);
 enum lidar_count robosense_data_check(const uint8_t *bytes, size_t size_bytes,
                                       const struct lidar_model **ret_model);
 
+/* For people: what a packet for which that was LIDAR_OTHER_MODEL says of its sensor. */
+void robosense_data_describe(const uint8_t *bytes, char *ret_text, size_t size_bytes);
+
 struct robosense_time {
     uint32_t stamp_us; /* since the top of the hour, of the packet's first firing */
     bool has_date;     /* it can be one: utc_ns is meant, if the sensor's clock was set */

@@ -14,7 +14,7 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -22,7 +22,6 @@
 #include "drivers/lidar/family.h"
 #include "drivers/lidar/robosense.h"
 
-#define SAME_TIME_NS  (60 * (int64_t)SL_NS_PER_S)
 #define HOUR_US       UINT32_C(3600000000)
 #define STEP_US_MAX   20000 /* less than half a turn */
 #define HALF_TURN     (LIDAR_AZIMUTH_UNITS / 2)
@@ -39,6 +38,7 @@ struct robosense_decoder {
     unsigned told_returns; /* by the sensor; 0 = not yet */
     bool is_told;          /* a packet of that model has come */
     int error;             /* another model, kept */
+    char stranger[LIDAR_NOTE_BYTES];
     const struct lidar_block_kernel *kernel;
     struct lidar_frame_sink sink;
     struct lidar_clock clock;
@@ -63,6 +63,7 @@ static int robosense_open(void *state, const struct lidar_decoder_config *config
     d->kernel = lidar_block_kernel_for(config->simd);
     d->config = *config;
     d->clock.ahead_ns = config->ptp_ahead_ns;
+    d->clock.is_ptp = config->is_ptp;
     d->sink = *sink;
     d->has_file = config->calibration != NULL;
     d->has_angles = d->has_file;
@@ -79,14 +80,6 @@ static void begin(struct robosense_decoder *d, unsigned returns, float unit_m)
     robosense_sensor_init(&d->sensor, &d->type, returns, unit_m);
     lidar_assembly_init(&d->assembly, &d->sensor.model, &d->config.frames, &d->sink, &d->clock,
                         &d->counts, d->kernel);
-}
-
-static void follow_clock(struct robosense_decoder *d, const struct robosense_time *time,
-                         uint64_t host_ns)
-{
-    int64_t off_ns = time->utc_ns - (int64_t)host_ns;
-    bool is_set = time->has_date && host_ns != 0 && llabs(off_ns) < SAME_TIME_NS;
-    lidar_clock_gps(&d->clock, time->stamp_us, is_set, time->utc_ns);
 }
 
 static void decode(struct robosense_decoder *d, const uint8_t *bytes, uint64_t host_ns,
@@ -106,7 +99,7 @@ static void decode(struct robosense_decoder *d, const uint8_t *bytes, uint64_t h
     enum lidar_clock_step step =
         lidar_clock_data(&d->clock, packet.stamp_us, host_ns, duration_ns, &packet.time_ns);
     if (step != LIDAR_STEP_LATE)
-        follow_clock(d, &time, host_ns);
+        lidar_clock_date(&d->clock, time.stamp_us, time.has_date, time.utc_ns, host_ns);
     lidar_assembly_push(&d->assembly, &packet, step);
 }
 
@@ -225,6 +218,20 @@ static void read_info(struct robosense_decoder *d, const struct sl_datagram *dat
         use_angles(d, &info);
 }
 
+/* The first one; who sends it may be another sensor than the one that is meant. */
+static void note_stranger(struct robosense_decoder *d, const uint8_t *bytes)
+{
+    char what[LIDAR_NOTE_BYTES / 2];
+    if (d->stranger[0])
+        return;
+    robosense_data_describe(bytes, what, sizeof what);
+    snprintf(
+        d->stranger, sizeof d->stranger,
+        "the configured model is %s, but packets come from a RoboSense of another kind, which is "
+        "not known: %s",
+        d->type.name, what);
+}
+
 static int robosense_push(void *state, const struct sl_datagram *datagram)
 {
     struct robosense_decoder *d = state;
@@ -240,6 +247,8 @@ static int robosense_push(void *state, const struct sl_datagram *datagram)
         return 0;
     }
     enum lidar_count verdict = robosense_data_check(datagram->bytes, datagram->size_bytes, &told);
+    if (verdict == LIDAR_OTHER_MODEL)
+        note_stranger(d, datagram->bytes);
     if (verdict != LIDAR_PACKETS) {
         lidar_count(&d->counts, verdict);
         return 0;
@@ -269,14 +278,24 @@ static const struct lidar_model *robosense_model(const void *state)
     return d->is_told ? &d->type : NULL;
 }
 
-static const char *robosense_note(const void *state)
+static const char *angles_note(const struct robosense_decoder *d)
 {
-    const struct robosense_decoder *d = state;
     uint64_t waited_ns = d->counts.count[LIDAR_PACKETS] * BLOCKS * lidar_model_group_ns(&d->type);
     if (d->has_angles || waited_ns < ANGLES_WAIT_S * SL_NS_PER_S)
         return NULL;
     return "the sensor has not told its own angles (DIFOP): points have those of its type; is "
            "--telemetry-port its port?";
+}
+
+static const char *robosense_note(const void *state, enum lidar_note which)
+{
+    const struct robosense_decoder *d = state;
+    bool is_ahead = d->clock.seems_tai && d->config.frames.stamp == LIDAR_STAMP_SENSOR;
+    if (which == LIDAR_NOTE_CLOCK)
+        return is_ahead ? lidar_clock_tai_note : NULL;
+    if (which == LIDAR_NOTE_MODEL)
+        return d->stranger[0] ? d->stranger : NULL;
+    return which == LIDAR_NOTE_ANGLES ? angles_note(d) : NULL;
 }
 
 static enum lidar_simd robosense_simd(const void *state)

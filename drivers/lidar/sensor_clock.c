@@ -2,6 +2,8 @@
 /* sensor_clock.c - unwrapping, anchoring, and the hour from GPS. */
 #include "drivers/lidar/sensor_clock.h"
 
+#include <stdlib.h>
+
 #include "core/base/clock.h"
 
 #define NS_PER_US ((int64_t)SL_NS_PER_US)
@@ -14,10 +16,20 @@
 #define ANCHOR_JUMP_NS (1 * NS_PER_S)
 /* Telemetry comes hundreds of times a second; without it the lock is not known any more. */
 #define GPS_KEEP_NS (10 * NS_PER_S)
+/* A date this near to the host's is believed. */
+#define SAME_TIME_NS (60 * NS_PER_S)
+/* TAI is ahead of UTC by whole seconds, 37 since 2017 (IERS Bulletin C). */
+#define TAI_NS        (37 * NS_PER_S)
+#define TAI_WITHIN_NS (1 * NS_PER_S)
+#define TAI_LASTS_NS  (3 * NS_PER_S) /* then it is no host's clock that is being set */
 /* The host waited this much longer than the counter says: it went round, or was set. */
 #define HOST_AHEAD_NS (2 * NS_PER_S)
 
 const char *const lidar_clock_kind_names[] = {"free-running", "gps", "host", "ptp", "fitted"};
+
+const char lidar_clock_tai_note[] =
+    "the sensor's date is 37 s ahead of this host's, as TAI is, which PTP counts: stamps are ahead "
+    "likewise; if PTP sets the sensor's clock, give --ptp-ahead 37s";
 
 /* From one reading to the other the short way round the hour. A counter may run over the hour for a
  * moment before it is set to zero; the remainder does not mind. */
@@ -37,6 +49,7 @@ void lidar_clock_restart(struct lidar_clock *clock)
     clock->has_anchor = false;
     clock->has_older_anchor = false;
     clock->has_gps = false;
+    clock->has_tai = false;
     clock->fit.has_line = false;
 }
 
@@ -131,12 +144,30 @@ void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locke
     clock->has_gps = true;
 }
 
+static void watch_for_tai(struct lidar_clock *clock, bool is_set, int64_t off_ns)
+{
+    bool had_tai = clock->has_tai;
+    clock->has_tai = is_set && llabs(off_ns - TAI_NS) <= TAI_WITHIN_NS;
+    if (!had_tai)
+        clock->tai_since_ns = clock->newest_ns;
+    clock->seems_tai |= clock->has_tai && clock->newest_ns - clock->tai_since_ns >= TAI_LASTS_NS;
+}
+
+void lidar_clock_date(struct lidar_clock *clock, uint32_t stamp_us, bool has_date, int64_t date_ns,
+                      uint64_t host_ns)
+{
+    int64_t off_ns = date_ns - clock->ahead_ns - (int64_t)host_ns;
+    bool is_set = has_date && host_ns != 0 && llabs(off_ns) < SAME_TIME_NS;
+    watch_for_tai(clock, is_set, off_ns);
+    lidar_clock_gps(clock, stamp_us, is_set, date_ns);
+}
+
 uint64_t lidar_clock_stamp_ns(const struct lidar_clock *clock, enum lidar_clock_choice choice,
                               int64_t time_ns, enum lidar_clock_kind *ret_kind)
 {
     if (choice == LIDAR_STAMP_SENSOR && clock->has_gps &&
         clock->newest_ns - clock->gps_seen_ns <= GPS_KEEP_NS) {
-        *ret_kind = LIDAR_CLOCK_GPS;
+        *ret_kind = clock->is_ptp ? LIDAR_CLOCK_PTP : LIDAR_CLOCK_GPS;
         return (uint64_t)(time_ns + clock->gps_offset_ns);
     }
     int64_t fitted_ns = 0;

@@ -69,8 +69,16 @@ struct lidar_clock {
     bool has_gps;
     int64_t gps_offset_ns; /* UTC minus time line */
     int64_t ahead_ns;      /* of UTC, of what is told; the owner's, 0 = it is UTC */
+    bool is_ptp;           /* which sets what is told; the owner's, else GPS does */
     int64_t gps_seen_ns;   /* when it was confirmed, on the time line */
+
+    bool has_tai;         /* the newest date was as far ahead of the host's as TAI is */
+    bool seems_tai;       /* for some seconds at a time, once */
+    int64_t tai_since_ns; /* on the time line */
 };
+
+/* What a person should know whose sensor's clock seems_tai. */
+extern const char lidar_clock_tai_note[];
 
 /* A data packet's counter, `duration_ns` before the packet was complete; host_ns 0 = not known.
  * Gives its place on the time line. */
@@ -79,6 +87,12 @@ enum lidar_clock_step lidar_clock_data(struct lidar_clock *clock, uint32_t stamp
 
 /* A telemetry packet's counter, and what it says of UTC if it may be believed. */
 void lidar_clock_gps(struct lidar_clock *clock, uint32_t stamp_us, bool is_locked, int64_t utc_ns);
+
+/* The date in a data packet, behind lidar_clock_data, of a sensor that does not say whether its
+ * clock was set: it is believed if it is the host's (0 = not known) within a minute, once what PTP
+ * is ahead of UTC is taken off. */
+void lidar_clock_date(struct lidar_clock *clock, uint32_t stamp_us, bool has_date, int64_t date_ns,
+                      uint64_t host_ns);
 
 /* Where on the time line another packet's counter stands, once a data packet has come. */
 int64_t lidar_clock_place_ns(const struct lidar_clock *clock, uint32_t stamp_us);

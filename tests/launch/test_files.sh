@@ -244,23 +244,31 @@ live_sensor() { # MODEL PORT FILE ARGUMENT ...
 live_sensor vlp-16 $port vlp16.yaml port=$port telemetry_port=$((port + 1))
 live_sensor vlp-16 $port velodyne.yaml port=$port telemetry_port=$((port + 1)) model=vlp-16
 live_sensor xt32 $port hesai.yaml port=$port model=xt32
-live_sensor mid-360 $port livox.yaml port=$port imu_port=$((port + 1)) model=mid-360
+live_sensor mid-360 $port livox.yaml model=mid-360 --set lidar.port=$port --set lidar.telemetry-port=$((port + 1))
 with_own_ports os1.json >os1_ports.json
 live_sensor os1-64 $port ouster.yaml metadata=os1_ports.json
 
 # A sensor that is silent: the file starts and ends.
-silent_sensor() { # FILE ARGUMENT ...
-    file=$1
-    shift
+silent_at() { # ADDRESS PORT FILE ARGUMENT ...
+    bind=$1
+    listens=$2
+    file=$3
+    shift 3
     forget
-    "$sluice" launch "$files/$file" bind=127.0.0.1 "$@" >said 2>&1 &
+    "$sluice" launch "$files/$file" bind="$bind" "$@" >said 2>&1 &
     live=$!
-    await_said "listening at 127.0.0.1 port $port"
+    await_said "listening at $bind port $listens"
     end_live
     nothing_is_left "$file"
 }
+silent_sensor() { # FILE ARGUMENT ...
+    silent_at 127.0.0.1 $port "$@"
+}
 silent_sensor hesai.yaml port=$port model=xt32
 silent_sensor robosense.yaml port=$port model=helios info_port=$((port + 1))
+# The ports are the model's, at an address of this process's own.
+silent_at 127.1.$((pair / 256)).$((pair % 256)) 57000 livox.yaml model=hap
+grep -q "58000" said || fail "livox.yaml: no word of the IMU"
 
 if [ -r "$data/$recorded.json" ]; then
     with_own_ports "$data/$recorded.json" >recorded.json

@@ -261,6 +261,30 @@ static void silence_closes_the_frame_at_its_deadline(void **state)
     drop(&frames);
 }
 
+/* Of five turns a second, a quarter is sent, and nothing for 150 ms. */
+static void part_of_a_slow_turn_is_waited_for(void **state)
+{
+    (void)state;
+    struct fake_sensor sensor = fake_vlp16();
+    uint8_t bytes[FAKE_PACKET_BYTES];
+    sensor.turn_hz = 5;
+    start(&frames);
+    for (unsigned n = 0; n < 1000; n++) {
+        double turned_deg = n * 24 * COLUMN_DEG / 2;
+        double azimuth_deg = fmod(sensor.azimuth_deg + turned_deg, 360);
+        if (azimuth_deg < 90 || azimuth_deg > 180)
+            continue;
+        lidar_decoder_deadline(decoder, fake_packet(&sensor, n, bytes) - 1);
+        push(&sensor, n);
+    }
+    end();
+    assert_int_equal(count_of(LIDAR_FRAMES_OVERDUE), 0);
+    assert_true(frames.closed >= 6);
+    for (unsigned i = 1; i + 1 < frames.closed; i++)
+        assert_int_equal(frames.kept[i].info.partial, 0);
+    drop(&frames);
+}
+
 static void cut_frame_with_a_gap_waits_for_its_deadline_only(void **state)
 {
     (void)state;
@@ -432,6 +456,7 @@ int main(void)
         cmocka_unit_test(counter_that_jumps_back_begins_anew),
         cmocka_unit_test(gap_of_a_turn_or_more_begins_anew),
         cmocka_unit_test(silence_closes_the_frame_at_its_deadline),
+        cmocka_unit_test(part_of_a_slow_turn_is_waited_for),
         cmocka_unit_test(cut_frame_with_a_gap_waits_for_its_deadline_only),
         cmocka_unit_test(stopped_and_unbelievable_rotation_ends_the_frame),
         cmocka_unit_test(reversed_rotation_ends_the_frame_and_begins_one_that_goes_back),

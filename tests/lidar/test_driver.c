@@ -129,7 +129,7 @@ static void the_source_of_stamps_is_told(void **state)
     } cases[] = {
         {"--stamp=sensor", "stamps (gps): ", SL_CLOCK_GPS},
         {"--stamp=host", "stamps (host): ", SL_CLOCK_HOST},
-        {"--stamp=fitted", "stamps (fitted): ", SL_CLOCK_HOST},
+        {"--stamp=fitted", "stamps (fitted): ", SL_CLOCK_FITTED},
     };
     struct driving *d = *state;
     for (unsigned i = 0; i < 3; i++) {
@@ -137,6 +137,30 @@ static void the_source_of_stamps_is_told(void **state)
         DRIVE(&d->driver[0], SIM_ARGS, LOSSLESS_ARGS, cases[i].option);
         assert_int_equal(all_frames(&d->driver[0], 1, look_at_clock, &clock), SIM_FRAMES);
         driver_said(&d->driver[0], cases[i].text);
+    }
+}
+
+/* Of an OS1 the metadata tells it; of an XT32 nobody but who gives the option. */
+static void stamps_of_a_clock_that_ptp_sets_say_so(void **state)
+{
+    static const char *const models[] = {"--sim-model=os1-64", "--sim-model=xt32"};
+    static const char *const ahead[] = {"--ptp-ahead=37s", "--ptp-ahead=0s"};
+    struct driving *d = *state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct sl_subscriber *points = subscribe(POINTS_TOPIC, SL_LOSSLESS);
+        struct sl_frame frame;
+        unsigned count = 0;
+        DRIVE(&d->driver[0], models[i], ahead[i], "--source=sim", "--rate=0", "--sim-packets=1000",
+              LOSSLESS_ARGS);
+        await_publisher(points);
+        for (; next_frame(points, &frame); count++) {
+            assert_int_equal(frame.clock, SL_CLOCK_PTP_UTC);
+            sl_frame_release(&frame);
+        }
+        sl_subscriber_close(points);
+        assert_true(count > 1);
+        assert_int_equal(driver_finish(&d->driver[0]), 0);
+        driver_said(&d->driver[0], "stamps (ptp): ");
     }
 }
 
@@ -809,6 +833,7 @@ int main(void)
         TEST(turns_the_other_way_arrive_whole_and_in_place),
         TEST(what_points_are_made_by_can_be_chosen_and_is_told),
         TEST(the_source_of_stamps_is_told),
+        TEST(stamps_of_a_clock_that_ptp_sets_say_so),
         TEST(a_ring_or_a_band_is_published_as_a_scan),
         TEST(slices_of_a_turn_make_up_the_turn),
         TEST(a_slice_is_there_before_its_turn_is_over),

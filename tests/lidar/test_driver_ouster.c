@@ -347,7 +347,7 @@ static void packets_from_the_network_become_turns_and_the_imu_has_a_topic(void *
     assert_true(next_frame(points, &frame));
     assert_true(read_frame(&frame, 128, 1024) > 10000);
     assert_int_equal(frame.flags & SL_MESSAGE_PARTIAL, 0);
-    assert_int_equal(frame.clock, SL_CLOCK_HOST);
+    assert_int_equal(frame.clock, SL_CLOCK_ANCHORED);
     sl_frame_release(&frame);
     for (unsigned i = 0; i < 10; i++) {
         assert_true(next_frame(motion, &frame));

@@ -19,7 +19,8 @@
 #include "tests/lidar/hesai_way.h"
 
 #define RADIANS    (3.14159265358979323846 / 180)
-#define START_US   7.5e6 /* since the top of the hour */
+#define START_US   7.5e6                /* since the top of the hour */
+#define START_S    UINT64_C(1582981207) /* 2020-02-29 13:00:07, which this is */
 #define START_DEG  358.003
 #define TURNS_BACK 40 /* more than there are */
 #define RAW        5000
@@ -215,7 +216,7 @@ static void rays_lie_where_the_manuals_say(void **state)
         }
         lidar_assembly_flush(&way.assembly);
         assert_true(hesai_models_agree(way.told, hesai_model_find(s->name)));
-        assert_true(way.first_utc_ns / 1000000000 == 1582981207); /* 2020-02-29 13:00:07 */
+        assert_true(way.first_utc_ns / 1000000000 == (int64_t)START_S);
         assert_int_equal(way.counts.count[LIDAR_GAP], 0);
         assert_int_equal(way.counts.count[LIDAR_BAD_ROTATION], 0);
         /* where a packet is one column, only the second one tells the way that the sensor turns */
@@ -443,6 +444,65 @@ static void dates_are_read_in_three_ways(void **state)
     }
 }
 
+static void header_that_is_not_known_is_told(void **state)
+{
+    (void)state;
+    const struct lidar_decoder_config config = {.model = hesai_model_find("xt32")};
+    const uint8_t at128[12] = {0xEE, 0xFF, 4, 1, 0, 0, 128, 2, 0, 4};
+    const struct sl_datagram datagram = {.bytes = at128, .size_bytes = sizeof at128};
+    struct lidar_frame_sink sink = frames_sink(&frames);
+    struct lidar_decoder *decoder;
+    frames_init(&frames, SIZE_MAX_);
+    assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
+    assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_MODEL));
+    assert_int_equal(lidar_decoder_push(decoder, &datagram), 0);
+    assert_int_equal(lidar_decoder_counts(decoder)->count[LIDAR_OTHER_MODEL], 1);
+    const char *note = lidar_decoder_note(decoder, LIDAR_NOTE_MODEL);
+    assert_true(note && strstr(note, "PandarXT32") && strstr(note, "version 4.1, 128 lasers"));
+    lidar_decoder_destroy(decoder);
+    frames_finish(&frames);
+}
+
+static struct lidar_decoder *decode_tai(struct lidar_decoder_config config, unsigned packets)
+{
+    const struct sensor *s = &sensors[7];
+    struct lidar_frame_sink sink = frames_sink(&frames);
+    struct lidar_decoder *decoder;
+    uint8_t packet[SIZE_MAX_];
+    struct sl_datagram datagram = {.bytes = packet, .size_bytes = s->size};
+    config.model = hesai_model_find(s->name);
+    frames_init(&frames, (size_t)ROWS_MAX * s->lasers * 22);
+    assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
+    for (unsigned n = 0; n < packets; n++) {
+        make_packet(s, n, packet);
+        datagram.time_ns = (START_S - 37) * UINT64_C(1000000000) + n * UINT64_C(200000);
+        assert_int_equal(lidar_decoder_push(decoder, &datagram), 0);
+    }
+    return decoder;
+}
+
+static void clock_that_counts_tai_is_told_until_it_is_taken_off(void **state)
+{
+    (void)state;
+    const struct lidar_decoder_config gps = {0};
+    const struct lidar_decoder_config ptp = {.is_ptp = true, .ptp_ahead_ns = INT64_C(37000000000)};
+    static const struct {
+        unsigned packets;
+        bool is_ptp, is_told;
+    } cases[] = {{14000, false, false}, {16000, false, true}, {16000, true, false}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool is_ptp = cases[i].is_ptp;
+        struct lidar_decoder *decoder = decode_tai(is_ptp ? ptp : gps, cases[i].packets);
+        const struct lidar_frame_info *info = &frames.kept[1].info;
+        const char *note = lidar_decoder_note(decoder, LIDAR_NOTE_CLOCK);
+        assert_int_equal(note && strstr(note, "--ptp-ahead"), cases[i].is_told);
+        assert_int_equal(info->clock, is_ptp ? LIDAR_CLOCK_PTP : LIDAR_CLOCK_GPS);
+        assert_true(info->stamp_ns / 1000000000 == START_S - (is_ptp ? 37 : 0));
+        lidar_decoder_destroy(decoder);
+        frames_finish(&frames);
+    }
+}
+
 static int read_text(const char *text, struct lidar_model *ret_model)
 {
     return hesai_correction_read(hesai_model_find("xt16"), text, strlen(text), ret_model);
@@ -503,6 +563,8 @@ int main(void)
         cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
         cmocka_unit_test(pair_that_looks_two_ways_is_refused),
         cmocka_unit_test(dates_are_read_in_three_ways),
+        cmocka_unit_test(header_that_is_not_known_is_told),
+        cmocka_unit_test(clock_that_counts_tai_is_told_until_it_is_taken_off),
         cmocka_unit_test(correction_file_replaces_the_angles),
         cmocka_unit_test(correction_file_that_is_wrong_is_told_by_its_line),
     };

@@ -26,13 +26,20 @@
 static struct frames frames;
 static struct lidar_decoder *decoder;
 
-static void start(const struct sensor *s)
+static int64_t host_behind_s; /* the sensor's clock */
+
+static void start_with(const struct sensor *s, struct lidar_decoder_config config)
 {
-    const struct lidar_decoder_config config = {.model = robosense_model_find(s->name)};
     struct lidar_frame_sink sink = frames_sink(&frames);
+    config.model = robosense_model_find(s->name);
     assert_non_null(config.model);
     frames_init(&frames, ROOM_BYTES);
     assert_int_equal(lidar_decoder_create(&config, &sink, &decoder), 0);
+}
+
+static void start(const struct sensor *s)
+{
+    start_with(s, (struct lidar_decoder_config){0});
 }
 
 static void stop(void)
@@ -58,7 +65,8 @@ static void push_packets(const struct sensor *s, unsigned from, unsigned to)
     for (unsigned n = from; n < to; n++) {
         make_packet(s, n, packet);
         double us = (n + 1) * columns_in_packet(s) * s->period_us + 200;
-        push_bytes(packet, BYTES, START_UTC_S * UINT64_C(1000000000) + (uint64_t)(us * 1000));
+        int64_t start_ns = (START_UTC_S - host_behind_s) * INT64_C(1000000000);
+        push_bytes(packet, BYTES, (uint64_t)start_ns + (uint64_t)(us * 1000));
     }
 }
 
@@ -200,7 +208,7 @@ static void sensors_tell_their_own_angles(void **state)
         assert_int_equal(count_of(LIDAR_FRAMES_PARTIAL), 4);
         assert_int_equal(frames.closed, 5);
         check_turn(&own, &frames.kept[3], 2);
-        assert_null(lidar_decoder_note(decoder));
+        assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_ANGLES));
         stop();
     }
 }
@@ -261,10 +269,32 @@ static void angles_of_the_type_are_told_after_a_while(void **state)
     const struct sensor *s = &sensors[2];
     start(s);
     push_packets(s, 0, packets_in(s, 29));
-    assert_null(lidar_decoder_note(decoder));
+    assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_ANGLES));
     push_packets(s, packets_in(s, 29), packets_in(s, 31));
-    assert_non_null(strstr(lidar_decoder_note(decoder), "DIFOP"));
+    assert_non_null(strstr(lidar_decoder_note(decoder, LIDAR_NOTE_ANGLES), "DIFOP"));
     stop();
+}
+
+static void clock_that_counts_tai_is_told_until_it_is_taken_off(void **state)
+{
+    (void)state;
+    const struct sensor *s = &sensors[2];
+    const struct lidar_decoder_config ptp = {.is_ptp = true, .ptp_ahead_ns = INT64_C(37000000000)};
+    host_behind_s = 37;
+    start(s);
+    push_packets(s, 0, packets_in(s, 29));
+    assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_CLOCK));
+    push_packets(s, packets_in(s, 29), packets_in(s, 31));
+    assert_non_null(strstr(lidar_decoder_note(decoder, LIDAR_NOTE_CLOCK), "--ptp-ahead"));
+    assert_int_equal(frames.kept[1].info.clock, LIDAR_CLOCK_GPS);
+    stop();
+    start_with(s, ptp);
+    push_packets(s, 0, packets_in(s, 31));
+    assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_CLOCK));
+    assert_int_equal(frames.kept[1].info.clock, LIDAR_CLOCK_PTP);
+    assert_true(frames.kept[1].info.stamp_ns / UINT64_C(1000000000) == START_UTC_S - 37);
+    stop();
+    host_behind_s = 0;
 }
 
 static enum lidar_count check_changed(const struct sensor *s, unsigned at, uint8_t byte,
@@ -306,6 +336,25 @@ static void another_model_is_refused_by_name(void **state)
     assert_non_null(strstr(sl_error_text(), "RS-Helios-5515"));
     assert_non_null(strstr(sl_error_text(), "RS-Helios-16P"));
     assert_int_equal(lidar_decoder_push(decoder, &datagram), -EPROTO);
+    stop();
+}
+
+static void kind_that_is_not_known_is_told(void **state)
+{
+    (void)state;
+    uint8_t packet[BYTES];
+    start(&sensors[2]);
+    make_packet(&sensors[2], 0, packet);
+    push_bytes(packet, BYTES, 0);
+    assert_null(lidar_decoder_note(decoder, LIDAR_NOTE_MODEL));
+    for (uint8_t type = 9; type < 11; type++) {
+        packet[30] = type;
+        packet[31] = 2;
+        push_bytes(packet, BYTES, 0);
+        const char *note = lidar_decoder_note(decoder, LIDAR_NOTE_MODEL);
+        assert_true(note && strstr(note, "RS-Helios-5515") && strstr(note, "type 9, kind 2"));
+    }
+    assert_int_equal(count_of(LIDAR_OTHER_MODEL), 2);
     stop();
 }
 
@@ -364,8 +413,10 @@ int main(void)
         cmocka_unit_test(angles_of_a_file_stay),
         cmocka_unit_test(angles_that_are_none_are_not_taken),
         cmocka_unit_test(angles_of_the_type_are_told_after_a_while),
+        cmocka_unit_test(clock_that_counts_tai_is_told_until_it_is_taken_off),
         cmocka_unit_test(what_is_wrong_with_a_packet_is_told),
         cmocka_unit_test(another_model_is_refused_by_name),
+        cmocka_unit_test(kind_that_is_not_known_is_told),
         cmocka_unit_test(unit_is_what_the_packet_says),
         cmocka_unit_test(dates_are_read),
     };

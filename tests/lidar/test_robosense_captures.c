@@ -98,7 +98,7 @@ static void every_point_is_where_the_formula_says(void **state)
     no_loss(&run);
     assert_int_equal(count_of(&run, LIDAR_PACKETS), DATA);
     assert_int_equal(count_of(&run, LIDAR_TELEMETRY), 1);
-    assert_null(lidar_decoder_note(run.decoder));
+    assert_null(lidar_decoder_note(run.decoder, LIDAR_NOTE_ANGLES));
     /* six turns in pieces, one of which ends where the sensor tells its angles */
     assert_int_equal(frames.closed, 7);
     unsigned column = 0;
