@@ -139,7 +139,8 @@ struct lidar_interface_config {
     const char *sender;    /* only datagrams from this address, or NULL = from any */
     uint16_t ports[LIDAR_SOURCE_PORTS_MAX]; /* destination ports that are wanted; none is 0 */
     unsigned port_count;
-    uint32_t buffer_bytes; /* of the ring; 0 = SL_PACKET_RING_BYTES */
+    uint32_t buffer_bytes;   /* of the ring; 0 = SL_PACKET_RING_BYTES */
+    uint32_t datagram_bytes; /* the longest that will come; 0 = none comes in IP fragments */
 };
 
 /* -EPERM, -ENODEV (no such interface), -ENETDOWN, -EINVAL, -ENOMEM. */

@@ -212,6 +212,7 @@ static int open_xdp(struct xdp_source *source, const struct lidar_interface_conf
 {
     struct sl_xdp_options options = {
         .interface = config->interface,
+        .datagram_bytes = config->datagram_bytes,
         .port_count = config->port_count,
         .memory = source->memory,
         .slot_count = source->slot_count,

@@ -35,7 +35,7 @@ if(NOT SLUICE_SANITIZE STREQUAL "fuzzer")
     target_compile_definitions(${test} PRIVATE "LOAD_SENDER=\"$<TARGET_FILE:lidar_load_sender>\"")
     add_dependencies(${test} lidar_load_sender)
   endfunction()
-  sluice_test(lidar_source_xdp SOURCES test_source_xdp.c
+  sluice_test(lidar_source_xdp SOURCES test_source_xdp.c load_packets.c
               LINK sluice_lidar_test_driving sluice_lidar_test_veth sluice_lidar_flow)
   uses_load_sender(test_lidar_source_xdp)
 endif()

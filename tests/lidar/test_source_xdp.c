@@ -18,6 +18,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "drivers/lidar/source_xdp.h"
+#include "tests/lidar/load_packets.h"
 #include "tests/lidar/veth.h"
 
 #define PORT         2368
@@ -353,6 +354,37 @@ static void tagged_frames_and_ipv6_come_and_broken_ones_do_no_harm(void **state)
     close(fd);
 }
 
+/* Else nothing but its IMU's packets would come. */
+static void sensor_whose_fragments_would_not_come_is_refused(void **state)
+{
+    struct driving *d = *state;
+    char path[96], metadata[128];
+    struct lidar_interface_config config = usual();
+    config.datagram_bytes = 1500 - 28;
+    assert_int_equal(try_open(&config), 0);
+    close_it();
+    config.datagram_bytes++;
+    assert_int_equal(try_open(&config), -EMSGSIZE);
+    close_it();
+    config.sender = VETH_SENSOR6; /* nothing picks fragments over IPv6 */
+    assert_int_equal(try_open(&config), -EMSGSIZE);
+    close_it();
+    config.datagram_bytes = 1500 - 48;
+    assert_int_equal(try_open(&config), 0);
+    close_it();
+    snprintf(path, sizeof path, "%s/metadata.json", d->root);
+    snprintf(metadata, sizeof metadata, "--metadata=%s", path);
+    assert_int_equal(load_ouster_metadata(path), 0);
+    DRIVE(&d->driver[0], "--source=xdp", "--interface=" VETH_HOST_INTERFACE, metadata);
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "packets of 33024 bytes come in IP fragments, as its MTU is 1500");
+    driver_said(&d->driver[0], "give --sender, or --source packet");
+    DRIVE(&d->driver[0], "--source=xdp", "--interface=" VETH_HOST_INTERFACE, metadata,
+          "--sender=" VETH_SENSOR, "--subscribers=2", "--quota=2");
+    driver_wait_ready(&d->driver[0]);
+    unlink(path);
+}
+
 static void what_cannot_be_opened_is_told(void **state)
 {
     (void)state;
@@ -476,6 +508,7 @@ int main(void)
         TEST(fragments_of_a_known_sender_are_put_together),
         TEST(overflow_is_counted_and_ends),
         TEST(tagged_frames_and_ipv6_come_and_broken_ones_do_no_harm),
+        TEST(sensor_whose_fragments_would_not_come_is_refused),
         TEST(what_cannot_be_opened_is_told),
         TEST(driver_takes_every_packet_and_leaves_nothing_behind),
         TEST(options_that_do_not_fit_are_told),
