@@ -274,6 +274,17 @@ bool sl_xdp_give(struct sl_xdp *xdp, uint32_t slot)
     return false;
 }
 
+/* Nothing is there. Is the interface? The kernel tells it once, to each socket. */
+static int look_for_error(const struct sl_xdp *xdp)
+{
+    int err = 0;
+    socklen_t size = sizeof err;
+    if (getsockopt(xsk_socket__fd(xdp->queue[0].socket), SOL_SOCKET, SO_ERROR, &err, &size) < 0 ||
+        err == 0)
+        return 0;
+    return sl_error(-ENODEV, "XDP on %s: the interface is gone", xdp->interface);
+}
+
 int sl_xdp_next(struct sl_xdp *xdp, struct sl_xdp_frame *ret_frame)
 {
     uint32_t at;
@@ -291,7 +302,7 @@ int sl_xdp_next(struct sl_xdp *xdp, struct sl_xdp_frame *ret_frame)
         }
         xdp->take_turn = (xdp->take_turn + 1) % xdp->queue_count;
     }
-    return 0;
+    return look_for_error(xdp);
 }
 
 void sl_xdp_flush(struct sl_xdp *xdp)

@@ -58,7 +58,8 @@ struct sl_xdp_frame {
     uint32_t size_bytes;
 };
 
-/* The next frame, whose slot is the caller's again. 1, or 0 = none there yet. */
+/* The next frame, whose slot is the caller's again. 1; 0 = none there yet; -ENODEV when the
+ * interface is gone. */
 int sl_xdp_next(struct sl_xdp *xdp, struct sl_xdp_frame *ret_frame);
 
 /* Show the kernel what was given and taken. */

@@ -120,17 +120,19 @@ static int receive(struct lidar_source *base, struct sl_datagram *batch, unsigne
     struct xdp_source *source = xdp(base);
     struct sl_xdp_frame frame;
     unsigned count = 0;
+    int got = 1;
     settle(source);
     uint64_t now_ns = sl_clock_realtime_ns();
     for (unsigned looked = 0; count < max && looked < FRAMES_MAX; looked++) {
-        if (sl_xdp_next(source->xdp, &frame) == 0)
+        got = sl_xdp_next(source->xdp, &frame);
+        if (got <= 0)
             break;
         if (frame.slot >= source->slot_count || !take(source, &frame, now_ns, &batch[count]))
             continue;
         if (batch[count++].flags & SL_DATAGRAM_REASSEMBLED)
             break;
     }
-    return (int)count;
+    return count > 0 || got == 1 ? (int)count : got;
 }
 
 static int fd(const struct lidar_source *base)

@@ -461,6 +461,30 @@ static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
     }
 }
 
+static void interface_that_goes_down_may_come_again_and_one_that_is_gone_is_told(void **state)
+{
+    struct driving *d = *state;
+    struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
+    struct lidar_interface_config config = usual();
+    config.interface = "one";
+    veth_shell("ip link add one type veth peer name two && ip link set one up");
+    assert_int_equal(try_open(&config), 0);
+    veth_shell("ip link set one down");
+    assert_int_equal(lidar_source_receive(source, batch, 4), 0);
+    veth_shell("ip link set one up");
+    assert_int_equal(lidar_source_receive(source, batch, 4), 0);
+    veth_shell("ip link del one");
+    assert_int_equal(lidar_source_receive(source, batch, 4), -ENODEV);
+    assert_non_null(strstr(sl_error_text(), "gone"));
+    close_it();
+    veth_shell("ip link add one type veth peer name two && ip link set one up");
+    DRIVE(&d->driver[0], "--source=xdp", "--interface=one", "--subscribers=2", "--quota=2");
+    driver_wait_ready(&d->driver[0]);
+    veth_shell("ip link del one");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "XDP on one: the interface is gone");
+}
+
 static void options_that_do_not_fit_are_told(void **state)
 {
     struct driving *d = *state;
@@ -511,8 +535,10 @@ int main(void)
         TEST(sensor_whose_fragments_would_not_come_is_refused),
         TEST(what_cannot_be_opened_is_told),
         TEST(driver_takes_every_packet_and_leaves_nothing_behind),
+        TEST(interface_that_goes_down_may_come_again_and_one_that_is_gone_is_told),
         TEST(options_that_do_not_fit_are_told),
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     veth_close(&veth);
     return failed;
