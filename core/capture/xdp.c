@@ -324,17 +324,23 @@ int sl_xdp_fd(const struct sl_xdp *xdp)
     return xdp->epoll_fd;
 }
 
-uint64_t sl_xdp_drops(const struct sl_xdp *xdp)
+void sl_xdp_stats(const struct sl_xdp *xdp, struct sl_xdp_stats *ret_stats)
 {
-    uint64_t drops = 0;
+    *ret_stats = (struct sl_xdp_stats){0};
     for (unsigned i = 0; i < xdp->queue_count; i++) {
         struct xdp_statistics stats = {0};
         socklen_t size = sizeof stats;
         if (getsockopt(xsk_socket__fd(xdp->queue[i].socket), SOL_XDP, XDP_STATISTICS, &stats,
-                       &size) == 0)
-            drops += stats.rx_dropped + stats.rx_ring_full;
+                       &size) < 0)
+            continue;
+        ret_stats->drops += stats.rx_dropped + stats.rx_ring_full;
+        ret_stats->slots_wanting += stats.rx_fill_ring_empty_descs;
     }
-    return drops;
+}
+
+unsigned sl_xdp_queues(const struct sl_xdp *xdp)
+{
+    return xdp->queue_count;
 }
 
 const char *sl_xdp_mode(const struct sl_xdp *xdp)

@@ -68,8 +68,14 @@ void sl_xdp_flush(struct sl_xdp *xdp);
 /* For poll and epoll, level-triggered. */
 int sl_xdp_fd(const struct sl_xdp *xdp);
 
-/* Frames that found no slot or no room in the ring. */
-uint64_t sl_xdp_drops(const struct sl_xdp *xdp);
+struct sl_xdp_stats {
+    uint64_t drops;         /* frames that found no slot or no room in the ring */
+    uint64_t slots_wanting; /* times that no slot was there to be filled, whatever that cost */
+};
+void sl_xdp_stats(const struct sl_xdp *xdp, struct sl_xdp_stats *ret_stats);
+
+/* Receive queues of the interface; each has an equal part of the slots. */
+unsigned sl_xdp_queues(const struct sl_xdp *xdp);
 
 /* "2 queues, zero copy, program in the driver": for people. */
 const char *sl_xdp_mode(const struct sl_xdp *xdp);

@@ -103,6 +103,7 @@ void lidar_events_of(const struct lidar_flow *flow, struct lidar_losses *ret_eve
     add_loss(ret_events, "truncated", stats.truncated);
     add_loss(ret_events, "gaps_skipped", stats.gaps_skipped);
     add_loss(ret_events, "loops", stats.loops);
+    add_loss(ret_events, "slots_wanting", stats.slots_wanting);
     add_loss(ret_events, "simulated_losses", stats.simulated_losses);
 }
 

@@ -51,6 +51,7 @@ struct lidar_source_stats {
     uint64_t stamped_by_card;      /* with the network card's; others have the reader's */
     uint64_t messages_lost;        /* of a topic: published and not read in time */
     uint64_t messages_rejected;    /* of a topic: no such message, or too large */
+    uint64_t slots_wanting;        /* times that the kernel had none to fill (XDP) */
     uint64_t simulated_losses;     /* left out by the simulated sensor as it was told to */
     uint32_t
         receive_buffer_bytes; /* what the kernel granted, of the smallest socket; 0 = no socket */

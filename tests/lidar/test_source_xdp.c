@@ -157,7 +157,10 @@ static void datagrams_are_published_where_the_kernel_put_them(void **state)
     open_source(NULL);
     printf("mode: %s\n", lidar_source_xdp_mode(source));
     assert_string_equal(lidar_source_kind(source), "xdp");
-    assert_int_equal(stats().receive_buffer_bytes, BUFFER_BYTES);
+    assert_int_equal(stats().receive_buffer_bytes, BUFFER_BYTES / 2); /* of one of two queues */
+    assert_non_null(strstr(lidar_source_warning(source), "slots for 512 kB a receive queue where "
+                                                         "1024 kB were asked for, as there are 2"));
+    assert_non_null(strstr(lidar_source_warning(source), "ethtool -L lidar0 combined 1"));
     int fd = sensor(NULL);
     uint64_t before_ns = sl_clock_realtime_ns();
     for (uint32_t i = 0; i < 1000; i++) {
@@ -308,6 +311,7 @@ static void overflow_is_counted_and_ends(void **state)
     unsigned received = receive_rest();
     assert_int_equal(received, BUFFER_BYTES / 4096 / 2); /* the slots of one of the two queues */
     assert_int_equal(stats().kernel_drops, 1000 - received);
+    assert_true(stats().slots_wanting > 0);
     for (unsigned i = 0; i < 100; i++)
         send_to(fd, PORT, 700);
     assert_int_equal(receive_rest(), 100);
@@ -383,6 +387,26 @@ static void sensor_whose_fragments_would_not_come_is_refused(void **state)
           "--sender=" VETH_SENSOR, "--subscribers=2", "--quota=2");
     driver_wait_ready(&d->driver[0]);
     unlink(path);
+}
+
+static void buffer_that_is_smaller_than_asked_for_is_told(void **state)
+{
+    (void)state;
+    struct lidar_interface_config config = usual();
+    config.interface = "one";
+    veth_shell("ip link add one numrxqueues 1 numtxqueues 1 type veth peer name two");
+    assert_int_equal(try_open(&config), 0);
+    assert_int_equal(stats().receive_buffer_bytes, BUFFER_BYTES);
+    assert_null(lidar_source_warning(source));
+    close_it();
+    config.buffer_bytes = 64 << 20; /* more than there may be */
+    assert_int_equal(try_open(&config), 0);
+    assert_int_equal(stats().receive_buffer_bytes, 32 << 20);
+    assert_string_equal(lidar_source_warning(source),
+                        "XDP on one: slots for 32768 kB a receive queue where 65536 kB were asked "
+                        "for");
+    close_it();
+    veth_shell("ip link del one");
 }
 
 static void what_cannot_be_opened_is_told(void **state)
@@ -533,6 +557,7 @@ int main(void)
         TEST(overflow_is_counted_and_ends),
         TEST(tagged_frames_and_ipv6_come_and_broken_ones_do_no_harm),
         TEST(sensor_whose_fragments_would_not_come_is_refused),
+        TEST(buffer_that_is_smaller_than_asked_for_is_told),
         TEST(what_cannot_be_opened_is_told),
         TEST(driver_takes_every_packet_and_leaves_nothing_behind),
         TEST(interface_that_goes_down_may_come_again_and_one_that_is_gone_is_told),
