@@ -22,6 +22,7 @@
 #include "tests/lidar/veth.h"
 
 #define PORT         2368
+#define TURNS        10 /* of a sensor in a second */
 #define OTHER_PORT   8308
 #define PATIENCE_MS  60000 /* a bound for a broken test, never waited for in a good one */
 #define QUIET_MS     50    /* what has not come by then was left out */
@@ -485,6 +486,73 @@ static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
     }
 }
 
+/* So many packets have been published, seen by us or not. */
+static void await_packets(unsigned long count)
+{
+    struct sl_frame frame;
+    for (unsigned long published = 0; published < count;) {
+        assert_int_equal(sl_subscriber_wait(subscriber, PATIENCE_MS * (int64_t)SL_NS_PER_MS), 0);
+        for (; sl_subscriber_take(subscriber, &frame) == 0; sl_frame_release(&frame))
+            published += 1 + frame.lost_before;
+    }
+}
+
+/* Nothing lost, and every turn whole but where it began and ended. A pause of the sender's that
+ * makes a turn overdue cuts it in two. */
+static void check_turns(const struct driver *driver, const char *name, unsigned long sent)
+{
+    char text[64];
+    unsigned frames, partial, overdue = 0;
+    unsigned long packets;
+    snprintf(text, sizeof text, "%s: ", name);
+    const char *line = driver->text;
+    do {
+        line = strstr(line + 1, text);
+        assert_non_null(line);
+    } while (sscanf(line + strlen(text),
+                    "%u frames (%u partial), %*u points, %*u of them returns, "
+                    "from %lu data",
+                    &frames, &partial, &packets) != 3);
+    assert_int_equal(packets, sent);
+    snprintf(text, sizeof text, "telemetry packets; lost: nothing\n");
+    assert_memory_equal(strstr(line, "telemetry"), text, strlen(text));
+    snprintf(text, sizeof text, "%s: besides: frames_overdue ", name);
+    line = strstr(line, text);
+    if (line)
+        assert_int_equal(sscanf(line + strlen(text), "%u", &overdue), 1);
+    assert_in_range(partial, 1, 2 + 2 * overdue);
+    assert_in_range(frames - partial, TURNS - 1 - overdue, TURNS);
+}
+
+/* A second of them finds a slot whenever the driver gets a processor. */
+static void four_sensors_of_a_driver_give_whole_turns(void **state)
+{
+    struct driving *d = *state;
+    struct driver *driver = &d->driver[0];
+    static const char *const names[] = {"lidar", "b", "c", "d"};
+    unsigned long sent[4];
+    DRIVE(driver, "--source=xdp", "--interface=" VETH_HOST_INTERFACE, "--sender=" VETH_SENSOR,
+          "--also=b sender=10.77.0.3", "--also=c sender=10.77.0.4", "--also=d sender=10.77.0.5",
+          "--subscribers=2", "--quota=2");
+    driver_wait_ready(driver);
+    subscriber = subscribe(PACKETS_TOPIC, SL_KEEP_LAST);
+    await_publisher(subscriber);
+    veth_enter_sensors(&veth);
+    FILE *sender = popen(LOAD_SENDER " " VETH_HOST " 1 vlp-16:2368@10.77.0.2 vlp-16:2368@10.77.0.3 "
+                                     "vlp-16:2368@10.77.0.4 vlp-16:2368@10.77.0.5",
+                         "re");
+    veth_leave(&veth);
+    assert_non_null(sender);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(fscanf(sender, "%*s sent %lu ", &sent[i]), 1);
+    assert_int_equal(pclose(sender), 0);
+    await_packets(sent[0] + sent[1] + sent[2] + sent[3]);
+    kill(driver->pid, SIGTERM);
+    assert_int_equal(driver_finish(driver), 0);
+    for (unsigned i = 0; i < 4; i++)
+        check_turns(driver, names[i], sent[i]);
+}
+
 static void interface_that_goes_down_may_come_again_and_one_that_is_gone_is_told(void **state)
 {
     struct driving *d = *state;
@@ -560,6 +628,7 @@ int main(void)
         TEST(buffer_that_is_smaller_than_asked_for_is_told),
         TEST(what_cannot_be_opened_is_told),
         TEST(driver_takes_every_packet_and_leaves_nothing_behind),
+        TEST(four_sensors_of_a_driver_give_whole_turns),
         TEST(interface_that_goes_down_may_come_again_and_one_that_is_gone_is_told),
         TEST(options_that_do_not_fit_are_told),
     };
