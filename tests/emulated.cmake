@@ -10,6 +10,7 @@ set(CTEST_CUSTOM_TESTS_IGNORE
   lidar_source_xdp
   lidar_driver_live
   lidar_load
+  lidar_load_packet
   # Huge pages: qemu's own mmap does not know their sizes.
   uncached_huge
   # A measurement; and its flow comes by UDP.

@@ -35,6 +35,9 @@
  */
 #define PROGRAM_MAX 128
 #define UDP         17
+#define UDP_BYTES   8
+#define IPV4_BYTES  20
+#define IPV6_BYTES  40
 #define FRAGMENT    0x3fff /* IPv4: has an offset, or more follow */
 #define BE16(value) ((int32_t)__builtin_bswap16((uint16_t)(value)))
 
@@ -271,6 +274,17 @@ bool sl_xdp_give(struct sl_xdp *xdp, uint32_t slot)
     return false;
 }
 
+/* Nothing is there. Is the interface? The kernel tells it once, to each socket. */
+static int look_for_error(const struct sl_xdp *xdp)
+{
+    int err = 0;
+    socklen_t size = sizeof err;
+    if (getsockopt(xsk_socket__fd(xdp->queue[0].socket), SOL_SOCKET, SO_ERROR, &err, &size) < 0 ||
+        err == 0)
+        return 0;
+    return sl_error(-ENODEV, "XDP on %s: the interface is gone", xdp->interface);
+}
+
 int sl_xdp_next(struct sl_xdp *xdp, struct sl_xdp_frame *ret_frame)
 {
     uint32_t at;
@@ -288,7 +302,7 @@ int sl_xdp_next(struct sl_xdp *xdp, struct sl_xdp_frame *ret_frame)
         }
         xdp->take_turn = (xdp->take_turn + 1) % xdp->queue_count;
     }
-    return 0;
+    return look_for_error(xdp);
 }
 
 void sl_xdp_flush(struct sl_xdp *xdp)
@@ -310,17 +324,23 @@ int sl_xdp_fd(const struct sl_xdp *xdp)
     return xdp->epoll_fd;
 }
 
-uint64_t sl_xdp_drops(const struct sl_xdp *xdp)
+void sl_xdp_stats(const struct sl_xdp *xdp, struct sl_xdp_stats *ret_stats)
 {
-    uint64_t drops = 0;
+    *ret_stats = (struct sl_xdp_stats){0};
     for (unsigned i = 0; i < xdp->queue_count; i++) {
         struct xdp_statistics stats = {0};
         socklen_t size = sizeof stats;
         if (getsockopt(xsk_socket__fd(xdp->queue[i].socket), SOL_XDP, XDP_STATISTICS, &stats,
-                       &size) == 0)
-            drops += stats.rx_dropped + stats.rx_ring_full;
+                       &size) < 0)
+            continue;
+        ret_stats->drops += stats.rx_dropped + stats.rx_ring_full;
+        ret_stats->slots_wanting += stats.rx_fill_ring_empty_descs;
     }
-    return drops;
+}
+
+unsigned sl_xdp_queues(const struct sl_xdp *xdp)
+{
+    return xdp->queue_count;
 }
 
 const char *sl_xdp_mode(const struct sl_xdp *xdp)
@@ -365,7 +385,20 @@ static unsigned queues_of(const struct sl_xdp *xdp, int fd)
     return count > 0 ? count : 1;
 }
 
-static int check_interface(struct sl_xdp *xdp)
+/* Of a datagram in fragments only the first has ports, and behind an IPv6 header not even that. */
+static int check_fragments(const struct sl_xdp_options *o, uint32_t mtu)
+{
+    uint32_t headers = o->sender.family == 6 ? IPV6_BYTES + UDP_BYTES : IPV4_BYTES + UDP_BYTES;
+    if (o->sender.family == 4 || o->datagram_bytes + headers <= mtu)
+        return 0;
+    return sl_error(-EMSGSIZE,
+                    "XDP on %s: packets of %u bytes come in IP fragments, as its MTU is %u; "
+                    "fragments are taken of one sensor alone, by its IPv4 address: give --sender, "
+                    "or --source packet",
+                    o->interface, o->datagram_bytes, mtu);
+}
+
+static int check_interface(struct sl_xdp *xdp, const struct sl_xdp_options *options)
 {
     struct ifreq request = {0};
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", xdp->interface);
@@ -388,7 +421,7 @@ static int check_interface(struct sl_xdp *xdp)
                         xdp->interface, queues, SL_XDP_QUEUES_MAX, xdp->interface,
                         SL_XDP_QUEUES_MAX);
     xdp->queue_count = queues;
-    return 0;
+    return check_fragments(options, (uint32_t)request.ifr_mtu);
 }
 
 static int load_program(struct sl_xdp *xdp, const struct sl_xdp_options *options)
@@ -502,7 +535,7 @@ static int open_sockets(struct sl_xdp *xdp, const struct sl_xdp_options *options
 static int open_all(struct sl_xdp *xdp, const struct sl_xdp_options *options)
 {
     const char *where = "";
-    int err = check_interface(xdp);
+    int err = check_interface(xdp, options);
     uint32_t ring = options->given_max / (xdp->queue_count ? xdp->queue_count : 1);
     while (ring & (ring - 1))
         ring &= ring - 1; /* the power of two below */

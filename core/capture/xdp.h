@@ -4,8 +4,8 @@
  *
  * A small program in the kernel picks the frames: UDP to the ports, and no others, leave the
  * network stack; of a datagram in IP fragments only the first has ports, so fragments are picked by
- * the sender's address or not at all. It is gone when the process is, and never takes another's
- * place. Every receive queue of the interface has a socket; all share the memory.
+ * the sender's IPv4 address or not at all. It is gone when the process is, and never takes
+ * another's place. Every receive queue of the interface has a socket; all share the memory.
  *
  * Built without libxdp (SLUICE_WITH_XDP=OFF), open returns -ENOTSUP.
  *
@@ -34,6 +34,7 @@ struct sl_xdp_options {
     uint16_t ports[SL_XDP_PORTS_MAX];
     unsigned port_count;
     struct sl_endpoint sender; /* only datagrams from there; family 0 = from any, no fragments */
+    uint32_t datagram_bytes;   /* the longest that will come; 0 = none comes in fragments */
     void *memory;              /* slots, contiguous, at a page */
     uint32_t slot_count;
     uint32_t given_max; /* slots that are given at one time; a power of two for each queue's part */
@@ -43,8 +44,8 @@ struct sl_xdp_options {
 struct sl_xdp;
 
 /* -ENODEV (no such interface), -EPERM (needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF), -EBUSY
- * (another XDP program is there), -E2BIG (MTU or queues), -EINVAL, -ENOMEM, -ENOTSUP, and what the
- * kernel says. */
+ * (another XDP program is there), -E2BIG (MTU or queues), -EMSGSIZE (fragments would come and not
+ * be taken), -EINVAL, -ENOMEM, -ENOTSUP, and what the kernel says. */
 int sl_xdp_open(const struct sl_xdp_options *options, struct sl_xdp **ret_xdp);
 void sl_xdp_close(struct sl_xdp *xdp); /* NULL is fine */
 
@@ -57,7 +58,8 @@ struct sl_xdp_frame {
     uint32_t size_bytes;
 };
 
-/* The next frame, whose slot is the caller's again. 1, or 0 = none there yet. */
+/* The next frame, whose slot is the caller's again. 1; 0 = none there yet; -ENODEV when the
+ * interface is gone. */
 int sl_xdp_next(struct sl_xdp *xdp, struct sl_xdp_frame *ret_frame);
 
 /* Show the kernel what was given and taken. */
@@ -66,8 +68,14 @@ void sl_xdp_flush(struct sl_xdp *xdp);
 /* For poll and epoll, level-triggered. */
 int sl_xdp_fd(const struct sl_xdp *xdp);
 
-/* Frames that found no slot or no room in the ring. */
-uint64_t sl_xdp_drops(const struct sl_xdp *xdp);
+struct sl_xdp_stats {
+    uint64_t drops;         /* frames that found no slot or no room in the ring */
+    uint64_t slots_wanting; /* times that no slot was there to be filled, whatever that cost */
+};
+void sl_xdp_stats(const struct sl_xdp *xdp, struct sl_xdp_stats *ret_stats);
+
+/* Receive queues of the interface; each has an equal part of the slots. */
+unsigned sl_xdp_queues(const struct sl_xdp *xdp);
 
 /* "2 queues, zero copy, program in the driver": for people. */
 const char *sl_xdp_mode(const struct sl_xdp *xdp);

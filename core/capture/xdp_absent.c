@@ -43,10 +43,16 @@ int sl_xdp_fd(const struct sl_xdp *xdp)
     return -1;
 }
 
-uint64_t sl_xdp_drops(const struct sl_xdp *xdp)
+void sl_xdp_stats(const struct sl_xdp *xdp, struct sl_xdp_stats *ret_stats)
 {
     (void)xdp;
-    return 0;
+    *ret_stats = (struct sl_xdp_stats){0};
+}
+
+unsigned sl_xdp_queues(const struct sl_xdp *xdp)
+{
+    (void)xdp;
+    return 1;
 }
 
 const char *sl_xdp_mode(const struct sl_xdp *xdp)

@@ -73,7 +73,7 @@ static void tell_source(const struct driver *d)
         sl_log(SL_LOG_INFO, "taking frames of %s for port %u, ring %u kB", o->interface,
                (unsigned)o->port, stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_XDP)
-        sl_log(SL_LOG_INFO, "taking frames of %s for port %u by XDP (%s), slots for %u kB",
+        sl_log(SL_LOG_INFO, "taking frames of %s for port %u by XDP (%s), slots for %u kB a queue",
                o->interface, (unsigned)o->port, lidar_source_xdp_mode(d->source),
                stats.receive_buffer_bytes / 1024);
     else if (o->source == LIDAR_FROM_TOPIC)

@@ -114,7 +114,7 @@ struct lidar_needs {
     uint16_t ports[LIDAR_SOURCE_PORTS_MAX];
     unsigned port_count;     /* 0 = every one of a capture */
     const char *sender;      /* NULL = any */
-    uint32_t datagram_bytes; /* of the longest; 0 = nothing unusual */
+    uint32_t datagram_bytes; /* of an Ouster's longest; other sensors' fit into a frame */
 };
 
 /* Add one sensor's. -E2BIG: more ports than a source has. */

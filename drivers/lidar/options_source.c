@@ -124,8 +124,7 @@ int lidar_options_need(const struct lidar_options *o, struct lidar_needs *needs)
                             LIDAR_SOURCE_PORTS_MAX);
         needs->ports[needs->port_count++] = ports[i];
     }
-    if (o->is_ouster && o->metadata.format.packet_bytes > LIDAR_UDP_DATAGRAM_BYTES &&
-        o->metadata.format.packet_bytes > needs->datagram_bytes)
+    if (o->is_ouster && o->metadata.format.packet_bytes > needs->datagram_bytes)
         needs->datagram_bytes = o->metadata.format.packet_bytes;
     return 0;
 }
@@ -133,6 +132,7 @@ int lidar_options_need(const struct lidar_options *o, struct lidar_needs *needs)
 static int open_udp(const struct lidar_options *o, const struct lidar_needs *needs,
                     struct lidar_source **ret_source)
 {
+    bool is_long = needs->datagram_bytes > LIDAR_UDP_DATAGRAM_BYTES;
     struct lidar_udp_config config = {
         .address = o->bind,
         .group = o->multicast,
@@ -140,7 +140,7 @@ static int open_udp(const struct lidar_options *o, const struct lidar_needs *nee
         .sender = needs->sender,
         .port_count = needs->port_count,
         .receive_buffer_bytes = (uint32_t)o->receive_buffer_bytes,
-        .datagram_bytes = needs->datagram_bytes,
+        .datagram_bytes = is_long ? needs->datagram_bytes : 0,
     };
     memcpy(config.ports, needs->ports, sizeof config.ports);
     return lidar_source_open_udp(&config, ret_source);
@@ -156,6 +156,7 @@ static int open_frames(const struct lidar_options *o, const struct lidar_needs *
         .sender = needs->sender,
         .port_count = needs->port_count,
         .buffer_bytes = (uint32_t)o->receive_buffer_bytes,
+        .datagram_bytes = needs->datagram_bytes,
     };
     memcpy(config.ports, needs->ports, sizeof config.ports);
     return o->source == LIDAR_FROM_XDP ? lidar_source_open_xdp(&config, packets, ret_source)

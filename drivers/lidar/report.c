@@ -103,6 +103,7 @@ void lidar_events_of(const struct lidar_flow *flow, struct lidar_losses *ret_eve
     add_loss(ret_events, "truncated", stats.truncated);
     add_loss(ret_events, "gaps_skipped", stats.gaps_skipped);
     add_loss(ret_events, "loops", stats.loops);
+    add_loss(ret_events, "slots_wanting", stats.slots_wanting);
     add_loss(ret_events, "simulated_losses", stats.simulated_losses);
 }
 
@@ -216,19 +217,27 @@ static void tell_rotation(const struct lidar_report *report)
             LIDAR_ROTATION_MAX_HZ);
 }
 
+/* Packets of telemetry and of an IMU are short: they come where IP fragments are lost. */
+static const char *silence_advice(const struct lidar_report *report, uint64_t others)
+{
+    if (!lidar_source_is_live(report->flow->source))
+        return "is the topic right? 'sluice topic list' shows those that there are";
+    return others > 0 ? "is the port right, and do IP fragments reach this program?"
+                      : "is the sensor on, and this machine its destination?";
+}
+
 static void tell_silence(struct lidar_report *report, uint64_t now_ns)
 {
+    const uint64_t *count = lidar_decoder_counts(report->flow->decoder)->count;
+    uint64_t others = count[LIDAR_TELEMETRY] + count[LIDAR_IMU];
     if (report->told_silence || now_ns - report->begin_ns < SILENCE_NS)
         return;
     report->told_silence = true;
     tell_rotation(report);
-    if (report->flow->datagrams > 0 || lidar_source_fd(report->flow->source) < 0)
+    if (report->flow->datagrams > others || lidar_source_fd(report->flow->source) < 0)
         return;
-    say(report, SL_LOG_WARN, "no packet came in the first %d s; %s",
-        (int)(SILENCE_NS / SL_NS_PER_S),
-        lidar_source_is_live(report->flow->source)
-            ? "is the sensor on, and this machine its destination?"
-            : "is the topic right? 'sluice topic list' shows those that there are");
+    say(report, SL_LOG_WARN, "no %spacket came in the first %d s; %s", others > 0 ? "data " : "",
+        (int)(SILENCE_NS / SL_NS_PER_S), silence_advice(report, others));
 }
 
 static void draw(struct lidar_report *report, uint64_t now_ns)

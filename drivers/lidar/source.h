@@ -51,6 +51,7 @@ struct lidar_source_stats {
     uint64_t stamped_by_card;      /* with the network card's; others have the reader's */
     uint64_t messages_lost;        /* of a topic: published and not read in time */
     uint64_t messages_rejected;    /* of a topic: no such message, or too large */
+    uint64_t slots_wanting;        /* times that the kernel had none to fill (XDP) */
     uint64_t simulated_losses;     /* left out by the simulated sensor as it was told to */
     uint32_t
         receive_buffer_bytes; /* what the kernel granted, of the smallest socket; 0 = no socket */
@@ -139,7 +140,8 @@ struct lidar_interface_config {
     const char *sender;    /* only datagrams from this address, or NULL = from any */
     uint16_t ports[LIDAR_SOURCE_PORTS_MAX]; /* destination ports that are wanted; none is 0 */
     unsigned port_count;
-    uint32_t buffer_bytes; /* of the ring; 0 = SL_PACKET_RING_BYTES */
+    uint32_t buffer_bytes;   /* of the ring; 0 = SL_PACKET_RING_BYTES */
+    uint32_t datagram_bytes; /* the longest that will come; 0 = none comes in IP fragments */
 };
 
 /* -EPERM, -ENODEV (no such interface), -ENETDOWN, -EINVAL, -ENOMEM. */

@@ -2,6 +2,7 @@
 #include "drivers/lidar/source_xdp.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,17 +121,19 @@ static int receive(struct lidar_source *base, struct sl_datagram *batch, unsigne
     struct xdp_source *source = xdp(base);
     struct sl_xdp_frame frame;
     unsigned count = 0;
+    int got = 1;
     settle(source);
     uint64_t now_ns = sl_clock_realtime_ns();
     for (unsigned looked = 0; count < max && looked < FRAMES_MAX; looked++) {
-        if (sl_xdp_next(source->xdp, &frame) == 0)
+        got = sl_xdp_next(source->xdp, &frame);
+        if (got <= 0)
             break;
         if (frame.slot >= source->slot_count || !take(source, &frame, now_ns, &batch[count]))
             continue;
         if (batch[count++].flags & SL_DATAGRAM_REASSEMBLED)
             break;
     }
-    return (int)count;
+    return count > 0 || got == 1 ? (int)count : got;
 }
 
 static int fd(const struct lidar_source *base)
@@ -140,7 +143,10 @@ static int fd(const struct lidar_source *base)
 
 static void refresh(const struct lidar_source *base, struct lidar_source_stats *stats)
 {
-    stats->kernel_drops = sl_xdp_drops(xdp(base)->xdp);
+    struct sl_xdp_stats kernel;
+    sl_xdp_stats(xdp(base)->xdp, &kernel);
+    stats->kernel_drops = kernel.drops;
+    stats->slots_wanting = kernel.slots_wanting;
     lidar_frames_stats(&xdp(base)->frames, stats);
 }
 
@@ -212,6 +218,7 @@ static int open_xdp(struct xdp_source *source, const struct lidar_interface_conf
 {
     struct sl_xdp_options options = {
         .interface = config->interface,
+        .datagram_bytes = config->datagram_bytes,
         .port_count = config->port_count,
         .memory = source->memory,
         .slot_count = source->slot_count,
@@ -222,6 +229,25 @@ static int open_xdp(struct xdp_source *source, const struct lidar_interface_conf
     if (source->frames.has_sender)
         options.sender = source->frames.sender;
     return sl_xdp_open(&options, &source->xdp);
+}
+
+/* All packets of a sensor come by one queue: what that one has is what counts. */
+static void tell_buffer(struct xdp_source *source, const struct lidar_interface_config *config,
+                        uint32_t given)
+{
+    unsigned queues = sl_xdp_queues(source->xdp);
+    uint32_t bytes = given / queues * SL_XDP_SLOT_BYTES;
+    source->base.stats.receive_buffer_bytes = bytes;
+    if (bytes >= config->buffer_bytes)
+        return;
+    int used = snprintf(source->base.warning, sizeof source->base.warning,
+                        "XDP on %s: slots for %u kB a receive queue where %u kB were asked for",
+                        config->interface, bytes / 1024, config->buffer_bytes / 1024);
+    if (queues > 1)
+        snprintf(source->base.warning + used, sizeof source->base.warning - (size_t)used,
+                 ", as there are %u, and a sensor's packets come by one; ethtool -L %s combined 1 "
+                 "leaves one that has all",
+                 queues, config->interface);
 }
 
 static int open_all(struct xdp_source *source, const struct lidar_interface_config *config)
@@ -237,7 +263,7 @@ static int open_all(struct xdp_source *source, const struct lidar_interface_conf
     while (give_another(source))
         given++;
     sl_xdp_flush(source->xdp);
-    source->base.stats.receive_buffer_bytes = given * SL_XDP_SLOT_BYTES;
+    tell_buffer(source, config, given);
     return 0;
 }
 

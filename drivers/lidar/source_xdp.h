@@ -9,7 +9,8 @@
  *             0          256 + shift                     a multiple of 16, mostly
  *
  * A datagram that came in IP fragments is put together elsewhere and not published; fragments are
- * taken only with a configured sender, as nothing else tells whose they are.
+ * taken only with a configured sender, as nothing else tells whose they are. The statistics'
+ * receive_buffer_bytes are one receive queue's part of the slots.
  *
  * Life:    lidar_xdp_topic -> open the publisher -> lidar_source_open_xdp -> as source.h says; the
  *          publisher is closed after the source

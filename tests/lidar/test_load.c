@@ -477,6 +477,7 @@ int main(int argc, char **argv)
         TEST(nothing_is_lost_beside_two_busy_processes),
         TEST(nothing_is_lost_with_a_slow_consumer_and_one_that_is_killed),
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     veth_close(&veth);
     return failed;

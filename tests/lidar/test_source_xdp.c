@@ -18,9 +18,11 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "drivers/lidar/source_xdp.h"
+#include "tests/lidar/load_packets.h"
 #include "tests/lidar/veth.h"
 
 #define PORT         2368
+#define TURNS        10 /* of a sensor in a second */
 #define OTHER_PORT   8308
 #define PATIENCE_MS  60000 /* a bound for a broken test, never waited for in a good one */
 #define QUIET_MS     50    /* what has not come by then was left out */
@@ -156,7 +158,10 @@ static void datagrams_are_published_where_the_kernel_put_them(void **state)
     open_source(NULL);
     printf("mode: %s\n", lidar_source_xdp_mode(source));
     assert_string_equal(lidar_source_kind(source), "xdp");
-    assert_int_equal(stats().receive_buffer_bytes, BUFFER_BYTES);
+    assert_int_equal(stats().receive_buffer_bytes, BUFFER_BYTES / 2); /* of one of two queues */
+    assert_non_null(strstr(lidar_source_warning(source), "slots for 512 kB a receive queue where "
+                                                         "1024 kB were asked for, as there are 2"));
+    assert_non_null(strstr(lidar_source_warning(source), "ethtool -L lidar0 combined 1"));
     int fd = sensor(NULL);
     uint64_t before_ns = sl_clock_realtime_ns();
     for (uint32_t i = 0; i < 1000; i++) {
@@ -307,6 +312,7 @@ static void overflow_is_counted_and_ends(void **state)
     unsigned received = receive_rest();
     assert_int_equal(received, BUFFER_BYTES / 4096 / 2); /* the slots of one of the two queues */
     assert_int_equal(stats().kernel_drops, 1000 - received);
+    assert_true(stats().slots_wanting > 0);
     for (unsigned i = 0; i < 100; i++)
         send_to(fd, PORT, 700);
     assert_int_equal(receive_rest(), 100);
@@ -351,6 +357,57 @@ static void tagged_frames_and_ipv6_come_and_broken_ones_do_no_harm(void **state)
     assert_int_equal(receive_rest(), BUFFER_BYTES / 4096 / 2);
     assert_int_equal(stats().kernel_drops, 0);
     close(fd);
+}
+
+/* Else nothing but its IMU's packets would come. */
+static void sensor_whose_fragments_would_not_come_is_refused(void **state)
+{
+    struct driving *d = *state;
+    char path[96], metadata[128];
+    struct lidar_interface_config config = usual();
+    config.datagram_bytes = 1500 - 28;
+    assert_int_equal(try_open(&config), 0);
+    close_it();
+    config.datagram_bytes++;
+    assert_int_equal(try_open(&config), -EMSGSIZE);
+    close_it();
+    config.sender = VETH_SENSOR6; /* nothing picks fragments over IPv6 */
+    assert_int_equal(try_open(&config), -EMSGSIZE);
+    close_it();
+    config.datagram_bytes = 1500 - 48;
+    assert_int_equal(try_open(&config), 0);
+    close_it();
+    snprintf(path, sizeof path, "%s/metadata.json", d->root);
+    snprintf(metadata, sizeof metadata, "--metadata=%s", path);
+    assert_int_equal(load_ouster_metadata(path), 0);
+    DRIVE(&d->driver[0], "--source=xdp", "--interface=" VETH_HOST_INTERFACE, metadata);
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "packets of 33024 bytes come in IP fragments, as its MTU is 1500");
+    driver_said(&d->driver[0], "give --sender, or --source packet");
+    DRIVE(&d->driver[0], "--source=xdp", "--interface=" VETH_HOST_INTERFACE, metadata,
+          "--sender=" VETH_SENSOR, "--subscribers=2", "--quota=2");
+    driver_wait_ready(&d->driver[0]);
+    unlink(path);
+}
+
+static void buffer_that_is_smaller_than_asked_for_is_told(void **state)
+{
+    (void)state;
+    struct lidar_interface_config config = usual();
+    config.interface = "one";
+    veth_shell("ip link add one numrxqueues 1 numtxqueues 1 type veth peer name two");
+    assert_int_equal(try_open(&config), 0);
+    assert_int_equal(stats().receive_buffer_bytes, BUFFER_BYTES);
+    assert_null(lidar_source_warning(source));
+    close_it();
+    config.buffer_bytes = 64 << 20; /* more than there may be */
+    assert_int_equal(try_open(&config), 0);
+    assert_int_equal(stats().receive_buffer_bytes, 32 << 20);
+    assert_string_equal(lidar_source_warning(source),
+                        "XDP on one: slots for 32768 kB a receive queue where 65536 kB were asked "
+                        "for");
+    close_it();
+    veth_shell("ip link del one");
 }
 
 static void what_cannot_be_opened_is_told(void **state)
@@ -429,6 +486,97 @@ static void driver_takes_every_packet_and_leaves_nothing_behind(void **state)
     }
 }
 
+/* So many packets have been published, seen by us or not. */
+static void await_packets(unsigned long count)
+{
+    struct sl_frame frame;
+    for (unsigned long published = 0; published < count;) {
+        assert_int_equal(sl_subscriber_wait(subscriber, PATIENCE_MS * (int64_t)SL_NS_PER_MS), 0);
+        for (; sl_subscriber_take(subscriber, &frame) == 0; sl_frame_release(&frame))
+            published += 1 + frame.lost_before;
+    }
+}
+
+/* Nothing lost, and every turn whole but where it began and ended. A pause of the sender's that
+ * makes a turn overdue cuts it in two. */
+static void check_turns(const struct driver *driver, const char *name, unsigned long sent)
+{
+    char text[64];
+    unsigned frames, partial, overdue = 0;
+    unsigned long packets;
+    snprintf(text, sizeof text, "%s: ", name);
+    const char *line = driver->text;
+    do {
+        line = strstr(line + 1, text);
+        assert_non_null(line);
+    } while (sscanf(line + strlen(text),
+                    "%u frames (%u partial), %*u points, %*u of them returns, "
+                    "from %lu data",
+                    &frames, &partial, &packets) != 3);
+    assert_int_equal(packets, sent);
+    snprintf(text, sizeof text, "telemetry packets; lost: nothing\n");
+    assert_memory_equal(strstr(line, "telemetry"), text, strlen(text));
+    snprintf(text, sizeof text, "%s: besides: frames_overdue ", name);
+    line = strstr(line, text);
+    if (line)
+        assert_int_equal(sscanf(line + strlen(text), "%u", &overdue), 1);
+    assert_in_range(partial, 1, 2 + 2 * overdue);
+    assert_in_range(frames - partial, TURNS - 1 - overdue, TURNS);
+}
+
+/* A second of them finds a slot whenever the driver gets a processor. */
+static void four_sensors_of_a_driver_give_whole_turns(void **state)
+{
+    struct driving *d = *state;
+    struct driver *driver = &d->driver[0];
+    static const char *const names[] = {"lidar", "b", "c", "d"};
+    unsigned long sent[4];
+    DRIVE(driver, "--source=xdp", "--interface=" VETH_HOST_INTERFACE, "--sender=" VETH_SENSOR,
+          "--also=b sender=10.77.0.3", "--also=c sender=10.77.0.4", "--also=d sender=10.77.0.5",
+          "--subscribers=2", "--quota=2");
+    driver_wait_ready(driver);
+    subscriber = subscribe(PACKETS_TOPIC, SL_KEEP_LAST);
+    await_publisher(subscriber);
+    veth_enter_sensors(&veth);
+    FILE *sender = popen(LOAD_SENDER " " VETH_HOST " 1 vlp-16:2368@10.77.0.2 vlp-16:2368@10.77.0.3 "
+                                     "vlp-16:2368@10.77.0.4 vlp-16:2368@10.77.0.5",
+                         "re");
+    veth_leave(&veth);
+    assert_non_null(sender);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(fscanf(sender, "%*s sent %lu ", &sent[i]), 1);
+    assert_int_equal(pclose(sender), 0);
+    await_packets(sent[0] + sent[1] + sent[2] + sent[3]);
+    kill(driver->pid, SIGTERM);
+    assert_int_equal(driver_finish(driver), 0);
+    for (unsigned i = 0; i < 4; i++)
+        check_turns(driver, names[i], sent[i]);
+}
+
+static void interface_that_goes_down_may_come_again_and_one_that_is_gone_is_told(void **state)
+{
+    struct driving *d = *state;
+    struct sl_datagram batch[LIDAR_SOURCE_BATCH_MAX];
+    struct lidar_interface_config config = usual();
+    config.interface = "one";
+    veth_shell("ip link add one type veth peer name two && ip link set one up");
+    assert_int_equal(try_open(&config), 0);
+    veth_shell("ip link set one down");
+    assert_int_equal(lidar_source_receive(source, batch, 4), 0);
+    veth_shell("ip link set one up");
+    assert_int_equal(lidar_source_receive(source, batch, 4), 0);
+    veth_shell("ip link del one");
+    assert_int_equal(lidar_source_receive(source, batch, 4), -ENODEV);
+    assert_non_null(strstr(sl_error_text(), "gone"));
+    close_it();
+    veth_shell("ip link add one type veth peer name two && ip link set one up");
+    DRIVE(&d->driver[0], "--source=xdp", "--interface=one", "--subscribers=2", "--quota=2");
+    driver_wait_ready(&d->driver[0]);
+    veth_shell("ip link del one");
+    assert_int_equal(driver_finish(&d->driver[0]), 1);
+    driver_said(&d->driver[0], "XDP on one: the interface is gone");
+}
+
 static void options_that_do_not_fit_are_told(void **state)
 {
     struct driving *d = *state;
@@ -476,10 +624,15 @@ int main(void)
         TEST(fragments_of_a_known_sender_are_put_together),
         TEST(overflow_is_counted_and_ends),
         TEST(tagged_frames_and_ipv6_come_and_broken_ones_do_no_harm),
+        TEST(sensor_whose_fragments_would_not_come_is_refused),
+        TEST(buffer_that_is_smaller_than_asked_for_is_told),
         TEST(what_cannot_be_opened_is_told),
         TEST(driver_takes_every_packet_and_leaves_nothing_behind),
+        TEST(four_sensors_of_a_driver_give_whole_turns),
+        TEST(interface_that_goes_down_may_come_again_and_one_that_is_gone_is_told),
         TEST(options_that_do_not_fit_are_told),
     };
+    cmocka_set_test_filter(getenv("SLUICE_TEST"));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     veth_close(&veth);
     return failed;
