@@ -221,10 +221,10 @@ int record_file_end(struct record_file *f, uint64_t *ret_bytes)
     if (f->db) { /* the write-ahead log goes into the file, but while somebody reads it */
         int closed = sl_sqlite_execute(f->db, "PRAGMA journal_mode=DELETE");
         err = err < 0 || closed == -EBUSY ? err : closed;
-        if (err < 0)
-            err = sl_error_at(err, "%s", f->path);
     }
     *ret_bytes = record_file_bytes(f);
+    if (f->db && err < 0) /* which does not know where it lies */
+        err = sl_error_at(err, "%s", f->path);
     sl_sqlite_close(f->db);
     if (f->fd >= 0 && close(f->fd) < 0 && err == 0)
         err = file_error(f, -errno);
