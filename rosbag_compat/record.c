@@ -103,7 +103,7 @@ struct record {
     uint64_t told_bytes;
     int64_t realtime_ns; /* less CLOCK_MONOTONIC */
     bool is_terminal, is_full_told;
-    bool has_failed; /* nothing more can be written */
+    bool has_failed; /* nothing more can be written, which was told */
 };
 
 static const struct sl_option options[] = {
@@ -830,6 +830,7 @@ static int do_timed(struct record *r, struct sl_runtime *runtime, uint64_t now_n
         r->flushed_ns = now_ns;
         r->realtime_ns = (int64_t)(sl_clock_realtime_ns() - sl_clock_monotonic_ns());
         err = r->out ? record_output_flush(r->out) : 0;
+        r->has_failed = err < 0;
     }
     if (now_ns - r->told_ns >= PROGRESS_NS)
         show_progress(r, now_ns);
@@ -898,7 +899,7 @@ static int work(void *state, struct sl_runtime *runtime)
     return done;
 }
 
-static void finish_files(struct record *r)
+static void finish_files(struct record *r, struct sl_runtime *runtime)
 {
     struct record_output_counts c = record_output_counts(r->out);
     char last[sizeof r->path];
@@ -914,8 +915,8 @@ static void finish_files(struct record *r)
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);
     r->out = NULL;
-    if (err < 0)
-        sl_log(SL_LOG_ERROR, "%s", sl_error_text());
+    if (err < 0 && !r->has_failed)
+        sl_runtime_fail(runtime, err);
     sl_log(SL_LOG_INFO, "%" PRIu64 " messages, %.1f MB in %u file%s, the last one %s", c.messages,
            (double)c.bytes / 1e6, c.files, c.files == 1 ? "" : "s", last);
 }
@@ -927,29 +928,36 @@ static void finish_snapshots(struct record *r, struct sl_runtime *runtime)
     if (c.too_large > 0)
         sl_log(SL_LOG_WARN, "%" PRIu64 " messages are larger than --snapshot-size", c.too_large);
     tell_unfit(c.unfit);
-    record_snapshot_close(r->snapshot);
+    unsigned failed = record_snapshot_close(r->snapshot);
     r->snapshot = NULL;
+    if (failed > 0)
+        sl_runtime_fail(runtime, sl_error(-EIO, "%u snapshots could not be written", failed));
 }
 
 /* What stands in the rings when the end is asked for is still of the recording; what publishers who
  * are as quick as this one add meanwhile is not. */
-static void drain_rest(struct record *r, struct recorded *t, uint64_t until_ns)
+static int drain_rest(struct record *r, struct recorded *t, uint64_t until_ns)
 {
-    for (unsigned left = REST_MAX; left > 0 && drain(r, t, until_ns) > 0; left--)
-        ;
+    int got = 1;
+    for (unsigned left = REST_MAX; left > 0 && got > 0; left--)
+        got = drain(r, t, until_ns);
+    return got;
 }
 
 static void finish(struct record *r, struct sl_runtime *runtime)
 {
     uint64_t now_ns = sl_clock_monotonic_ns();
-    for (unsigned i = 0; i < r->topic_count && !r->has_failed; i++)
-        drain_rest(r, &r->topics[i], now_ns);
+    for (unsigned i = 0; i < r->topic_count && !r->has_failed; i++) {
+        int err = drain_rest(r, &r->topics[i], now_ns);
+        if (err < 0)
+            sl_runtime_fail(runtime, err);
+    }
     if (r->is_terminal)
         fprintf(stderr, "\r\033[K");
     for (unsigned i = 0; i < r->topic_count; i++)
         sum_up_topic(&r->topics[i]);
     if (r->out)
-        finish_files(r);
+        finish_files(r, runtime);
     if (r->snapshot)
         finish_snapshots(r, runtime);
 }

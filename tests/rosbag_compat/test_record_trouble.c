@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -195,6 +196,14 @@ static char *read_told(const char *path)
     assert_non_null(text);
     text[size] = '\0';
     return text;
+}
+
+static void freeze(pid_t pid)
+{
+    int status;
+    kill(pid, SIGSTOP);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
 }
 
 /* Until the file shows that they arrive. Returns the last one. */
@@ -402,6 +411,81 @@ static void removed_bag_is_told(void **state)
     sl_publisher_close(p);
 }
 
+/* What fails at the end. ----------------------------------------------------------------------- */
+
+/* A file takes its head, but not what stands in the memory when the end is asked for; or, of a
+ * recorder that stands still, what it has not even taken. */
+static void last_write_that_fails_is_told(void **state)
+{
+    (void)state;
+    const struct rlimit small = {16384, RLIM_INFINITY};
+    for (unsigned i = 0; i < 2 * WAYS; i++) {
+        const struct way *way = &ways[i / 2];
+        char path[300], told[300], name[64];
+        snprintf(name, sizeof name, "%u_%s", i, way->name);
+        snprintf(path, sizeof path, "%s", harness_path(name));
+        snprintf(told, sizeof told, "%s", harness_path("told"));
+        if (!is_built(way))
+            continue;
+        struct sl_publisher *p = open_publisher("/text", 1);
+        int kept = tell_into(told);
+        struct child r = start_recorder(way, path, "--flush=1h");
+        tell_as_before(kept);
+        await_subscribers(p, 1);
+        assert_int_equal(prlimit(r.pid, RLIMIT_FSIZE, &small, NULL), 0);
+        if (i % 2)
+            freeze(r.pid);
+        for (uint64_t seq = 1; seq <= 8; seq++)
+            publish(p, seq);
+        if (i % 2 == 0)
+            await_read(p);
+        kill(r.pid, SIGTERM);
+        assert_int_equal(stop(&r, SIGCONT), 1);
+        char *text = read_told(told);
+        assert_has(text, path);
+        free(text);
+        sl_publisher_close(p);
+    }
+}
+
+static void snapshot_that_fails_shows_in_the_exit_status(void **state)
+{
+    (void)state;
+    char path[300];
+    const struct rlimit small = {4096, RLIM_INFINITY};
+    snprintf(path, sizeof path, "%s", harness_path("snapshot.mcap"));
+    struct sl_publisher *p = open_publisher("/text", 1);
+    struct child r = start("record", "/text", "--lossless", "--snapshot-size=1M", "-o", path, NULL);
+    await_subscribers(p, 1);
+    for (uint64_t seq = 1; seq <= 20; seq++)
+        publish(p, seq);
+    await_read(p);
+    assert_int_equal(prlimit(r.pid, RLIMIT_FSIZE, &small, NULL), 0);
+    kill(r.pid, SIGUSR1);
+    assert_int_equal(stop(&r, SIGTERM), 1);
+    sl_publisher_close(p);
+}
+
+static void metadata_that_cannot_be_written_is_told(void **state)
+{
+    (void)state;
+    char path[300], told[300], obstacle[400];
+    snprintf(path, sizeof path, "%s", harness_path("folder"));
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    snprintf(obstacle, sizeof obstacle, "%s/metadata.yaml.new", path);
+    struct sl_publisher *p = open_publisher("/text", 1);
+    struct child r = start_telling(told, path, "--lossless");
+    await_subscribers(p, 1);
+    assert_int_equal(mkdir(obstacle, 0700), 0);
+    publish(p, 1);
+    assert_int_equal(stop(&r, SIGTERM), 1);
+    char *text = read_told(told);
+    assert_has(text, "metadata.yaml.new: Is a directory");
+    free(text);
+    assert_int_equal(find(path).count, 1);
+    sl_publisher_close(p);
+}
+
 /* Too slow. ------------------------------------------------------------------------------------ */
 
 #define TOO_MANY 500 /* messages, more than a publisher keeps */
@@ -416,14 +500,6 @@ static uint64_t publish_too_many(struct sl_publisher *p, uint64_t last)
     assert_fine(sl_publisher_status(p, &after));
     assert_int_equal(after.refused, before.refused);
     return last;
-}
-
-static void freeze(pid_t pid)
-{
-    int status;
-    kill(pid, SIGSTOP);
-    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-    assert_true(WIFSTOPPED(status));
 }
 
 /* One that stands still: the publisher goes on as if it were not there; what is lost is told, by
@@ -590,6 +666,9 @@ int main(void)
         TEST(killed_recorder_of_any_format_leaves_what_is_older_than_its_flush),
         ON_DISK(full_disk_is_told_by_a_bag_and_the_rest_is_readable),
         TEST(removed_bag_is_told),
+        TEST(last_write_that_fails_is_told),
+        TEST(snapshot_that_fails_shows_in_the_exit_status),
+        TEST(metadata_that_cannot_be_written_is_told),
         TEST(slow_recorder_stalls_nobody_and_tells_what_it_lost),
         TEST(lossless_recorder_stalls_its_publisher_and_loses_nothing),
         TEST(progress_tells_what_was_lost),
