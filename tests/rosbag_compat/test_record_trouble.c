@@ -411,6 +411,81 @@ static void removed_bag_is_told(void **state)
     sl_publisher_close(p);
 }
 
+#define TOPICS 40 /* so that metadata.yaml takes some pages */
+
+/* As `sluice convert` does it. */
+static int write_folder(const char *path, enum sl_log_packing packing)
+{
+    const struct sl_log_output_options o = {.kind = SL_LOG_OUTPUT_ROSBAG2,
+                                            .packing = packing,
+                                            .write.compression = packing == SL_LOG_PACK_FILES
+                                                                     ? SL_COMPRESSION_ZSTD
+                                                                     : SL_COMPRESSION_NONE};
+    static uint8_t text[TEXT_MAX + 4];
+    struct sl_log_output *output = NULL;
+    assert_fine(sl_log_output_create(path, &o, &output));
+    int err = 0;
+    for (uint32_t i = 0; i < TOPICS && err == 0; i++) {
+        char name[16];
+        struct sl_log_message m = {.topic = i, .receive_ns = i};
+        snprintf(name, sizeof name, "/text_%u", i);
+        const struct sl_log_topic topic = {.name = name,
+                                           .type = "std_msgs/msg/String",
+                                           .encoding = "cdr",
+                                           .definition_encoding = ""};
+        write_text(text, i);
+        err = sl_log_output_topic(output, &topic, &m.topic);
+        if (err == 0)
+            err = sl_log_output_message(output, &m, text, size_of(i) + 4);
+    }
+    if (err == 0)
+        err = sl_log_output_end(output);
+    if (err == 0)
+        sl_log_output_close(output);
+    else
+        sl_log_output_discard(output);
+    return err;
+}
+
+static uint64_t pages_of(const char *folder, const char *name)
+{
+    char path[400];
+    struct stat file;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(stat(path, &file), 0);
+    return ((uint64_t)file.st_size + 4095) / 4096;
+}
+
+static void assert_leaves_nothing(enum sl_log_packing packing, uint64_t pages)
+{
+    char path[300], size[64];
+    snprintf(size, sizeof size, "size=%llu", (unsigned long long)pages * 4096);
+    snprintf(path, sizeof path, "%s/folder", mount_disk(0, size));
+    assert_int_equal(write_folder(path, packing), -ENOSPC);
+    assert_true(access(path, F_OK) < 0 && errno == ENOENT);
+    unmount_disk();
+}
+
+/* Of metadata.yaml, or of the compressed file beside the one that it is made of, a page is too
+ * much.
+ */
+static void folder_that_a_full_disk_does_not_take_leaves_nothing(void **state)
+{
+    (void)state;
+    char path[300];
+    if (!sl_compression_is_built(SL_COMPRESSION_ZSTD))
+        return;
+    snprintf(path, sizeof path, "%s", harness_path("plain"));
+    assert_fine(write_folder(path, SL_LOG_PACK_CHUNKS));
+    uint64_t plain = pages_of(path, "plain_0.mcap"), metadata = pages_of(path, "metadata.yaml");
+    assert_true(metadata >= 2);
+    snprintf(path, sizeof path, "%s", harness_path("packed"));
+    assert_fine(write_folder(path, SL_LOG_PACK_FILES));
+    uint64_t packed = pages_of(path, "packed_0.mcap.zstd");
+    assert_leaves_nothing(SL_LOG_PACK_CHUNKS, plain + metadata - 1);
+    assert_leaves_nothing(SL_LOG_PACK_FILES, plain + packed - 1);
+}
+
 /* What fails at the end. ----------------------------------------------------------------------- */
 
 /* A file takes its head, but not what stands in the memory when the end is asked for; or, of a
@@ -666,6 +741,7 @@ int main(void)
         TEST(killed_recorder_of_any_format_leaves_what_is_older_than_its_flush),
         ON_DISK(full_disk_is_told_by_a_bag_and_the_rest_is_readable),
         TEST(removed_bag_is_told),
+        ON_DISK(folder_that_a_full_disk_does_not_take_leaves_nothing),
         TEST(last_write_that_fails_is_told),
         TEST(snapshot_that_fails_shows_in_the_exit_status),
         TEST(metadata_that_cannot_be_written_is_told),
