@@ -108,7 +108,8 @@ const char *sl_runtime_domain(const struct sl_runtime *runtime);
 /* What --bus says, as sluice.h takes it. */
 enum sl_bus sl_runtime_bus(const struct sl_runtime *runtime);
 
-/* Wake the loop when `fd` is readable. Not owned; unwatch before closing it. */
+/* Wake the loop when `fd` is readable. Not owned; unwatch before closing it. What is no descriptor
+ * but why there is none (-errno, told) is handed back. */
 int sl_runtime_watch(struct sl_runtime *runtime, int fd);
 void sl_runtime_unwatch(struct sl_runtime *runtime, int fd);
 

@@ -411,10 +411,10 @@ static void removed_bag_is_told(void **state)
     sl_publisher_close(p);
 }
 
-#define TOPICS 40 /* so that metadata.yaml takes some pages */
+#define TOPICS 75 /* so that metadata.yaml takes some pages */
 
-/* As `sluice convert` does it. */
-static int write_folder(const char *path, enum sl_log_packing packing)
+/* A message of each of TOPICS topics, as `sluice convert` writes them. */
+static int write_folder(const char *path, enum sl_log_packing packing, unsigned first_topic)
 {
     const struct sl_log_output_options o = {.kind = SL_LOG_OUTPUT_ROSBAG2,
                                             .packing = packing,
@@ -428,7 +428,7 @@ static int write_folder(const char *path, enum sl_log_packing packing)
     for (uint32_t i = 0; i < TOPICS && err == 0; i++) {
         char name[16];
         struct sl_log_message m = {.topic = i, .receive_ns = i};
-        snprintf(name, sizeof name, "/text_%u", i);
+        snprintf(name, sizeof name, "/text_%u", first_topic + i);
         const struct sl_log_topic topic = {.name = name,
                                            .type = "std_msgs/msg/String",
                                            .encoding = "cdr",
@@ -461,7 +461,7 @@ static void assert_leaves_nothing(enum sl_log_packing packing, uint64_t pages)
     char path[300], size[64];
     snprintf(size, sizeof size, "size=%llu", (unsigned long long)pages * 4096);
     snprintf(path, sizeof path, "%s/folder", mount_disk(0, size));
-    assert_int_equal(write_folder(path, packing), -ENOSPC);
+    assert_int_equal(write_folder(path, packing, 0), -ENOSPC);
     assert_true(access(path, F_OK) < 0 && errno == ENOENT);
     unmount_disk();
 }
@@ -476,11 +476,11 @@ static void folder_that_a_full_disk_does_not_take_leaves_nothing(void **state)
     if (!sl_compression_is_built(SL_COMPRESSION_ZSTD))
         return;
     snprintf(path, sizeof path, "%s", harness_path("plain"));
-    assert_fine(write_folder(path, SL_LOG_PACK_CHUNKS));
+    assert_fine(write_folder(path, SL_LOG_PACK_CHUNKS, 0));
     uint64_t plain = pages_of(path, "plain_0.mcap"), metadata = pages_of(path, "metadata.yaml");
     assert_true(metadata >= 2);
     snprintf(path, sizeof path, "%s", harness_path("packed"));
-    assert_fine(write_folder(path, SL_LOG_PACK_FILES));
+    assert_fine(write_folder(path, SL_LOG_PACK_FILES, 0));
     uint64_t packed = pages_of(path, "packed_0.mcap.zstd");
     assert_leaves_nothing(SL_LOG_PACK_CHUNKS, plain + metadata - 1);
     assert_leaves_nothing(SL_LOG_PACK_FILES, plain + packed - 1);
@@ -559,6 +559,67 @@ static void metadata_that_cannot_be_written_is_told(void **state)
     free(text);
     assert_int_equal(find(path).count, 1);
     sl_publisher_close(p);
+}
+
+/* Many topics. --------------------------------------------------------------------------------- */
+
+static struct child play_topics(const char *name, unsigned first_topic)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path(name));
+    assert_fine(write_folder(path, SL_LOG_PACK_CHUNKS, first_topic));
+    return start("play", path, "--lossless", "--wait-for-subscribers=1", "--log-level=error", NULL);
+}
+
+/* More than a process shows in its statistics. */
+static void more_topics_than_a_process_shows_are_recorded(void **state)
+{
+    (void)state;
+    char path[300], option[64];
+    snprintf(path, sizeof path, "%s", harness_path("all.mcap"));
+    snprintf(option, sizeof option, "--max-messages=%u", 2 * TOPICS);
+    struct child r =
+        start("record", "--all", "--lossless", option, "-o", path, "--log-level=error", NULL);
+    struct child a = play_topics("a", 0), b = play_topics("b", TOPICS);
+    assert_int_equal(wait_for(r.pid), 0);
+    assert_int_equal(wait_for(a.pid), 0);
+    assert_int_equal(wait_for(b.pid), 0);
+    struct sl_log_set set = {0};
+    assert_fine(sl_log_set_add(&set, path, 0));
+    assert_int_equal(set.logs[0]->topic_count, 2 * TOPICS);
+    sl_log_set_close(&set);
+}
+
+static void await_told(const char *path, const char *part)
+{
+    bool is_told = false;
+    for (int i = 0; i < LIMIT_MS && !is_told; i++) {
+        char *text = read_told(path);
+        is_told = strstr(text, part);
+        free(text);
+        nap_us(1000);
+    }
+    assert_true(is_told);
+}
+
+/* Without descriptors for all: the others are, and the end tells it. */
+static void topics_without_descriptors_are_told(void **state)
+{
+    (void)state;
+    char path[300], told[300];
+    const struct rlimit few = {80, 80};
+    snprintf(path, sizeof path, "%s", harness_path("few.mcap"));
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    int kept = tell_into(told);
+    struct child r = start("record", "--all", "--lossless", "-o", path, NULL);
+    assert_int_equal(prlimit(r.pid, RLIMIT_NOFILE, &few, NULL), 0);
+    tell_as_before(kept);
+    struct child a = play_topics("a", 0);
+    await_told(told, "no descriptor to wait on: Too many open files");
+    assert_int_equal(stop(&r, SIGTERM), 1);
+    stop(&a, SIGTERM);
+    await_told(told,
+               " topics were not recorded, or not from the beginning, for want of descriptors");
 }
 
 /* Too slow. ------------------------------------------------------------------------------------ */
@@ -745,6 +806,8 @@ int main(void)
         TEST(last_write_that_fails_is_told),
         TEST(snapshot_that_fails_shows_in_the_exit_status),
         TEST(metadata_that_cannot_be_written_is_told),
+        TEST(more_topics_than_a_process_shows_are_recorded),
+        TEST(topics_without_descriptors_are_told),
         TEST(slow_recorder_stalls_nobody_and_tells_what_it_lost),
         TEST(lossless_recorder_stalls_its_publisher_and_loses_nothing),
         TEST(progress_tells_what_was_lost),
