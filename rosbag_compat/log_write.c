@@ -111,6 +111,11 @@ int sl_log_write_settle(struct sl_log_writer *writer)
     return writer->operations->settle(writer);
 }
 
+uint64_t sl_log_write_bound(const struct sl_log_writer *writer, uint64_t count, uint64_t size_bytes)
+{
+    return writer->operations->bound(writer, count, size_bytes);
+}
+
 int sl_log_write_end(struct sl_log_writer *writer)
 {
     return writer->failure ? writer->failure : writer->operations->end(writer);

@@ -62,6 +62,8 @@ struct sl_log_writer_operations {
     int (*metadata)(struct sl_log_writer *writer, const struct sl_log_metadata *metadata);
     int (*flush)(struct sl_log_writer *writer);
     int (*settle)(struct sl_log_writer *writer); /* NULL: nothing is ever on the way */
+    /* NULL: it is only known when it was written. */
+    uint64_t (*bound)(const struct sl_log_writer *writer, uint64_t count, uint64_t size_bytes);
     int (*end)(struct sl_log_writer *writer);
     void (*destroy)(struct sl_log_writer *writer);
 };
@@ -117,6 +119,11 @@ int sl_log_write_metadata(struct sl_log_writer *writer, const struct sl_log_meta
 int sl_log_write_flush(struct sl_log_writer *writer);
 /* Hand over the chunks that are being compressed, but not the one that is gathered. */
 int sl_log_write_settle(struct sl_log_writer *writer);
+/* The size of the whole log, were it ended behind `count` more messages that have `size_bytes`
+ * together, with the records of their topics: never less than it will be. Of MCAP and ROS 1 bags.
+ */
+uint64_t sl_log_write_bound(const struct sl_log_writer *writer, uint64_t count,
+                            uint64_t size_bytes);
 int sl_log_write_end(struct sl_log_writer *writer);
 void sl_log_writer_destroy(struct sl_log_writer *writer); /* NULL is fine */
 

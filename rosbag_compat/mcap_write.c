@@ -12,9 +12,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define COPY_BYTES       65536
-#define NOTE_BYTES       10 /* of a message index: channel, offset */
-#define CHUNK_HEAD_BYTES 64 /* at most */
+#define COPY_BYTES 65536
+#define NOTE_BYTES 10 /* of a message index: channel, offset */
+
+/* At most: */
+#define CHUNK_BYTES   192  /* of a chunk beside its content and message indexes, with its index */
+#define INDEX_BYTES   32   /* of a message index beside its places, with its note */
+#define PLACE_BYTES   16   /* of a message in it */
+#define SUMMARY_BYTES 512  /* behind the data, beside what stands in groups */
+#define CHANNEL_BYTES 10   /* of a channel in the statistics */
+#define MORE_BYTES    1024 /* of a message to come, beside its body: it may end a chunk */
 
 /* A run of summary records of one kind. */
 struct group {
@@ -52,6 +59,7 @@ struct mcap {
     struct sl_packer *packer;  /* or NULL: nothing is compressed */
     struct sl_pack_job direct; /* of a chunk that is not: only what goes behind it */
     bool chunk_has_messages;
+    uint64_t chunk_index_bytes; /* of its message indexes, at most */
     uint64_t chunk_first_ns, chunk_last_ns;
     uint64_t message_count, first_ns, last_ns;
     uint32_t chunk_count, attachment_count, metadata_count;
@@ -235,11 +243,11 @@ static const char *compression_name(const struct sl_log_writer *w)
     return kind == SL_COMPRESSION_NONE ? "" : sl_compression_names[kind];
 }
 
-/* Never less than the job's chunk will have in the file. */
+/* Never less than the job's chunk and its index will have in the file. */
 static uint64_t pending_bytes(const struct sl_log_writer *w, const struct sl_pack_job *job)
 {
     return sl_compress_bound(w->options.compression, job->content.size_bytes) +
-           job->tail.size_bytes + CHUNK_HEAD_BYTES;
+           job->tail.size_bytes + job->notes.size_bytes + CHUNK_BYTES;
 }
 
 /* What the message indexes say of the gathered chunk, and where each begins: u16 channel, u64
@@ -265,6 +273,7 @@ static void end_content(struct sl_log_writer *w, struct sl_pack_job *job)
     job->first_ns = mcap->chunk_first_ns;
     job->last_ns = mcap->chunk_last_ns;
     mcap->chunk_has_messages = false;
+    mcap->chunk_index_bytes = 0;
     mcap->chunk_first_ns = mcap->chunk_last_ns = 0;
 }
 
@@ -427,6 +436,7 @@ static void count_message(struct mcap *mcap, const struct sl_log_message *m, boo
         return;
     widen(!mcap->chunk_has_messages, m->receive_ns, &mcap->chunk_first_ns, &mcap->chunk_last_ns);
     mcap->chunk_has_messages = true;
+    mcap->chunk_index_bytes += PLACE_BYTES + (channel->index.size_bytes == 0 ? INDEX_BYTES : 0);
     sl_buffer_le64(&channel->index, m->receive_ns);
     sl_buffer_le64(&channel->index, mcap->chunk.size_bytes);
 }
@@ -620,6 +630,17 @@ static void put_summary(struct sl_log_writer *w, struct sl_buffer *to)
     sl_buffer_put(to, sl_mcap_magic, sizeof sl_mcap_magic);
 }
 
+static uint64_t bound(const struct sl_log_writer *w, uint64_t count, uint64_t size_bytes)
+{
+    const struct mcap *mcap = w->state;
+    uint64_t content = mcap->chunk.size_bytes + size_bytes + count * MORE_BYTES;
+    uint64_t summary = SUMMARY_BYTES + w->topic_count * CHANNEL_BYTES;
+    for (unsigned i = 0; i < GROUP_COUNT; i++)
+        summary += mcap->groups[i].records.size_bytes;
+    return w->written_bytes + w->pending_bytes + CHUNK_BYTES + mcap->chunk_index_bytes +
+           sl_compress_bound(w->options.compression, content) + summary;
+}
+
 static int end(struct sl_log_writer *w)
 {
     struct mcap *mcap = w->state;
@@ -659,7 +680,15 @@ static void destroy(struct sl_log_writer *w)
 }
 
 static const struct sl_log_writer_operations operations = {
-    write_topic, write_message, write_attachment, write_metadata, flush, settle, end, destroy,
+    .topic = write_topic,
+    .message = write_message,
+    .attachment = write_attachment,
+    .metadata = write_metadata,
+    .flush = flush,
+    .settle = settle,
+    .bound = bound,
+    .end = end,
+    .destroy = destroy,
 };
 
 static int begin(struct sl_log_writer *w)

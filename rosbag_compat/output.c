@@ -311,6 +311,8 @@ static int pack_file(struct sl_log_output *o)
         close(p->from);
     if (p->to >= 0 && close(p->to) < 0 && !err)
         err = sl_error(errno, "%s", strerror(errno));
+    if (p->to >= 0 && err)
+        unlink(packed);
     free(p);
     if (err)
         return sl_error_at(err, "%s", packed);
@@ -352,6 +354,8 @@ static int write_metadata(struct sl_log_output *o)
         err = sl_error(errno, "%s: %s", path, strerror(errno));
     if (to && fclose(to) != 0 && !err)
         err = sl_error(errno, "%s: %s", path, strerror(errno));
+    if (to && err)
+        unlink(path);
     sl_buffer_finish(&text);
     return err;
 }

@@ -25,11 +25,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define TOPICS_MAX    120                  /* a process shows 128 ends */
+#define TOPICS_MAX    1024
+#define MISSED_MAX    1024                 /* topics that are told of */
 #define BATCH         64                   /* messages of a topic between two looks at the others */
 #define REST_MAX      (1u << 16)           /* batches at the end, should times of others be wrong */
 #define LOOK_NS       (100 * SL_NS_PER_MS) /* for new topics */
@@ -98,12 +100,14 @@ struct record {
     uint64_t taken;
     struct recorded *topics;
     unsigned topic_count;
+    char (*missed)[SL_TOPIC_MAX]; /* topics that could not be subscribed to */
+    unsigned missed_count;
     struct channel *channels, **channels_end;
     uint64_t start_ns, look_ns, flushed_ns, told_ns;
     uint64_t told_bytes;
     int64_t realtime_ns; /* less CLOCK_MONOTONIC */
-    bool is_terminal, is_full_told;
-    bool has_failed; /* nothing more can be written */
+    bool is_terminal;
+    bool has_failed; /* nothing more can be written, which was told */
 };
 
 static const struct sl_option options[] = {
@@ -410,8 +414,7 @@ static struct recorded *find_topic(struct record *r, const char *name)
     return NULL;
 }
 
-static int subscribe(struct record *r, struct sl_runtime *runtime, struct recorded *t,
-                     bool is_lossless)
+static int subscribe(struct sl_runtime *runtime, struct recorded *t, bool is_lossless)
 {
     struct sl_subscriber_options o = {
         .topic = t->name,
@@ -419,12 +422,9 @@ static int subscribe(struct record *r, struct sl_runtime *runtime, struct record
         .bus = sl_runtime_bus(runtime),
         .policy = is_lossless ? SL_LOSSLESS : SL_KEEP_LAST,
     };
-    (void)r;
     int err = sl_subscriber_open(&o, &t->subscriber);
-    if (err == -EPERM && is_lossless) {
-        sl_log(SL_LOG_WARN, "%s: its publisher waits for nobody; messages may be lost", t->name);
-        return subscribe(r, runtime, t, false);
-    }
+    if (err == -EPERM && is_lossless)
+        return subscribe(runtime, t, false);
     t->is_lossless = err == 0 && is_lossless;
     return err;
 }
@@ -433,17 +433,13 @@ static int add_topic(struct record *r, struct sl_runtime *runtime, const char *n
 {
     if (find_topic(r, name))
         return 0;
-    if (r->topic_count == TOPICS_MAX) {
-        if (!r->is_full_told)
-            sl_log(SL_LOG_WARN, "%s and more are not recorded: %d topics are the most", name,
-                   TOPICS_MAX);
-        r->is_full_told = true;
-        return 0;
-    }
+    if (r->topic_count == TOPICS_MAX)
+        return sl_error(-EMFILE, "%d topics are the most; leave it to another recorder",
+                        TOPICS_MAX);
     struct recorded *t = &r->topics[r->topic_count];
     *t = (struct recorded){0};
     snprintf(t->name, sizeof t->name, "%s", name);
-    int err = subscribe(r, runtime, t, r->lossless);
+    int err = subscribe(runtime, t, r->lossless);
     if (err == 0)
         err = sl_runtime_watch(runtime, sl_subscriber_fd(t->subscriber));
     if (err < 0) {
@@ -451,6 +447,8 @@ static int add_topic(struct record *r, struct sl_runtime *runtime, const char *n
         return err;
     }
     r->topic_count++;
+    if (r->lossless && !t->is_lossless)
+        sl_log(SL_LOG_WARN, "%s: its publisher waits for nobody; messages may be lost", name);
     sl_log(SL_LOG_INFO, "%s%s", name, policy_words[t->is_lossless]);
     return 0;
 }
@@ -460,14 +458,25 @@ struct finding {
     struct sl_runtime *runtime;
 };
 
+/* It is tried again at each look, and told once. */
+static void note_missed(struct record *r, const char *topic)
+{
+    for (unsigned i = 0; i < r->missed_count; i++)
+        if (strcmp(r->missed[i], topic) == 0)
+            return;
+    if (r->missed_count == MISSED_MAX)
+        return;
+    snprintf(r->missed[r->missed_count++], SL_TOPIC_MAX, "%s", topic);
+    sl_log(SL_LOG_WARN, "%s is not recorded: %s", topic, sl_error_text());
+}
+
 /* One that cannot be read does not keep the others from being recorded. */
 static int consider(void *context, const struct record_publisher *publisher)
 {
     const struct finding *f = context;
-    if (!sl_topic_choice_has(&f->record->choice, publisher->topic) ||
-        add_topic(f->record, f->runtime, publisher->topic) == 0)
-        return 0;
-    sl_log(SL_LOG_WARN, "%s is not recorded: %s", publisher->topic, sl_error_text());
+    if (sl_topic_choice_has(&f->record->choice, publisher->topic) &&
+        add_topic(f->record, f->runtime, publisher->topic) < 0)
+        note_missed(f->record, publisher->topic);
     return 0;
 }
 
@@ -479,6 +488,16 @@ static int look_for_topics(struct record *r, struct sl_runtime *runtime, uint64_
     return record_each_publisher(&r->watch, consider, &(struct finding){r, runtime});
 }
 
+/* A topic takes some, and one more for each of its publishers: all that we may have. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int open_record(void *state, struct sl_runtime *runtime)
 {
     struct record *r = state;
@@ -487,8 +506,10 @@ static int open_record(void *state, struct sl_runtime *runtime)
         (err = sl_topic_choice_init(&r->choice, &r->names, r->all, r->regex, r->exclude)) < 0)
         return err;
     r->channels_end = &r->channels;
+    raise_descriptors();
     r->topics = calloc(TOPICS_MAX, sizeof *r->topics);
-    if (!r->topics)
+    r->missed = calloc(MISSED_MAX, sizeof *r->missed);
+    if (!r->topics || !r->missed)
         return sl_error(-ENOMEM, "no memory for topics");
     if ((err = sl_stats_watch_open(sl_runtime_domain(runtime), &r->watch)) < 0)
         return err;
@@ -830,6 +851,7 @@ static int do_timed(struct record *r, struct sl_runtime *runtime, uint64_t now_n
         r->flushed_ns = now_ns;
         r->realtime_ns = (int64_t)(sl_clock_realtime_ns() - sl_clock_monotonic_ns());
         err = r->out ? record_output_flush(r->out) : 0;
+        r->has_failed = err < 0;
     }
     if (now_ns - r->told_ns >= PROGRESS_NS)
         show_progress(r, now_ns);
@@ -898,7 +920,7 @@ static int work(void *state, struct sl_runtime *runtime)
     return done;
 }
 
-static void finish_files(struct record *r)
+static void finish_files(struct record *r, struct sl_runtime *runtime)
 {
     struct record_output_counts c = record_output_counts(r->out);
     char last[sizeof r->path];
@@ -914,8 +936,8 @@ static void finish_files(struct record *r)
     snprintf(last, sizeof last, "%s", record_output_file(r->out));
     int err = record_output_close(r->out);
     r->out = NULL;
-    if (err < 0)
-        sl_log(SL_LOG_ERROR, "%s", sl_error_text());
+    if (err < 0 && !r->has_failed)
+        sl_runtime_fail(runtime, err);
     sl_log(SL_LOG_INFO, "%" PRIu64 " messages, %.1f MB in %u file%s, the last one %s", c.messages,
            (double)c.bytes / 1e6, c.files, c.files == 1 ? "" : "s", last);
 }
@@ -927,29 +949,41 @@ static void finish_snapshots(struct record *r, struct sl_runtime *runtime)
     if (c.too_large > 0)
         sl_log(SL_LOG_WARN, "%" PRIu64 " messages are larger than --snapshot-size", c.too_large);
     tell_unfit(c.unfit);
-    record_snapshot_close(r->snapshot);
+    unsigned failed = record_snapshot_close(r->snapshot);
     r->snapshot = NULL;
+    if (failed > 0)
+        sl_runtime_fail(runtime, sl_error(-EIO, "%u snapshots could not be written", failed));
 }
 
 /* What stands in the rings when the end is asked for is still of the recording; what publishers who
  * are as quick as this one add meanwhile is not. */
-static void drain_rest(struct record *r, struct recorded *t, uint64_t until_ns)
+static int drain_rest(struct record *r, struct recorded *t, uint64_t until_ns)
 {
-    for (unsigned left = REST_MAX; left > 0 && drain(r, t, until_ns) > 0; left--)
-        ;
+    int got = 1;
+    for (unsigned left = REST_MAX; left > 0 && got > 0; left--)
+        got = drain(r, t, until_ns);
+    return got;
 }
 
 static void finish(struct record *r, struct sl_runtime *runtime)
 {
     uint64_t now_ns = sl_clock_monotonic_ns();
-    for (unsigned i = 0; i < r->topic_count && !r->has_failed; i++)
-        drain_rest(r, &r->topics[i], now_ns);
+    for (unsigned i = 0; i < r->topic_count && !r->has_failed; i++) {
+        int err = drain_rest(r, &r->topics[i], now_ns);
+        if (err < 0)
+            sl_runtime_fail(runtime, err);
+    }
     if (r->is_terminal)
         fprintf(stderr, "\r\033[K");
     for (unsigned i = 0; i < r->topic_count; i++)
         sum_up_topic(&r->topics[i]);
+    if (r->missed_count > 0)
+        sl_runtime_fail(runtime, sl_error(-EMFILE,
+                                          "%u topics were not recorded, or not from the beginning, "
+                                          "for want of descriptors (ulimit -n) or room",
+                                          r->missed_count));
     if (r->out)
-        finish_files(r);
+        finish_files(r, runtime);
     if (r->snapshot)
         finish_snapshots(r, runtime);
 }
@@ -975,6 +1009,7 @@ static void close_record(void *state, struct sl_runtime *runtime)
         sl_subscriber_close(r->topics[i].subscriber);
     }
     free(r->topics);
+    free(r->missed);
     for (struct channel *next, *c = r->channels; c; c = next) {
         next = c->next;
         free(c->definition);

@@ -19,19 +19,9 @@
 #define ROW_BYTES  128                 /* of a message's row and its place in the index, at most */
 #define PAGE_BYTES 4096                /* of a database */
 
-/* What a format adds at most, in bytes: to a message, with its places in the indexes; to a file. */
-static const struct {
-    uint64_t message, file;
-} additions[] = {
-    [SL_LOG_OUTPUT_MCAP] = {160, 4096},
-    [SL_LOG_OUTPUT_ROSBAG2] = {160, 4096},
-    [SL_LOG_OUTPUT_ROSBAG1] = {320, 8192},
-};
-
 struct record_file {
     char path[PATH_MAX];
     bool is_database;
-    uint64_t message_bytes, file_bytes; /* additions */
     struct sl_log_writer *writer;
     int fd;
     uint64_t offset, sent, forgotten; /* written, on the way, on the disk */
@@ -147,10 +137,6 @@ int record_file_open(const char *path, enum sl_log_output_kind kind,
     snprintf(f->path, sizeof f->path, "%s", path);
     f->fd = -1;
     f->is_database = kind == SL_LOG_OUTPUT_ROSBAG2_SQLITE;
-    if (!f->is_database) {
-        f->message_bytes = additions[kind].message;
-        f->file_bytes = additions[kind].file;
-    }
     int err = f->is_database ? make_database(f, writing, overwrite)
                              : make_file(f, kind, writing, overwrite);
     if (err < 0) {
@@ -185,16 +171,13 @@ static uint64_t rows_bound(uint64_t count, uint64_t size_bytes)
     return size_bytes + size_bytes / 256 + gaps + count * ROW_BYTES;
 }
 
-uint64_t record_file_bound(struct record_file *f, uint64_t messages, uint64_t more,
-                           uint64_t topic_bytes, uint64_t size_bytes)
+uint64_t record_file_bound(struct record_file *f, uint64_t count, uint64_t size_bytes,
+                           uint64_t topic_bytes)
 {
-    if (f->is_database) /* pages that split: three tables and an index */
-        return record_file_bytes(f) + topic_bytes + more * 4 * PAGE_BYTES +
-               rows_bound(more, size_bytes);
-    /* that was not written yet */
-    uint64_t gathered = f->writer->options.chunk_bytes + f->writer->pending_bytes;
-    return f->offset + gathered + f->file_bytes + topic_bytes +
-           (messages + more) * f->message_bytes + size_bytes;
+    return f->is_database /* pages that split: three tables and an index */
+               ? record_file_bytes(f) + topic_bytes + count * 4 * PAGE_BYTES +
+                     rows_bound(count, size_bytes)
+               : sl_log_write_bound(f->writer, count, size_bytes + topic_bytes);
 }
 
 /* Flushing and ending. ------------------------------------------------------------------------- */
@@ -221,10 +204,10 @@ int record_file_end(struct record_file *f, uint64_t *ret_bytes)
     if (f->db) { /* the write-ahead log goes into the file, but while somebody reads it */
         int closed = sl_sqlite_execute(f->db, "PRAGMA journal_mode=DELETE");
         err = err < 0 || closed == -EBUSY ? err : closed;
-        if (err < 0)
-            err = sl_error_at(err, "%s", f->path);
     }
     *ret_bytes = record_file_bytes(f);
+    if (f->db && err < 0) /* which does not know where it lies */
+        err = sl_error_at(err, "%s", f->path);
     sl_sqlite_close(f->db);
     if (f->fd >= 0 && close(f->fd) < 0 && err == 0)
         err = file_error(f, -errno);

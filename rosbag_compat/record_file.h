@@ -26,10 +26,10 @@ int record_file_open(const char *path, enum sl_log_output_kind kind,
 struct sl_log_writer *record_file_writer(struct record_file *file);
 /* Bytes on the disk or on the way there. */
 uint64_t record_file_bytes(struct record_file *file);
-/* Were it ended behind `messages`, of `topic_bytes` of texts, and `more` (at least 1) that have
- * `size_bytes` together: never less than it will have. */
-uint64_t record_file_bound(struct record_file *file, uint64_t messages, uint64_t more,
-                           uint64_t topic_bytes, uint64_t size_bytes);
+/* Were it ended behind `count` messages (at least 1) more that have `size_bytes` together, and
+ * topics of `topic_bytes`: never less than it will have. */
+uint64_t record_file_bound(struct record_file *file, uint64_t count, uint64_t size_bytes,
+                           uint64_t topic_bytes);
 /* Hand over what was gathered. Also looks whether the file is still there: -ENOENT. */
 int record_file_flush(struct record_file *file);
 /* Writes the index and closes. What fails is told, and `ret_bytes` set all the same; the rest is

@@ -39,8 +39,7 @@ struct record_output {
     struct record_folder *folder; /* of rosbag2, or NULL */
     struct record_file *file;
     char path[PATH_MAX];
-    uint64_t file_messages, file_repeated, file_first_ns;
-    uint64_t file_topic_bytes;
+    uint64_t file_messages, file_first_ns;
     uint64_t ended_bytes; /* of the files before */
     struct topic *topics;
     uint32_t topic_count, topic_room;
@@ -75,7 +74,7 @@ static int open_file(struct record_output *o)
     int err = name_file(o);
     if (err < 0)
         return err;
-    o->file_messages = o->file_repeated = o->file_topic_bytes = 0;
+    o->file_messages = 0;
     for (uint32_t i = 0; i < o->topic_count; i++)
         o->topics[i].in_file = NO_INDEX;
     err = record_file_open(o->path, o->options.kind, &o->options.writing, o->options.overwrite,
@@ -251,7 +250,6 @@ static int introduce(struct record_output *o, struct topic *t)
 {
     if (t->in_file != NO_INDEX)
         return 0;
-    o->file_topic_bytes += t->text_bytes;
     return sl_log_write_topic(record_file_writer(o->file), t->topic, &t->in_file);
 }
 
@@ -279,8 +277,7 @@ static uint64_t new_topic_bytes(const struct topic *t)
 /* With its index, were it ended behind that: never less than it will be. */
 static uint64_t file_bytes_with(const struct record_output *o, const struct addition *a)
 {
-    return record_file_bound(o->file, o->file_messages + o->file_repeated, a->messages,
-                             o->file_topic_bytes + a->topic_bytes, a->size_bytes);
+    return record_file_bound(o->file, a->messages, a->size_bytes, a->topic_bytes);
 }
 
 /* Chunks that are being compressed will have less than their bound: what becomes of them decides,
@@ -350,7 +347,6 @@ static int repeat_latched(struct record_output *o, struct topic *t, const struct
             continue;
         }
         m.receive_ns = opening->receive_ns;
-        o->file_repeated++;
         int err = write_message(o, t, &m, &(struct iovec){l->body, l->size_bytes}, 1);
         if (err < 0)
             return err;

@@ -257,15 +257,17 @@ struct record_snapshot_counts record_snapshot_counts(const struct record_snapsho
     return counts;
 }
 
-void record_snapshot_close(struct record_snapshot *s)
+unsigned record_snapshot_close(struct record_snapshot *s)
 {
     if (!s)
-        return;
+        return 0;
     while (s->output)
         write_next(s);
+    unsigned failed = s->counts.failed;
     for (uint32_t i = 0; i < s->topic_count; i++)
         record_latched_finish(&s->topics[i].latched);
     free(s->topics);
     record_ring_destroy(s->ring);
     free(s);
+    return failed;
 }

@@ -51,7 +51,8 @@ void record_snapshot_ask(struct record_snapshot *snapshot);
  * to write. */
 bool record_snapshot_work(struct record_snapshot *snapshot, uint64_t now_ns);
 struct record_snapshot_counts record_snapshot_counts(const struct record_snapshot *snapshot);
-/* What is being written is written to its end. NULL is fine. */
-void record_snapshot_close(struct record_snapshot *snapshot);
+/* What is being written is written to its end. Returns how many snapshots failed, ever. NULL is
+ * fine. */
+unsigned record_snapshot_close(struct record_snapshot *snapshot);
 
 #endif

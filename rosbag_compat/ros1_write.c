@@ -15,10 +15,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define CHUNK_MAX_BYTES  UINT32_MAX
-#define NOTE_BYTES       8   /* of a connection in a chunk: its number, how many messages */
-#define CHUNK_HEAD_BYTES 128 /* at most */
-#define NO_MD5           "*" /* what ROS 1 takes for any */
+#define CHUNK_MAX_BYTES UINT32_MAX
+#define NOTE_BYTES      8   /* of a connection in a chunk: its number, how many messages */
+#define NO_MD5          "*" /* what ROS 1 takes for any */
+
+/* At most: */
+#define CHUNK_BYTES 256  /* of a chunk beside its content and index records, with its info */
+#define INDEX_BYTES 96   /* of an index record beside its places, with its note */
+#define PLACE_BYTES 12   /* of a message in it */
+#define MORE_BYTES  1536 /* of a message to come, beside its body: it may end a chunk */
 
 struct connection {
     struct sl_buffer index; /* time, u32 offset: of the open chunk */
@@ -33,6 +38,7 @@ struct ros1 {
     struct sl_pack_job direct; /* of a chunk that is not: only what goes behind it */
     struct sl_buffer connection_records, chunk_infos; /* for the index */
     bool chunk_has_messages;
+    uint64_t chunk_index_bytes; /* of its index records, at most */
     uint64_t first_ns, last_ns; /* of the open chunk */
 };
 
@@ -177,7 +183,7 @@ static void end_content(struct sl_log_writer *w, struct sl_pack_job *job)
     struct sl_buffer *tail = &job->tail;
     for (uint32_t i = 0; i < w->topic_count; i++) {
         struct sl_buffer *index = &ros1->connections[i].index;
-        uint32_t count = (uint32_t)(index->size_bytes / 12);
+        uint32_t count = (uint32_t)(index->size_bytes / PLACE_BYTES);
         tail->failed |= index->failed;
         if (count == 0)
             continue;
@@ -197,6 +203,7 @@ static void end_content(struct sl_log_writer *w, struct sl_pack_job *job)
     job->first_ns = ros1->first_ns;
     job->last_ns = ros1->last_ns;
     ros1->chunk_has_messages = false;
+    ros1->chunk_index_bytes = 0;
     ros1->first_ns = ros1->last_ns = 0;
 }
 
@@ -256,11 +263,11 @@ static int emit_direct(struct sl_log_writer *w, const struct sl_log_content *c)
     return err;
 }
 
-/* Never less than the job's chunk will have in the file. */
+/* Never less than the job's chunk and its info will have in the file. */
 static uint64_t pending_bytes(const struct sl_log_writer *w, const struct sl_pack_job *job)
 {
     return sl_compress_bound(w->options.compression, job->content.size_bytes) +
-           job->tail.size_bytes + CHUNK_HEAD_BYTES;
+           job->tail.size_bytes + job->notes.size_bytes + CHUNK_BYTES;
 }
 
 /* Compressed chunks: as they come back from the packer. */
@@ -334,6 +341,7 @@ static void count_message(struct ros1 *ros1, const struct sl_log_message *m)
     struct sl_buffer *index = &ros1->connections[m->topic].index;
     uint8_t time[8];
     time_bytes(m->receive_ns, time);
+    ros1->chunk_index_bytes += PLACE_BYTES + (index->size_bytes == 0 ? INDEX_BYTES : 0);
     sl_buffer_put(index, time, sizeof time);
     sl_buffer_le32(index, (uint32_t)ros1->chunk.size_bytes);
     if (!ros1->chunk_has_messages || m->receive_ns < ros1->first_ns)
@@ -401,6 +409,15 @@ static int begin(struct sl_log_writer *w)
     return emit_buffer(w, &ros1->head);
 }
 
+static uint64_t bound(const struct sl_log_writer *w, uint64_t count, uint64_t size_bytes)
+{
+    const struct ros1 *ros1 = w->state;
+    uint64_t content = ros1->chunk.size_bytes + size_bytes + count * MORE_BYTES;
+    return w->written_bytes + w->pending_bytes + CHUNK_BYTES + ros1->chunk_index_bytes +
+           sl_compress_bound(w->options.compression, content) +
+           ros1->connection_records.size_bytes + ros1->chunk_infos.size_bytes;
+}
+
 static int end(struct sl_log_writer *w)
 {
     struct ros1 *ros1 = w->state;
@@ -441,6 +458,7 @@ static const struct sl_log_writer_operations operations = {
     .message = write_message,
     .flush = flush,
     .settle = settle,
+    .bound = bound,
     .end = end,
     .destroy = destroy,
 };

@@ -20,6 +20,8 @@
 int sl_runtime_watch(struct sl_runtime *runtime, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (fd < 0)
+        return fd;
     if (epoll_ctl(runtime->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
         return sl_error(-errno, "cannot wait for descriptor %d: %s", fd, strerror(errno));
     return 0;

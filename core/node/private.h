@@ -73,6 +73,7 @@ struct sl_runtime {
     uint64_t armed_ns;        /* what the timer stands at */
     uint64_t signals_seen_ns; /* when they were looked for */
     bool stopping;
+    bool has_failed;  /* exit status 1 */
     bool is_launched; /* by the launcher, rather than by hand */
 
     int ready_fd; /* to the launcher; -1 = told, or nobody asks */

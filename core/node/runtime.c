@@ -442,12 +442,12 @@ static int apply_common(struct sl_runtime *runtime)
     return err;
 }
 
-/* close() may overwrite the sentence, so it is shown before. */
-static int show_failure(int err)
+/* What comes next may overwrite the sentence, so it is shown at once. */
+void sl_runtime_fail(struct sl_runtime *runtime, int err)
 {
     const char *text = sl_error_text();
     sl_log(SL_LOG_ERROR, "%s", text[0] ? text : strerror(-err));
-    return err;
+    runtime->has_failed = true;
 }
 
 static int prepare(struct sl_runtime *runtime)
@@ -462,12 +462,14 @@ static int prepare(struct sl_runtime *runtime)
     return err < 0 ? err : apply_common(runtime);
 }
 
-static int run(struct sl_runtime *runtime, void *state)
+static void run(struct sl_runtime *runtime, void *state)
 {
     const struct sl_program *program = runtime->program;
     int err = prepare(runtime);
-    if (err < 0)
-        return show_failure(err);
+    if (err < 0) {
+        sl_runtime_fail(runtime, err);
+        return;
+    }
     sl_stats_set_name(runtime->name);
     sl_error_clear();
     err = program->open(state, runtime);
@@ -475,12 +477,10 @@ static int run(struct sl_runtime *runtime, void *state)
         err = sl_process_lock_memory();
     if (err >= 0)
         err = sl_loop_run(runtime, state);
-    err = err == -ECANCELED ? 0 : err;
-    if (err < 0)
-        show_failure(err);
+    if (err < 0 && err != -ECANCELED)
+        sl_runtime_fail(runtime, err);
     if (program->close)
         program->close(state, runtime);
-    return err;
 }
 
 static int read_options(struct sl_runtime *runtime, int argc, char **argv)
@@ -517,11 +517,11 @@ static int live(struct sl_runtime *runtime, void *state, int argc, char **argv)
         sl_log(SL_LOG_ERROR, "%s", sl_error_text());
         return EXIT_WRONG_OPTIONS;
     }
-    err = run(runtime, state);
+    run(runtime, state);
     close_ends(runtime);
     sl_ready_close(runtime);
     sl_loop_close(runtime);
-    return err < 0 ? 1 : 0;
+    return runtime->has_failed ? 1 : 0;
 }
 
 struct sl_option_table sl_program_common_options(void)

@@ -14,7 +14,7 @@
  * Threads: everything here is the main thread's. SIGINT, SIGTERM and SIGHUP are blocked before
  * open(), so that threads made there do not take them. Errors:  open and work return -errno with
  * sl_error_text(); the runtime logs it in one line, calls close, and exits with 1 (2 for wrong
- * options). SIGINT, SIGTERM and SIGHUP end the loop with 0.
+ * options). SIGINT, SIGTERM and SIGHUP end the loop with 0, unless close() loses something.
  */
 #ifndef SL_NODE_RUNTIME_H
 #define SL_NODE_RUNTIME_H
@@ -50,8 +50,8 @@ struct sl_program {
      * soon, at 0 after the loop has waited; -ECANCELED = finished well, end with exit status 0;
      * else -errno. */
     int (*work)(void *state, struct sl_runtime *runtime);
-    /* Also after an open() that failed half-way: what it did not reach is still zero. May be NULL.
-     */
+    /* Also after an open() that failed half-way: what it did not reach is still zero. What it
+     * cannot bring to an end goes to sl_runtime_fail. May be NULL. */
     void (*close)(void *state, struct sl_runtime *runtime);
     /* Seconds that it may take to end after a signal; then it is taken to be stuck and ends by
      * SIGALRM. 0: SL_CLOSE_LIMIT_S. */
@@ -108,7 +108,8 @@ const char *sl_runtime_domain(const struct sl_runtime *runtime);
 /* What --bus says, as sluice.h takes it. */
 enum sl_bus sl_runtime_bus(const struct sl_runtime *runtime);
 
-/* Wake the loop when `fd` is readable. Not owned; unwatch before closing it. */
+/* Wake the loop when `fd` is readable. Not owned; unwatch before closing it. What is no descriptor
+ * but why there is none (-errno, told) is handed back. */
 int sl_runtime_watch(struct sl_runtime *runtime, int fd);
 void sl_runtime_unwatch(struct sl_runtime *runtime, int fd);
 
@@ -118,6 +119,8 @@ void sl_runtime_wake_at(struct sl_runtime *runtime, uint64_t monotonic_ns);
 
 /* End the loop after this work(), with exit status 0. */
 void sl_runtime_stop(struct sl_runtime *runtime);
+/* In close(): logs the sentence of `err` and makes the exit status 1, however the loop ended. */
+void sl_runtime_fail(struct sl_runtime *runtime, int err);
 /* Is the loop to end? Looks for signals, so an open() that takes long can ask now and then. */
 bool sl_runtime_stopping(struct sl_runtime *runtime);
 

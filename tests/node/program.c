@@ -21,6 +21,7 @@ enum mode {
     END,  /* -ECANCELED */
     OPEN_FAILS,
     WORK_FAILS,
+    CLOSE_FAILS,
     TIMER,     /* wakes itself up, prints how late */
     WATCH,     /* a descriptor that becomes readable */
     SLOW_OPEN, /* asks for signals in open() */
@@ -31,8 +32,8 @@ enum mode {
     PARENT,    /* starts a child, which must not inherit the launcher's word */
 };
 static const char *const mode_names[] = {
-    "wait",      "busy",   "stop", "end",  "open-fails", "work-fails", "timer", "watch",
-    "slow-open", "topics", "echo", "take", "hold-loan",  "parent",     NULL};
+    "wait",  "busy",      "stop",   "end",  "open-fails", "work-fails", "close-fails", "timer",
+    "watch", "slow-open", "topics", "echo", "take",       "hold-loan",  "parent",      NULL};
 
 struct program {
     int mode;
@@ -200,6 +201,7 @@ static int program_work(void *state, struct sl_runtime *runtime)
         sl_runtime_stop(runtime);
         return 1;
     case END:
+    case CLOSE_FAILS:
     case TOPICS:
         return -ECANCELED;
     case WORK_FAILS:
@@ -230,7 +232,8 @@ static int by_value(const void *a, const void *b)
 static void program_close(void *state, struct sl_runtime *runtime)
 {
     struct program *p = state;
-    (void)runtime;
+    if (p->mode == CLOSE_FAILS)
+        sl_runtime_fail(runtime, sl_error(-ENOSPC, "the last line is lost; make room"));
     if (p->mode == TIMER) {
         qsort(p->late_ns, p->count, sizeof *p->late_ns, by_value);
         printf("late p50 %llu ns\n", (unsigned long long)p->late_ns[p->count / 2]);

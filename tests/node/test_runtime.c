@@ -241,6 +241,17 @@ static void a_failing_work_is_told_in_one_line_and_closed(void **state)
                                    "close\n");
 }
 
+static void a_failing_close_is_told_although_work_ended_well(void **state)
+{
+    struct fixture *f = *state;
+    START("--mode=close-fails");
+    wait_ready(f);
+    assert_int_equal(finish(f), 1);
+    assert_string_equal(f->output, "open program\n"
+                                   "program: error: the last line is lost; make room\n"
+                                   "close\n");
+}
+
 /* Waiting ---------------------------------------------------------------------------------------*/
 
 static void the_timer_wakes_on_time_and_never_early(void **state)
@@ -645,6 +656,7 @@ int main(void)
         TEST(an_open_that_takes_long_can_ask_for_signals),
         TEST(a_failing_open_is_told_in_one_line_and_closed),
         TEST(a_failing_work_is_told_in_one_line_and_closed),
+        TEST(a_failing_close_is_told_although_work_ended_well),
         TEST(the_timer_wakes_on_time_and_never_early),
         TEST(a_watched_descriptor_wakes),
         TEST(a_subscriber_wakes_the_loop),

@@ -27,6 +27,16 @@ void await_subscribers(struct sl_publisher *p, unsigned count)
     assert_int_equal(status.subscribers, count);
 }
 
+void await_read(struct sl_publisher *p)
+{
+    struct sl_publisher_status status = {.unread = 1};
+    for (int i = 0; i < LIMIT_MS && status.unread > 0; i++) {
+        assert_fine(sl_publisher_status(p, &status));
+        nap_us(1000);
+    }
+    assert_int_equal(status.unread, 0);
+}
+
 int tell_into(const char *path)
 {
     int kept = dup(STDERR_FILENO), fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);

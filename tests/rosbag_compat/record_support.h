@@ -8,6 +8,8 @@
 
 void nap_us(long us);
 void await_subscribers(struct sl_publisher *p, unsigned count);
+/* Until those who want every message have taken all of them. */
+void await_read(struct sl_publisher *p);
 
 /* What a child says goes into a file from here on, until it is given up. */
 int tell_into(const char *path);

@@ -59,17 +59,6 @@ static struct sl_publisher *open_publisher(const char *topic, const char *type, 
     return p;
 }
 
-/* Until those who want every message have taken all of them. */
-static void await_read(struct sl_publisher *p)
-{
-    struct sl_publisher_status status = {.unread = 1};
-    for (int i = 0; i < LIMIT_MS && status.unread > 0; i++) {
-        assert_fine(sl_publisher_status(p, &status));
-        nap_us(1000);
-    }
-    assert_int_equal(status.unread, 0);
-}
-
 static struct sl_loan loan_of(struct sl_publisher *p)
 {
     struct sl_loan loan;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -195,6 +196,14 @@ static char *read_told(const char *path)
     assert_non_null(text);
     text[size] = '\0';
     return text;
+}
+
+static void freeze(pid_t pid)
+{
+    int status;
+    kill(pid, SIGSTOP);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
 }
 
 /* Until the file shows that they arrive. Returns the last one. */
@@ -402,6 +411,217 @@ static void removed_bag_is_told(void **state)
     sl_publisher_close(p);
 }
 
+#define TOPICS 75 /* so that metadata.yaml takes some pages */
+
+/* A message of each of TOPICS topics, as `sluice convert` writes them. */
+static int write_folder(const char *path, enum sl_log_packing packing, unsigned first_topic)
+{
+    const struct sl_log_output_options o = {.kind = SL_LOG_OUTPUT_ROSBAG2,
+                                            .packing = packing,
+                                            .write.compression = packing == SL_LOG_PACK_FILES
+                                                                     ? SL_COMPRESSION_ZSTD
+                                                                     : SL_COMPRESSION_NONE};
+    static uint8_t text[TEXT_MAX + 4];
+    struct sl_log_output *output = NULL;
+    assert_fine(sl_log_output_create(path, &o, &output));
+    int err = 0;
+    for (uint32_t i = 0; i < TOPICS && err == 0; i++) {
+        char name[16];
+        struct sl_log_message m = {.topic = i, .receive_ns = i};
+        snprintf(name, sizeof name, "/text_%u", first_topic + i);
+        const struct sl_log_topic topic = {.name = name,
+                                           .type = "std_msgs/msg/String",
+                                           .encoding = "cdr",
+                                           .definition_encoding = ""};
+        write_text(text, i);
+        err = sl_log_output_topic(output, &topic, &m.topic);
+        if (err == 0)
+            err = sl_log_output_message(output, &m, text, size_of(i) + 4);
+    }
+    if (err == 0)
+        err = sl_log_output_end(output);
+    if (err == 0)
+        sl_log_output_close(output);
+    else
+        sl_log_output_discard(output);
+    return err;
+}
+
+static uint64_t pages_of(const char *folder, const char *name)
+{
+    char path[400];
+    struct stat file;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(stat(path, &file), 0);
+    return ((uint64_t)file.st_size + 4095) / 4096;
+}
+
+static void assert_leaves_nothing(enum sl_log_packing packing, uint64_t pages)
+{
+    char path[300], size[64];
+    snprintf(size, sizeof size, "size=%llu", (unsigned long long)pages * 4096);
+    snprintf(path, sizeof path, "%s/folder", mount_disk(0, size));
+    assert_int_equal(write_folder(path, packing, 0), -ENOSPC);
+    assert_true(access(path, F_OK) < 0 && errno == ENOENT);
+    unmount_disk();
+}
+
+/* Of metadata.yaml, or of the compressed file beside the one that it is made of, a page is too
+ * much.
+ */
+static void folder_that_a_full_disk_does_not_take_leaves_nothing(void **state)
+{
+    (void)state;
+    char path[300];
+    if (!sl_compression_is_built(SL_COMPRESSION_ZSTD))
+        return;
+    snprintf(path, sizeof path, "%s", harness_path("plain"));
+    assert_fine(write_folder(path, SL_LOG_PACK_CHUNKS, 0));
+    uint64_t plain = pages_of(path, "plain_0.mcap"), metadata = pages_of(path, "metadata.yaml");
+    assert_true(metadata >= 2);
+    snprintf(path, sizeof path, "%s", harness_path("packed"));
+    assert_fine(write_folder(path, SL_LOG_PACK_FILES, 0));
+    uint64_t packed = pages_of(path, "packed_0.mcap.zstd");
+    assert_leaves_nothing(SL_LOG_PACK_CHUNKS, plain + metadata - 1);
+    assert_leaves_nothing(SL_LOG_PACK_FILES, plain + packed - 1);
+}
+
+/* What fails at the end. ----------------------------------------------------------------------- */
+
+/* A file takes its head, but not what stands in the memory when the end is asked for; or, of a
+ * recorder that stands still, what it has not even taken. */
+static void last_write_that_fails_is_told(void **state)
+{
+    (void)state;
+    const struct rlimit small = {16384, RLIM_INFINITY};
+    for (unsigned i = 0; i < 2 * WAYS; i++) {
+        const struct way *way = &ways[i / 2];
+        char path[300], told[300], name[64];
+        snprintf(name, sizeof name, "%u_%s", i, way->name);
+        snprintf(path, sizeof path, "%s", harness_path(name));
+        snprintf(told, sizeof told, "%s", harness_path("told"));
+        if (!is_built(way))
+            continue;
+        struct sl_publisher *p = open_publisher("/text", 1);
+        int kept = tell_into(told);
+        struct child r = start_recorder(way, path, "--flush=1h");
+        tell_as_before(kept);
+        await_subscribers(p, 1);
+        assert_int_equal(prlimit(r.pid, RLIMIT_FSIZE, &small, NULL), 0);
+        if (i % 2)
+            freeze(r.pid);
+        for (uint64_t seq = 1; seq <= 8; seq++)
+            publish(p, seq);
+        if (i % 2 == 0)
+            await_read(p);
+        kill(r.pid, SIGTERM);
+        assert_int_equal(stop(&r, SIGCONT), 1);
+        char *text = read_told(told);
+        assert_has(text, path);
+        free(text);
+        sl_publisher_close(p);
+    }
+}
+
+static void snapshot_that_fails_shows_in_the_exit_status(void **state)
+{
+    (void)state;
+    char path[300];
+    const struct rlimit small = {4096, RLIM_INFINITY};
+    snprintf(path, sizeof path, "%s", harness_path("snapshot.mcap"));
+    struct sl_publisher *p = open_publisher("/text", 1);
+    struct child r = start("record", "/text", "--lossless", "--snapshot-size=1M", "-o", path, NULL);
+    await_subscribers(p, 1);
+    for (uint64_t seq = 1; seq <= 20; seq++)
+        publish(p, seq);
+    await_read(p);
+    assert_int_equal(prlimit(r.pid, RLIMIT_FSIZE, &small, NULL), 0);
+    kill(r.pid, SIGUSR1);
+    assert_int_equal(stop(&r, SIGTERM), 1);
+    sl_publisher_close(p);
+}
+
+static void metadata_that_cannot_be_written_is_told(void **state)
+{
+    (void)state;
+    char path[300], told[300], obstacle[400];
+    snprintf(path, sizeof path, "%s", harness_path("folder"));
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    snprintf(obstacle, sizeof obstacle, "%s/metadata.yaml.new", path);
+    struct sl_publisher *p = open_publisher("/text", 1);
+    struct child r = start_telling(told, path, "--lossless");
+    await_subscribers(p, 1);
+    assert_int_equal(mkdir(obstacle, 0700), 0);
+    publish(p, 1);
+    assert_int_equal(stop(&r, SIGTERM), 1);
+    char *text = read_told(told);
+    assert_has(text, "metadata.yaml.new: Is a directory");
+    free(text);
+    assert_int_equal(find(path).count, 1);
+    sl_publisher_close(p);
+}
+
+/* Many topics. --------------------------------------------------------------------------------- */
+
+static struct child play_topics(const char *name, unsigned first_topic)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s", harness_path(name));
+    assert_fine(write_folder(path, SL_LOG_PACK_CHUNKS, first_topic));
+    return start("play", path, "--lossless", "--wait-for-subscribers=1", "--log-level=error", NULL);
+}
+
+/* More than a process shows in its statistics. */
+static void more_topics_than_a_process_shows_are_recorded(void **state)
+{
+    (void)state;
+    char path[300], option[64];
+    snprintf(path, sizeof path, "%s", harness_path("all.mcap"));
+    snprintf(option, sizeof option, "--max-messages=%u", 2 * TOPICS);
+    struct child r =
+        start("record", "--all", "--lossless", option, "-o", path, "--log-level=error", NULL);
+    struct child a = play_topics("a", 0), b = play_topics("b", TOPICS);
+    assert_int_equal(wait_for(r.pid), 0);
+    assert_int_equal(wait_for(a.pid), 0);
+    assert_int_equal(wait_for(b.pid), 0);
+    struct sl_log_set set = {0};
+    assert_fine(sl_log_set_add(&set, path, 0));
+    assert_int_equal(set.logs[0]->topic_count, 2 * TOPICS);
+    sl_log_set_close(&set);
+}
+
+static void await_told(const char *path, const char *part)
+{
+    bool is_told = false;
+    for (int i = 0; i < LIMIT_MS && !is_told; i++) {
+        char *text = read_told(path);
+        is_told = strstr(text, part);
+        free(text);
+        nap_us(1000);
+    }
+    assert_true(is_told);
+}
+
+/* Without descriptors for all: the others are, and the end tells it. */
+static void topics_without_descriptors_are_told(void **state)
+{
+    (void)state;
+    char path[300], told[300];
+    const struct rlimit few = {80, 80};
+    snprintf(path, sizeof path, "%s", harness_path("few.mcap"));
+    snprintf(told, sizeof told, "%s", harness_path("told"));
+    int kept = tell_into(told);
+    struct child r = start("record", "--all", "--lossless", "-o", path, NULL);
+    assert_int_equal(prlimit(r.pid, RLIMIT_NOFILE, &few, NULL), 0);
+    tell_as_before(kept);
+    struct child a = play_topics("a", 0);
+    await_told(told, "no descriptor to wait on: Too many open files");
+    assert_int_equal(stop(&r, SIGTERM), 1);
+    stop(&a, SIGTERM);
+    await_told(told,
+               " topics were not recorded, or not from the beginning, for want of descriptors");
+}
+
 /* Too slow. ------------------------------------------------------------------------------------ */
 
 #define TOO_MANY 500 /* messages, more than a publisher keeps */
@@ -416,14 +636,6 @@ static uint64_t publish_too_many(struct sl_publisher *p, uint64_t last)
     assert_fine(sl_publisher_status(p, &after));
     assert_int_equal(after.refused, before.refused);
     return last;
-}
-
-static void freeze(pid_t pid)
-{
-    int status;
-    kill(pid, SIGSTOP);
-    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-    assert_true(WIFSTOPPED(status));
 }
 
 /* One that stands still: the publisher goes on as if it were not there; what is lost is told, by
@@ -590,6 +802,12 @@ int main(void)
         TEST(killed_recorder_of_any_format_leaves_what_is_older_than_its_flush),
         ON_DISK(full_disk_is_told_by_a_bag_and_the_rest_is_readable),
         TEST(removed_bag_is_told),
+        ON_DISK(folder_that_a_full_disk_does_not_take_leaves_nothing),
+        TEST(last_write_that_fails_is_told),
+        TEST(snapshot_that_fails_shows_in_the_exit_status),
+        TEST(metadata_that_cannot_be_written_is_told),
+        TEST(more_topics_than_a_process_shows_are_recorded),
+        TEST(topics_without_descriptors_are_told),
         TEST(slow_recorder_stalls_nobody_and_tells_what_it_lost),
         TEST(lossless_recorder_stalls_its_publisher_and_loses_nothing),
         TEST(progress_tells_what_was_lost),
