@@ -225,6 +225,7 @@ static uint64_t publish_until_recorded(struct sl_publisher *p, const char *path)
 #define ROUNDS   2
 #define FLUSH_NS (20 * SL_NS_PER_MS)
 #define SURE_MIN 20 /* messages that a kill must not take */
+#define FLUSHES  10 /* without a large message, which would go to the file at once */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || SLUICE_EMULATED
 #define WORK_NS (2000 * SL_NS_PER_MS)
 #else
@@ -355,6 +356,57 @@ static void killed_recorder_of_any_format_leaves_what_is_older_than_its_flush(vo
     random_state = seed;
     for (unsigned round = 0; round < ROUNDS; round++)
         kill_all_once(round);
+}
+
+static uint64_t count_readable(const char *path)
+{
+    struct sl_log_set set = {0};
+    struct found found = {0};
+    if (sl_log_set_add(&set, path, 0) == 0)
+        for (unsigned f = 0; f < set.count; f++)
+            find_in(set.logs[f], &found);
+    sl_log_set_close(&set);
+    return found.count;
+}
+
+static void await_flushed(const char *path, uint64_t count)
+{
+    uint64_t found = 0;
+    for (int i = 0; i < LIMIT_MS && found != count; i++) {
+        found = count_readable(path);
+        nap_us(1000);
+    }
+    assert_int_equal(found, count);
+}
+
+/* Of two recorders one writes each message before another comes, and the other one, however long
+ * that takes, nothing. */
+static void flush_decides_when_messages_are_written(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < WAYS; i++) {
+        char soon[300], late[300], name[64];
+        if (!is_built(&ways[i]))
+            continue;
+        snprintf(name, sizeof name, "soon_%s", ways[i].name);
+        snprintf(soon, sizeof soon, "%s", harness_path(name));
+        snprintf(name, sizeof name, "late_%s", ways[i].name);
+        snprintf(late, sizeof late, "%s", harness_path(name));
+        struct sl_publisher *p = open_publisher("/text", 2);
+        struct child a = start_recorder(&ways[i], soon, "--flush=20ms");
+        struct child b = start_recorder(&ways[i], late, "--flush=1h");
+        await_subscribers(p, 2);
+        for (uint64_t seq = 1; seq <= FLUSHES; seq++) {
+            publish(p, seq);
+            await_flushed(soon, seq);
+        }
+        await_read(p);
+        assert_int_equal(count_readable(late), 0);
+        assert_int_equal(stop(&a, SIGTERM), 0);
+        assert_int_equal(stop(&b, SIGTERM), 0);
+        assert_int_equal(count_readable(late), FLUSHES);
+        sl_publisher_close(p);
+    }
 }
 
 /* Full, and gone. ------------------------------------------------------------------------------ */
@@ -800,6 +852,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(killed_recorder_of_any_format_leaves_what_is_older_than_its_flush),
+        TEST(flush_decides_when_messages_are_written),
         ON_DISK(full_disk_is_told_by_a_bag_and_the_rest_is_readable),
         TEST(removed_bag_is_told),
         ON_DISK(folder_that_a_full_disk_does_not_take_leaves_nothing),
