@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The recorder killed at random moments in every format, on a full disk, without its file, slower
- * than its publishers; and files that are split by time. Every message is a text with its number.
+/* The recorder killed at random moments in every format, on a full or a broken disk, without its
+ * file, with too many topics, slower than its publishers; and files that are split by time. Every
+ * message is a text with its number.
  *
  * SLUICE_SEED=N repeats the moments of a run that printed it. */
 #include "core/base/clock.h"
@@ -206,6 +207,18 @@ static void freeze(pid_t pid)
     assert_true(WIFSTOPPED(status));
 }
 
+static void await_told(const char *path, const char *part)
+{
+    bool is_told = false;
+    for (int i = 0; i < LIMIT_MS && !is_told; i++) {
+        char *text = read_told(path);
+        is_told = strstr(text, part);
+        free(text);
+        nap_us(1000);
+    }
+    assert_true(is_told);
+}
+
 /* Until the file shows that they arrive. Returns the last one. */
 static uint64_t publish_until_recorded(struct sl_publisher *p, const char *path)
 {
@@ -225,6 +238,7 @@ static uint64_t publish_until_recorded(struct sl_publisher *p, const char *path)
 #define ROUNDS   2
 #define FLUSH_NS (20 * SL_NS_PER_MS)
 #define SURE_MIN 20 /* messages that a kill must not take */
+#define FLUSHES  10 /* without a large message, which would go to the file at once */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || SLUICE_EMULATED
 #define WORK_NS (2000 * SL_NS_PER_MS)
 #else
@@ -357,6 +371,57 @@ static void killed_recorder_of_any_format_leaves_what_is_older_than_its_flush(vo
         kill_all_once(round);
 }
 
+static uint64_t count_readable(const char *path)
+{
+    struct sl_log_set set = {0};
+    struct found found = {0};
+    if (sl_log_set_add(&set, path, 0) == 0)
+        for (unsigned f = 0; f < set.count; f++)
+            find_in(set.logs[f], &found);
+    sl_log_set_close(&set);
+    return found.count;
+}
+
+static void await_flushed(const char *path, uint64_t count)
+{
+    uint64_t found = 0;
+    for (int i = 0; i < LIMIT_MS && found != count; i++) {
+        found = count_readable(path);
+        nap_us(1000);
+    }
+    assert_int_equal(found, count);
+}
+
+/* Of two recorders one writes each message before another comes, and the other one, however long
+ * that takes, nothing. */
+static void flush_decides_when_messages_are_written(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < WAYS; i++) {
+        char soon[300], late[300], name[64];
+        if (!is_built(&ways[i]))
+            continue;
+        snprintf(name, sizeof name, "soon_%s", ways[i].name);
+        snprintf(soon, sizeof soon, "%s", harness_path(name));
+        snprintf(name, sizeof name, "late_%s", ways[i].name);
+        snprintf(late, sizeof late, "%s", harness_path(name));
+        struct sl_publisher *p = open_publisher("/text", 2);
+        struct child a = start_recorder(&ways[i], soon, "--flush=20ms");
+        struct child b = start_recorder(&ways[i], late, "--flush=1h");
+        await_subscribers(p, 2);
+        for (uint64_t seq = 1; seq <= FLUSHES; seq++) {
+            publish(p, seq);
+            await_flushed(soon, seq);
+        }
+        await_read(p);
+        assert_int_equal(count_readable(late), 0);
+        assert_int_equal(stop(&a, SIGTERM), 0);
+        assert_int_equal(stop(&b, SIGTERM), 0);
+        assert_int_equal(count_readable(late), FLUSHES);
+        sl_publisher_close(p);
+    }
+}
+
 /* Full, and gone. ------------------------------------------------------------------------------ */
 
 static void full_disk_is_told_by_a_bag_and_the_rest_is_readable(void **state)
@@ -410,6 +475,60 @@ static void removed_bag_is_told(void **state)
     free(text);
     sl_publisher_close(p);
 }
+
+#if defined(FAILING_WRITES) && !SLUICE_EMULATED /* the emulator would load it */
+/* A recorder that writes as long as failing_writes.c lets it. */
+static struct child start_failing(const char *told, const char *path, const char *option,
+                                  const char *writes)
+{
+    setenv("LD_PRELOAD", FAILING_WRITES, 1);
+    setenv("FAILING_WRITES", writes, 1);
+    struct child child = start_telling(told, path, option);
+    unsetenv("LD_PRELOAD");
+    unsetenv("FAILING_WRITES");
+    return child;
+}
+
+/* In the middle, after half of a write; and at the end, when a bag's head is completed. */
+static void broken_disk_is_told_and_the_rest_is_readable(void **state)
+{
+    (void)state;
+    static const struct {
+        struct way way;
+        const char *option, *writes;
+        bool is_at_end;
+    } disks[] = {
+        {{"plain.mcap", "auto", "none"}, "--compression=none", "writev:5", false},
+        {{"zstd.mcap", "auto", "zstd"}, "--compression=zstd", "writev:5", false},
+        {{"plain.bag", "auto", "none"}, "--compression=none", "writev:5", false},
+        {{"head.bag", "auto", "none"}, "--compression=none", "pwrite:0", true},
+        {{"database", "rosbag2-sqlite", "none"}, "--format=rosbag2-sqlite", "pwrite:1000", false},
+    };
+    for (unsigned i = 0; i < sizeof disks / sizeof *disks; i++) {
+        char path[300], told[300];
+        int status = 0;
+        uint64_t seq = 0;
+        snprintf(path, sizeof path, "%s", harness_path(disks[i].way.name));
+        snprintf(told, sizeof told, "%s", harness_path("told"));
+        if (!is_built(&disks[i].way))
+            continue;
+        struct sl_publisher *p = open_publisher("/text", 1);
+        struct child r = start_failing(told, path, disks[i].option, disks[i].writes);
+        await_subscribers(p, 1);
+        while (waitpid(r.pid, &status, WNOHANG) == 0 && seq < LIMIT_MS) {
+            publish(p, ++seq);
+            nap_us(1000);
+            if (disks[i].is_at_end && seq == 20)
+                kill(r.pid, SIGTERM);
+        }
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        await_told(told, disks[i].way.name);
+        await_told(told, strstr(path, "database") ? "disk I/O error" : "Input/output error");
+        assert_true(count_readable(path) >= 1);
+        sl_publisher_close(p);
+    }
+}
+#endif
 
 #define TOPICS 75 /* so that metadata.yaml takes some pages */
 
@@ -588,18 +707,6 @@ static void more_topics_than_a_process_shows_are_recorded(void **state)
     assert_fine(sl_log_set_add(&set, path, 0));
     assert_int_equal(set.logs[0]->topic_count, 2 * TOPICS);
     sl_log_set_close(&set);
-}
-
-static void await_told(const char *path, const char *part)
-{
-    bool is_told = false;
-    for (int i = 0; i < LIMIT_MS && !is_told; i++) {
-        char *text = read_told(path);
-        is_told = strstr(text, part);
-        free(text);
-        nap_us(1000);
-    }
-    assert_true(is_told);
 }
 
 /* Without descriptors for all: the others are, and the end tells it. */
@@ -800,8 +907,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(killed_recorder_of_any_format_leaves_what_is_older_than_its_flush),
+        TEST(flush_decides_when_messages_are_written),
         ON_DISK(full_disk_is_told_by_a_bag_and_the_rest_is_readable),
         TEST(removed_bag_is_told),
+#if defined(FAILING_WRITES) && !SLUICE_EMULATED
+        TEST(broken_disk_is_told_and_the_rest_is_readable),
+#endif
         ON_DISK(folder_that_a_full_disk_does_not_take_leaves_nothing),
         TEST(last_write_that_fails_is_told),
         TEST(snapshot_that_fails_shows_in_the_exit_status),
