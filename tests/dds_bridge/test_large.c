@@ -71,7 +71,7 @@ static void stopped_reader_holds_few(void **state)
         struct child child = flow_bridge("/points reliable depth=10");
         uint32_t number = begin(publisher, reader, sizes[i]);
         struct child slow = flow_start_reader();
-        kill(slow.pid, SIGSTOP);
+        freeze(slow.pid);
         for (uint32_t end = number + 4 * QUOTA; number < end; number++) {
             assert_int_equal(publish_cloud(publisher, number, sizes[i]), 0);
             assert_true(flow_held(publisher) <= QUOTA);
@@ -100,7 +100,7 @@ static void publisher_waits_for_a_stopped_reader(void **state)
     struct child child = flow_bridge("/points reliable when-full=block");
     uint32_t number = begin(publisher, reader, sizes[0]), first = number;
     struct child slow = flow_start_reader();
-    kill(slow.pid, SIGSTOP);
+    freeze(slow.pid);
     int err;
     while ((err = publish_cloud(publisher, number, sizes[0])) == 0 && number < first + 100)
         number++;

@@ -294,7 +294,7 @@ static void latest_leaves_out_what_was_overtaken(void **state)
     dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){0});
     struct child child = flow_bridge("/points reliable latest");
     uint32_t number = flow_begin(publisher, publish_cloud, reader, check_cloud, 9000, 0);
-    kill(child.pid, SIGSTOP);
+    freeze(child.pid);
     for (uint32_t end = number + 20; number < end; number++)
         assert_int_equal(publish_cloud(publisher, number, 9000), 0);
     kill(child.pid, SIGCONT);
@@ -554,7 +554,7 @@ static void stopped_reader_holds_few_and_the_rest_is_counted(void **state)
     flow_bridge("/points reliable depth=20");
     uint32_t number = flow_begin(publisher, publish_cloud, reader, check_cloud, 9000, 0);
     struct child slow = flow_start_reader();
-    kill(slow.pid, SIGSTOP);
+    freeze(slow.pid);
     for (unsigned i = 0; i < 200; i++) {
         assert_int_equal(publish_cloud(publisher, number++, 9000), 0);
         assert_true(flow_held(publisher) <= 4);
@@ -618,7 +618,7 @@ static void history_is_as_deep_as_its_rule_says(void **state)
     flow_configure("<Discovery><LeaseDuration>300s</LeaseDuration></Discovery>");
     struct child slow = flow_start_reader();
     flow_await_held(publisher, 0);
-    kill(slow.pid, SIGSTOP);
+    freeze(slow.pid);
     for (uint32_t end = number + 30; number < end; number++) {
         assert_int_equal(publish_cloud(publisher, number, 9000), 0);
         assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
@@ -642,7 +642,7 @@ static void what_readers_have_not_got_may_be_copied(void **state)
     dds_entity_t reader = side_reader("rt/points", CLOUD, (struct side_qos){.depth = 200});
     struct child slow = flow_start_reader();
     uint32_t number = flow_begin(publisher, publish_cloud, reader, check_cloud, 60000, 0);
-    kill(slow.pid, SIGSTOP);
+    freeze(slow.pid);
     for (uint32_t end = number + 100; number < end; number++) {
         assert_int_equal(publish_cloud(publisher, number, 60000), 0);
         assert_int_equal(side_take(reader, check_cloud, SIDE_PATIENCE_NS), number);
@@ -666,7 +666,7 @@ static void small_messages_go_on_beside_a_stopped_reader(void **state)
     flow_bridge("/points reliable keep-all");
     uint32_t number = flow_begin(publisher, publish_cloud, reader, check_cloud, 600, 0);
     struct child slow = flow_start_reader();
-    kill(slow.pid, SIGSTOP);
+    freeze(slow.pid);
     for (unsigned i = 0; i < 40; i++, number++) {
         assert_int_equal(publish_cloud(publisher, number, 600), 0);
         assert_int_equal(side_take(reader, check_cloud, DDS_SECS(5)), number);
@@ -716,7 +716,7 @@ static void publisher_may_be_made_to_wait(void **state)
     flow_bridge("/points reliable when-full=block");
     uint32_t number = flow_begin(publisher, publish_cloud, reader, check_cloud, 9000, 0);
     struct child slow = flow_start_reader();
-    kill(slow.pid, SIGSTOP);
+    freeze(slow.pid);
     uint32_t begin = number;
     int err = 0;
     for (unsigned i = 0; i < 1000 && err == 0; i++)

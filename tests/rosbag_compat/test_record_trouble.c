@@ -199,14 +199,6 @@ static char *read_told(const char *path)
     return text;
 }
 
-static void freeze(pid_t pid)
-{
-    int status;
-    kill(pid, SIGSTOP);
-    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-    assert_true(WIFSTOPPED(status));
-}
-
 static void await_told(const char *path, const char *part)
 {
     bool is_told = false;

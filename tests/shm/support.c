@@ -94,6 +94,13 @@ static int remove_thing(const char *path, const struct stat *st, int kind, struc
     return remove(path);
 }
 
+void freeze(pid_t pid)
+{
+    siginfo_t info;
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+}
+
 bool is_over_iceoryx(void)
 {
     const char *bus = getenv("SLUICE_BUS");

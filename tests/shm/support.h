@@ -59,6 +59,8 @@ const char *shm_root(void);
  * for is not to be had; it says why, and the test returns. */
 bool is_not_for_iceoryx(const char *why);
 bool is_over_iceoryx(void);
+/* SIGSTOP to a child, which does nothing more when this returns. */
+void freeze(pid_t pid);
 unsigned count_sockets(void); /* files in the default domain */
 unsigned count_fds(void);
 unsigned count_mappings(void); /* of segments */

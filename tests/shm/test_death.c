@@ -352,9 +352,7 @@ static void stopped_subscriber_is_not_dead(void **state)
     child_hear(&child);
     uint64_t seed = 0;
     for (int round = 0; round < 5; round++) {
-        kill(child.pid, SIGSTOP);
-        int status;
-        assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+        freeze(child.pid);
         for (int n = 0; n < 2000; n++)
             assert_ok(publish(p, ++seed, SLOT_SIZE));
         assert_int_equal(status_of(p).subscribers, 1);
@@ -686,10 +684,8 @@ static void those_that_wait_may_all_arrive_at_once(void **state)
 {
     (void)state;
     struct child child = child_start("open-many", SILENT);
-    int status;
     assert_int_equal(child_hear(&child), 0);
-    kill(child.pid, SIGSTOP);
-    assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+    freeze(child.pid);
     struct sl_subscriber *s = subscriber_of((struct sl_subscriber_options){0});
     struct sl_publisher *p[TALKING + 1];
     for (int i = 0; i < TALKING; i++) {

@@ -322,7 +322,7 @@ static void another_roudi_is_told(void **state)
 
 static void suspend_roudi(void)
 {
-    kill(roudi_pid, SIGSTOP);
+    freeze(roudi_pid);
 }
 
 static void a_stopped_roudi_hangs_nobody(void **state)
@@ -374,9 +374,7 @@ static void a_publisher_met_while_roudi_is_late_is_read_by_the_ring(void **state
     unsetenv(PATIENCE_VARIABLE);
     struct child reader = child_start("late_reader", 0);
     assert_int_equal(child_hear(&reader), 1);
-    kill(reader.pid, SIGSTOP);
-    siginfo_t info;
-    assert_int_equal(waitid(P_PID, (id_t)reader.pid, &info, WSTOPPED), 0);
+    freeze(reader.pid);
     struct child writer = child_start("late_writer", 0);
     assert_int_equal(child_hear(&writer), 1);
     suspend_roudi();

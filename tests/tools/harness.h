@@ -47,6 +47,8 @@ struct child start_arguments(char *const *argv);
 void expect_line(struct child *child, const char *line);
 /* Send a signal and wait. Returns as run.status. */
 int stop(struct child *child, int signal_number);
+/* SIGSTOP to a child, which does nothing more when this returns. */
+void freeze(pid_t pid);
 int wait_for(pid_t pid); /* its end, at most LIMIT_MS */
 
 /* A publisher of one kind ("cloud", "image", "string", "bytes", "gathered"), ready when this

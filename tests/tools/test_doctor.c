@@ -407,9 +407,7 @@ static void stopped_process_lives_even_when_its_queue_is_full(void **state)
     struct child stopped = publisher("bytes", "/stopped");
     struct sl_domain domain;
     assert_int_equal(sl_domain_open(NULL, false, &domain), 0);
-    assert_int_equal(kill(stopped.pid, SIGSTOP), 0);
-    siginfo_t info;
-    assert_int_equal(waitid(P_PID, (id_t)stopped.pid, &info, WSTOPPED | WNOWAIT), 0);
+    freeze(stopped.pid);
 
     char pub[128] = "";
     DIR *directory = opendir(in_domain(""));

@@ -203,7 +203,7 @@ static void stopped_node_is_found(void **state)
 {
     (void)state;
     struct child cloud = publisher("cloud", "/points");
-    kill(cloud.pid, SIGSTOP);
+    freeze(cloud.pid);
     struct run r;
     for (int i = 0; i < 40; i++) {
         r = run("sluice", "top", "--once", "--period", "20ms", NULL);
