@@ -732,25 +732,41 @@ static void await_ended(const char *path)
 }
 
 static _Atomic bool goes_on;
+static _Atomic unsigned flooded;
 
 static void *flood(void *publisher)
 {
     struct sl_loan loan;
-    while (goes_on)
-        if (sl_publisher_loan(publisher, &loan) < 0)
+    while (goes_on) {
+        if (sl_publisher_loan(publisher, &loan) < 0) {
             sched_yield();
-        else
-            assert_fine(
-                sl_publisher_publish(publisher, &loan, &(struct sl_message){.body_length = SLOT}));
+            continue;
+        }
+        assert_fine(
+            sl_publisher_publish(publisher, &loan, &(struct sl_message){.body_length = SLOT}));
+        flooded++;
+    }
     return NULL;
 }
 
-/* They wait for the recorder, so that there is always more to be read. */
+/* Of the first topic, as the index says. */
+static uint64_t count_messages(const char *path)
+{
+    struct sl_log_set set = {0};
+    assert_fine(sl_log_set_add(&set, path, 0));
+    uint64_t count = set.logs[0]->topics[0].message_count;
+    sl_log_set_close(&set);
+    return count;
+}
+
+/* They wait for the recorder, so that there is always more to be read. It is asked to end while it
+ * stands still: from then on it reads what waits, and what comes until it looks for signals. */
 static void the_end_comes_although_publishers_go_on(void **state)
 {
     (void)state;
     enum {
-        MANY = 4
+        MANY = 4,
+        REST_MOST = 20000
     };
     struct sl_publisher *p[MANY];
     pthread_t thread[MANY];
@@ -764,7 +780,10 @@ static void the_end_comes_although_publishers_go_on(void **state)
     for (int i = 0; i < MANY; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, flood, p[i]), 0);
     nap_us(200000);
-    int status = stop(&r, SIGTERM);
+    freeze(r.pid);
+    kill(r.pid, SIGTERM);
+    unsigned before = flooded;
+    int status = stop(&r, SIGCONT);
     goes_on = false;
     for (int i = 0; i < MANY; i++) {
         pthread_join(thread[i], NULL);
@@ -772,6 +791,7 @@ static void the_end_comes_although_publishers_go_on(void **state)
     }
     assert_int_equal(status, 0);
     await_ended(harness_path("a.mcap"));
+    assert_in_range(count_messages(harness_path("a.mcap")), 1, before + REST_MOST);
 }
 
 /* As much as fits, up to the last message before the wish; a file for each wish, by signal or by a
