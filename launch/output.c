@@ -33,6 +33,18 @@ static struct {
     struct queue output, error;
 } out;
 
+/* Whole lines of the next PIPE_BUF bytes: the other output may go to the same reader, and its next
+ * line must not come into one of these. */
+static size_t next_lines(const struct queue *q)
+{
+    const char *next = q->bytes + q->start;
+    size_t size = q->end - q->start;
+    if (size <= PIPE_BUF)
+        return size;
+    const char *last = memrchr(next, '\n', PIPE_BUF);
+    return last ? (size_t)(last + 1 - next) : PIPE_BUF;
+}
+
 /* Writes what can be written now. A pipe that polls as writable takes PIPE_BUF bytes without
  * waiting; so does a terminal. */
 static void flush_queue(struct queue *q)
@@ -41,8 +53,7 @@ static void flush_queue(struct queue *q)
         struct pollfd ready = {.fd = q->fd, .events = POLLOUT};
         if (poll(&ready, 1, 0) <= 0)
             return;
-        size_t size = q->end - q->start < PIPE_BUF ? q->end - q->start : PIPE_BUF;
-        ssize_t n = write(q->fd, q->bytes + q->start, size);
+        ssize_t n = write(q->fd, q->bytes + q->start, next_lines(q));
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             return;
         /* nobody will ever read it: as good as written */
